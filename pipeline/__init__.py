@@ -1,0 +1,1 @@
+"""The road of the cascade: it moves messages and knows no stage."""

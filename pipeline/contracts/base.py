@@ -1,0 +1,67 @@
+"""What every contract has in common: frozen, strict, and the scalar types that stand in subjects and keys."""
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
+
+__all__ = [
+    "NAME_PATTERN",
+    "Contract",
+    "Json",
+    "JsonObject",
+    "Lane",
+    "Name",
+    "OpenContract",
+    "Origin",
+    "RequestId",
+    "Share",
+    "StageName",
+    "Tenant",
+    "UnixTime",
+    "Whole",
+]
+
+NAME_PATTERN = r"^[A-Za-z0-9_-]{1,64}$"
+"""What may stand as one token of a NATS subject and one part of a cache key: no dot, no star, no space."""
+
+_CONFIG = ConfigDict(frozen=True, strict=True, allow_inf_nan=False, ser_json_inf_nan="null")
+
+
+def _whole(value: Any) -> Any:
+    """Take 5.0 for 5, as JSON Schema does; leave everything else to the strict check."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+Tenant = Annotated[str, Field(pattern=NAME_PATTERN)]
+RequestId = Annotated[str, Field(pattern=NAME_PATTERN)]
+Name = Annotated[str, Field(pattern=NAME_PATTERN)]
+Origin = Annotated[str, Field(pattern=r"^[A-Z]{2,8}$")]
+Whole = Annotated[int, BeforeValidator(_whole)]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+UnixTime = Annotated[float, Field(ge=0.0)]
+
+Lane = Literal["interactive", "batch"]
+StageName = Literal["classify", "plan", "recall", "draft", "check", "escalate", "audit"]
+
+Json = JsonValue
+JsonObject = dict[str, JsonValue]
+
+
+class Contract(BaseModel):
+    """A message whose every field is known: an unknown one is refused, so that a typing slip never passes silently."""
+
+    model_config = ConfigDict(**_CONFIG, extra="forbid")
+
+
+class OpenContract(BaseModel):
+    """A message that travels between our own versions: fields of a newer minor version are kept and handed on."""
+
+    model_config = ConfigDict(**_CONFIG, extra="allow")
+
+
+def is_name(text: str) -> bool:
+    """Tell whether `text` may stand in a subject or a key."""
+    return re.fullmatch(NAME_PATTERN, text) is not None

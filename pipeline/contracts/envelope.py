@@ -1,0 +1,215 @@
+"""What travels between stages: the request, what was found out about it so far, and the trail that explains it."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from pipeline.contracts.base import (
+    Json,
+    Lane,
+    Name,
+    OpenContract,
+    Origin,
+    RequestId,
+    Share,
+    StageName,
+    UnixTime,
+    Whole,
+)
+from pipeline.contracts.reply import ErrorBody, Status, Usage
+from pipeline.contracts.request import Request, ToolCall
+
+__all__ = [
+    "Action",
+    "Attempt",
+    "CacheHit",
+    "Classification",
+    "DataClass",
+    "Envelope",
+    "Exclusion",
+    "Finding",
+    "Plan",
+    "Residency",
+    "Step",
+    "Tier",
+    "TokenLogprob",
+    "Verdict",
+    "parse_envelope",
+]
+
+ENVELOPE_VERSION = "1.0"
+
+DataClass = Literal["public", "internal", "confidential", "restricted"]
+Action = Literal["allow", "local_only", "deny"]
+
+
+class Finding(OpenContract):
+    """How often one kind of personal data occurs. Never the data itself."""
+
+    type: str
+    count: Whole = Field(ge=1)
+
+
+class Residency(OpenContract):
+    """What the residency policy says about one target, and which rule said it."""
+
+    target: Name
+    action: Action
+    rule: str | None = None
+    reason: str | None = None
+
+
+class Classification(OpenContract):
+    """What the request contains and who may see it."""
+
+    data_class: DataClass
+    findings: tuple[Finding, ...] = ()
+    special: tuple[str, ...] = ()
+    origin: Origin | None = None
+    scan: Literal["complete", "partial", "failed"]
+    engine: str
+    residency: tuple[Residency, ...] = ()
+
+    def action_for(self, target: str) -> Action:
+        """The residency decision for `target`; a target nobody decided about is denied."""
+        return next((entry.action for entry in self.residency if entry.target == target), "deny")
+
+
+class Exclusion(OpenContract):
+    """Why a target was not eligible."""
+
+    target: Name
+    condition: Literal["residency", "capability", "context", "price", "health", "pin", "quality"]
+    reason: str
+
+
+class Tier(OpenContract):
+    """One rung: the variant assigned to this request, and the probability with which it was chosen."""
+
+    variant: Name
+    target: Name
+    propensity: Share
+    weights_version: Whole = 0
+
+
+class Plan(OpenContract):
+    """How the request will be served: tiers from the cheapest to the best, all of them eligible."""
+
+    route: Name
+    tiers: tuple[Tier, ...]
+    threshold: Share | None = None
+    max_escalations: Whole = 1
+    on_exhausted: Literal["degrade", "fail"] = "degrade"
+    cacheable: bool = True
+    excluded: tuple[Exclusion, ...] = ()
+
+
+class CacheHit(OpenContract):
+    """The remembered answer that was served, and where it came from."""
+
+    content: str | None = None
+    parsed: Json = None
+    tool_calls: tuple[ToolCall, ...] | None = None
+    finish_reason: str | None = None
+    confidence: Share | None = None
+    variant: Name
+    target: Name
+    model: str
+    request_id: RequestId
+    stored_at: UnixTime
+
+
+class TokenLogprob(OpenContract):
+    """One token of an answer with its natural log-probability."""
+
+    token: str
+    logprob: float
+
+
+class Attempt(OpenContract):
+    """One paid call of a model, whether it succeeded or not. Cost in US dollars; null when the price is unknown."""
+
+    number: Whole = Field(ge=1)
+    stage: StageName
+    tier: Whole = Field(ge=0)
+    variant: Name
+    target: Name
+    model: str
+    text: str | None = None
+    tool_calls: tuple[ToolCall, ...] | None = None
+    finish_reason: str | None = None
+    tokens: tuple[TokenLogprob, ...] | None = None
+    usage: Usage = Usage()
+    cost_usd: float | None = None
+    calls: Whole = 1
+    latency_ms: float = 0.0
+    first_token_ms: float | None = None
+    streamed: bool = False
+    replayed: bool = False
+    error: ErrorBody | None = None
+
+
+class Verdict(OpenContract):
+    """What check found in the last attempt. `signals` are all scores, also those that did not decide."""
+
+    accepted: bool
+    attempt: Whole
+    confidence: Share | None = None
+    threshold: Share | None = None
+    schema_state: Literal["none", "valid", "repaired", "invalid"] = "none"
+    repairs: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    signals: dict[str, float | None] = Field(default_factory=dict)
+    content: str | None = None
+    parsed: Json = None
+
+
+class Step(OpenContract):
+    """One stage's part in the story: what it decided, why, how long it took, and with which versions."""
+
+    stage: StageName
+    outcome: str
+    reasons: tuple[str, ...] = ()
+    facts: dict[str, str | float | int | bool | None] = Field(default_factory=dict)
+    at: UnixTime
+    duration_ms: float
+    worker: str
+
+
+class Envelope(OpenContract):
+    """One request on its way down. Stages never change it; each adds to it and the runner makes the next one."""
+
+    version: str = Field(default=ENVELOPE_VERSION, pattern=r"^1\.\d+$")
+    id: RequestId
+    request: Request
+    fingerprint: str
+    lane: Lane
+    received_at: UnixTime
+    deadline_at: UnixTime
+    reply_to: str | None = None
+    traceparent: str | None = None
+    policy_revision: str
+    classification: Classification | None = None
+    plan: Plan | None = None
+    hit: CacheHit | None = None
+    attempts: tuple[Attempt, ...] = ()
+    verdict: Verdict | None = None
+    status: Status | None = None
+    degraded: str | None = None
+    error: ErrorBody | None = None
+    streamed: bool = False
+    trail: tuple[Step, ...] = ()
+
+    @property
+    def tenant(self) -> str:
+        """The tenant the request belongs to."""
+        return self.request.tenant
+
+
+def parse_envelope(body: bytes) -> Envelope:
+    """Read an envelope from the wire.
+
+    Raises:
+        pydantic.ValidationError: the bytes are no envelope of a version that we know.
+    """
+    return Envelope.model_validate_json(body)

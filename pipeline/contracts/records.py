@@ -1,0 +1,109 @@
+"""What is written down: audit records, outcome events, dead letters."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from pipeline.contracts.base import (
+    Contract,
+    Lane,
+    Name,
+    OpenContract,
+    Origin,
+    RequestId,
+    Share,
+    StageName,
+    Tenant,
+    UnixTime,
+    Whole,
+)
+from pipeline.contracts.envelope import DataClass, Exclusion, Finding, Residency, Step
+from pipeline.contracts.reply import ErrorBody, Served, Status, Usage
+
+__all__ = ["AttemptRecord", "AuditRecord", "DeadLetter", "OutcomeEvent"]
+
+
+class AttemptRecord(OpenContract):
+    """What one model call cost, without a word of what was said."""
+
+    number: Whole
+    stage: StageName
+    variant: Name
+    target: Name
+    model: str
+    usage: Usage
+    cost_usd: float | None
+    calls: Whole
+    latency_ms: float
+    finish_reason: str | None = None
+    replayed: bool = False
+    error_code: str | None = None
+
+
+class AuditRecord(OpenContract):
+    """One decision, in the chain of the process that wrote it.
+
+    `prev` is the SHA-256 (hex) of the stored bytes of the record `n - 1` of the same producer; of 64 zeros for n = 0.
+    It holds counts, types, scores and rule ids, and never text of a request or an answer.
+    """
+
+    version: str = Field(default="1.0", pattern=r"^1\.\d+$")
+    producer: Name
+    n: Whole = Field(ge=0)
+    prev: str = Field(pattern=r"^[0-9a-f]{64}$")
+    kind: Literal["decision"] = "decision"
+    at: UnixTime
+    tenant: Tenant
+    request_id: RequestId
+    fingerprint: str
+    lane: Lane
+    status: Status
+    error: ErrorBody | None = None
+    degraded: str | None = None
+    served: Served | None = None
+    cache: Literal["hit", "miss", "off"] = "off"
+    origin: Origin | None = None
+    data_class: DataClass | None = None
+    scan: str | None = None
+    findings: tuple[Finding, ...] = ()
+    residency: tuple[Residency, ...] = ()
+    excluded: tuple[Exclusion, ...] = ()
+    propensities: dict[str, float] = Field(default_factory=dict)
+    weights_version: Whole = 0
+    confidence: Share | None = None
+    threshold: Share | None = None
+    signals: dict[str, float | None] = Field(default_factory=dict)
+    attempts: tuple[AttemptRecord, ...] = ()
+    usage: Usage = Usage()
+    cost_usd: float | None = 0.0
+    policy_revision: str
+    received_at: UnixTime
+    deadline_at: UnixTime
+    trail: tuple[Step, ...] = ()
+
+
+class OutcomeEvent(Contract):
+    """What a user or a system says later about an answer. Idempotent by `id`; `reward` 1 is good, 0 is bad."""
+
+    id: RequestId
+    request_id: RequestId
+    tenant: Tenant = "default"
+    reward: Share
+    kind: Name = "thumbs"
+    at: UnixTime | None = None
+
+
+class DeadLetter(OpenContract):
+    """A message that no worker could handle: where, why, how often, and the message itself (base64)."""
+
+    id: Name
+    stage: StageName
+    lane: Lane
+    subject: str
+    attempts: Whole
+    reason: ErrorBody
+    request_id: RequestId | None = None
+    tenant: Tenant | None = None
+    at: UnixTime
+    worker: str
+    envelope: str

@@ -1,0 +1,86 @@
+"""What a caller gets back: an answer, a refusal or a failure, and who served it at what cost."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from pipeline.contracts.base import Json, Name, OpenContract, RequestId, Share, Tenant, UnixTime, Whole
+from pipeline.contracts.request import ToolCall
+
+__all__ = ["Chunk", "ErrorBody", "Reply", "Served", "Status", "Usage"]
+
+Status = Literal["answered", "refused", "failed"]
+"""Refused: policy said no. Failed: we could not. The two are never the same word."""
+
+
+class ErrorBody(OpenContract):
+    """A typed error. `code` is API and stays; `message` is one sentence for a person and may change."""
+
+    code: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    message: str
+    rule: str | None = None
+    param: str | None = None
+    retry_after_s: float | None = None
+
+
+class Usage(OpenContract):
+    """Tokens used."""
+
+    input_tokens: Whole = 0
+    output_tokens: Whole = 0
+    cached_tokens: Whole = 0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        """The sum of two usages."""
+        return Usage(
+            input_tokens=self.input_tokens + other.input_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+            cached_tokens=self.cached_tokens + other.cached_tokens,
+        )
+
+
+class Served(OpenContract):
+    """Who really answered. `tier` 0 is the first, cheapest rung; a cached answer names who answered first."""
+
+    route: Name
+    variant: Name
+    target: Name
+    model: str
+    tier: Whole
+    tiers: Whole
+
+
+class Reply(OpenContract):
+    """The end of a request. `cost_usd` counts every attempt and is null when one price is unknown."""
+
+    id: RequestId
+    tenant: Tenant
+    status: Status
+    content: str | None = None
+    parsed: Json = None
+    tool_calls: tuple[ToolCall, ...] | None = None
+    finish_reason: str | None = None
+    served: Served | None = None
+    attempts: Whole = 0
+    escalated: bool = False
+    degraded: str | None = None
+    confidence: Share | None = None
+    cache: Literal["hit", "miss", "off"] = "off"
+    usage: Usage = Usage()
+    cost_usd: float | None = 0.0
+    duration_ms: float = 0.0
+    completed_at: UnixTime = 0.0
+    policy_revision: str
+    fingerprint: str
+    audit_id: str | None = None
+    audit_sequence: Whole | None = None
+    path: tuple[str, ...] = ()
+    provisional: bool = False
+    error: ErrorBody | None = None
+
+
+class Chunk(OpenContract):
+    """A piece of a streamed answer. `seq` counts from 0 without gaps; after a gap the caller fetches the result."""
+
+    seq: Whole = Field(ge=0)
+    text: str

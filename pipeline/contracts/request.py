@@ -1,0 +1,117 @@
+"""What a caller asks: the only contract that strangers write by hand, so its refusals name the field."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from pipeline.contracts.base import (
+    Contract,
+    JsonObject,
+    Lane,
+    Name,
+    Origin,
+    RequestId,
+    Share,
+    Tenant,
+    Whole,
+)
+
+__all__ = ["Budget", "ImagePart", "Message", "Parameters", "Part", "Request", "TextPart", "ToolCall"]
+
+MAX_MESSAGES = 4096
+MAX_METADATA = 16
+
+
+class TextPart(Contract):
+    """A piece of text inside a message."""
+
+    type: Literal["text"] = "text"
+    text: str
+
+
+class ImagePart(Contract):
+    """An image by address or data URL. It is not scanned for personal data; the residency policy decides about it."""
+
+    type: Literal["image_url"]
+    image_url: JsonObject
+
+
+Part = Annotated[TextPart | ImagePart, Field(discriminator="type")]
+
+
+class ToolCall(Contract):
+    """A call of a tool, in the shape of the OpenAI API: `function.arguments` is JSON text."""
+
+    id: str = Field(max_length=256)
+    type: Literal["function"] = "function"
+    function: JsonObject
+
+
+class Message(Contract):
+    """One message of the conversation."""
+
+    role: Literal["system", "developer", "user", "assistant", "tool"]
+    content: str | tuple[Part, ...] | None = None
+    name: str | None = Field(default=None, max_length=256)
+    tool_calls: tuple[ToolCall, ...] | None = None
+    tool_call_id: str | None = Field(default=None, max_length=256)
+
+
+class Parameters(Contract):
+    """How a model should sample. What is not given is left to the variant."""
+
+    temperature: float | None = Field(default=None, ge=0.0, le=2.0)
+    top_p: float | None = Field(default=None, gt=0.0, le=1.0)
+    max_tokens: Whole | None = Field(default=None, ge=1)
+    stop: tuple[str, ...] | None = Field(default=None, max_length=4)
+    seed: Whole | None = None
+    presence_penalty: float | None = Field(default=None, ge=-2.0, le=2.0)
+    frequency_penalty: float | None = Field(default=None, ge=-2.0, le=2.0)
+
+
+class Budget(Contract):
+    """What the caller is ready to spend. The policy's own limits hold as well; the tighter one wins."""
+
+    deadline_ms: Whole | None = Field(default=None, ge=1, le=86_400_000)
+    max_cost_usd: float | None = Field(default=None, ge=0.0)
+    max_escalations: Whole | None = Field(default=None, ge=0, le=16)
+
+
+class Request(Contract):
+    """A question to the cascade. Give either `messages` or the short form `input`.
+
+    `id` makes the request idempotent: the same id with the same content is answered once and paid once.
+    `origin` says where the data comes from (for instance `EU`), for the residency policy.
+    """
+
+    id: RequestId | None = None
+    tenant: Tenant = "default"
+    user: str | None = Field(default=None, max_length=256)
+    session: str | None = Field(default=None, max_length=256)
+    lane: Lane = "interactive"
+    route: Name | None = None
+    pin: Name | None = None
+    input: str | None = None
+    messages: tuple[Message, ...] = Field(default=(), max_length=MAX_MESSAGES)
+    tools: tuple[JsonObject, ...] | None = None
+    tool_choice: str | JsonObject | None = None
+    response_schema: JsonObject | None = None
+    parameters: Parameters = Parameters()
+    origin: Origin | None = None
+    budget: Budget = Budget()
+    quality_floor: Share | None = None
+    cache: Literal["use", "refresh", "off"] = "use"
+    stream: bool = False
+    metadata: dict[str, str] = Field(default_factory=dict, max_length=MAX_METADATA)
+
+    @model_validator(mode="after")
+    def _one_form_of_question(self) -> Self:
+        if (self.input is None) == (not self.messages):
+            raise ValueError("give either messages or input, and not both")
+        return self
+
+    def conversation(self) -> tuple[Message, ...]:
+        """The messages, whichever form the caller used."""
+        if self.input is None:
+            return self.messages
+        return (Message(role="user", content=self.input),)

@@ -1,0 +1,358 @@
+"""Every error of Stepwell, its stable code, and what becomes of a message that met it.
+
+    StepwellError
+    ├── Refusal                       policy said no
+    │   ├── ResidencyRefused          residency_refused
+    │   ├── NoEligibleTarget          no_eligible_target
+    │   └── BudgetRefused             budget_refused
+    ├── Failure                       we could not
+    │   ├── Transient                 worth another try, later
+    │   │   ├── TransportUnavailable  transport_unavailable
+    │   │   ├── StoreUnavailable      store_unavailable
+    │   │   ├── TargetUnavailable     target_unavailable
+    │   │   ├── TargetTimeout         target_timeout
+    │   │   └── TargetOverloaded      target_overloaded
+    │   └── Permanent                 another try would end the same
+    │       ├── InvalidRequest        invalid_request
+    │       ├── IdempotencyConflict   idempotency_conflict
+    │       ├── RequestTooLarge       request_too_large
+    │       ├── UnknownModel          model_not_found
+    │       ├── NotFound              not_found
+    │       ├── NoWorker              no_worker
+    │       ├── DeadlineExceeded      deadline_exceeded
+    │       ├── Cancelled             cancelled
+    │       ├── TargetRejected        target_rejected
+    │       ├── SchemaNotSatisfied    schema_not_satisfied
+    │       └── Unreadable            unreadable
+    └── SetupError                    a person has to change something first
+        ├── PolicyInvalid             policy_invalid
+        ├── PortInUse                 port_in_use
+        ├── AlreadyRunning            already_running
+        ├── NotRunning                not_running
+        ├── ModelMissing              model_missing
+        ├── SourceUnreachable         source_unreachable
+        ├── ProvisionRefused          provision_refused
+        └── PartMissing               part_missing
+
+Codes are API: they never change. Messages are one sentence for a person, and they hold no text of a request.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar, Final, Literal
+
+__all__ = [
+    "ANSWER",
+    "DEAD_LETTER",
+    "DISPOSITIONS",
+    "RETRY",
+    "AlreadyRunning",
+    "BudgetRefused",
+    "Cancelled",
+    "DeadlineExceeded",
+    "Disposition",
+    "Failure",
+    "Permanent",
+    "IdempotencyConflict",
+    "InvalidRequest",
+    "ModelMissing",
+    "NoEligibleTarget",
+    "NoWorker",
+    "NotFound",
+    "NotRunning",
+    "PartMissing",
+    "PolicyInvalid",
+    "PortInUse",
+    "ProvisionRefused",
+    "Refusal",
+    "RequestTooLarge",
+    "ResidencyRefused",
+    "SchemaNotSatisfied",
+    "SetupError",
+    "SourceUnreachable",
+    "StepwellError",
+    "StoreUnavailable",
+    "TargetOverloaded",
+    "TargetRejected",
+    "TargetTimeout",
+    "TargetUnavailable",
+    "Transient",
+    "TransportUnavailable",
+    "UnknownModel",
+    "Unreadable",
+    "disposition",
+]
+
+
+class StepwellError(Exception):
+    """Any error of ours.
+
+    Attributes:
+        code: stable identifier, part of the API.
+        http_status: the status the HTTP door answers with.
+        rule: id of the policy rule that decided, where one did.
+        param: the field of the request that was wrong, where one was.
+        retry_after_s: seconds after which another try makes sense, where known.
+    """
+
+    code: ClassVar[str] = "internal"
+    http_status: ClassVar[int] = 500
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        rule: str | None = None,
+        param: str | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.rule = rule
+        self.param = param
+        self.retry_after_s = retry_after_s
+
+
+class Refusal(StepwellError):
+    """Policy said no. Nothing is broken and another try changes nothing."""
+
+    code = "refused"
+    http_status = 400
+
+
+class ResidencyRefused(Refusal):
+    """No target may see this data."""
+
+    code = "residency_refused"
+
+
+class NoEligibleTarget(Refusal):
+    """Every target is excluded by a hard condition."""
+
+    code = "no_eligible_target"
+    http_status = 503
+
+
+class BudgetRefused(Refusal):
+    """The budget does not cover the request."""
+
+    code = "budget_refused"
+    http_status = 429
+
+
+class Failure(StepwellError):
+    """We could not."""
+
+    code = "failed"
+
+
+class Transient(Failure):
+    """We could not now; another try may succeed."""
+
+    code = "temporarily_unavailable"
+    http_status = 503
+
+
+class TransportUnavailable(Transient):
+    """NATS does not answer or did not confirm."""
+
+    code = "transport_unavailable"
+
+
+class StoreUnavailable(Transient):
+    """Valkey does not answer. Callers go on without it."""
+
+    code = "store_unavailable"
+
+
+class TargetUnavailable(Transient):
+    """The model endpoint cannot be reached, broke off, or its breaker is open."""
+
+    code = "target_unavailable"
+
+
+class TargetTimeout(Transient):
+    """The model endpoint was too slow: to its first token, between tokens, or in all."""
+
+    code = "target_timeout"
+    http_status = 504
+
+
+class TargetOverloaded(Transient):
+    """The model endpoint said 429."""
+
+    code = "target_overloaded"
+    http_status = 429
+
+
+class Permanent(Failure):
+    """We could not, and another try would end the same."""
+
+    code = "failed"
+
+
+class InvalidRequest(Permanent):
+    """The request breaks its contract."""
+
+    code = "invalid_request"
+    http_status = 400
+
+
+class IdempotencyConflict(Permanent):
+    """The request id was used before with other content."""
+
+    code = "idempotency_conflict"
+    http_status = 409
+
+
+class RequestTooLarge(Permanent):
+    """The body is larger than the transport or the policy takes."""
+
+    code = "request_too_large"
+    http_status = 413
+
+
+class UnknownModel(Permanent):
+    """No route or variant has this name."""
+
+    code = "model_not_found"
+    http_status = 404
+
+
+class NotFound(Permanent):
+    """Nothing is stored under this id."""
+
+    code = "not_found"
+    http_status = 404
+
+
+class NoWorker(Permanent):
+    """No worker is there to take the request."""
+
+    code = "no_worker"
+    http_status = 503
+
+
+class DeadlineExceeded(Permanent):
+    """The deadline passed before the answer was there."""
+
+    code = "deadline_exceeded"
+    http_status = 504
+
+
+class Cancelled(Permanent):
+    """The caller took the request back or went away."""
+
+    code = "cancelled"
+    http_status = 499
+
+
+class TargetRejected(Permanent):
+    """The model endpoint refused the call as malformed, too long or not permitted."""
+
+    code = "target_rejected"
+    http_status = 502
+
+
+class SchemaNotSatisfied(Permanent):
+    """No tier gave an answer that satisfies the response schema."""
+
+    code = "schema_not_satisfied"
+    http_status = 422
+
+
+class Unreadable(Permanent):
+    """The bytes of a message are no envelope that we know."""
+
+    code = "unreadable"
+
+
+class SetupError(StepwellError):
+    """A person has to change something first; the message says what."""
+
+    code = "setup"
+
+
+class PolicyInvalid(SetupError):
+    """A policy file is wrong. The message holds `file:line:column: what: what to do`, one line for each problem."""
+
+    code = "policy_invalid"
+
+
+class PortInUse(SetupError):
+    """Another program listens on a port that we need."""
+
+    code = "port_in_use"
+
+
+class AlreadyRunning(SetupError):
+    """This data directory already has a running Stepwell."""
+
+    code = "already_running"
+
+
+class NotRunning(SetupError):
+    """Nothing answers at the address; it has to be started first."""
+
+    code = "not_running"
+
+
+class ModelMissing(SetupError):
+    """The weights of a model are not on this machine."""
+
+    code = "model_missing"
+
+
+class SourceUnreachable(SetupError):
+    """No source of the weights can be reached."""
+
+    code = "source_unreachable"
+
+
+class ProvisionRefused(SetupError):
+    """Provisioning would destroy data or weaken a guarantee."""
+
+    code = "provision_refused"
+
+
+class PartMissing(SetupError):
+    """An optional part is not installed."""
+
+    code = "part_missing"
+
+
+Action = Literal["retry", "dead_letter", "answer"]
+RETRY: Final = "retry"
+DEAD_LETTER: Final = "dead_letter"
+ANSWER: Final = "answer"
+
+
+@dataclass(frozen=True, slots=True)
+class Disposition:
+    """What becomes of a message whose stage raised.
+
+    `retry`: hand it back, to be delivered again after a delay, and dead-letter it when its deliveries are used up.
+    `dead_letter`: store it for a person at once and tell the caller.
+    `answer`: end the request with a typed error; nothing is wrong with the message.
+    """
+
+    action: Action
+    status: Literal["refused", "failed"]
+
+
+DISPOSITIONS: Final[tuple[tuple[type[BaseException], Disposition], ...]] = (
+    (Refusal, Disposition(ANSWER, "refused")),
+    (Transient, Disposition(RETRY, "failed")),
+    (Unreadable, Disposition(DEAD_LETTER, "failed")),
+    (Permanent, Disposition(ANSWER, "failed")),
+    (StepwellError, Disposition(DEAD_LETTER, "failed")),
+    (Exception, Disposition(RETRY, "failed")),
+)
+"""The one table: the first row whose class fits decides. An unknown exception is a defect: retried, then dead-lettered."""
+
+
+def disposition(error: BaseException) -> Disposition:
+    """Look `error` up in the table."""
+    for kind, decision in DISPOSITIONS:
+        if isinstance(error, kind):
+            return decision
+    raise error

@@ -1,0 +1,49 @@
+"""Where the parts are: addresses, folders and secrets, from the environment. What owners decide is policy."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["Settings"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The surroundings of one process.
+
+    Attributes:
+        nats_url: address of nats-server (`STEPWELL_NATS`).
+        nats_user: user name for it (`STEPWELL_NATS_USER`), None without.
+        nats_password: password for it (`STEPWELL_NATS_PASSWORD`).
+        valkey_url: address of Valkey or Redis (`STEPWELL_VALKEY`); None: no shared cache.
+        policies: folder of policy files (`STEPWELL_POLICIES`).
+        home: data folder of the embedded default (`STEPWELL_HOME`).
+        secret: key of the MACs over cache keys and references (`STEPWELL_SECRET`).
+        otlp_endpoint: where traces go (`OTEL_EXPORTER_OTLP_ENDPOINT`); None: nowhere.
+    """
+
+    nats_url: str
+    nats_user: str | None
+    nats_password: str | None
+    valkey_url: str | None
+    policies: Path
+    home: Path
+    secret: bytes
+    otlp_endpoint: str | None
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
+        """Read the variables; what is not set has the value of a laptop with `stepwell up`."""
+        env = os.environ if environment is None else environment
+        home = Path(env.get("STEPWELL_HOME") or Path.home() / ".local" / "share" / "stepwell")
+        return cls(
+            nats_url=env.get("STEPWELL_NATS", "nats://127.0.0.1:4222"),
+            nats_user=env.get("STEPWELL_NATS_USER"),
+            nats_password=env.get("STEPWELL_NATS_PASSWORD"),
+            valkey_url=env.get("STEPWELL_VALKEY", "redis://127.0.0.1:6379/0") or None,
+            policies=Path(env.get("STEPWELL_POLICIES", "policies")),
+            home=home,
+            secret=env.get("STEPWELL_SECRET", "").encode(),
+            otlp_endpoint=env.get("OTEL_EXPORTER_OTLP_ENDPOINT"),
+        )

@@ -1,0 +1,142 @@
+"""The cascade as a table, and every name that is derived from it: subjects, streams' consumers, diagram.
+
+This is the only place that knows the order of the stages. The runner follows it, the README's diagram and the
+tests of reachability and termination are made from it, and the provisioner creates one queue for each stage in it.
+"""
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Final, get_args
+
+from pipeline.contracts import Lane, StageName
+
+__all__ = [
+    "ANY_OUTCOMES",
+    "DONE",
+    "FIRST",
+    "LANES",
+    "LAST",
+    "STAGES",
+    "TRANSITIONS",
+    "advance",
+    "audit_subject",
+    "cancel_subject",
+    "consumer_name",
+    "dead_subject",
+    "journal_subject",
+    "mermaid",
+    "outcome_subject",
+    "outcomes_of",
+    "request_subject",
+    "result_subject",
+    "step_subject",
+]
+
+STAGES: Final[tuple[StageName, ...]] = get_args(StageName)
+LANES: Final[tuple[Lane, ...]] = get_args(Lane)
+FIRST: Final[StageName] = "classify"
+LAST: Final[StageName] = "audit"
+DONE: Final = "recorded"
+"""The one outcome that ends a request: audit has recorded, stored and replied."""
+
+_CASCADE: Final[dict[tuple[StageName, str], StageName]] = {
+    ("classify", "classified"): "plan",
+    ("plan", "planned"): "recall",
+    ("plan", "refused"): "audit",
+    ("recall", "hit"): "audit",
+    ("recall", "miss"): "draft",
+    ("draft", "drafted"): "check",
+    ("draft", "unavailable"): "escalate",
+    ("check", "accepted"): "audit",
+    ("check", "rejected"): "escalate",
+    ("check", "exhausted"): "audit",
+    ("escalate", "escalated"): "check",
+    ("escalate", "unavailable"): "audit",
+}
+
+ANY_OUTCOMES: Final[tuple[str, ...]] = ("refused", "failed", "expired", "cancelled")
+"""How any stage before the last may end a request: policy said no, we could not, too late, taken back."""
+
+TRANSITIONS: Final[Mapping[tuple[StageName, str], StageName]] = MappingProxyType(
+    _CASCADE | {(stage, outcome): LAST for stage in STAGES if stage != LAST for outcome in ANY_OUTCOMES}
+)
+"""(stage, outcome) -> the stage that comes next. What is not in the table cannot happen."""
+
+
+def advance(stage: StageName, outcome: str) -> StageName | None:
+    """The stage after `stage` ended with `outcome`; None when the request is done.
+
+    Raises:
+        KeyError: the table has no such outcome. The runner treats that as a defect of the stage.
+    """
+    if stage == LAST and outcome == DONE:
+        return None
+    return TRANSITIONS[stage, outcome]
+
+
+def outcomes_of(stage: StageName) -> tuple[str, ...]:
+    """Every outcome that `stage` may have, in the order of the table."""
+    if stage == LAST:
+        return (DONE,)
+    return tuple(outcome for owner, outcome in TRANSITIONS if owner == stage)
+
+
+def step_subject(lane: Lane, stage: StageName) -> str:
+    """Where work for `stage` waits."""
+    return f"step.{lane}.{stage}"
+
+
+def consumer_name(lane: Lane, stage: StageName) -> str:
+    """The durable consumer that hands out the work of `step_subject(lane, stage)`."""
+    return f"{lane}-{stage}"
+
+
+def request_subject(verb: str, tenant: str) -> str:
+    """Where callers send requests: `verb` is `ask` (await the reply) or `enqueue` (fetch it later)."""
+    return f"request.{verb}.{tenant}"
+
+
+def cancel_subject(request_id: str) -> str:
+    """Where a caller says that it no longer wants the answer."""
+    return f"cancel.{request_id}"
+
+
+def result_subject(tenant: str, request_id: str) -> str:
+    """Where the reply is stored, to be fetched later."""
+    return f"result.{tenant}.{request_id}"
+
+
+def audit_subject(tenant: str, kind: str) -> str:
+    """Where audit records of a tenant are appended."""
+    return f"audit.{tenant}.{kind}"
+
+
+def outcome_subject(tenant: str, event_id: str) -> str:
+    """Where an outcome event is stored; one subject for each event, so that a second one with its id is refused."""
+    return f"outcome.{tenant}.{event_id}"
+
+
+def dead_subject(stage: StageName) -> str:
+    """Where messages go that `stage` could not handle."""
+    return f"dead.{stage}"
+
+
+def journal_subject(request_id: str, step: str) -> str:
+    """Where the result of a paid step is written down before the request goes on."""
+    return f"journal.{request_id}.{step}"
+
+
+def _edges() -> Iterator[tuple[str, str, str]]:
+    yield "request", FIRST, ""
+    for (stage, outcome), target in _CASCADE.items():
+        yield stage, target, outcome
+    yield LAST, "reply", DONE
+
+
+def mermaid() -> str:
+    """The table drawn as a Mermaid flowchart. The ways that every stage shares are one dotted arrow."""
+    lines = ["flowchart LR"]
+    for source, target, label in _edges():
+        lines.append(f"    {source} -->|{label}| {target}" if label else f"    {source} --> {target}")
+    lines.append(f"    any([any stage]) -.->|{' · '.join(ANY_OUTCOMES)}| {LAST}")
+    return "\n".join(lines)
