@@ -51,7 +51,6 @@ __all__ = [
     "DeadlineExceeded",
     "Disposition",
     "Failure",
-    "Permanent",
     "IdempotencyConflict",
     "InvalidRequest",
     "ModelMissing",
@@ -60,6 +59,7 @@ __all__ = [
     "NotFound",
     "NotRunning",
     "PartMissing",
+    "Permanent",
     "PolicyInvalid",
     "PortInUse",
     "ProvisionRefused",
@@ -347,7 +347,7 @@ DISPOSITIONS: Final[tuple[tuple[type[BaseException], Disposition], ...]] = (
     (StepwellError, Disposition(DEAD_LETTER, "failed")),
     (Exception, Disposition(RETRY, "failed")),
 )
-"""The one table: the first row whose class fits decides. An unknown exception is a defect: retried, then dead-lettered."""
+"""The first row whose class fits decides. An unknown exception is a defect: retried, then dead-lettered."""
 
 
 def disposition(error: BaseException) -> Disposition:

@@ -166,7 +166,7 @@ class RoutesFile(Section):
 
 
 class ResidencyRule(Section):
-    """`when` (CEL over `req` and `target`) is true for a request and a target: this action holds. The strictest wins."""
+    """Where `when` (CEL over `req` and `target`) is true, this action holds. The strictest action wins."""
 
     id: Name
     when: str
@@ -213,7 +213,7 @@ class Retry(Section):
 
 
 class Breaker(Section):
-    """When a target is left alone: `ratio` of the last `window` calls failed (of at least `minimum`), or `streak` in a row."""
+    """When a target is left alone: `ratio` of the last `window` calls (at least `minimum`) failed, or `streak` in a row."""
 
     ratio: Share = 0.5
     window: Whole = Field(default=50, ge=1)
