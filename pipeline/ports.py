@@ -448,11 +448,11 @@ class ModelClient(Protocol):
 class Journal(Protocol):
     """Remembers what was paid for, so that a redelivery does not pay again."""
 
-    async def recall(self, request_id: str, step: str) -> Attempt | None:
-        """The attempt written for this step, if any."""
+    async def recall(self, key: str, step: str) -> Attempt | None:
+        """The attempt written for this step of the request with this `Envelope.key`, if any."""
         ...
 
-    async def write(self, request_id: str, step: str, attempt: Attempt) -> Attempt:
+    async def write(self, key: str, step: str, attempt: Attempt) -> Attempt:
         """Write it down, durably. Returns the one that counts: the first that was written."""
         ...
 

@@ -18,6 +18,7 @@ __all__ = [
     "LAST",
     "STAGES",
     "TRANSITIONS",
+    "VERBS",
     "advance",
     "audit_subject",
     "cancel_subject",
@@ -36,6 +37,8 @@ STAGES: Final[tuple[StageName, ...]] = get_args(StageName)
 LANES: Final[tuple[Lane, ...]] = get_args(Lane)
 FIRST: Final[StageName] = "classify"
 LAST: Final[StageName] = "audit"
+VERBS: Final = ("ask", "enqueue", "result", "outcome")
+"""Await the reply; hand in and fetch it later; fetch it; say how good it was."""
 DONE: Final = "recorded"
 """The one outcome that ends a request: audit has recorded, stored and replied."""
 
@@ -92,13 +95,13 @@ def consumer_name(lane: Lane, stage: StageName) -> str:
 
 
 def request_subject(verb: str, tenant: str) -> str:
-    """Where callers send requests: `verb` is `ask` (await the reply) or `enqueue` (fetch it later)."""
+    """Where callers speak to the cascade: `verb` is one of VERBS."""
     return f"request.{verb}.{tenant}"
 
 
-def cancel_subject(request_id: str) -> str:
-    """Where a caller says that it no longer wants the answer."""
-    return f"cancel.{request_id}"
+def cancel_subject(key: str) -> str:
+    """Where a caller says that it no longer wants the answer of the request with this `<tenant>.<id>`."""
+    return f"cancel.{key}"
 
 
 def result_subject(tenant: str, request_id: str) -> str:
@@ -121,9 +124,9 @@ def dead_subject(stage: StageName) -> str:
     return f"dead.{stage}"
 
 
-def journal_subject(request_id: str, step: str) -> str:
-    """Where the result of a paid step is written down before the request goes on."""
-    return f"journal.{request_id}.{step}"
+def journal_subject(key: str, step: str) -> str:
+    """Where the result of a paid step of `<tenant>.<id>` is written down before the request goes on."""
+    return f"journal.{key}.{step}"
 
 
 def _edges() -> Iterator[tuple[str, str, str]]:

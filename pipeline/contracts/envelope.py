@@ -198,7 +198,13 @@ class Envelope(OpenContract):
     degraded: str | None = None
     error: ErrorBody | None = None
     streamed: bool = False
+    provisional: bool = False
     trail: tuple[Step, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """The request's identity among all tenants, `<tenant>.<id>`: key of every effect made on its behalf."""
+        return f"{self.request.tenant}.{self.id}"
 
     @property
     def tenant(self) -> str:

@@ -1,0 +1,344 @@
+"""The road in one process, without a server: for tests and for reading. Nothing in it survives the process."""
+
+import asyncio
+import itertools
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from pipeline.contracts import Chunk, Lane, Reply, StageName
+from pipeline.errors import DeadlineExceeded, NoWorker, TransportUnavailable
+from pipeline.layout import STREAMS, stream_of
+from pipeline.ports import Appended, Bucket, Caller, Conflict, Entry, Handler, Incoming, Stored, Streams, Subscription
+from pipeline.topology import step_subject
+
+__all__ = ["MemoryLink", "MemoryTransport", "matches"]
+
+
+def matches(pattern: str, subject: str) -> bool:
+    """Whether `subject` fits `pattern` by NATS' rules: `*` is one token, a last `>` one or more."""
+    wanted, given = pattern.split("."), subject.split(".")
+    for index, token in enumerate(wanted):
+        if token == ">":
+            return len(given) > index
+        if index >= len(given) or token not in ("*", given[index]):
+            return False
+    return len(wanted) == len(given)
+
+
+@dataclass(slots=True)
+class _Stream:
+    """One stream: messages by sequence, the newest sequence of each subject, ids seen."""
+
+    per_subject: int | None
+    sealed: bool
+    messages: dict[int, Stored] = field(default_factory=dict)
+    newest: dict[str, int] = field(default_factory=dict)
+    seen: dict[str, int] = field(default_factory=dict)
+    sequence: int = 0
+
+    def append(self, subject: str, body: bytes, once: str | None, expected: int | None) -> Appended:
+        if once is not None and once in self.seen:
+            return Appended(self.seen[once], duplicate=True)
+        if expected is not None and self.newest.get(subject, 0) != expected:
+            raise Conflict(subject)
+        self.sequence += 1
+        if self.per_subject == 1 and subject in self.newest:
+            self.messages.pop(self.newest[subject], None)
+        self.messages[self.sequence] = Stored(subject, self.sequence, body)
+        self.newest[subject] = self.sequence
+        if once is not None:
+            self.seen[once] = self.sequence
+        return Appended(self.sequence)
+
+    def delete(self, sequence: int) -> bool:
+        stored = self.messages.pop(sequence, None) if not self.sealed else None
+        if stored is not None and self.newest.get(stored.subject) == sequence:
+            older = [number for number, message in self.messages.items() if message.subject == stored.subject]
+            self.newest[stored.subject] = max(older, default=0)
+        return stored is not None
+
+
+class MemoryStreams:
+    """Streams as dictionaries."""
+
+    def __init__(self, on_append: Callable[[str, bytes], None]) -> None:
+        self._streams = {spec.name: _Stream(spec.per_subject, spec.sealed) for spec in STREAMS}
+        self._on_append = on_append
+
+    def _of(self, subject: str) -> _Stream:
+        try:
+            return self._streams[stream_of(subject)]
+        except LookupError as error:
+            raise TransportUnavailable(f"{error}: run `stepwell provision`") from None
+
+    async def append(
+        self, subject: str, body: bytes, *, once: str | None = None, expected: int | None = None
+    ) -> Appended:
+        """Append; see the port."""
+        appended = self._of(subject).append(subject, body, once, expected)
+        if not appended.duplicate:
+            self._on_append(subject, body)
+        return appended
+
+    async def last(self, subject: str) -> Stored | None:
+        """The newest message on `subject`."""
+        stream = self._of(subject)
+        return stream.messages.get(stream.newest.get(subject, 0))
+
+    async def at(self, stream: str, sequence: int) -> Stored | None:
+        """The message with this sequence number."""
+        return self._streams[stream].messages.get(sequence)
+
+    async def scan(self, stream: str, *, after: int = 0, subject: str | None = None) -> AsyncIterator[Stored]:
+        """All messages after `after`, oldest first."""
+        for number, message in sorted(self._streams[stream].messages.items()):
+            if number > after and (subject is None or matches(subject, message.subject)):
+                yield message
+
+    async def delete(self, stream: str, sequence: int) -> bool:
+        """Delete one message where the stream permits it."""
+        return self._streams[stream].delete(sequence)
+
+
+class MemoryBucket:
+    """A bucket as a dictionary, with one queue for each watcher."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, Entry] = {}
+        self._revision = 0
+        self._watchers: list[asyncio.Queue[Entry | None]] = []
+
+    async def get(self, key: str) -> Entry | None:
+        """The value of `key`."""
+        return self._entries.get(key)
+
+    async def put(self, key: str, value: bytes, *, expected: int | None = None) -> int:
+        """Write; see the port."""
+        present = self._entries.get(key)
+        if expected is not None and (present.revision if present else 0) != expected:
+            raise Conflict(key)
+        self._revision += 1
+        entry = Entry(key, value, self._revision)
+        self._entries[key] = entry
+        for watcher in self._watchers:
+            watcher.put_nowait(entry)
+        return self._revision
+
+    async def keys(self) -> tuple[str, ...]:
+        """All keys."""
+        return tuple(self._entries)
+
+    async def watch(self) -> AsyncIterator[Entry | None]:
+        """Present values, None, then changes."""
+        queue: asyncio.Queue[Entry | None] = asyncio.Queue()
+        for entry in self._entries.values():
+            queue.put_nowait(entry)
+        queue.put_nowait(None)
+        self._watchers.append(queue)
+        try:
+            while True:
+                yield await queue.get()
+        finally:
+            self._watchers.remove(queue)
+
+
+@dataclass(slots=True)
+class _Listener:
+    pattern: str
+    handler: Callable[[Incoming], Awaitable[None]]
+    queue: str | None
+    owner: "MemoryLink"
+
+    async def stop(self) -> None:
+        if self in self.owner.listeners:
+            self.owner.listeners.remove(self)
+
+
+class MemoryLink:
+    """A NATS of one process: core messages, streams and buckets."""
+
+    def __init__(self) -> None:
+        self.listeners: list[_Listener] = []
+        self._streams = MemoryStreams(self._spread)
+        self._buckets: dict[str, MemoryBucket] = defaultdict(MemoryBucket)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._inboxes = itertools.count()
+
+    @property
+    def streams(self) -> Streams:
+        """The durable streams."""
+        return self._streams
+
+    def bucket(self, name: str) -> Bucket:
+        """A key-value bucket."""
+        return self._buckets[name]
+
+    def _spread(self, subject: str, body: bytes) -> None:
+        self._deliver(Incoming(subject, body))
+
+    def _deliver(self, incoming: Incoming) -> int:
+        groups: set[str] = set()
+        reached = 0
+        for listener in list(self.listeners):
+            if not matches(listener.pattern, incoming.subject) or listener.queue in groups:
+                continue
+            if listener.queue is not None:
+                groups.add(listener.queue)
+            task = asyncio.ensure_future(_call(listener.handler, incoming))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+            reached += 1
+        return reached
+
+    def listens(self, subject: str) -> bool:
+        """Whether anybody would get a message on `subject`."""
+        return any(matches(listener.pattern, subject) for listener in self.listeners)
+
+    async def publish(self, subject: str, body: bytes, headers: Mapping[str, str] | None = None) -> None:
+        """Send a core message."""
+        self._deliver(Incoming(subject, body, None, headers or {}))
+
+    async def subscribe(
+        self, subject: str, handler: Callable[[Incoming], Awaitable[None]], *, queue: str | None = None
+    ) -> Subscription:
+        """Listen to core messages."""
+        listener = _Listener(subject, handler, queue, self)
+        self.listeners.append(listener)
+        return listener
+
+    async def converse(
+        self, subject: str, body: bytes, *, headers: Mapping[str, str] | None = None, timeout_s: float
+    ) -> AsyncIterator[Incoming]:
+        """Send a request and yield the answers."""
+        inbox = f"_INBOX.memory.{next(self._inboxes)}"
+        answers: asyncio.Queue[Incoming] = asyncio.Queue()
+
+        async def collect(incoming: Incoming) -> None:
+            answers.put_nowait(incoming)
+
+        subscription = await self.subscribe(inbox, collect)
+        try:
+            if not self._deliver(Incoming(subject, body, inbox, headers or {})):
+                raise NoWorker(f"no worker listens on {subject}: start one with `stepwell up` or `stepwell worker`")
+            async with asyncio.timeout(timeout_s):
+                while (answer := await answers.get()).body:
+                    yield answer
+        except TimeoutError:
+            raise DeadlineExceeded(f"no end of the answer within {timeout_s:g} s") from None
+        finally:
+            await subscription.stop()
+
+    async def close(self) -> None:
+        """Forget all listeners."""
+        self.listeners.clear()
+
+
+async def _call(handler: Callable[[Incoming], Awaitable[None]], incoming: Incoming) -> None:
+    await handler(incoming)
+
+
+@dataclass(slots=True)
+class MemoryDelivery:
+    """A message held by a worker of this process."""
+
+    stage: StageName
+    lane: Lane
+    body: bytes
+    delivered: int
+    transport: "MemoryTransport"
+    settled: bool = False
+
+    async def working(self) -> None:
+        """Nothing times out in memory."""
+
+    async def ack(self) -> None:
+        """Done."""
+        self.settled = True
+
+    async def retry(self, delay_s: float) -> None:
+        """Back into the queue after the delay."""
+        self.settled = True
+        self.transport.redeliver(self, delay_s)
+
+
+class MemoryCaller:
+    """A caller who waits at an inbox of this process."""
+
+    def __init__(self, link: MemoryLink, address: str, streaming: bool) -> None:
+        self._link = link
+        self._address = address
+        self._streaming = streaming
+
+    async def chunk(self, chunk: Chunk) -> bool:
+        """Send a piece; False when nobody listens any more."""
+        await self._link.publish(self._address, chunk.model_dump_json().encode())
+        return self._link.listens(self._address)
+
+    async def reply(self, reply: Reply) -> None:
+        """Send the reply, and the empty message that ends a stream."""
+        await self._link.publish(self._address, reply.model_dump_json().encode())
+        if self._streaming:
+            await self._link.publish(self._address, b"")
+
+
+class MemoryTransport:
+    """Queues in memory. A message whose worker vanished is not noticed: there are no other processes."""
+
+    def __init__(self, link: MemoryLink) -> None:
+        self._link = link
+        self._queues: dict[str, deque[tuple[bytes, int]]] = defaultdict(deque)
+        self._wake: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        self._seen: set[str] = set()
+        self._loops: list[asyncio.Task[None]] = []
+        self._running: set[asyncio.Task[None]] = set()
+
+    def _put(self, subject: str, body: bytes, delivered: int) -> None:
+        self._queues[subject].append((body, delivered))
+        self._wake[subject].set()
+
+    def redeliver(self, delivery: MemoryDelivery, delay_s: float) -> None:
+        """Deliver again, later."""
+        subject = step_subject(delivery.lane, delivery.stage)
+        asyncio.get_running_loop().call_later(delay_s, self._put, subject, delivery.body, delivery.delivered + 1)
+
+    async def hand_over(self, lane: Lane, stage: StageName, body: bytes, message_id: str) -> bool:
+        """Queue `body` for `stage`."""
+        if message_id in self._seen:
+            return False
+        self._seen.add(message_id)
+        self._put(step_subject(lane, stage), body, 1)
+        return True
+
+    async def consume(self, stage: StageName, lane: Lane, handler: Handler, slots: int) -> None:
+        """Start handing out."""
+        self._loops.append(asyncio.create_task(self._pump(stage, lane, handler, asyncio.Semaphore(slots))))
+
+    async def _pump(self, stage: StageName, lane: Lane, handler: Handler, slots: asyncio.Semaphore) -> None:
+        subject = step_subject(lane, stage)
+        queue, wake = self._queues[subject], self._wake[subject]
+        while True:
+            await slots.acquire()
+            while not queue:
+                wake.clear()
+                await wake.wait()
+            body, delivered = queue.popleft()
+            task = asyncio.ensure_future(_call_delivery(handler, MemoryDelivery(stage, lane, body, delivered, self)))
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+            task.add_done_callback(lambda _: slots.release())
+
+    def caller(self, address: str, streaming: bool) -> Caller:
+        """The caller at `address`."""
+        return MemoryCaller(self._link, address, streaming)
+
+    async def stop(self, grace_s: float) -> None:
+        """Take no more and let what runs end."""
+        for loop in self._loops:
+            loop.cancel()
+        if self._running:
+            await asyncio.wait(self._running, timeout=grace_s)
+
+
+async def _call_delivery(handler: Handler, delivery: MemoryDelivery) -> None:
+    await handler(delivery)
