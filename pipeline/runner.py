@@ -1,0 +1,303 @@
+"""One message through one stage, or through as many stages as this worker runs: decide, publish, then acknowledge.
+
+A stage never acknowledges and never publishes; `Runner.step` does both, in this order, on one screen. A worker that
+runs several stages hands over in memory between them (fusion), and through a durable queue where its own set ends.
+"""
+
+import asyncio
+import logging
+from base64 import b64encode
+from collections import OrderedDict
+from collections.abc import Iterable
+from typing import Final
+
+from pydantic import ValidationError
+
+from pipeline.contracts import DeadLetter, Envelope, ErrorBody, StageName, Step, is_name, parse_envelope
+from pipeline.errors import DEAD_LETTER, RETRY, Cancelled, DeadlineExceeded, Disposition, StepwellError, Unreadable
+from pipeline.errors import disposition as look_up
+from pipeline.layout import MAX_DELIVERIES, MAX_FAILURES
+from pipeline.ports import Caller, Clock, Delivery, Observer, Outcome, Random, Run, Stage, Streams, Transport
+from pipeline.topology import LAST, advance, dead_subject, step_subject
+
+__all__ = ["Runner", "dump_envelope", "error_body"]
+
+_log = logging.getLogger("stepwell.runner")
+
+RETRY_DELAYS_S: Final = (0.2, 1.0, 5.0, 15.0)
+"""Pause before the second, third … delivery of a message whose stage raised; jittered to half as much again."""
+CANCELLED_KEPT: Final = 10_000
+"""How many cancelled requests a worker remembers."""
+
+
+def dump_envelope(envelope: Envelope) -> bytes:
+    """The bytes that travel. Fields that are null are left out: they say nothing."""
+    return envelope.model_dump_json(exclude_none=True).encode()
+
+
+def error_body(error: BaseException) -> ErrorBody:
+    """What a caller and a record may know about `error`. A defect of ours shows its kind, never its text."""
+    if isinstance(error, StepwellError):
+        return ErrorBody(
+            code=error.code,
+            message=error.message,
+            rule=error.rule,
+            param=error.param,
+            retry_after_s=error.retry_after_s,
+        )
+    return ErrorBody(code="internal", message=f"a defect in Stepwell ({type(error).__name__}); see the worker's log")
+
+
+class Runner:
+    """Moves messages through the stages of one worker."""
+
+    def __init__(
+        self,
+        stages: Iterable[Stage],
+        transport: Transport,
+        streams: Streams,
+        *,
+        clock: Clock,
+        random: Random,
+        observer: Observer,
+        worker: str,
+    ) -> None:
+        self._stages: dict[StageName, Stage] = {stage.name: stage for stage in stages}
+        self._transport = transport
+        self._streams = streams
+        self._clock = clock
+        self._random = random
+        self._observer = observer
+        self._worker = worker
+        self._held: dict[int, tuple[Delivery, float]] = {}
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._cancelled: OrderedDict[str, None] = OrderedDict()
+
+    @property
+    def held(self) -> int:
+        """How many messages this worker holds."""
+        return len(self._held)
+
+    # ------------------------------------------------------------ the guarantee
+
+    async def step(self, delivery: Delivery) -> None:
+        """Take one message as far as this worker can, then acknowledge it.
+
+        Whatever happens, the message ends in one of four ways: acknowledged after its result was published, handed
+        back for a later delivery, stored as a dead letter, or (when this worker dies) delivered to another worker.
+        """
+        self._held[id(delivery)] = (delivery, self._clock.monotonic())
+        try:
+            envelope = self._read(delivery)
+            await self._descend(delivery, envelope)
+            await delivery.ack()
+        except _Settled:
+            pass
+        except Unreadable as error:
+            await self._store_dead(delivery, None, error, delivery.stage)
+            await delivery.ack()
+        except Exception:
+            _log.exception("could not settle a message for %s; it will be delivered again", delivery.stage)
+        finally:
+            self._held.pop(id(delivery), None)
+
+    def _read(self, delivery: Delivery) -> Envelope:
+        try:
+            return parse_envelope(delivery.body)
+        except ValidationError as error:
+            raise Unreadable(f"a message for {delivery.stage} is no envelope: {error.error_count()} problems") from None
+
+    async def _descend(self, delivery: Delivery, envelope: Envelope) -> None:
+        run = Run(delivered=delivery.delivered, caller=self._caller(envelope))
+        stage = delivery.stage
+        if delivery.delivered > MAX_DELIVERIES:
+            worn = Unreadable(f"delivered {delivery.delivered} times, and each time its worker died")
+            envelope, stage = await self._bury(delivery, envelope, worn, stage)
+        while True:
+            outcome, started, spent = await self._decide(delivery, self._stages[stage], envelope, run)
+            envelope = self._extend(envelope, stage, outcome, started, spent)
+            following = advance(stage, outcome.kind)
+            if following is None:
+                return
+            if following not in self._stages:
+                await self._publish(envelope, following)
+                return
+            stage = following
+
+    async def _publish(self, envelope: Envelope, stage: StageName) -> None:
+        """Hand over through the durable queue, once for each length of the trail."""
+        message_id = f"{envelope.key}.{len(envelope.trail)}"
+        await self._transport.hand_over(envelope.lane, stage, dump_envelope(envelope), message_id)
+
+    def _caller(self, envelope: Envelope) -> Caller | None:
+        if envelope.reply_to is None:
+            return None
+        return self._transport.caller(envelope.reply_to, envelope.request.stream)
+
+    # ------------------------------------------------------------ one stage
+
+    async def _decide(
+        self, delivery: Delivery, stage: Stage, envelope: Envelope, run: Run
+    ) -> tuple[Outcome, float, float]:
+        """Let `stage` decide; turn what it raises into an outcome, or settle the message otherwise."""
+        started, begun = self._clock.now(), self._clock.monotonic()
+        try:
+            outcome = await self._handle(stage, envelope, run, started)
+        except asyncio.CancelledError:
+            if envelope.key not in self._cancelled:
+                raise
+            _current_task().uncancel()
+            outcome = _ended("cancelled", Cancelled("the caller took the request back"))
+        except Exception as error:
+            outcome = await self._dispose(delivery, stage.name, envelope, error)
+        spent = self._clock.monotonic() - begun
+        self._observer.step(stage.name, outcome.kind, envelope.lane, spent)
+        return outcome, started, spent
+
+    async def _handle(self, stage: Stage, envelope: Envelope, run: Run, now: float) -> Outcome:
+        """Run the stage within the request's deadline. The last stage runs in any case: it tells the caller."""
+        if stage.name == LAST:
+            return await stage.handle(envelope, run)
+        if envelope.key in self._cancelled:
+            return _ended("cancelled", Cancelled("the caller took the request back"))
+        left = envelope.deadline_at - now
+        if left <= 0:
+            return _expired(envelope)
+        self._running[envelope.key] = _current_task()
+        try:
+            async with asyncio.timeout(left) as limit:
+                outcome = await stage.handle(envelope, run)
+                if envelope.key in self._cancelled:
+                    await asyncio.sleep(0)  # a cancellation that came too late to stop the stage surfaces here
+                return outcome
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            return _expired(envelope)
+        finally:
+            self._running.pop(envelope.key, None)
+
+    async def _dispose(self, delivery: Delivery, stage: StageName, envelope: Envelope, error: Exception) -> Outcome:
+        """Look the error up in the one table and do what it says."""
+        decision = look_up(error)
+        action = decision.action
+        if action == RETRY and delivery.delivered >= MAX_FAILURES:
+            action = DEAD_LETTER
+        code = error_body(error).code
+        self._observer.trouble(stage, action, code)
+        if not isinstance(error, StepwellError):
+            _log.error("%s raised %s on delivery %d", stage, type(error).__name__, delivery.delivered, exc_info=error)
+        if action == RETRY:
+            await delivery.retry(self._delay(delivery.delivered, error))
+            raise _Settled
+        if action == DEAD_LETTER:
+            await self._store_dead(delivery, envelope, error, stage)
+        if stage == LAST:
+            await delivery.ack()
+            raise _Settled
+        return _answer(decision, error, provisional=action == DEAD_LETTER)
+
+    def _delay(self, delivered: int, error: Exception) -> float:
+        named = error.retry_after_s if isinstance(error, StepwellError) else None
+        if named is not None:
+            return named
+        base = RETRY_DELAYS_S[min(delivered, len(RETRY_DELAYS_S)) - 1]
+        return base * (1.0 + 0.5 * self._random.random())
+
+    def _extend(self, envelope: Envelope, stage: StageName, outcome: Outcome, at: float, spent: float) -> Envelope:
+        step = Step.model_construct(
+            stage=stage,
+            outcome=outcome.kind,
+            reasons=outcome.reasons,
+            facts=dict(outcome.facts),
+            at=at,
+            duration_ms=round(spent * 1000, 3),
+            worker=self._worker,
+        )
+        return envelope.model_copy(update={**outcome.changes, "trail": (*envelope.trail, step)})
+
+    # ------------------------------------------------------------ dead letters
+
+    async def _bury(
+        self, delivery: Delivery, envelope: Envelope, error: StepwellError, stage: StageName
+    ) -> tuple[Envelope, StageName]:
+        await self._store_dead(delivery, envelope, error, stage)
+        outcome = _answer(look_up(error), error, provisional=True)
+        ended = self._extend(envelope, stage, outcome, self._clock.now(), 0.0)
+        following = advance(stage, outcome.kind) if stage != LAST else LAST
+        if following is None or following not in self._stages:
+            await self._publish(ended, LAST)
+            await delivery.ack()
+            raise _Settled
+        return ended, following
+
+    async def _store_dead(
+        self, delivery: Delivery, envelope: Envelope | None, error: Exception, stage: StageName
+    ) -> None:
+        letter = DeadLetter(
+            id=_dead_id(envelope, delivery, stage),
+            stage=stage,
+            lane=delivery.lane,
+            subject=step_subject(delivery.lane, delivery.stage),
+            attempts=delivery.delivered,
+            reason=error_body(error),
+            request_id=envelope.id if envelope else None,
+            tenant=envelope.tenant if envelope else None,
+            at=self._clock.now(),
+            worker=self._worker,
+            envelope=b64encode(delivery.body).decode(),
+        )
+        await self._streams.append(dead_subject(stage), letter.model_dump_json().encode(), once=letter.id)
+
+    # ------------------------------------------------------------ while stages work
+
+    async def keep_alive(self, period_s: float) -> None:
+        """Tell the queue, every `period_s` seconds, that the messages held here are still being worked on."""
+        while True:
+            await asyncio.sleep(period_s)
+            edge = self._clock.monotonic() - period_s / 2
+            for delivery, since in list(self._held.values()):
+                if since <= edge:
+                    await delivery.working()
+
+    def cancel(self, key: str) -> None:
+        """The caller of `<tenant>.<id>` no longer wants the answer: stop the stage that works on it."""
+        self._cancelled[key] = None
+        if len(self._cancelled) > CANCELLED_KEPT:
+            self._cancelled.popitem(last=False)
+        task = self._running.get(key)
+        if task is not None:
+            task.cancel()
+
+
+class _Settled(Exception):
+    """The message was handed back or put aside; there is nothing more to do with it here."""
+
+
+def _current_task() -> "asyncio.Task[None]":
+    task = asyncio.current_task()
+    if task is None:
+        raise RuntimeError("a step runs inside a task")
+    return task
+
+
+def _dead_id(envelope: Envelope | None, delivery: Delivery, stage: StageName) -> str:
+    if envelope is None or not is_name(envelope.id):
+        return f"unreadable-{abs(hash(delivery.body)):x}"[:64]
+    return f"{envelope.id[:40]}-{stage}-{delivery.delivered}"
+
+
+def _expired(envelope: Envelope) -> Outcome:
+    allowed = envelope.deadline_at - envelope.received_at
+    return _ended("expired", DeadlineExceeded(f"the deadline of {allowed:g} s passed before the answer was there"))
+
+
+def _ended(kind: str, error: StepwellError) -> Outcome:
+    return Outcome(kind, (error.code,), {"status": "failed", "error": error_body(error)})
+
+
+def _answer(decision: Disposition, error: BaseException, *, provisional: bool) -> Outcome:
+    body = error_body(error)
+    return Outcome(
+        decision.status, (body.code,), {"status": decision.status, "error": body, "provisional": provisional}
+    )
