@@ -459,10 +459,11 @@ class Journal(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AuditReference:
-    """Where a record stands."""
+    """Where a record stands, and the SHA-256 (hex) of its bytes."""
 
     audit_id: str
     sequence: int
+    digest: str
 
 
 class AuditLog(Protocol):

@@ -37,7 +37,7 @@ from pipeline.contracts.envelope import (
     Verdict,
     parse_envelope,
 )
-from pipeline.contracts.records import AttemptRecord, AuditRecord, DeadLetter, OutcomeEvent
+from pipeline.contracts.records import AttemptRecord, AuditRecord, DeadLetter, OutcomeEvent, Unconfirmed
 from pipeline.contracts.reply import Chunk, ErrorBody, Reply, Served, Status, Usage
 from pipeline.contracts.request import Budget, ImagePart, Message, Parameters, Part, Request, TextPart, ToolCall
 
@@ -84,6 +84,7 @@ __all__ = [
     "Tier",
     "TokenLogprob",
     "ToolCall",
+    "Unconfirmed",
     "UnixTime",
     "Usage",
     "Verdict",

@@ -20,7 +20,7 @@ from pipeline.contracts.base import (
 from pipeline.contracts.envelope import DataClass, Exclusion, Finding, Residency, Step
 from pipeline.contracts.reply import ErrorBody, Served, Status, Usage
 
-__all__ = ["AttemptRecord", "AuditRecord", "DeadLetter", "OutcomeEvent"]
+__all__ = ["AttemptRecord", "AuditRecord", "DeadLetter", "OutcomeEvent", "Unconfirmed"]
 
 
 class AttemptRecord(OpenContract):
@@ -40,11 +40,20 @@ class AttemptRecord(OpenContract):
     error_code: str | None = None
 
 
+class Unconfirmed(OpenContract):
+    """A record whose append was never confirmed, or not in its turn: it may be missing or stand too late in the log."""
+
+    producer: Name
+    n: Whole = Field(ge=0)
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
 class AuditRecord(OpenContract):
     """One decision, in the chain of the process that wrote it.
 
     `prev` is the SHA-256 (hex) of the stored bytes of the record `n - 1` of the same producer; of 64 zeros for n = 0.
-    It holds counts, types, scores and rule ids, and never text of a request or an answer.
+    A producer that could not get a record confirmed starts a new chain under a new name, and its first record says in
+    `unconfirmed` which records of the old chain may be missing. It holds counts, types, scores and rule ids, and never text of a request or an answer.
     """
 
     version: str = Field(default="1.0", pattern=r"^1\.\d+$")
@@ -79,6 +88,7 @@ class AuditRecord(OpenContract):
     policy_revision: str
     received_at: UnixTime
     deadline_at: UnixTime
+    unconfirmed: tuple[Unconfirmed, ...] = ()
     trail: tuple[Step, ...] = ()
 
 

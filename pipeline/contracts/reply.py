@@ -51,7 +51,11 @@ class Served(OpenContract):
 
 
 class Reply(OpenContract):
-    """The end of a request. `cost_usd` counts every attempt and is null when one price is unknown."""
+    """The end of a request. `cost_usd` counts every attempt and is null when one price is unknown.
+
+    `audit_id`, `audit_sequence` and `audit_sha256` are a receipt: they name the record of this decision, its place in
+    the log and the digest of its bytes, so that whoever keeps the reply can tell whether the log was changed.
+    """
 
     id: RequestId
     tenant: Tenant
@@ -74,6 +78,7 @@ class Reply(OpenContract):
     fingerprint: str
     audit_id: str | None = None
     audit_sequence: Whole | None = None
+    audit_sha256: str | None = None
     path: tuple[str, ...] = ()
     provisional: bool = False
     error: ErrorBody | None = None
