@@ -18,10 +18,10 @@ __all__ = ["MemoryLink", "MemoryTransport", "matches"]
 def matches(pattern: str, subject: str) -> bool:
     """Whether `subject` fits `pattern` by NATS' rules: `*` is one token, a last `>` one or more."""
     wanted, given = pattern.split("."), subject.split(".")
-    for index, token in enumerate(wanted):
-        if token == ">":
+    for index, word in enumerate(wanted):
+        if word == ">":
             return len(given) > index
-        if index >= len(given) or token not in ("*", given[index]):
+        if index >= len(given) or word not in ("*", given[index]):
             return False
     return len(wanted) == len(given)
 

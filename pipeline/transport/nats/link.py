@@ -1,0 +1,211 @@
+"""One connection to NATS and everything that hangs on it."""
+
+import asyncio
+import logging
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any, Final
+
+from faststream.nats import NatsBroker
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.micro import add_service
+from nats.micro.request import Request as ServiceRequest
+from nats.micro.service import EndpointConfig, Service, ServiceConfig
+
+from pipeline.errors import DeadlineExceeded, NotRunning, NoWorker
+from pipeline.ports import Bucket, Incoming, Streams, Subscription
+from pipeline.settings import Settings
+from pipeline.transport.nats.mux import Mux, status_of
+from pipeline.transport.nats.queue import NatsTransport
+from pipeline.transport.nats.streams import NatsBucket, NatsStreams
+
+__all__ = ["NatsLink", "connect"]
+
+_log = logging.getLogger("stepwell.nats")
+
+_DENIED: Final = re.compile(r"permissions violation for publish to [\"']?([^\"']+)[\"']?", re.IGNORECASE)
+PENDING_BYTES: Final = 64 * 1024 * 1024
+RECONNECT_WAIT_S: Final = 0.25
+
+
+class NatsLink:
+    """A connection: streams, buckets, core messages, service endpoints and the work queue."""
+
+    def __init__(self, broker: NatsBroker, client: Client, mux: Mux) -> None:
+        self._broker = broker
+        self.client = client
+        self._mux = mux
+        self.jetstream = client.jetstream()
+        self._streams = NatsStreams(mux, self.jetstream)
+        self._services: list[Service] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def streams(self) -> Streams:
+        """The durable streams."""
+        return self._streams
+
+    @property
+    def connected(self) -> bool:
+        """Whether the server is reachable now."""
+        return bool(self.client.is_connected)
+
+    def bucket(self, name: str) -> Bucket:
+        """A key-value bucket."""
+        return NatsBucket(self.jetstream, name)
+
+    def transport(self) -> NatsTransport:
+        """The work queue over this connection."""
+        return NatsTransport(self.client, self._mux, self._streams)
+
+    async def publish(self, subject: str, body: bytes, headers: Mapping[str, str] | None = None) -> None:
+        """Send a core message."""
+        await self.client.publish(subject, body, headers=dict(headers) if headers else None)
+
+    async def subscribe(
+        self, subject: str, handler: Callable[[Incoming], Awaitable[None]], *, queue: str | None = None
+    ) -> Subscription:
+        """Listen to core messages through FastStream, which keeps the subscription over reconnects and stop."""
+        subscriber = self._broker.subscriber(subject, queue=queue or "", decoder=_raw, no_reply=True, persistent=False)
+
+        async def pass_on(message: Incoming) -> None:
+            await handler(message)
+
+        subscriber(pass_on)
+        await subscriber.start()
+        return subscriber
+
+    async def serve(
+        self, name: str, version: str, endpoints: Mapping[str, Callable[[Incoming], Awaitable[None]]]
+    ) -> None:
+        """Offer service endpoints (subject -> handler), visible to `nats micro ls` and PING/INFO/STATS under `$SRV`."""
+        service = await add_service(self.client, ServiceConfig(name=name, version=version))
+        self._services.append(service)
+        for subject, handler in endpoints.items():
+            config = EndpointConfig(
+                name=subject.split(".")[1], subject=subject, queue_group="stepwell", handler=self._spawning(handler)
+            )
+            await service.add_endpoint(config)
+
+    def _spawning(self, handler: Callable[[Incoming], Awaitable[None]]) -> Callable[[ServiceRequest], Awaitable[None]]:
+        """One task for each request: the client delivers the next one only when the callback returned."""
+
+        async def endpoint(request: ServiceRequest) -> None:
+            message = request._msg  # its public properties would build again what is already there
+            task = asyncio.ensure_future(_call(handler, _incoming(message)))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+        return endpoint
+
+    async def converse(
+        self, subject: str, body: bytes, *, headers: Mapping[str, str] | None = None, timeout_s: float
+    ) -> AsyncIterator[Incoming]:
+        """Send a request and yield the answers up to the empty one."""
+        answers: asyncio.Queue[Msg] = asyncio.Queue()
+        address = self._mux.open(answers.put_nowait)
+        try:
+            await self._mux.send(subject, body, address, headers)
+            async with asyncio.timeout(timeout_s):
+                while True:
+                    message = await answers.get()
+                    if status_of(message) == "503":
+                        raise NoWorker(
+                            f"no worker listens on {subject}: start one with `stepwell up` or `stepwell worker`"
+                        )
+                    if not message.data:
+                        return
+                    yield _incoming(message)
+        except TimeoutError:
+            raise DeadlineExceeded(f"no end of the answer within {timeout_s:g} s") from None
+        finally:
+            self._mux.close(address)
+
+    async def close(self) -> None:
+        """Stop services, flush and close."""
+        for service in self._services:
+            await service.stop()
+        await self._mux.stop()
+        await self._broker.stop()
+
+    def lost(self) -> None:
+        """The connection broke: whoever waits for an answer tries again rather than waiting for the time-out."""
+        self._mux.fail_all("the connection to NATS broke")
+
+    def denied(self, error: Exception) -> None:
+        """The server denied something. It says so apart from the request, which would otherwise only time out."""
+        found = _DENIED.search(str(error))
+        if found:
+            self._mux.fail_subject(found.group(1), f"NATS denied publishing to {found.group(1)}: check the permissions")
+
+
+async def _call(handler: Callable[[Incoming], Awaitable[None]], incoming: Incoming) -> None:
+    await handler(incoming)
+
+
+async def _raw(message: Any) -> Incoming:
+    """FastStream's decoder: the bytes as they came, instead of a guess at their format."""
+    return _incoming(message.raw_message)
+
+
+def _incoming(message: Msg) -> Incoming:
+    return Incoming(message.subject, message.data, message.reply or None, message.headers or {})
+
+
+async def connect(settings: Settings, *, name: str, patient: bool = False) -> NatsLink:
+    """Connect to the server of `settings`.
+
+    Args:
+        settings: address and credentials.
+        name: shown in the server's connection list.
+        patient: keep trying when the server is not there yet, as a worker should.
+
+    Raises:
+        NotRunning: no server answers at the address.
+    """
+    links: list[NatsLink] = []
+
+    async def on_error(error: Exception) -> None:
+        _log.warning("NATS: %s", error)
+        for link in links:
+            link.denied(error)
+
+    async def on_disconnect() -> None:
+        for link in links:
+            link.lost()
+
+    options: dict[str, Any] = {"user": settings.nats_user, "password": settings.nats_password}
+    options["reconnect_time_wait"] = RECONNECT_WAIT_S
+    broker = NatsBroker(
+        settings.nats_url,
+        name=name,
+        error_cb=on_error,
+        disconnected_cb=on_disconnect,
+        allow_reconnect=True,
+        max_reconnect_attempts=-1,
+        connect_timeout=2,
+        pending_size=PENDING_BYTES,
+        inbox_prefix=f"_INBOX_{settings.nats_user}" if settings.nats_user else "_INBOX",
+        apply_types=False,
+        logger=None,
+        **{key: value for key, value in options.items() if value},
+    )
+    client = await _first_connection(broker, settings.nats_url, patient)
+    mux = Mux(client)
+    await mux.start()
+    link = NatsLink(broker, client, mux)
+    links.append(link)
+    return link
+
+
+async def _first_connection(broker: NatsBroker, url: str, patient: bool) -> Client:
+    try:
+        async with asyncio.timeout(None if patient else 3.0):
+            return await broker.connect()
+    except (NatsError, OSError, TimeoutError) as error:
+        reason = type(error).__name__
+        raise NotRunning(
+            f"no NATS server answers at {url} ({reason}): start one with `stepwell up`, or set STEPWELL_NATS"
+        ) from None

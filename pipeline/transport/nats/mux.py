@@ -1,0 +1,124 @@
+"""Requests and their answers over one inbox: a future for each, no subscription and no timer of its own."""
+
+import asyncio
+import itertools
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+
+from pipeline.errors import TransportUnavailable
+
+__all__ = ["Mux", "status_of"]
+
+_log = logging.getLogger("stepwell.nats")
+SWEEP_S = 0.25
+
+
+def status_of(message: Msg) -> str | None:
+    """The status code in the headers of a message from the server itself, such as 503 for "nobody listens"."""
+    return message.headers.get("Status") if message.headers else None
+
+
+@dataclass(slots=True)
+class _Waiting:
+    subject: str
+    future: "asyncio.Future[Msg]"
+    until: float
+
+
+class Mux:
+    """Sends requests and matches answers by the last token of the inbox."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._prefix = client.new_inbox() + "."
+        self._numbers = itertools.count()
+        self._waiting: dict[str, _Waiting] = {}
+        self._sinks: dict[str, Callable[[Msg], None]] = {}
+        self._sweeper: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Subscribe to the inbox and begin to watch for time-outs."""
+        await self._client.subscribe(self._prefix + "*", cb=self._receive)
+        self._sweeper = asyncio.create_task(self._sweep())
+
+    async def stop(self) -> None:
+        """Fail what still waits."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        self.fail_all("the connection was closed")
+
+    async def _receive(self, message: Msg) -> None:
+        number = message.subject[len(self._prefix) :]
+        waiting = self._waiting.pop(number, None)
+        if waiting is not None:
+            if not waiting.future.done():
+                waiting.future.set_result(message)
+            return
+        sink = self._sinks.get(number)
+        if sink is not None:
+            sink(message)
+
+    async def _sweep(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            now = loop.time()
+            for number, waiting in list(self._waiting.items()):
+                if waiting.until <= now or waiting.future.done():
+                    self._fail(number, f"NATS did not answer on {waiting.subject} in time")
+
+    def _fail(self, number: str, reason: str) -> None:
+        waiting = self._waiting.pop(number, None)
+        if waiting is not None and not waiting.future.done():
+            waiting.future.set_exception(TransportUnavailable(reason))
+
+    def fail_all(self, reason: str) -> None:
+        """Fail every request that waits, for instance because the connection is gone."""
+        for number in list(self._waiting):
+            self._fail(number, reason)
+
+    def fail_subject(self, subject: str, reason: str) -> None:
+        """Fail the requests to `subject`: the server denied them, and would otherwise only be silent."""
+        for number, waiting in list(self._waiting.items()):
+            if waiting.subject == subject:
+                self._fail(number, reason)
+
+    async def request(
+        self, subject: str, body: bytes = b"", *, headers: Mapping[str, str] | None = None, timeout_s: float = 5.0
+    ) -> Msg:
+        """Send one request and await its one answer.
+
+        Raises:
+            TransportUnavailable: no answer within `timeout_s` seconds, or the connection is gone.
+        """
+        loop = asyncio.get_running_loop()
+        number = str(next(self._numbers))
+        waiting = _Waiting(subject, loop.create_future(), loop.time() + timeout_s)
+        self._waiting[number] = waiting
+        try:
+            await self.send(subject, body, self._prefix + number, headers)
+            return await waiting.future
+        finally:
+            self._waiting.pop(number, None)
+
+    async def send(self, subject: str, body: bytes, reply: str, headers: Mapping[str, str] | None = None) -> None:
+        """Publish with an address for answers."""
+        try:
+            await self._client.publish(subject, body, reply=reply, headers=dict(headers) if headers else None)
+        except (NatsError, OSError) as error:
+            raise TransportUnavailable(f"NATS is not connected ({type(error).__name__})") from None
+
+    def open(self, sink: Callable[[Msg], None]) -> str:
+        """An address at which any number of messages go to `sink`, until `close`."""
+        number = str(next(self._numbers))
+        self._sinks[number] = sink
+        return self._prefix + number
+
+    def close(self, address: str) -> None:
+        """No more messages at this address."""
+        self._sinks.pop(address[len(self._prefix) :], None)

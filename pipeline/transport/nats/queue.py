@@ -1,0 +1,134 @@
+"""Queues between stages on a work-queue stream, and the way back to callers at their inboxes."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import orjson
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from pipeline.contracts import Chunk, Lane, Reply, StageName
+from pipeline.layout import STEPS
+from pipeline.ports import Caller, Handler, Streams
+from pipeline.topology import consumer_name, step_subject
+from pipeline.transport.nats.mux import Mux, status_of
+from pipeline.transport.nats.pull import Puller
+
+__all__ = ["NatsCaller", "NatsDelivery", "NatsTransport"]
+
+_log = logging.getLogger("stepwell.nats")
+
+PROBE_EVERY: Final = 16
+"""One chunk in so many asks whether anybody still listens: a caller who vanished costs no more tokens than that."""
+
+
+class NatsDelivery:
+    """One message of a consumer, held by this worker."""
+
+    __slots__ = ("_client", "_message", "body", "delivered", "lane", "stage")
+
+    def __init__(self, client: Client, message: Msg, stage: StageName, lane: Lane) -> None:
+        self._client = client
+        self._message = message
+        self.stage: StageName = stage
+        self.lane: Lane = lane
+        self.body: bytes = message.data
+        self.delivered = int(message.reply.split(".")[-5])
+
+    async def _say(self, word: bytes) -> None:
+        await self._client.publish(self._message.reply, word)
+
+    async def working(self) -> None:
+        """Extend the time in which the message is ours."""
+        await self._say(b"+WPI")
+
+    async def ack(self) -> None:
+        """Done."""
+        await self._say(b"+ACK")
+
+    async def retry(self, delay_s: float) -> None:
+        """Hand back, to be delivered after the delay."""
+        await self._say(b"-NAK " + orjson.dumps({"delay": int(delay_s * 1e9)}))
+
+
+class NatsCaller:
+    """A caller at an inbox: chunks in order, now and then one that asks whether anybody is there."""
+
+    def __init__(self, client: Client, mux: Mux, address: str, streaming: bool) -> None:
+        self._client = client
+        self._mux = mux
+        self._address = address
+        self._streaming = streaming
+        self._gone = False
+        self._probe: str | None = None
+
+    def _answered(self, message: Msg) -> None:
+        if status_of(message) == "503":
+            self._gone = True
+
+    async def chunk(self, chunk: Chunk) -> bool:
+        """Send a piece; False once it is known that nobody listens."""
+        body = orjson.dumps({"seq": chunk.seq, "text": chunk.text})
+        if chunk.seq % PROBE_EVERY:
+            await self._client.publish(self._address, body)
+        else:
+            if self._probe is None:
+                self._probe = self._mux.open(self._answered)
+            await self._client.publish(self._address, body, reply=self._probe)
+        return not self._gone
+
+    async def reply(self, reply: Reply) -> None:
+        """Send the reply, and the empty message that ends a stream."""
+        await self._client.publish(self._address, reply.model_dump_json(exclude_none=True).encode())
+        if self._streaming:
+            await self._client.publish(self._address, b"")
+        if self._probe is not None:
+            self._mux.close(self._probe)
+
+
+class NatsTransport:
+    """The work queue."""
+
+    def __init__(self, client: Client, mux: Mux, streams: Streams) -> None:
+        self._client = client
+        self._mux = mux
+        self._streams = streams
+        self._pullers: list[Puller] = []
+        self._running: set[asyncio.Task[None]] = set()
+
+    async def hand_over(self, lane: Lane, stage: StageName, body: bytes, message_id: str) -> bool:
+        """Store for `stage`, once for each id; returns when durable."""
+        appended = await self._streams.append(step_subject(lane, stage), body, once=message_id)
+        return not appended.duplicate
+
+    async def consume(self, stage: StageName, lane: Lane, handler: Handler, slots: int) -> None:
+        """Start to hand out the work of one stage in one lane."""
+
+        def take(message: Msg) -> None:
+            task = asyncio.ensure_future(_run(handler, NatsDelivery(self._client, message, stage, lane)))
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+            task.add_done_callback(lambda _: puller.done())
+
+        puller = Puller(self._mux, STEPS, consumer_name(lane, stage), slots, take)
+        self._pullers.append(puller)
+        await puller.start()
+
+    def caller(self, address: str, streaming: bool) -> Caller:
+        """The caller at `address`."""
+        return NatsCaller(self._client, self._mux, address, streaming)
+
+    async def stop(self, grace_s: float) -> None:
+        """Take no more, and let what runs end within the grace."""
+        for puller in self._pullers:
+            puller.stop()
+        if self._running:
+            _, late = await asyncio.wait(self._running, timeout=grace_s)
+            for task in late:
+                task.cancel()
+
+
+async def _run(handler: Callable[[NatsDelivery], Awaitable[None]], delivery: NatsDelivery) -> None:
+    await handler(delivery)

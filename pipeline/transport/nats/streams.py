@@ -1,0 +1,210 @@
+"""Durable streams and buckets of a NATS server, behind the ports. Only a confirmation counts as stored."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Any, Final
+
+import orjson
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.js.client import JetStreamContext
+from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError, NoKeysError, NotFoundError
+from nats.js.kv import KeyValue
+
+from pipeline.errors import TransportUnavailable
+from pipeline.layout import stream_of
+from pipeline.ports import Appended, Conflict, Entry, Stored
+from pipeline.transport.nats.mux import Mux, status_of
+
+__all__ = ["NatsBucket", "NatsStreams"]
+
+_log = logging.getLogger("stepwell.nats")
+
+CONFIRM_S: Final = 2.0
+"""How long to wait for one confirmation before the same bytes are sent again."""
+TRIES: Final = 6
+PAUSES_S: Final = (0.05, 0.2, 0.5, 1.0, 2.0)
+WRONG_LAST_SEQUENCE: Final = (10071, 10164)
+NO_RESPONDERS: Final = "503"
+SCAN_BATCH: Final = 500
+
+
+class NatsStreams:
+    """Streams of JetStream."""
+
+    def __init__(self, mux: Mux, jetstream: JetStreamContext) -> None:
+        self._mux = mux
+        self._jetstream = jetstream
+
+    async def append(
+        self, subject: str, body: bytes, *, once: str | None = None, expected: int | None = None
+    ) -> Appended:
+        """Append; see the port. Sent again until confirmed, which is safe: the server recognises a repetition."""
+        headers = _append_headers(once, expected)
+        for attempt in range(TRIES):
+            try:
+                answer = await self._mux.request(subject, body, headers=headers, timeout_s=CONFIRM_S)
+                return _appended(answer, subject)
+            except Conflict:
+                if attempt:
+                    return await self._own(subject, body)
+                raise
+            except TransportUnavailable as error:
+                if attempt == TRIES - 1:
+                    raise
+                _log.warning("append to %s: %s; sending again", stream_of(subject), error.message)
+                await asyncio.sleep(PAUSES_S[attempt])
+        raise AssertionError("the last try returned or raised")
+
+    async def _own(self, subject: str, body: bytes) -> Appended:
+        """After a repetition, the conflicting message may be our own first try."""
+        stored = await self.last(subject)
+        if stored is None or stored.body != body:
+            raise Conflict(subject)
+        return Appended(stored.sequence, duplicate=True)
+
+    async def last(self, subject: str) -> Stored | None:
+        """The newest message on `subject`."""
+        return await self._direct(stream_of(subject), {"last_by_subj": subject})
+
+    async def at(self, stream: str, sequence: int) -> Stored | None:
+        """The message with this sequence number."""
+        return await self._direct(stream, {"seq": sequence})
+
+    async def _direct(self, stream: str, question: dict[str, object]) -> Stored | None:
+        answer = await self._mux.request(f"$JS.API.DIRECT.GET.{stream}", orjson.dumps(question))
+        return _stored(answer)
+
+    async def scan(self, stream: str, *, after: int = 0, subject: str | None = None) -> AsyncIterator[Stored]:
+        """All messages after `after` up to what is stored now, fetched by the hundreds through direct get."""
+        cursor = after + 1
+        while True:
+            batch, more = await self._batch(stream, cursor, subject or ">")
+            for stored in batch:
+                yield stored
+            if not batch or not more:
+                return
+            cursor = batch[-1].sequence + 1
+
+    async def _batch(self, stream: str, first: int, subject: str) -> tuple[list[Stored], bool]:
+        queue: asyncio.Queue[Msg] = asyncio.Queue()
+        address = self._mux.open(queue.put_nowait)
+        question = {"seq": first, "batch": SCAN_BATCH, "next_by_subj": subject}
+        found: list[Stored] = []
+        try:
+            await self._mux.send(f"$JS.API.DIRECT.GET.{stream}", orjson.dumps(question), address)
+            while True:
+                message = await asyncio.wait_for(queue.get(), CONFIRM_S)
+                stored = _stored(message)
+                if stored is None:
+                    pending = (message.headers or {}).get("Nats-Num-Pending", "0")
+                    return found, pending != "0"
+                found.append(stored)
+        except TimeoutError:
+            raise TransportUnavailable(f"NATS did not answer a read of {stream} in time") from None
+        finally:
+            self._mux.close(address)
+
+    async def delete(self, stream: str, sequence: int) -> bool:
+        """Delete one message where the stream permits it."""
+        try:
+            return bool(await self._jetstream.delete_msg(stream, sequence))
+        except NotFoundError:
+            return False
+        except (NatsError, OSError) as error:
+            raise TransportUnavailable(f"could not delete message {sequence} of {stream}: {error}") from None
+
+
+def _append_headers(once: str | None, expected: int | None) -> dict[str, str] | None:
+    headers: dict[str, str] = {}
+    if once is not None:
+        headers["Nats-Msg-Id"] = once
+    if expected is not None:
+        headers["Nats-Expected-Last-Subject-Sequence"] = str(expected)
+    return headers or None
+
+
+def _appended(answer: Msg, subject: str) -> Appended:
+    if status_of(answer) == NO_RESPONDERS:
+        raise TransportUnavailable(f"no stream takes {subject.partition('.')[0]}.>: is NATS ready and provisioned?")
+    confirmation: dict[str, Any] = orjson.loads(answer.data)
+    trouble = confirmation.get("error")
+    if trouble is None:
+        return Appended(confirmation["seq"], bool(confirmation.get("duplicate", False)))
+    if trouble.get("err_code") in WRONG_LAST_SEQUENCE:
+        raise Conflict(subject)
+    raise TransportUnavailable(f"NATS refused to store: {trouble.get('description')}")
+
+
+def _stored(answer: Msg) -> Stored | None:
+    headers = answer.headers or {}
+    status = headers.get("Status")
+    if status == NO_RESPONDERS:
+        raise TransportUnavailable("no such stream, or NATS is not ready: run `stepwell provision`")
+    if status is not None or "Nats-Sequence" not in headers:
+        return None
+    at = datetime.fromisoformat(headers["Nats-Time-Stamp"][:26].rstrip("Z") + "+00:00").timestamp()
+    return Stored(headers["Nats-Subject"], int(headers["Nats-Sequence"]), answer.data, at)
+
+
+class NatsBucket:
+    """A key-value bucket of JetStream."""
+
+    def __init__(self, jetstream: JetStreamContext, name: str) -> None:
+        self._jetstream = jetstream
+        self._name = name
+        self._store: KeyValue | None = None
+
+    async def _bucket(self) -> KeyValue:
+        if self._store is None:
+            try:
+                self._store = await self._jetstream.key_value(self._name)
+            except (NatsError, OSError) as error:
+                raise TransportUnavailable(
+                    f"bucket {self._name} cannot be opened ({type(error).__name__}): run `stepwell provision`"
+                ) from None
+        return self._store
+
+    async def get(self, key: str) -> Entry | None:
+        """The value of `key`."""
+        try:
+            entry = await (await self._bucket()).get(key)
+        except KeyNotFoundError:
+            return None
+        except TimeoutError:
+            raise TransportUnavailable(f"NATS did not answer a read of bucket {self._name}") from None
+        return Entry(key, entry.value or b"", entry.revision or 0)
+
+    async def put(self, key: str, value: bytes, *, expected: int | None = None) -> int:
+        """Write; see the port."""
+        bucket = await self._bucket()
+        try:
+            if expected is None:
+                return await bucket.put(key, value)
+            return await bucket.update(key, value, last=expected)
+        except KeyWrongLastSequenceError:
+            raise Conflict(key) from None
+        except TimeoutError:
+            raise TransportUnavailable(f"NATS did not confirm a write to bucket {self._name}") from None
+
+    async def keys(self) -> tuple[str, ...]:
+        """All keys."""
+        try:
+            return tuple(await (await self._bucket()).keys())
+        except NoKeysError:
+            return ()
+
+    async def watch(self) -> AsyncIterator[Entry | None]:
+        """Present values, None, then changes."""
+        watcher = await (await self._bucket()).watchall()
+        try:
+            while True:
+                try:
+                    entry = await watcher.updates(timeout=3600.0)
+                except TimeoutError:
+                    continue
+                yield None if entry is None else Entry(entry.key, entry.value or b"", entry.revision or 0)
+        finally:
+            await watcher.stop()
