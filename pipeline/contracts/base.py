@@ -1,9 +1,10 @@
 """What every contract has in common: frozen, strict, and the scalar types that stand in subjects and keys."""
 
+import math
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 
 __all__ = [
     "NAME_PATTERN",
@@ -25,6 +26,9 @@ __all__ = [
 NAME_PATTERN = r"^[A-Za-z0-9_-]{1,64}$"
 """What may stand as one token of a NATS subject and one part of a cache key: no dot, no star, no space."""
 
+MAX_WHOLE = 2**53 - 1
+"""The largest integer that every JSON reader holds exactly."""
+
 _CONFIG = ConfigDict(frozen=True, strict=True, allow_inf_nan=False, ser_json_inf_nan="null")
 
 
@@ -35,19 +39,39 @@ def _whole(value: Any) -> Any:
     return value
 
 
+def _portable(value: Any) -> Any:
+    """Keep only what every JSON reader can hold: no NaN, no infinity, and a float where an integer exceeds 64 bits."""
+    if isinstance(value, dict):
+        return {key: _portable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_portable(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("NaN and infinities are no JSON")
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        return _portable(_as_float(value))
+    return value
+
+
+def _as_float(value: int) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+
+
 Tenant = Annotated[str, Field(pattern=NAME_PATTERN)]
 RequestId = Annotated[str, Field(pattern=NAME_PATTERN)]
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 Origin = Annotated[str, Field(pattern=r"^[A-Z]{2,8}$")]
-Whole = Annotated[int, BeforeValidator(_whole)]
+Whole = Annotated[int, Field(ge=-MAX_WHOLE, le=MAX_WHOLE), BeforeValidator(_whole)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 UnixTime = Annotated[float, Field(ge=0.0)]
 
 Lane = Literal["interactive", "batch"]
 StageName = Literal["classify", "plan", "recall", "draft", "check", "escalate", "audit"]
 
-Json = JsonValue
-JsonObject = dict[str, JsonValue]
+Json = Annotated[JsonValue, AfterValidator(_portable)]
+JsonObject = Annotated[dict[str, JsonValue], AfterValidator(_portable)]
 
 
 class Contract(BaseModel):
@@ -60,6 +84,8 @@ class OpenContract(BaseModel):
     """A message that travels between our own versions: fields of a newer minor version are kept and handed on."""
 
     model_config = ConfigDict(**_CONFIG, extra="allow")
+
+    __pydantic_extra__: dict[str, Json]
 
 
 def is_name(text: str) -> bool:

@@ -56,7 +56,7 @@ class AuditRecord(OpenContract):
     `unconfirmed` which records of the old chain may be missing. It holds counts, types, scores and rule ids, and never text of a request or an answer.
     """
 
-    version: str = Field(default="1.0", pattern=r"^1\.\d+$")
+    version: str = Field(default="1.0", pattern=r"^1\.[0-9]+$")
     producer: Name
     n: Whole = Field(ge=0)
     prev: str = Field(pattern=r"^[0-9a-f]{64}$")

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from pipeline.contracts.base import (
     Contract,
@@ -20,6 +20,15 @@ __all__ = ["Budget", "ImagePart", "Message", "Parameters", "Part", "Request", "T
 
 MAX_MESSAGES = 4096
 MAX_METADATA = 16
+
+
+_ONE_FORM = {
+    "oneOf": [
+        {"required": ["input"], "properties": {"input": {"type": "string"}}},
+        {"required": ["messages"], "properties": {"messages": {"minItems": 1}}},
+    ]
+}
+"""What the validator of Request says, for readers of the schema."""
 
 
 class TextPart(Contract):
@@ -83,6 +92,8 @@ class Request(Contract):
     `id` makes the request idempotent: the same id with the same content is answered once and paid once.
     `origin` says where the data comes from (for instance `EU`), for the residency policy.
     """
+
+    model_config = ConfigDict(json_schema_extra={**_ONE_FORM})
 
     id: RequestId | None = None
     tenant: Tenant = "default"

@@ -1,0 +1,95 @@
+# Everything starts here. Each target makes its own environment first; python3 (3.11 to 3.13) and make are enough.
+# `make help` lists the targets.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= $(shell for name in python3.11 python3 python3.12 python3.13; do \
+	if $$name -c 'import sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null; \
+	then echo $$name; break; fi; done)
+VENV := .venv
+BIN := $(VENV)/bin
+JOBS ?= 2
+# What `make demo` sends, and the models it starts: `local` (real weights) or `scripted`.
+INPUT ?= examples/demo/requests.jsonl
+MODELS ?= local
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_NO_INPUT := 1
+
+# A registry that hiccups gets a second try.
+define twice
+$(1) || { echo "once more in 5 seconds ..." >&2; sleep 5; $(1); }
+endef
+
+.PHONY: help
+help:  ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: env
+env: $(VENV)/.installed  ## Make .venv with everything pinned by hash (at once when nothing changed)
+
+$(VENV)/.created:
+	@if [ -z "$(PYTHON)" ]; then echo "Python 3.11, 3.12 or 3.13 with its venv module is needed; name one with PYTHON=..." >&2; exit 1; fi
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.pinned: requirements/dev.txt | $(VENV)/.created
+	@echo "installing requirements/dev.txt into $(VENV)"
+	@$(call twice,$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt)
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.pinned pyproject.toml
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.PHONY: check
+check: env  ## Lint, format, types, architecture, rendered files
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy
+	@PATH="$(CURDIR)/$(BIN):$$PATH" NO_COLOR=1 $(BIN)/lint-imports
+	@$(BIN)/python -m pipeline.schemas --check
+	@$(BIN)/python -m pipeline.permissions --check
+
+.PHONY: test
+test: check  ## All checks and all quick tests (under ten minutes on two cores)
+	@$(BIN)/pytest -q -n $(JOBS) --dist loadgroup -m "not slow and not models"
+
+.PHONY: test-all
+test-all: check  ## Also the slow tests
+	@$(BIN)/pytest -q -n $(JOBS) --dist loadgroup -m "not models"
+
+.PHONY: demo
+demo: env  ## Bring everything up and send INPUT=requests.jsonl through it (MODELS=scripted needs no download)
+	@$(BIN)/stepwell demo $(INPUT) --models $(MODELS)
+
+.PHONY: faults
+faults: env  ## Kill workers, nats-server and Valkey under load and count what was lost
+	@$(BIN)/pytest -q -s -m slow tests/faults
+
+.PHONY: bench
+bench: env  ## Measure throughput, latency and memory beside a bare relay
+	@$(BIN)/python -m bench
+
+.PHONY: schemas
+schemas: env  ## Render schemas/ and deploy/nats/users.conf from the code
+	@$(BIN)/python -m pipeline.schemas
+	@$(BIN)/python -m pipeline.permissions
+
+# No header and no index address: the files hold names, versions and hashes, and nothing of the machine that made them.
+COMPILE = CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras \
+	--no-header --no-emit-index-url --no-emit-trusted-host --no-emit-find-links
+
+.PHONY: lock
+lock: env  ## Compile requirements/dev.txt and requirements/runtime.txt again
+	@$(COMPILE) --extra dev --extra local --output-file requirements/dev.txt pyproject.toml
+	@$(COMPILE) --constraint requirements/dev.txt --output-file requirements/runtime.txt pyproject.toml
+
+.PHONY: clean
+clean:  ## Remove the environment and everything that was made
+	@rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .stepwell
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
