@@ -1,0 +1,95 @@
+"""What has to hold before anything is started, each with the sentence that tells a person what to do."""
+
+import fcntl
+import os
+import socket
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import psutil
+
+from pipeline.embedded.child import Spec
+from pipeline.embedded.home import Home
+from pipeline.embedded.identity import ProcessId, listener_on
+from pipeline.embedded.options import Options
+from pipeline.embedded.parts import Waves
+from pipeline.embedded.state import read_state, survivors
+from pipeline.errors import AlreadyRunning, PortInUse
+
+__all__ = ["end_leftovers", "is_free", "owned", "require_free_ports"]
+
+
+@contextmanager
+def owned(home: Home) -> Iterator[None]:
+    """Own the data folder. The kernel gives it back when this process ends, however it ends.
+
+    Raises:
+        AlreadyRunning: another supervisor owns it.
+    """
+    descriptor = os.open(home.root / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AlreadyRunning(
+                f"Stepwell already runs in {home.root}; use it, stop it with stepwell down, or give another --home"
+            ) from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def require_free_ports(options: Options, waves: Waves) -> None:
+    """Check that nobody listens where our parts will.
+
+    Raises:
+        PortInUse: somebody does; the message names the port and, where the system tells, the program.
+    """
+    for name, port in _wanted(options, waves):
+        if not is_free(port):
+            raise PortInUse(_in_use(name, port))
+
+
+def is_free(port: int) -> bool:
+    """Whether a program may listen on this port of 127.0.0.1."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def end_leftovers(home: Home) -> int:
+    """End what a supervisor that died left running, and say how many. None, where the kernel ends orphans for us."""
+    state = read_state(home.state)
+    orphans = survivors(state.parts) if state else []
+    for orphan in orphans:
+        _terminate(orphan)
+    home.state.unlink(missing_ok=True)
+    return len(orphans)
+
+
+def _terminate(orphan: ProcessId) -> None:
+    process = orphan.process()
+    if process is None:
+        return
+    process.terminate()
+    try:
+        process.wait(5)
+    except psutil.TimeoutExpired:
+        process.kill()
+
+
+def _wanted(options: Options, waves: Waves) -> Iterable[tuple[str, int]]:
+    specs: list[Spec] = [spec for wave in waves for spec in wave]
+    yield from ((spec.name, spec.port) for spec in specs if spec.port is not None)
+    yield "monitor", options.ports.monitor
+
+
+def _in_use(name: str, port: int) -> str:
+    program = listener_on(port)
+    by = f" by {program}" if program else ""
+    option = name.removeprefix("model-")
+    return f"port {port} for {name} is in use{by}; stop that program or choose another with --ports {option}={port + 1}"
