@@ -30,6 +30,7 @@ __all__ = [
     "Clock",
     "Completion",
     "Conflict",
+    "Conversation",
     "Delivery",
     "Entry",
     "Handler",
@@ -319,6 +320,22 @@ class Subscription(Protocol):
         ...
 
 
+class Conversation(Protocol):
+    """A request that was sent, and its answers."""
+
+    async def next(self, timeout_s: float) -> Incoming | None:
+        """The next answer; None when there was none within `timeout_s` seconds. An empty body ends a stream.
+
+        Raises:
+            NoWorker: nobody listens on the subject; known at once.
+        """
+        ...
+
+    def close(self) -> None:
+        """No more answers are wanted."""
+        ...
+
+
 class Link(Protocol):
     """A connection to NATS, or to its in-memory likeness: streams, buckets, and core messages."""
 
@@ -341,15 +358,18 @@ class Link(Protocol):
         """Hand each core message on `subject` to `handler`; with `queue`, to one member of the group."""
         ...
 
-    def converse(
-        self, subject: str, body: bytes, *, headers: Mapping[str, str] | None = None, timeout_s: float
-    ) -> AsyncIterator[Incoming]:
-        """Send a request and yield the answers, ended by an empty message, which is not yielded.
+    async def converse(self, subject: str, body: bytes, *, headers: Mapping[str, str] | None = None) -> "Conversation":
+        """Send a request and return the place where its answers arrive, one or many."""
+        ...
 
-        Raises:
-            NoWorker: nobody listens on `subject`; known at once.
-            DeadlineExceeded: the end did not come within `timeout_s` seconds.
-        """
+    async def serve(
+        self, name: str, version: str, endpoints: Mapping[str, Callable[[Incoming], Awaitable[None]]]
+    ) -> None:
+        """Answer requests: subject -> handler. Every member of the service shares the work."""
+        ...
+
+    def transport(self) -> Transport:
+        """The work queue over this connection."""
         ...
 
     async def close(self) -> None:

@@ -7,9 +7,21 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from pipeline.contracts import Chunk, Lane, Reply, StageName
-from pipeline.errors import DeadlineExceeded, NoWorker, TransportUnavailable
+from pipeline.errors import NoWorker, TransportUnavailable
 from pipeline.layout import STREAMS, stream_of
-from pipeline.ports import Appended, Bucket, Caller, Conflict, Entry, Handler, Incoming, Stored, Streams, Subscription
+from pipeline.ports import (
+    Appended,
+    Bucket,
+    Caller,
+    Conflict,
+    Conversation,
+    Entry,
+    Handler,
+    Incoming,
+    Stored,
+    Streams,
+    Subscription,
+)
 from pipeline.topology import step_subject
 
 __all__ = ["MemoryLink", "MemoryTransport", "matches"]
@@ -150,9 +162,42 @@ class _Listener:
     queue: str | None
     owner: "MemoryLink"
 
-    async def stop(self) -> None:
+    def end(self) -> None:
         if self in self.owner.listeners:
             self.owner.listeners.remove(self)
+
+    async def stop(self) -> None:
+        self.end()
+
+
+class MemoryConversation:
+    """Answers at an inbox of this process."""
+
+    def __init__(self, address: str, subject: str) -> None:
+        self.address = address
+        self.heard = False
+        self.subscription: Subscription | None = None
+        self._subject = subject
+        self._answers: asyncio.Queue[Incoming] = asyncio.Queue()
+
+    async def collect(self, incoming: Incoming) -> None:
+        """Take an answer."""
+        self._answers.put_nowait(incoming)
+
+    async def next(self, timeout_s: float) -> Incoming | None:
+        """The next answer, or None."""
+        if not self.heard:
+            raise NoWorker(f"no worker listens on {self._subject}: start one with `stepwell up` or `stepwell worker`")
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await self._answers.get()
+        except TimeoutError:
+            return None
+
+    def close(self) -> None:
+        """No more answers."""
+        if isinstance(self.subscription, _Listener):
+            self.subscription.end()
 
 
 class MemoryLink:
@@ -164,6 +209,7 @@ class MemoryLink:
         self._buckets: dict[str, MemoryBucket] = defaultdict(MemoryBucket)
         self._tasks: set[asyncio.Task[None]] = set()
         self._inboxes = itertools.count()
+        self._transport = MemoryTransport(self)
 
     @property
     def streams(self) -> Streams:
@@ -207,27 +253,23 @@ class MemoryLink:
         self.listeners.append(listener)
         return listener
 
-    async def converse(
-        self, subject: str, body: bytes, *, headers: Mapping[str, str] | None = None, timeout_s: float
-    ) -> AsyncIterator[Incoming]:
-        """Send a request and yield the answers."""
-        inbox = f"_INBOX.memory.{next(self._inboxes)}"
-        answers: asyncio.Queue[Incoming] = asyncio.Queue()
+    async def converse(self, subject: str, body: bytes, *, headers: Mapping[str, str] | None = None) -> Conversation:
+        """Send a request; its answers come to the conversation."""
+        conversation = MemoryConversation(f"_INBOX.memory.{next(self._inboxes)}", subject)
+        conversation.subscription = await self.subscribe(conversation.address, conversation.collect)
+        conversation.heard = bool(self._deliver(Incoming(subject, body, conversation.address, headers or {})))
+        return conversation
 
-        async def collect(incoming: Incoming) -> None:
-            answers.put_nowait(incoming)
+    async def serve(
+        self, name: str, version: str, endpoints: Mapping[str, Callable[[Incoming], Awaitable[None]]]
+    ) -> None:
+        """Offer service endpoints."""
+        for subject, handler in endpoints.items():
+            await self.subscribe(subject, handler, queue=f"{name}-{version}")
 
-        subscription = await self.subscribe(inbox, collect)
-        try:
-            if not self._deliver(Incoming(subject, body, inbox, headers or {})):
-                raise NoWorker(f"no worker listens on {subject}: start one with `stepwell up` or `stepwell worker`")
-            async with asyncio.timeout(timeout_s):
-                while (answer := await answers.get()).body:
-                    yield answer
-        except TimeoutError:
-            raise DeadlineExceeded(f"no end of the answer within {timeout_s:g} s") from None
-        finally:
-            await subscription.stop()
+    def transport(self) -> "MemoryTransport":
+        """The work queue of this process."""
+        return self._transport
 
     async def close(self) -> None:
         """Forget all listeners."""

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from faststream.nats import NatsBroker
@@ -14,8 +14,8 @@ from nats.micro import add_service
 from nats.micro.request import Request as ServiceRequest
 from nats.micro.service import EndpointConfig, Service, ServiceConfig
 
-from pipeline.errors import DeadlineExceeded, NotRunning, NoWorker
-from pipeline.ports import Bucket, Incoming, Streams, Subscription
+from pipeline.errors import NotRunning, NoWorker
+from pipeline.ports import Bucket, Conversation, Incoming, Streams, Subscription
 from pipeline.settings import Settings
 from pipeline.transport.nats.mux import Mux, status_of
 from pipeline.transport.nats.queue import NatsTransport
@@ -28,6 +28,31 @@ _log = logging.getLogger("stepwell.nats")
 _DENIED: Final = re.compile(r"permissions violation for publish to [\"']?([^\"']+)[\"']?", re.IGNORECASE)
 PENDING_BYTES: Final = 64 * 1024 * 1024
 RECONNECT_WAIT_S: Final = 0.25
+
+
+class NatsConversation:
+    """Answers at an address of the shared inbox."""
+
+    def __init__(self, mux: Mux, subject: str) -> None:
+        self._mux = mux
+        self._subject = subject
+        self._answers: asyncio.Queue[Msg] = asyncio.Queue()
+        self.address = mux.open(self._answers.put_nowait)
+
+    async def next(self, timeout_s: float) -> Incoming | None:
+        """The next answer, or None."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                message = await self._answers.get()
+        except TimeoutError:
+            return None
+        if status_of(message) == "503":
+            raise NoWorker(f"no worker listens on {self._subject}: start one with `stepwell up` or `stepwell worker`")
+        return _incoming(message)
+
+    def close(self) -> None:
+        """No more answers."""
+        self._mux.close(self.address)
 
 
 class NatsLink:
@@ -100,28 +125,11 @@ class NatsLink:
 
         return endpoint
 
-    async def converse(
-        self, subject: str, body: bytes, *, headers: Mapping[str, str] | None = None, timeout_s: float
-    ) -> AsyncIterator[Incoming]:
-        """Send a request and yield the answers up to the empty one."""
-        answers: asyncio.Queue[Msg] = asyncio.Queue()
-        address = self._mux.open(answers.put_nowait)
-        try:
-            await self._mux.send(subject, body, address, headers)
-            async with asyncio.timeout(timeout_s):
-                while True:
-                    message = await answers.get()
-                    if status_of(message) == "503":
-                        raise NoWorker(
-                            f"no worker listens on {subject}: start one with `stepwell up` or `stepwell worker`"
-                        )
-                    if not message.data:
-                        return
-                    yield _incoming(message)
-        except TimeoutError:
-            raise DeadlineExceeded(f"no end of the answer within {timeout_s:g} s") from None
-        finally:
-            self._mux.close(address)
+    async def converse(self, subject: str, body: bytes, *, headers: Mapping[str, str] | None = None) -> Conversation:
+        """Send a request; its answers come to the conversation."""
+        conversation = NatsConversation(self._mux, subject)
+        await self._mux.send(subject, body, conversation.address, headers)
+        return conversation
 
     async def close(self) -> None:
         """Stop services, flush and close."""

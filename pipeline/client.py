@@ -1,0 +1,226 @@
+"""Speaking to the cascade over NATS: ask and await, stream, hand in and fetch later, say how good the answer was."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from typing import Final
+
+import orjson
+
+from pipeline import errors
+from pipeline.admission import ACCEPTED_HEADER, FRESH_HEADER
+from pipeline.contracts import Chunk, OutcomeEvent, Reply, Request
+from pipeline.errors import DeadlineExceeded, NotFound, StepwellError, TransportUnavailable
+from pipeline.ports import Conversation, Incoming, Link
+from pipeline.topology import cancel_subject, request_subject
+
+__all__ = ["Client", "raise_for"]
+
+ACCEPT_WAIT_S: Final = 1.0
+"""How long to wait for the word that the request is durable before it is sent again under the same id."""
+LOOK_AFTER_S: Final = 3.0
+"""How long to wait for the reply before looking among the results: an inbox can miss it, a stored result cannot."""
+DEFAULT_TIMEOUT_S: Final = 120.0
+GRACE_S: Final = 2.0
+"""The cascade itself answers at the deadline; a caller waits this much longer for that answer."""
+
+_BY_CODE: Final[dict[str, type[StepwellError]]] = {
+    kind.code: kind
+    for kind in vars(errors).values()
+    if isinstance(kind, type) and issubclass(kind, StepwellError) and kind.code not in ("failed", "internal")
+}
+
+
+def raise_for(body: dict[str, object]) -> None:
+    """Raise the error of ours that `{"error": {"code": …}}` stands for; return when there is none."""
+    trouble = body.get("error")
+    if isinstance(trouble, dict):
+        kind = _BY_CODE.get(str(trouble.get("code")), StepwellError)
+        raise kind(str(trouble.get("message")), param=trouble.get("param"))
+
+
+class Client:
+    """One caller of one tenant. Safe to share between tasks."""
+
+    def __init__(self, link: Link, tenant: str = "default") -> None:
+        self._link = link
+        self.tenant = tenant
+
+    async def ask(self, request: Request, timeout_s: float | None = None) -> Reply:
+        """Ask and await the reply. Cancelling this call cancels the request, down to the model server.
+
+        Raises:
+            NoWorker: no worker is there to take it; raised at once.
+            DeadlineExceeded: no reply came, nor a stored result.
+        """
+        async for item in self._converse(request, timeout_s, streaming=False):
+            if isinstance(item, Reply):
+                return item
+        raise DeadlineExceeded("the conversation ended without a reply")
+
+    async def stream(self, request: Request, timeout_s: float | None = None) -> AsyncIterator[Chunk | Reply]:
+        """Ask and yield chunks as they come, in order and without gaps, and last the reply."""
+        expected = 0
+        whole = True
+        async for item in self._converse(request, timeout_s, streaming=True):
+            if isinstance(item, Reply):
+                yield item
+                return
+            whole = whole and item.seq == expected
+            if whole:
+                expected += 1
+                yield item
+
+    async def enqueue(self, request: Request) -> str:
+        """Hand in for later; return the request id once it is durable."""
+        ready, headers = _prepared(request, self.tenant, stream=False)
+        body = await self._call("enqueue", ready.model_dump_json(exclude_defaults=True).encode(), headers)
+        return str(body["accepted"])
+
+    async def result(self, request_id: str) -> Reply | None:
+        """The stored reply, or None while there is none."""
+        try:
+            body = await self._call("result", orjson.dumps({"id": request_id}), {})
+        except NotFound:
+            return None
+        return Reply.model_validate_json(orjson.dumps(body))
+
+    async def outcome(self, event: OutcomeEvent) -> bool:
+        """Report an outcome. False: this event was known already."""
+        body = await self._call("outcome", event.model_dump_json(exclude_defaults=True).encode(), {})
+        return bool(body["new"])
+
+    async def cancel(self, request_id: str) -> None:
+        """Take a request back. Work on it stops, also at the model server."""
+        await self._link.publish(cancel_subject(f"{self.tenant}.{request_id}"), b"")
+
+    # ------------------------------------------------------------ how
+
+    async def _call(self, verb: str, body: bytes, headers: dict[str, str]) -> dict[str, object]:
+        """A request with one answer, sent again when none comes: every verb is idempotent."""
+        for _ in range(3):
+            conversation = await self._link.converse(request_subject(verb, self.tenant), body, headers=headers)
+            try:
+                answer = await conversation.next(2 * ACCEPT_WAIT_S)
+            finally:
+                conversation.close()
+            if answer is not None:
+                parsed: dict[str, object] = orjson.loads(answer.body)
+                raise_for(parsed)
+                return parsed
+            headers.pop(FRESH_HEADER, None)
+        raise TransportUnavailable(f"no answer to {verb}: NATS or the workers are overloaded or restarting")
+
+    async def _converse(
+        self, request: Request, timeout_s: float | None, *, streaming: bool
+    ) -> AsyncIterator[Chunk | Reply]:
+        ready, headers = _prepared(request, self.tenant, stream=streaming)
+        headers[ACCEPTED_HEADER] = "1"
+        asking = _Asking(self, self._link, ready, headers, _patience(request, timeout_s))
+        try:
+            async for item in asking.items():
+                yield item
+        except (asyncio.CancelledError, GeneratorExit):
+            if not asking.ended:
+                await self.cancel(str(ready.id))
+            raise
+        finally:
+            asking.close()
+
+
+class _Asking:
+    """One request until its reply: sent again until accepted, looked for among the results when the inbox is silent."""
+
+    def __init__(self, client: Client, link: Link, request: Request, headers: dict[str, str], patience: float) -> None:
+        self._client = client
+        self._link = link
+        self._request = request
+        self._headers = headers
+        self._until = asyncio.get_running_loop().time() + patience
+        self._patience = patience
+        self._conversation: Conversation | None = None
+        self._accepted = False
+        self.ended = False
+
+    async def items(self) -> AsyncIterator[Chunk | Reply]:
+        """Chunks, then the reply."""
+        subject = request_subject("ask", self._client.tenant)
+        body = self._request.model_dump_json(exclude_defaults=True).encode()
+        while True:
+            self.close()
+            self._conversation = await self._link.converse(subject, body, headers=self._headers)
+            async for item in self._listen(self._conversation):
+                yield item
+            if self.ended:
+                return
+            self._headers.pop(FRESH_HEADER, None)
+
+    async def _listen(self, conversation: Conversation) -> AsyncIterator[Chunk | Reply]:
+        """Yield what comes; return without an end when the request has to be sent again."""
+        while True:
+            answer = await conversation.next(self._wait())
+            if answer is None:
+                if not self._accepted:
+                    return
+                stored = await self._look()
+                if stored is not None:
+                    yield self._end(stored)
+                    return
+                continue
+            item = _read(answer)
+            if isinstance(item, Reply):
+                yield self._end(item)
+                return
+            if item is None:
+                self._accepted = True
+            else:
+                yield item
+
+    def _wait(self) -> float:
+        left = self._until - asyncio.get_running_loop().time()
+        if left <= 0:
+            raise DeadlineExceeded(
+                f"no reply within {self._patience:g} s; ask for the result of {self._request.id} later"
+            )
+        return min(left, LOOK_AFTER_S if self._accepted else ACCEPT_WAIT_S)
+
+    async def _look(self) -> Reply | None:
+        try:
+            return await self._client.result(str(self._request.id))
+        except (TransportUnavailable, StepwellError):
+            return None
+
+    def _end(self, reply: Reply) -> Reply:
+        self.ended = True
+        return reply
+
+    def close(self) -> None:
+        """No more answers are wanted."""
+        if self._conversation is not None:
+            self._conversation.close()
+
+
+def _prepared(request: Request, tenant: str, *, stream: bool) -> tuple[Request, dict[str, str]]:
+    """The request with an id, the tenant and the form of delivery, and the headers that say whether the id is new."""
+    update: dict[str, object] = {"tenant": tenant, "stream": stream}
+    if request.id is not None:
+        return request.model_copy(update=update), {}
+    return request.model_copy(update={**update, "id": uuid.uuid4().hex}), {FRESH_HEADER: "1"}
+
+
+def _patience(request: Request, timeout_s: float | None) -> float:
+    if timeout_s is not None:
+        return timeout_s
+    if request.budget.deadline_ms is not None:
+        return request.budget.deadline_ms / 1000 + GRACE_S
+    return DEFAULT_TIMEOUT_S + GRACE_S
+
+
+def _read(answer: Incoming) -> Chunk | Reply | None:
+    """A chunk, the reply, or None for the word that the request is durable."""
+    body = answer.body
+    if body.startswith(b'{"accepted"') or not body:
+        return None
+    if body.startswith(b'{"seq"'):
+        return Chunk.model_validate_json(body)
+    return Reply.model_validate_json(body)

@@ -1,0 +1,100 @@
+"""A worker process: a set of stages on the road, until it is told to stop."""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from pipeline.admission import Admission
+from pipeline.contracts import Lane
+from pipeline.layout import ACK_WAIT_S
+from pipeline.ports import Incoming, Link, Stage, Transport
+from pipeline.runner import Runner
+from pipeline.topology import FIRST, LANES, cancel_subject
+
+__all__ = ["Slots", "Worker", "worker_name"]
+
+_log = logging.getLogger("stepwell.worker")
+
+GRACE_S: Final = 20.0
+VERSION: Final = "1.0.0"
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """How many messages of a stage this worker takes at a time, for each lane."""
+
+    interactive: int = 256
+    batch: int = 64
+
+    def of(self, lane: Lane) -> int:
+        """The slots of `lane`."""
+        return self.interactive if lane == "interactive" else self.batch
+
+
+def worker_name() -> str:
+    """A name for this process in trails and logs: host and process id, in the letters of a subject token."""
+    host = "".join(letter if letter.isalnum() else "-" for letter in socket.gethostname())[:40]
+    return f"{host}-{os.getpid()}"
+
+
+@dataclass(slots=True)
+class Worker:
+    """Runs stages: takes their work, keeps it alive, hears of cancellations, and drains when stopped.
+
+    `starts` are awaited before work is taken (scanners, weights, policies), `stops` after the last message is settled.
+    """
+
+    stages: Sequence[Stage]
+    runner: Runner
+    link: Link
+    admission: Admission
+    starts: Sequence[Callable[[], Awaitable[None]]] = ()
+    stops: Sequence[Callable[[], Awaitable[None]]] = ()
+    slots: Slots = field(default_factory=Slots)
+    ack_wait_s: float = ACK_WAIT_S
+    _alive: "asyncio.Task[None] | None" = None
+    _stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    _transport: Transport | None = None
+
+    async def start(self) -> None:
+        """Begin to take work."""
+        for start in self.starts:
+            await start()
+        await self.link.subscribe(cancel_subject("*.*"), self._cancel)
+        self._alive = asyncio.create_task(self.runner.keep_alive(self.ack_wait_s / 3))
+        self._transport = transport = self.link.transport()
+        for stage in self.stages:
+            for lane in LANES:
+                await transport.consume(stage.name, lane, self.runner.step, self.slots.of(lane))
+        if any(stage.name == FIRST for stage in self.stages):
+            await self.admission.start(VERSION)
+        _log.info("worker runs %s", " ".join(stage.name for stage in self.stages))
+
+    async def _cancel(self, incoming: Incoming) -> None:
+        _, tenant, request_id = incoming.subject.split(".")
+        self.runner.cancel(f"{tenant}.{request_id}")
+
+    async def stop(self, grace_s: float = GRACE_S) -> None:
+        """Take no more, end what runs within the grace, close."""
+        if self._transport is not None:
+            await self._transport.stop(grace_s)
+        if self._alive is not None:
+            self._alive.cancel()
+        for stop in self.stops:
+            await stop()
+        await self.link.close()
+
+    async def run(self) -> None:
+        """Start, and stop on SIGTERM or SIGINT."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stopping.set)
+        await self.start()
+        await self._stopping.wait()
+        _log.info("worker drains: %d messages held", self.runner.held)
+        await self.stop()
