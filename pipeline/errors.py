@@ -14,6 +14,7 @@
     │   │   └── TargetOverloaded      target_overloaded
     │   └── Permanent                 another try would end the same
     │       ├── InvalidRequest        invalid_request
+    │       │   └── UnsupportedParameter  unsupported_parameter
     │       ├── IdempotencyConflict   idempotency_conflict
     │       ├── RequestTooLarge       request_too_large
     │       ├── UnknownModel          model_not_found
@@ -79,6 +80,7 @@ __all__ = [
     "TransportUnavailable",
     "UnknownModel",
     "Unreadable",
+    "UnsupportedParameter",
     "disposition",
 ]
 
@@ -195,6 +197,12 @@ class InvalidRequest(Permanent):
 
     code = "invalid_request"
     http_status = 400
+
+
+class UnsupportedParameter(InvalidRequest):
+    """The request asks for something that Stepwell knows of and does not do. Refused, never silently dropped."""
+
+    code = "unsupported_parameter"
 
 
 class IdempotencyConflict(Permanent):

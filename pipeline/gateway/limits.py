@@ -1,0 +1,26 @@
+"""What the door bears from strangers."""
+
+from dataclasses import dataclass
+
+__all__ = ["Limits"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Sizes in bytes, times in seconds.
+
+    Attributes:
+        body_bytes: size of a body.
+        body_s: time for a body to arrive.
+        write_s: time for a caller to take one piece of a stream.
+        idle_s: time without a request on a connection; also the time for the first request's headers.
+        line_bytes: size of the request line and of one header.
+        headers: number of headers.
+    """
+
+    body_bytes: int = 1_048_576
+    body_s: float = 20.0
+    write_s: float = 30.0
+    idle_s: float = 75.0
+    line_bytes: int = 8190
+    headers: int = 64

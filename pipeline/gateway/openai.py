@@ -1,0 +1,282 @@
+"""The chat completion of the OpenAI API to our request, and our reply back to it. Pure: bytes and values in and out."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Final
+
+import orjson
+from pydantic import ValidationError
+
+from pipeline.contracts import Json, JsonObject, Reply, Request, is_name
+from pipeline.errors import InvalidRequest, UnknownModel
+from pipeline.gateway.body import read_object
+from pipeline.gateway.messages import messages_of, schema_of, tool_choice_of, tools_of
+from pipeline.gateway.parameters import given, refuse
+
+__all__ = [
+    "AUTO",
+    "Call",
+    "completion_object",
+    "finish_reason",
+    "request_id_of",
+    "to_call",
+    "to_completion",
+    "to_request",
+    "usage_object",
+]
+
+AUTO: Final = "auto"
+"""The model that lets the routes decide."""
+
+_TOP: Final = ("origin", "route", "pin", "session", "cache", "quality_floor")
+_BUDGET: Final = ("deadline_ms", "max_escalations", "max_cost_usd")
+_SAMPLING: Final = ("temperature", "top_p", "seed", "presence_penalty", "frequency_penalty")
+_PARAMS: Final[Mapping[str, str]] = {
+    "parameters": "",
+    "budget": "stepwell",
+    "response_schema": "response_format.json_schema.schema",
+} | {name: f"stepwell.{name}" for name in _TOP}
+_TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_FINISH: Final = frozenset({"stop", "length", "tool_calls", "content_filter"})
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A chat completion as asked: our request, and what concerns the shape of the answer alone.
+
+    `model` is the name the caller used. `resumable`: the caller gave an idempotency key and may come back.
+    """
+
+    request: Request
+    model: str
+    include_usage: bool
+    resumable: bool
+    traceparent: str | None
+
+
+# ---------------------------------------------------------------- the question
+
+
+def to_request(body: bytes, headers: Mapping[str, str]) -> Request:
+    """Read a chat completion; see `to_call`."""
+    return to_call(read_object(body), headers).request
+
+
+def to_call(fields: JsonObject, headers: Mapping[str, str]) -> Call:
+    """Read a chat completion.
+
+    Args:
+        fields: the body.
+        headers: the HTTP headers, names in lower case or a mapping that does not mind the case.
+
+    Raises:
+        InvalidRequest: the body or a header breaks the contract; names the field.
+        UnsupportedParameter: the body asks for something that Stepwell does not do.
+        UnknownModel: the model cannot be the name of a route or a variant.
+    """
+    said = given(fields)
+    key = headers.get("idempotency-key")
+    wanted = _wanted(said, headers)
+    wanted["tenant"] = _tenant(headers)
+    if key:
+        wanted["id"] = request_id_of(key)
+    trace = headers.get("traceparent", "")
+    return Call(
+        request=_validated(wanted),
+        model=_model(said),
+        include_usage=_include_usage(said),
+        resumable=bool(key),
+        traceparent=trace if _TRACEPARENT.fullmatch(trace) else None,
+    )
+
+
+def request_id_of(key: str) -> str:
+    """The request id for an idempotency key: the key itself where it may be one, a digest of it otherwise."""
+    if is_name(key):
+        return key
+    return f"k-{sha256(key.encode('utf-8', 'surrogateescape')).hexdigest()[:40]}"
+
+
+def _tenant(headers: Mapping[str, str]) -> str:
+    tenant = headers.get("x-stepwell-tenant", "default")
+    if not is_name(tenant):
+        raise InvalidRequest(
+            "the header x-stepwell-tenant must be 1 to 64 letters, digits, - or _", param="x-stepwell-tenant"
+        )
+    return tenant
+
+
+def _model(said: JsonObject) -> str:
+    model = said.get("model", AUTO)
+    if not isinstance(model, str):
+        raise InvalidRequest("model must be a string", param="model")
+    if not is_name(model):
+        raise UnknownModel("no route or variant has such a name: see GET /v1/models, or ask for auto", param="model")
+    return model
+
+
+def _wanted(said: JsonObject, headers: Mapping[str, str]) -> dict[str, Any]:
+    """The fields of a request, not yet validated."""
+    if "messages" not in said:
+        raise InvalidRequest("messages is missing", param="messages")
+    wanted: dict[str, Any] = {"messages": messages_of(said["messages"]), "parameters": _parameters(said)}
+    for name in ("stream", "metadata"):
+        if name in said:
+            wanted[name] = said[name]
+    _add_user(wanted, said)
+    _add_tools(wanted, said)
+    if "response_format" in said:
+        wanted["response_schema"] = schema_of(said["response_format"])
+    session = headers.get("x-session-id") or headers.get("x-conversation-id") or said.get("prompt_cache_key")
+    if session:
+        wanted["session"] = session
+    _add_extension(wanted, said)
+    return wanted
+
+
+def _add_user(wanted: dict[str, Any], said: JsonObject) -> None:
+    user = _one_of(said, "safety_identifier", "user")
+    if user is not None:
+        wanted["user"] = user
+
+
+def _add_tools(wanted: dict[str, Any], said: JsonObject) -> None:
+    if "tools" in said:
+        wanted["tools"] = tools_of(said["tools"])
+    if "tool_choice" in said:
+        wanted["tool_choice"] = tool_choice_of(said["tool_choice"])
+
+
+def _parameters(said: JsonObject) -> JsonObject:
+    sampling: JsonObject = {name: said[name] for name in _SAMPLING if name in said}
+    limit = _one_of(said, "max_completion_tokens", "max_tokens")
+    if limit is not None:
+        sampling["max_tokens"] = limit
+    if "stop" in said:
+        stop = said["stop"]
+        sampling["stop"] = [stop] if isinstance(stop, str) else stop
+    return sampling
+
+
+def _one_of(said: JsonObject, name: str, older: str) -> Json:
+    """The value of a field or of its older name; two different values contradict each other."""
+    if name in said and older in said and said[name] != said[older]:
+        raise InvalidRequest(f"{name} and {older} mean the same and differ: give one of them", param=name)
+    return said.get(name, said.get(older))
+
+
+def _include_usage(said: JsonObject) -> bool:
+    options = said.get("stream_options")
+    if options is None:
+        return False
+    if not isinstance(options, dict) or not said.get("stream"):
+        raise InvalidRequest("stream_options is an object that goes with stream: true", param="stream_options")
+    for name, value in options.items():
+        if name != "include_usage" and not (name == "include_obfuscation" and not value):
+            raise refuse(f"stream_options.{name}")
+    return options.get("include_usage") is True
+
+
+def _add_extension(wanted: dict[str, Any], said: JsonObject) -> None:
+    """What only Stepwell knows, under its one key; then the model's name, which is a route's or a variant's."""
+    extension = said.get("stepwell", {})
+    if not isinstance(extension, dict):
+        raise InvalidRequest("stepwell must be an object", param="stepwell")
+    for name in extension:
+        if name not in _TOP and name not in _BUDGET:
+            raise _foreign(name)
+    wanted.update((name, extension[name]) for name in _TOP if extension.get(name) is not None)
+    wanted["budget"] = {name: extension[name] for name in _BUDGET if extension.get(name) is not None}
+    model = said.get("model", AUTO)
+    if model == AUTO:
+        return
+    if wanted.setdefault("route", model) != model:
+        raise InvalidRequest("model and stepwell.route differ: give one of them, or model auto", param="stepwell.route")
+
+
+def _foreign(name: str) -> InvalidRequest:
+    if name == "tenant":
+        return refuse("stepwell.tenant", advice="the tenant is named by the header x-stepwell-tenant")
+    return refuse(f"stepwell.{name}", advice=f"known are {', '.join((*_TOP, *_BUDGET))}")
+
+
+def _validated(wanted: Mapping[str, Any]) -> Request:
+    _check_route(wanted.get("route"))
+    try:
+        return Request.model_validate_json(orjson.dumps(wanted))
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_context=False, include_input=False)
+        deepest = max(details, key=lambda detail: len(detail["loc"]))
+        param = _param(deepest["loc"])
+        raise InvalidRequest(f"{param}: {deepest['msg']}", param=param) from None
+
+
+def _check_route(route: object) -> None:
+    if isinstance(route, str) and not is_name(route):
+        raise UnknownModel("no route or variant has such a name: see GET /v1/models, or ask for auto", param="model")
+
+
+def _param(location: tuple[int | str, ...]) -> str:
+    """Where the caller wrote it: our field names back to those of the API, without the names of union branches."""
+    words: list[str] = []
+    for word in location:
+        if isinstance(word, int):
+            words.append(f"[{word}]")
+            continue
+        if words and words[-1] == ".content":
+            break
+        name = _PARAMS.get(word, word) if not words else word
+        words.append(f".{name}" if words and words != [""] else name)
+    return "".join(words)
+
+
+# ---------------------------------------------------------------- the answer
+
+
+def to_completion(reply: Reply, created: int) -> bytes:
+    """The bytes of a `chat.completion`. `created` in Unix seconds. The model is the one that really answered."""
+    return orjson.dumps(completion_object(reply, created))
+
+
+def completion_object(reply: Reply, created: int) -> dict[str, Any]:
+    """A `chat.completion` as an object, for those who put it inside something else."""
+    message: dict[str, Any] = {"role": "assistant", "content": content_of(reply), "refusal": None}
+    if reply.tool_calls:
+        message["tool_calls"] = [call.model_dump() for call in reply.tool_calls]
+    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish_reason(reply)}
+    return {
+        "id": f"chatcmpl-{reply.id}",
+        "object": "chat.completion",
+        "created": created,
+        "model": reply.served.model if reply.served else "",
+        "choices": [choice],
+        "usage": usage_object(reply),
+        "system_fingerprint": reply.policy_revision,
+    }
+
+
+def content_of(reply: Reply) -> str | None:
+    """The text of the answer; a parsed object without text is written out."""
+    if reply.content is None and reply.parsed is not None:
+        return orjson.dumps(reply.parsed).decode()
+    return reply.content
+
+
+def finish_reason(reply: Reply) -> str:
+    """Why the model stopped, in the words of the API. A provider's own words count as `stop`."""
+    if reply.finish_reason in _FINISH:
+        return str(reply.finish_reason)
+    return "tool_calls" if reply.tool_calls else "stop"
+
+
+def usage_object(reply: Reply) -> dict[str, Any]:
+    """Tokens of all attempts; cached ones are a part of the prompt's."""
+    usage = reply.usage
+    return {
+        "prompt_tokens": usage.input_tokens,
+        "completion_tokens": usage.output_tokens,
+        "total_tokens": usage.input_tokens + usage.output_tokens,
+        "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
+    }

@@ -1,0 +1,93 @@
+"""Errors as the OpenAI API writes them, with the status of their class. One place for both our errors and replies'."""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import orjson
+
+from pipeline.contracts import ErrorBody, Reply
+from pipeline.errors import NoWorker, Permanent, Refusal, StepwellError
+
+__all__ = ["STATUS", "Problem", "problem_of_error", "problem_of_reply", "problem_of_status"]
+
+
+def _classes(root: type[StepwellError]) -> Iterator[type[StepwellError]]:
+    yield root
+    for child in root.__subclasses__():
+        yield from _classes(child)
+
+
+STATUS: Final[Mapping[str, int]] = {kind.code: kind.http_status for kind in _classes(StepwellError)}
+"""HTTP status by error code, read off the error tree."""
+
+_FINAL: Final = frozenset(
+    kind.code for root in (Permanent, Refusal) for kind in _classes(root) if not issubclass(kind, NoWorker)
+)
+"""Codes after which another try would end the same; the official clients retry some of their statuses by themselves."""
+
+_OF_HTTP: Final[Mapping[int, str]] = {
+    404: "not_found",
+    405: "method_not_allowed",
+    408: "request_timeout",
+    413: "request_too_large",
+    415: "unsupported_media_type",
+}
+_TYPES: Final[Mapping[int, str]] = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """An error on its way out: status, the JSON object `{"error": …}`, and headers."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def problem_of_error(error: StepwellError) -> Problem:
+    """An error that was raised on this side."""
+    body = ErrorBody.model_construct(
+        code=error.code,
+        message=error.message,
+        rule=error.rule,
+        param=error.param,
+        retry_after_s=error.retry_after_s,
+    )
+    return _problem(error.http_status, body, refused=isinstance(error, Refusal))
+
+
+def problem_of_reply(reply: Reply) -> Problem:
+    """The refusal or failure that a reply tells of."""
+    refused = reply.status == "refused"
+    error = reply.error or ErrorBody(code="internal", message="the reply names no reason")
+    return _problem(STATUS.get(error.code, 400 if refused else 500), error, refused=refused)
+
+
+def problem_of_status(status: int, message: str) -> Problem:
+    """A refusal of the HTTP layer itself: no such path, method not allowed, too large, too slow."""
+    code = _OF_HTTP.get(status, "invalid_request" if status < 500 else "internal")
+    return _problem(status, ErrorBody(code=code, message=message), refused=False)
+
+
+def _problem(status: int, error: ErrorBody, *, refused: bool) -> Problem:
+    kind = "policy_refusal" if refused else _TYPES.get(status, "server_error" if status >= 500 else _INVALID)
+    body = {"error": {"message": error.message, "type": kind, "code": error.code, "param": error.param}}
+    return Problem(status, orjson.dumps(body), _headers(status, error))
+
+
+_INVALID: Final = "invalid_request_error"
+
+
+def _headers(status: int, error: ErrorBody) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    if error.rule is not None:
+        headers["x-stepwell-rule"] = error.rule
+    if error.code in _FINAL:
+        headers["x-should-retry"] = "false"
+    if error.retry_after_s is not None:
+        headers["retry-after"] = str(max(1, math.ceil(error.retry_after_s)))
+    elif status in (429, 503) and error.code not in _FINAL:
+        headers["retry-after"] = "1"
+    return headers

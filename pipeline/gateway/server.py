@@ -1,0 +1,55 @@
+"""The door on a port: connection limits, a clean start and a clean end."""
+
+import asyncio
+import errno
+
+from aiohttp import web
+
+from pipeline.errors import PortInUse
+from pipeline.gateway.limits import Limits
+
+__all__ = ["listening", "serve"]
+
+BACKLOG = 1024
+
+
+async def listening(app: web.Application, host: str, port: int, limits: Limits, grace_s: float) -> web.AppRunner:
+    """Start to listen and return the runner, whose `cleanup` ends it.
+
+    A handler is cancelled when its caller disconnects; that is how a request is taken back. A connection that does not
+    deliver its headers within `limits.idle_s` is closed.
+
+    Raises:
+        PortInUse: another program has the port.
+    """
+    runner = web.AppRunner(
+        app,
+        handler_cancellation=True,
+        access_log=None,
+        keepalive_timeout=limits.idle_s,
+        lingering_time=min(limits.body_s, 5.0),
+        max_line_size=limits.line_bytes,
+        max_field_size=limits.line_bytes,
+        max_headers=limits.headers,
+        shutdown_timeout=grace_s,
+    )
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port, backlog=BACKLOG).start()
+    except OSError as error:
+        await runner.cleanup()
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise PortInUse(f"port {port} of {host} is taken: stop its owner, or choose another with --port") from None
+    return runner
+
+
+async def serve(
+    app: web.Application, host: str, port: int, stop: asyncio.Event, *, limits: Limits, grace_s: float = 30.0
+) -> None:
+    """Listen until `stop` is set, then let what runs end within `grace_s` seconds."""
+    runner = await listening(app, host, port, limits, grace_s)
+    try:
+        await stop.wait()
+    finally:
+        await runner.cleanup()

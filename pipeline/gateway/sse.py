@@ -1,0 +1,103 @@
+"""A streamed chat completion, event by event. Pure: chunks and the reply in, bytes out.
+
+What all events of a stream share is prepared once; an event costs one JSON string and one join.
+"""
+
+from typing import Any, Final
+
+import orjson
+
+from pipeline.contracts import Chunk, Reply
+from pipeline.errors import TransportUnavailable
+from pipeline.gateway.openai import content_of, finish_reason, usage_object
+from pipeline.gateway.problems import problem_of_error, problem_of_reply
+
+__all__ = ["DONE", "Events", "error_event"]
+
+DONE: Final = b"data: [DONE]\n\n"
+
+
+def error_event(body: bytes) -> bytes:
+    """The last event of a stream that broke off. No `[DONE]` follows: it was not."""
+    return b"data: " + body + b"\n\n"
+
+
+class Events:
+    """The events of one stream.
+
+    The text of the events adds up to the content of the reply: what was not streamed (an answer from the cache, chunks
+    that were lost on the way) comes with the reply. Where that cannot be, the stream ends with an error.
+    """
+
+    def __init__(self, completion_id: str, created: int, model: str, *, include_usage: bool) -> None:
+        self._base = {"id": completion_id, "object": "chat.completion.chunk", "created": created}
+        self._include_usage = include_usage
+        self._head = b"data: " + orjson.dumps({**self._base, "model": model})[:-1] + b',"choices":[{"index":0,"delta":'
+        self._tail = b',"logprobs":null,"finish_reason":null}]' + (b',"usage":null}' if include_usage else b"}")
+        self._tail += b"\n\n"
+        self._text_head = self._head + b'{"content":'
+        self._text_tail = b"}" + self._tail
+        self._sent: list[str] = []
+        self._expected = 0
+        self._gap = False
+
+    def chunk(self, chunk: Chunk) -> bytes:
+        """The event of a piece of text; nothing after a gap, because the text would no longer be the answer's."""
+        self._gap = self._gap or chunk.seq != self._expected
+        self._expected += 1
+        return b"" if self._gap else self._text(chunk.text)
+
+    def end(self, reply: Reply) -> bytes:
+        """The last events of the stream."""
+        if reply.status != "answered":
+            return error_event(problem_of_reply(reply).body)
+        content, sent = content_of(reply) or "", "".join(self._sent)
+        if self._gap and not content.startswith(sent):
+            lost = TransportUnavailable("a part of the streamed answer was lost; ask again")
+            return error_event(problem_of_error(lost).body)
+        rest = content[len(sent) :] if content.startswith(sent) else ""
+        return b"".join((self._text(rest) if rest else b"", self._calls(reply), self._finish(reply), DONE))
+
+    def _text(self, text: str) -> bytes:
+        first = not self._sent
+        self._sent.append(text)
+        if first:
+            return self._head + b'{"role":"assistant","content":' + orjson.dumps(text) + self._text_tail
+        return self._text_head + orjson.dumps(text) + self._text_tail
+
+    def _calls(self, reply: Reply) -> bytes:
+        if not reply.tool_calls:
+            return b""
+        calls = [{"index": place, **call.model_dump()} for place, call in enumerate(reply.tool_calls)]
+        return self._head + orjson.dumps({"role": "assistant", "tool_calls": calls}) + self._tail
+
+    def _finish(self, reply: Reply) -> bytes:
+        """Why it ended and who answered; then the usage, where the caller asked for it."""
+        model = reply.served.model if reply.served else ""
+        choice = {"index": 0, "delta": {}, "logprobs": None, "finish_reason": finish_reason(reply)}
+        last: dict[str, Any] = {**self._base, "model": model, "choices": [choice], "stepwell": _summary(reply)}
+        if not self._include_usage:
+            return _event(last)
+        usage = {**self._base, "model": model, "choices": [], "usage": usage_object(reply)}
+        return _event({**last, "usage": None}) + _event(usage)
+
+
+def _event(value: dict[str, Any]) -> bytes:
+    return b"data: " + orjson.dumps(value) + b"\n\n"
+
+
+def _summary(reply: Reply) -> dict[str, Any]:
+    """What the headers of an unstreamed answer say; a stream's headers are gone before it is known."""
+    return {
+        "request_id": reply.id,
+        "model": reply.served.model if reply.served else None,
+        "variant": reply.served.variant if reply.served else None,
+        "attempts": reply.attempts,
+        "escalated": reply.escalated,
+        "degraded": reply.degraded,
+        "confidence": reply.confidence,
+        "cache": reply.cache,
+        "cost_usd": reply.cost_usd,
+        "policy_revision": reply.policy_revision,
+        "audit_id": reply.audit_id,
+    }

@@ -1,0 +1,66 @@
+"""One streamed answer over HTTP."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Final
+
+from aiohttp import web
+
+from pipeline.contracts import Chunk, Reply
+from pipeline.errors import StepwellError
+from pipeline.gateway.problems import problem_of_error, problem_of_status
+from pipeline.gateway.responses import report
+from pipeline.gateway.sse import Events, error_event
+
+__all__ = ["CallerGone", "send"]
+
+_HEADERS: Final = {"content-type": "text/event-stream", "cache-control": "no-cache", "x-accel-buffering": "no"}
+_BROKE_OFF: Final = "Stepwell could not end the answer; see the log of the door"
+
+
+class CallerGone(ConnectionError):
+    """The caller closed the connection, or does not take what is sent."""
+
+
+async def send(
+    request: web.Request,
+    headers: Mapping[str, str],
+    events: Events,
+    first: Chunk | Reply,
+    rest: AsyncIterator[Chunk | Reply],
+    write_s: float,
+) -> web.StreamResponse:
+    """Send the events of `first` and `rest`; trouble on the way becomes a last event.
+
+    Raises:
+        CallerGone: nobody takes it, or not within `write_s` seconds for a piece.
+    """
+    response = web.StreamResponse(headers={**headers, **_HEADERS})
+    await response.prepare(request)
+    try:
+        await _write(response, _event(events, first), write_s)
+        async for item in rest:
+            await _write(response, _event(events, item), write_s)
+    except StepwellError as error:
+        await _write(response, error_event(problem_of_error(error).body), write_s)
+    except CallerGone:
+        raise
+    except Exception as error:  # noqa: BLE001 - report() logs where, never what
+        report(error)
+        await _write(response, error_event(problem_of_status(500, _BROKE_OFF).body), write_s)
+    await response.write_eof()
+    return response
+
+
+def _event(events: Events, item: Chunk | Reply) -> bytes:
+    return events.chunk(item) if isinstance(item, Chunk) else events.end(item)
+
+
+async def _write(response: web.StreamResponse, event: bytes, write_s: float) -> None:
+    if not event:
+        return
+    try:
+        async with asyncio.timeout(write_s):
+            await response.write(event)
+    except (ConnectionError, TimeoutError):
+        raise CallerGone from None
