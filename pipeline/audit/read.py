@@ -1,0 +1,58 @@
+"""Find records in the log."""
+
+from collections import deque
+
+from pydantic import ValidationError
+
+from pipeline.audit.check import AUDIT
+from pipeline.contracts import AuditRecord
+from pipeline.errors import NotFound
+from pipeline.ports import ResultStore, Stored, Streams
+
+__all__ = ["Found", "find", "newest"]
+
+Found = tuple[AuditRecord, Stored]
+
+
+async def find(streams: Streams, results: ResultStore, tenant: str, request_id: str) -> Found:
+    """The record of a request: at the place its reply names, or else by reading the tenant's records.
+
+    Raises:
+        NotFound: the log has none.
+    """
+    reply = await results.get(tenant, request_id)
+    if reply is not None and reply.audit_sequence is not None:
+        stored = await streams.at(AUDIT, reply.audit_sequence)
+        record = _record(stored) if stored else None
+        if stored and record and record.request_id == request_id:
+            return record, stored
+    return await _search(streams, tenant, request_id)
+
+
+async def _search(streams: Streams, tenant: str, request_id: str) -> Found:
+    found: Found | None = None
+    async for stored in streams.scan(AUDIT, subject=f"audit.{tenant}.>"):
+        if request_id.encode() not in stored.body:
+            continue
+        record = _record(stored)
+        if record is not None and record.request_id == request_id:
+            found = record, stored
+    if found is None:
+        raise NotFound(f"the log has no record of request {request_id} of tenant {tenant}: check both names")
+    return found
+
+
+async def newest(streams: Streams, count: int, tenant: str | None = None) -> list[Found]:
+    """The newest records that can be read, oldest of them first."""
+    subject = None if tenant is None else f"audit.{tenant}.>"
+    kept: deque[Stored] = deque(maxlen=count)
+    async for stored in streams.scan(AUDIT, subject=subject):
+        kept.append(stored)
+    return [(record, stored) for stored in kept if (record := _record(stored)) is not None]
+
+
+def _record(stored: Stored) -> AuditRecord | None:
+    try:
+        return AuditRecord.model_validate_json(stored.body)
+    except ValidationError:
+        return None

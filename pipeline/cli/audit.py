@@ -1,0 +1,119 @@
+"""`stepwell audit`: explain a request, list decisions, verify the log."""
+
+from typing import Annotated
+
+import orjson
+import typer
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from pipeline.adapters.results import StreamResults
+from pipeline.audit.check import check
+from pipeline.audit.read import Found, find, newest
+from pipeline.audit.show import row, tree
+from pipeline.audit.verify import Report
+from pipeline.cli.show import console, errors_as_sentences, print_json, print_rows, run
+from pipeline.settings import Settings
+from pipeline.transport.nats import connect
+
+__all__ = ["register"]
+
+JsonOption = Annotated[bool, typer.Option("--json", help="JSON for programs.")]
+SHOWN = 20
+"""Findings shown to a person; --json has all that are kept."""
+
+
+def register(root: typer.Typer) -> None:
+    """Add the verbs of this group."""
+    group = typer.Typer(no_args_is_help=True, help="The log of decisions: explain, list, verify.")
+    group.command("show")(show_command)
+    group.command("list")(list_command)
+    group.command("verify")(verify_command)
+    root.add_typer(group, name="audit")
+
+
+@errors_as_sentences
+def show_command(
+    request_id: Annotated[str, typer.Argument(help="Id of the request.")],
+    tenant: Annotated[str, typer.Option(help="Its tenant.")] = "default",
+    as_json: JsonOption = False,
+) -> None:
+    """Explain what became of a request, step by step, and why.
+
+    Example: stepwell audit show 0f3c2a --tenant acme
+    """
+    record, stored = run(_find(tenant, request_id))
+    if as_json:
+        print_json({"sequence": stored.sequence, "record": orjson.loads(stored.body)})
+        return
+    console.print(tree(record, stored.sequence))
+
+
+async def _find(tenant: str, request_id: str) -> Found:
+    link = await connect(Settings.from_environment(), name="cli")
+    try:
+        return await find(link.streams, StreamResults(link.streams), tenant, request_id)
+    finally:
+        await link.close()
+
+
+@errors_as_sentences
+def list_command(
+    last: Annotated[int, typer.Option(min=1, help="How many.")] = 20,
+    tenant: Annotated[str | None, typer.Option(help="Only of this tenant.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the newest decisions.
+
+    Example: stepwell audit list --last 50 --json
+    """
+    rows = [row(record, stored.sequence) for record, stored in run(_newest(last, tenant))]
+    columns = ("sequence", "request", "status", "code", "served", "cache", "confidence", "cost_usd", "duration_ms")
+    print_rows(rows, columns, as_json=as_json)
+
+
+async def _newest(last: int, tenant: str | None) -> list[Found]:
+    link = await connect(Settings.from_environment(), name="cli")
+    try:
+        return await newest(link.streams, last, tenant)
+    finally:
+        await link.close()
+
+
+@errors_as_sentences
+def verify_command(as_json: JsonOption = False) -> None:
+    """Verify the whole log: every chain link, and every stored reply against its record. Exit code 1 when bad.
+
+    Example: stepwell audit verify --json
+    """
+    report = run(_verify(quiet=as_json))
+    if as_json:
+        print_json(report.as_dict())
+    else:
+        _print_report(report)
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+async def _verify(*, quiet: bool) -> Report:
+    columns = (SpinnerColumn(), TextColumn("{task.completed:,.0f} records read"), TimeElapsedColumn())
+    link = await connect(Settings.from_environment(), name="cli")
+    try:
+        with Progress(*columns, console=console, transient=True, disable=quiet) as progress:
+            task = progress.add_task("verify", total=None)
+            return await check(link.streams, lambda records: progress.update(task, completed=records))
+    finally:
+        await link.close()
+
+
+def _print_report(report: Report) -> None:
+    summary = f"{report.records} records in {report.producers} chains, {report.receipts} replies"
+    excused = f", {report.excused} declared unconfirmed by their producer" if report.excused else ""
+    if report.ok:
+        console.print(f"[bold green]verified[/]: {summary}{excused}", highlight=False)
+        return
+    console.print(f"[bold red]{report.problems} problems[/] in {summary}{excused}", highlight=False)
+    for finding in report.findings[:SHOWN]:
+        who = f"{finding.producer}.{finding.n}" if finding.producer is not None else "—"
+        console.print(f"  place {finding.sequence}  {who}  {finding.problem}: {finding.detail}", markup=False)
+    if report.problems > SHOWN:
+        console.print(f"  … and {report.problems - SHOWN} more", markup=False)

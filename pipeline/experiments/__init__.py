@@ -1,0 +1,1 @@
+"""Who gets which variant, what became of it, and which weights follow from that."""

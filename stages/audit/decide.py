@@ -1,0 +1,228 @@
+"""What the reply says, and what the record holds. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, Literal, NamedTuple
+
+from pipeline.contracts import (
+    Attempt,
+    AttemptRecord,
+    Chunk,
+    Envelope,
+    ErrorBody,
+    Json,
+    Reply,
+    Served,
+    Status,
+    ToolCall,
+    Usage,
+)
+from pipeline.topology import LAST
+
+__all__ = ["chunks", "conflict", "decide", "record_fields", "rememberable"]
+
+CHUNK: Final = 200
+"""Characters in one piece of an answer that is streamed after it is complete."""
+
+
+class _Answer(NamedTuple):
+    """The part of a reply that differs between a remembered answer and a fresh one."""
+
+    served: Served
+    content: str | None
+    parsed: Json
+    tool_calls: tuple[ToolCall, ...] | None
+    finish_reason: str | None
+    confidence: float | None
+
+
+def decide(envelope: Envelope, now: float) -> Reply:
+    """The reply that ends this request. Its receipt (`audit_*`) is added when the record is durable."""
+    answer = _answer(envelope)
+    error = envelope.error if answer is None else None
+    status: Status = "answered" if answer else "refused" if envelope.status == "refused" else "failed"
+    return Reply.model_construct(
+        id=envelope.id,
+        tenant=envelope.tenant,
+        status=status,
+        content=answer.content if answer else None,
+        parsed=answer.parsed if answer else None,
+        tool_calls=answer.tool_calls if answer else None,
+        finish_reason=answer.finish_reason if answer else None,
+        served=answer.served if answer else None,
+        attempts=len(envelope.attempts),
+        escalated=any(attempt.stage == "escalate" for attempt in envelope.attempts),
+        degraded=envelope.degraded if answer else None,
+        confidence=answer.confidence if answer else None,
+        cache=_cache(envelope),
+        usage=_usage(envelope.attempts),
+        cost_usd=_cost(envelope.attempts),
+        duration_ms=round(max(0.0, now - envelope.received_at) * 1000, 3),
+        completed_at=now,
+        policy_revision=envelope.policy_revision,
+        fingerprint=envelope.fingerprint,
+        path=tuple(f"{step.stage}:{step.outcome}" for step in envelope.trail if step.stage != LAST),
+        provisional=envelope.provisional,
+        error=error or (None if answer else _unexplained(envelope)),
+    )
+
+
+def _answer(envelope: Envelope) -> _Answer | None:
+    """Where the answer comes from: memory, or the attempt that the verdict speaks of; None: there is none.
+
+    An attempt that was not accepted is an answer only when a stage marked it as degraded.
+    """
+    if envelope.status in ("refused", "failed"):
+        return None
+    if envelope.hit is not None:
+        return _remembered(envelope)
+    verdict = envelope.verdict
+    if verdict is None or not (verdict.accepted or envelope.degraded or envelope.status == "answered"):
+        return None
+    attempt = next((made for made in reversed(envelope.attempts) if made.number == verdict.attempt), None)
+    if attempt is None or attempt.error is not None:
+        return None
+    content = verdict.content if verdict.content is not None else attempt.text
+    served = _served(envelope, attempt.variant, attempt.target, attempt.model, attempt.tier)
+    return _Answer(served, content, verdict.parsed, attempt.tool_calls, attempt.finish_reason, verdict.confidence)
+
+
+def _remembered(envelope: Envelope) -> _Answer | None:
+    hit, plan = envelope.hit, envelope.plan
+    if hit is None:
+        return None
+    names = [tier.variant for tier in plan.tiers] if plan else []
+    tier = names.index(hit.variant) if hit.variant in names else 0
+    served = _served(envelope, hit.variant, hit.target, hit.model, tier)
+    return _Answer(served, hit.content, hit.parsed, hit.tool_calls, hit.finish_reason, hit.confidence)
+
+
+def _served(envelope: Envelope, variant: str, target: str, model: str, tier: int) -> Served:
+    plan = envelope.plan
+    return Served.model_construct(
+        route=plan.route if plan else variant,
+        variant=variant,
+        target=target,
+        model=model,
+        tier=tier,
+        tiers=len(plan.tiers) if plan else 1,
+    )
+
+
+def _unexplained(envelope: Envelope) -> ErrorBody:
+    """Why there is no answer, when no stage said so: the last attempt's own error, or that none was acceptable."""
+    last = envelope.attempts[-1] if envelope.attempts else None
+    if last is not None and last.error is not None:
+        return last.error
+    if envelope.verdict is not None and envelope.verdict.schema_state == "invalid":
+        message = "no tier gave an answer that satisfies the response schema: simplify it, or allow an escalation"
+        return ErrorBody(code="schema_not_satisfied", message=message)
+    return ErrorBody(code="target_unavailable", message="no model gave an answer that the policy accepts")
+
+
+def _cache(envelope: Envelope) -> Literal["hit", "miss", "off"]:
+    if envelope.hit is not None:
+        return "hit"
+    asked = any(step.stage == "recall" for step in envelope.trail)
+    off = envelope.request.cache == "off" or envelope.plan is None or not envelope.plan.cacheable
+    return "miss" if asked and not off else "off"
+
+
+def _usage(attempts: Sequence[Attempt]) -> Usage:
+    return Usage.model_construct(
+        input_tokens=sum(attempt.usage.input_tokens for attempt in attempts),
+        output_tokens=sum(attempt.usage.output_tokens for attempt in attempts),
+        cached_tokens=sum(attempt.usage.cached_tokens for attempt in attempts),
+    )
+
+
+def _cost(attempts: Sequence[Attempt]) -> float | None:
+    """US dollars for all attempts; None when one price is unknown, because a partial sum would pass for the whole."""
+    costs = [attempt.cost_usd for attempt in attempts]
+    known = [cost for cost in costs if cost is not None]
+    return sum(known) if len(known) == len(costs) else None
+
+
+def conflict(envelope: Envelope, now: float) -> Reply:
+    """The reply to a request whose id stands for another one. It shows nothing of that other one."""
+    message = f"the request id {envelope.id} was used before with other content: send a new id"
+    error = ErrorBody(code="idempotency_conflict", message=message, param="id")
+    ended = {"status": "failed", "error": error, "hit": None, "verdict": None, "provisional": False}
+    return decide(envelope.model_copy(update=ended), now)
+
+
+def rememberable(envelope: Envelope, reply: Reply) -> bool:
+    """Whether a later request may be served this answer: fresh, accepted, undegraded, and permitted to be kept."""
+    return (
+        reply.status == "answered"
+        and reply.cache != "hit"
+        and reply.degraded is None
+        and envelope.verdict is not None
+        and envelope.verdict.accepted
+        and envelope.plan is not None
+        and envelope.plan.cacheable
+        and envelope.request.cache != "off"
+    )
+
+
+def chunks(text: str, size: int = CHUNK) -> Iterator[Chunk]:
+    """The text in pieces of `size` characters, numbered from 0."""
+    for seq, start in enumerate(range(0, len(text), size)):
+        yield Chunk.model_construct(seq=seq, text=text[start : start + size])
+
+
+# ------------------------------------------------------------ the record
+
+
+def record_fields(envelope: Envelope, reply: Reply) -> Mapping[str, object]:
+    """The fields of the audit record: who asked, what was found, decided, paid and answered. Never text."""
+    found, plan, verdict = envelope.classification, envelope.plan, envelope.verdict
+    tiers = plan.tiers if plan else ()
+    return {
+        "version": "1.0",
+        "kind": "decision",
+        "at": reply.completed_at,
+        "tenant": reply.tenant,
+        "request_id": reply.id,
+        "fingerprint": reply.fingerprint,
+        "lane": envelope.lane,
+        "status": reply.status,
+        "error": reply.error,
+        "degraded": reply.degraded,
+        "served": reply.served,
+        "cache": reply.cache,
+        "origin": found.origin if found else None,
+        "data_class": found.data_class if found else None,
+        "scan": found.scan if found else None,
+        "findings": found.findings if found else (),
+        "residency": found.residency if found else (),
+        "excluded": plan.excluded if plan else (),
+        "propensities": {tier.variant: tier.propensity for tier in tiers},
+        "weights_version": max((tier.weights_version for tier in tiers), default=0),
+        "confidence": reply.confidence,
+        "threshold": verdict.threshold if verdict else None,
+        "signals": verdict.signals if verdict else {},
+        "attempts": [_attempt(attempt) for attempt in envelope.attempts],
+        "usage": reply.usage,
+        "cost_usd": reply.cost_usd,
+        "policy_revision": reply.policy_revision,
+        "received_at": envelope.received_at,
+        "deadline_at": envelope.deadline_at,
+        "trail": envelope.trail,
+    }
+
+
+def _attempt(attempt: Attempt) -> AttemptRecord:
+    return AttemptRecord.model_construct(
+        number=attempt.number,
+        stage=attempt.stage,
+        variant=attempt.variant,
+        target=attempt.target,
+        model=attempt.model,
+        usage=attempt.usage,
+        cost_usd=attempt.cost_usd,
+        calls=attempt.calls,
+        latency_ms=attempt.latency_ms,
+        finish_reason=attempt.finish_reason,
+        replayed=attempt.replayed,
+        error_code=attempt.error.code if attempt.error else None,
+    )

@@ -1,0 +1,125 @@
+"""The last stage: record, keep, remember, reply; in this order."""
+
+import asyncio
+import logging
+from typing import Final, Protocol
+
+from pipeline.contracts import Envelope, Reply, StageName
+from pipeline.errors import StoreUnavailable, TransportUnavailable
+from pipeline.policy.source import PolicySource
+from pipeline.ports import AuditLog, Caller, Clock, Outcome, ResultStore, Run
+from pipeline.topology import DONE
+from stages.audit.decide import chunks, conflict, decide, record_fields, rememberable
+
+__all__ = ["Answers", "Audit"]
+
+_log = logging.getLogger("stepwell.audit")
+
+PATIENCE_S: Final = 0.05
+"""How long a caller may wait for its answer to be remembered for others."""
+
+
+class Answers(Protocol):
+    """Where answers are remembered."""
+
+    async def remember(self, envelope: Envelope, ttl_s: float) -> None:
+        """Keep the accepted answer in `envelope` for `ttl_s` seconds."""
+        ...
+
+
+class Audit:
+    """The stage `audit`.
+
+    Args:
+        log: the chained log.
+        results: replies by request id.
+        clock: the time.
+        policies: how long answers of a route may be remembered.
+        answers: where they are remembered; None: nowhere.
+        patience_s: how long the reply waits for that.
+    """
+
+    name: StageName = "audit"
+
+    def __init__(
+        self,
+        log: AuditLog,
+        results: ResultStore,
+        clock: Clock,
+        policies: PolicySource | None = None,
+        answers: Answers | None = None,
+        *,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
+        self._records = log
+        self._results = results
+        self._clock = clock
+        self._policies = policies
+        self._answers = answers
+        self._patience_s = patience_s
+
+    async def handle(self, envelope: Envelope, run: Run) -> Outcome:
+        """End one request. Raises `errors.Transient` when the record or the reply is not safe; the runner retries."""
+        reply = await self._stored(envelope) if run.delivered > 1 else None
+        repeated = reply is not None
+        if reply is None:
+            reply = await self._record(envelope)
+        if reply.fingerprint != envelope.fingerprint:
+            reply = conflict(envelope, self._clock.now())
+        if run.caller is not None:
+            await self._answer(run.caller, envelope, reply)
+        return Outcome(DONE, facts={"audit_id": reply.audit_id, "repeated": repeated})
+
+    async def _stored(self, envelope: Envelope) -> Reply | None:
+        """The final reply of an earlier delivery, which died after it was stored."""
+        stored = await self._results.get(envelope.tenant, envelope.id)
+        if stored is None or stored.provisional or stored.fingerprint != envelope.fingerprint:
+            return None
+        return stored
+
+    async def _record(self, envelope: Envelope) -> Reply:
+        ours = decide(envelope, self._clock.now())
+        reference = await self._records.append(record_fields(envelope, ours))
+        receipt = {
+            "audit_id": reference.audit_id,
+            "audit_sequence": reference.sequence,
+            "audit_sha256": reference.digest,
+        }
+        counting = await self._results.put(ours.model_copy(update=receipt))
+        if self._answers is not None and rememberable(envelope, ours):
+            await self._remember(self._answers, envelope)
+        return counting
+
+    async def _remember(self, answers: Answers, envelope: Envelope) -> None:
+        ttl_s = self._ttl_s(envelope)
+        if ttl_s is None:
+            return
+        try:
+            async with asyncio.timeout(self._patience_s):
+                await answers.remember(envelope, ttl_s)
+        except (StoreUnavailable, TimeoutError) as error:
+            _log.debug("the answer to %s is not remembered: %s", envelope.key, type(error).__name__)
+
+    def _ttl_s(self, envelope: Envelope) -> float | None:
+        """Seconds for which the request's own policy lets its answer live; None: it is not to be remembered."""
+        policy = self._policies.revision(envelope.policy_revision) if self._policies else None
+        if policy is None or envelope.plan is None:
+            return None
+        name = envelope.plan.route
+        cache = next((route.spec.cache for route in policy.routes if route.spec.name == name), None)
+        return cache.ttl if cache is not None and cache.enabled else None
+
+    async def _answer(self, caller: Caller, envelope: Envelope, reply: Reply) -> None:
+        try:
+            if envelope.request.stream and not envelope.streamed and reply.status == "answered" and reply.content:
+                await _stream(caller, reply.content)
+            await caller.reply(reply)
+        except (OSError, TimeoutError) as error:
+            message = f"the reply could not be sent ({type(error).__name__}); it is stored and can be fetched by its id"
+            raise TransportUnavailable(message) from None
+
+
+async def _stream(caller: Caller, content: str) -> None:
+    for chunk in chunks(content):
+        if not await caller.chunk(chunk):
+            return
