@@ -213,7 +213,7 @@ class Retry(Section):
 
 
 class Breaker(Section):
-    """When a target is left alone: `ratio` of the last `window` calls (at least `minimum`) failed, or `streak` in a row."""
+    """When a target is left alone: `ratio` of the last `window` calls failed (of `minimum` at least), or a `streak`."""
 
     ratio: Share = 0.5
     window: Whole = Field(default=50, ge=1)

@@ -1,0 +1,126 @@
+"""Conditions of policies: CEL expressions that are checked when the file is loaded and answered in microseconds.
+
+The engine returns errors as values, and an error is a non-empty text, which Python takes for true. Therefore an
+answer is `True` or `False` by identity, and anything else is None: no answer. Who asks decides what that means;
+residency denies, a route does not match.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Final, TypeAlias
+
+import cel_expr_python.cel as cel
+
+from pipeline.policy.facts import REQUEST_FACTS, TARGET_FACTS, FactType
+from pipeline.policy.problems import did_you_mean
+
+__all__ = ["MAX_CHARACTERS", "Activation", "Condition", "ConditionError", "compile_condition", "known"]
+
+MAX_CHARACTERS: Final = 4096
+Activation: TypeAlias = cel.Activation
+
+_CHECKED: Final[Mapping[FactType, cel.Type]] = {
+    "text": cel.Type.STRING,
+    "text or null": cel.Type("google.protobuf.StringValue"),
+    "boolean": cel.Type.BOOL,
+    "integer": cel.Type.INT,
+    "list": cel.Type.List(cel.Type.STRING),
+    "map": cel.Type.Map(cel.Type.STRING, cel.Type.STRING),
+}
+_FAULT: Final = re.compile(r"<input>:(\d+):(\d+): (.*)")
+_UNDECLARED: Final = re.compile(r"undeclared reference to '([^']*)'")
+_HAS_FACT: Final = re.compile(r"\bhas\s*\(\s*((?:req|target)\s*\.\s*\w+)\s*\)")
+_STRINGS: Final = re.compile(r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'")
+
+
+class ConditionError(Exception):
+    """A condition that cannot be compiled: why, and at which line and column of it (both from 1)."""
+
+    def __init__(self, text: str, line: int = 1, column: int = 1) -> None:
+        super().__init__(text)
+        self.text = text
+        self.line = line
+        self.column = column
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A compiled condition, and the facts that its text mentions: no others can change its answer."""
+
+    source: str
+    names: tuple[str, ...]
+    _expression: cel.Expression
+
+    def ask(self, activation: Activation) -> bool | None:
+        """True, False, or None when there is no answer (a missing key, an index out of range, …)."""
+        try:
+            answer = self._expression.eval(activation).value()
+        except (RuntimeError, TypeError, ValueError):
+            # A fact that the engine cannot take, such as half a surrogate pair.
+            return None
+        return answer if answer is True or answer is False else None
+
+
+def known(facts: Mapping[str, object], *, targets: bool) -> Activation:
+    """Facts in the form in which conditions take them; make one for a request (and target) and ask all with it."""
+    return _environments(targets)[1].Activation(facts)
+
+
+def compile_condition(source: str, *, targets: bool) -> Condition:
+    """Check and compile a condition over `req.*`, with `targets` also over `target.*`.
+
+    Raises:
+        ConditionError: it is no expression, names an unknown fact, compares unlike things, or is not true or false.
+    """
+    if len(source) > MAX_CHARACTERS:
+        raise ConditionError(f"the condition is longer than {MAX_CHARACTERS} characters")
+    names = _names(targets)
+    if pointless := _HAS_FACT.search(_STRINGS.sub(_blank, source)):
+        raise ConditionError(f"{pointless[1]} is always there; compare it with null instead of has(…)")
+    strict, lenient = _environments(targets)
+    try:
+        checked = strict.compile(source)
+        expression = lenient.compile(source)
+    except RuntimeError as error:
+        raise _fault(str(error), names) from None
+    if checked.return_type() != cel.Type.BOOL:
+        raise ConditionError(f"the condition must be true or false; this is of type {checked.return_type().name()}")
+    return Condition(source, _mentioned(source, names), expression)
+
+
+def _names(targets: bool) -> Mapping[str, FactType]:
+    return {**REQUEST_FACTS, **TARGET_FACTS} if targets else REQUEST_FACTS
+
+
+@cache
+def _environments(targets: bool) -> tuple[cel.Env, cel.Env]:
+    """One environment to check with, and one to evaluate with: the engine's nullable text takes no Python str."""
+    names = _names(targets)
+    strict = {name: _CHECKED[kind] for name, kind in names.items()}
+    lenient = {name: cel.Type.DYN if kind == "text or null" else strict[name] for name, kind in names.items()}
+    return cel.NewEnv(variables=strict), cel.NewEnv(variables=lenient)
+
+
+def _mentioned(source: str, names: Mapping[str, FactType]) -> tuple[str, ...]:
+    """Facts whose last word occurs anywhere in the text. That may be too many and is never too few."""
+    words = set(re.findall(r"\w+", source))
+    return tuple(name for name in names if name.rsplit(".", 1)[-1] in words)
+
+
+def _blank(match: re.Match[str]) -> str:
+    return " " * len(match[0])
+
+
+def _fault(message: str, names: Mapping[str, FactType]) -> ConditionError:
+    fault = _FAULT.search(message)
+    if fault is None:
+        return ConditionError("the condition cannot be compiled")
+    line, column, text = int(fault[1]), int(fault[2]), fault[3].removesuffix(" [INVALID_ARGUMENT]")
+    if unknown := _UNDECLARED.match(text):
+        name = unknown[1]
+        # The engine points at the dot; people look for the beginning of the name.
+        column = max(1, column - name.rfind(".")) if "." in name else column
+        return ConditionError(f"no such fact: {name}{did_you_mean(name, names)}", line, column)
+    return ConditionError(text, line, column)

@@ -1,0 +1,39 @@
+"""Runs the examples that stand in policy files. A policy whose own examples fail is refused."""
+
+from collections.abc import Iterator
+
+from pipeline.policy.compiled import Policy
+from pipeline.policy.facts import facts_of_example
+from pipeline.policy.models import ResidencyFile, RoutesFile
+from pipeline.policy.problems import Problem
+from pipeline.policy.resolve import Located, PolicySet
+
+__all__ = ["failing_examples"]
+
+
+def failing_examples(policy: Policy, joined: PolicySet) -> Iterator[Problem]:
+    """A problem for every example whose expectation does not hold, with what holds instead and why."""
+    for routes in joined.route_files:
+        yield from _routes(policy, routes)
+    for residency in joined.residency:
+        yield from _residency(policy, residency)
+
+
+def _routes(policy: Policy, file: Located[RoutesFile]) -> Iterator[Problem]:
+    for index, example in enumerate(file.spec.examples):
+        choice = policy.route_for(facts_of_example(example.given))
+        found = choice.route.spec.name if choice.route else "no route"
+        if found != example.expect:
+            silent = f"; without an answer: {', '.join(choice.silent)}" if choice.silent else ""
+            text = f"the example expects {example.expect}, and the routes say {found}{silent}"
+            yield file.problem(text, "examples", index, "expect")
+
+
+def _residency(policy: Policy, file: Located[ResidencyFile]) -> Iterator[Problem]:
+    for index, example in enumerate(file.spec.examples):
+        actions = policy.residency_actions(facts_of_example(example.given))
+        found = next(action for action in actions if action.target == example.target)
+        if found.action != example.expect:
+            by = f"by rule {found.rule}" if found.rule else "since no rule speaks about it"
+            text = f"the example expects {example.expect}, and the rules say {found.action} ({by})"
+            yield file.problem(text, "examples", index, "expect")

@@ -1,0 +1,208 @@
+"""Puts the files of a policy set together: every name points at something, every weight adds up."""
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final, Generic, TypeVar
+
+from pipeline.policy.models import LimitsFile, ModelsFile, ResidencyFile, Route, RoutesFile, Target, TierSpec, Variant
+from pipeline.policy.problems import Path, Problem, did_you_mean
+from pipeline.policy.text import SourceFile
+from pipeline.policy.validate import AnyFile
+
+__all__ = ["Located", "PolicySet", "resolve"]
+
+T = TypeVar("T")
+Part = TypeVar("Part", covariant=True)
+_RESERVED: Final = frozenset({"auto"})
+_VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+_SECRET: Final = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
+_USERINFO: Final = re.compile(r"://[^/@]*@")
+
+
+@dataclass(frozen=True, slots=True)
+class Located(Generic[Part]):
+    """A part of a policy and where it was written."""
+
+    spec: Part
+    source: SourceFile
+    path: Path
+
+    def problem(self, text: str, *below: str | int) -> Problem:
+        """A problem at this part, or at something below it."""
+        return self.source.problem((*self.path, *below), text)
+
+
+@dataclass(slots=True)
+class PolicySet:
+    """The parts of all files together. `filled` are the targets with their variables filled in."""
+
+    targets: dict[str, Located[Target]] = field(default_factory=dict)
+    variants: dict[str, Located[Variant]] = field(default_factory=dict)
+    routes: list[Located[Route]] = field(default_factory=list)
+    route_files: list[Located[RoutesFile]] = field(default_factory=list)
+    residency: list[Located[ResidencyFile]] = field(default_factory=list)
+    limits: list[Located[LimitsFile]] = field(default_factory=list)
+    filled: dict[str, Target] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def resolve(
+    files: list[tuple[SourceFile, AnyFile]], environment: Mapping[str, str], *, complete: bool, folder: str
+) -> PolicySet:
+    """Join the files and collect every problem between them.
+
+    Args:
+        files: the documents that are right in themselves.
+        environment: where `${NAME}` is looked up.
+        complete: whether that is all files; if not, names that are missing may stand in a broken one.
+        folder: name of the folder, for problems that belong to no file.
+    """
+    joined = PolicySet()
+    for source, document in files:
+        _join(joined, source, document)
+    _fill(joined, environment)
+    if complete:
+        joined.problems.extend(_absent(joined, folder))
+        joined.problems.extend(_dangling(joined))
+    joined.problems.extend(_sums(joined))
+    return joined
+
+
+def _join(joined: PolicySet, source: SourceFile, document: AnyFile) -> None:
+    match document:
+        case ModelsFile():
+            _add(joined, joined.targets, document.targets, source, "targets")
+            _add(joined, joined.variants, document.variants, source, "variants")
+        case RoutesFile():
+            joined.route_files.append(Located(document, source, ()))
+            _add_routes(joined, source, document)
+        case ResidencyFile():
+            joined.residency.append(Located(document, source, ()))
+            joined.problems.extend(_repeated_rules(joined.residency[-1]))
+        case LimitsFile():
+            joined.limits.append(Located(document, source, ()))
+
+
+def _add(
+    joined: PolicySet, known: dict[str, Located[T]], more: Mapping[str, T], source: SourceFile, section: str
+) -> None:
+    for name, spec in more.items():
+        if name in known:
+            first = known[name].source.name
+            text = f"{name} is defined in {first} already; give one of them another name"
+            joined.problems.append(source.problem((section, name), text, key=True))
+        else:
+            known[name] = Located(spec, source, (section, name))
+
+
+def _add_routes(joined: PolicySet, source: SourceFile, document: RoutesFile) -> None:
+    names = {route.spec.name: route.source.name for route in joined.routes}
+    for index, spec in enumerate(document.routes):
+        route = Located(spec, source, ("routes", index))
+        if spec.name in _RESERVED:
+            joined.problems.append(route.problem(f"{spec.name} means 'choose for me'; take another name", "name"))
+        if spec.name in names:
+            text = f"a route {spec.name} stands in {names[spec.name]} already; give one of them another name"
+            joined.problems.append(route.problem(text, "name"))
+        names[spec.name] = source.name
+        joined.routes.append(route)
+
+
+def _repeated_rules(file: Located[ResidencyFile]) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for index, rule in enumerate(file.spec.rules):
+        if rule.id in seen:
+            yield file.problem(f"the id {rule.id} stands twice; records name rules by it", "rules", index, "id")
+        seen.add(rule.id)
+
+
+def _absent(joined: PolicySet, folder: str) -> Iterator[Problem]:
+    needed = {"Models": joined.targets, "Routes": joined.routes, "Residency": joined.residency, "Limits": joined.limits}
+    nowhere = SourceFile(folder)
+    for kind, found in needed.items():
+        if not found:
+            yield nowhere.problem((), f"there is no file of kind {kind}; add one")
+    for kind, files in (("Residency", joined.residency), ("Limits", joined.limits)):
+        for file in files[1:]:
+            yield file.problem(f"there is a second file of kind {kind}; keep one", "kind")
+
+
+def _dangling(joined: PolicySet) -> Iterator[Problem]:
+    for variant in joined.variants.values():
+        if variant.spec.target not in joined.targets:
+            yield variant.problem(_no_such("target", variant.spec.target, joined.targets), "target")
+    for route in joined.routes:
+        for index, tier in enumerate(route.spec.tiers):
+            for name in tier.variants:
+                if name not in joined.variants:
+                    place = (*route.path, "tiers", index, "variants", name)
+                    yield route.source.problem(place, _no_such("variant", name, joined.variants), key=True)
+    yield from _dangling_examples(joined)
+
+
+def _dangling_examples(joined: PolicySet) -> Iterator[Problem]:
+    routes = {route.spec.name for route in joined.routes}
+    for routes_file in joined.route_files:
+        for index, expected in enumerate(routes_file.spec.examples):
+            if expected.expect not in routes:
+                yield routes_file.problem(_no_such("route", expected.expect, routes), "examples", index, "expect")
+    for residency in joined.residency:
+        for index, example in enumerate(residency.spec.examples):
+            if example.target not in joined.targets:
+                yield residency.problem(_no_such("target", example.target, joined.targets), "examples", index, "target")
+
+
+def _no_such(what: str, name: str, known: Mapping[str, object] | set[str]) -> str:
+    return f"no such {what}: {name}{did_you_mean(name, known)}"
+
+
+def _sums(joined: PolicySet) -> Iterator[Problem]:
+    for route in joined.routes:
+        for index, tier in enumerate(route.spec.tiers):
+            total = _total(tier)
+            if not math.isclose(total, 1.0, abs_tol=1e-6):
+                text = f"the weights of a tier must sum to 1, these sum to {total:g}"
+                yield route.problem(text, "tiers", index, "variants")
+
+
+def _total(tier: TierSpec) -> float:
+    return math.fsum(tier.variants.values())
+
+
+def _fill(joined: PolicySet, environment: Mapping[str, str]) -> None:
+    """Fill variables in. Values from the environment are never repeated in a problem: they may be secrets."""
+    for name, target in joined.targets.items():
+        filled: dict[str, str] = {}
+        for key in ("endpoint", "model", "api_key"):
+            text = getattr(target.spec, key)
+            if text is None:
+                continue
+            filled[key], missing = _substitute(text, environment)
+            for variable in missing:
+                hint = f"set it, or write ${{{variable}:-default}}"
+                joined.problems.append(target.problem(f"the variable {variable} is not set; {hint}", key))
+        joined.problems.extend(_indiscreet(target, filled.get("endpoint", "")))
+        joined.filled[name] = target.spec.model_copy(update=filled)
+
+
+def _substitute(text: str, environment: Mapping[str, str]) -> tuple[str, list[str]]:
+    missing: list[str] = []
+
+    def value(match: re.Match[str]) -> str:
+        found = environment.get(match[1]) or match[2]
+        if found is None:
+            missing.append(match[1])
+        return found or ""
+
+    return _VARIABLE.sub(value, text), missing
+
+
+def _indiscreet(target: Located[Target], endpoint: str) -> Iterator[Problem]:
+    if target.spec.api_key is not None and not _SECRET.fullmatch(target.spec.api_key):
+        yield target.problem("a key does not belong into a file; write ${NAME} and set NAME where it runs", "api_key")
+    if _USERINFO.search(endpoint):
+        yield target.problem("a password does not belong into an address; use api_key", "endpoint")
+    elif endpoint and not endpoint.startswith(("http://", "https://")):
+        yield target.problem("the address must begin with http:// or https://", "endpoint")

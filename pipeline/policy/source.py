@@ -1,0 +1,141 @@
+"""Where the policy in force comes from: fixed, or a folder that is watched while requests go on."""
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final, Protocol
+
+from watchfiles import watch
+
+from pipeline.errors import PolicyInvalid
+from pipeline.policy.compiled import Policy
+from pipeline.policy.load import load_folder
+
+__all__ = ["KEPT", "FixedPolicy", "PolicySource", "WatchedFolder"]
+
+KEPT: Final = 8
+"""Revisions that are kept, so that a request ends under the revision it began with."""
+
+_log = logging.getLogger("stepwell.policy")
+
+
+class PolicySource(Protocol):
+    """Gives the policy in force."""
+
+    def current(self) -> Policy:
+        """The newest revision that is valid."""
+        ...
+
+    def revision(self, digest: str) -> Policy | None:
+        """An earlier revision by its digest; None when it is unknown or no longer kept."""
+        ...
+
+
+class FixedPolicy:
+    """One policy for ever."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+
+    def current(self) -> Policy:
+        """The policy."""
+        return self._policy
+
+    def revision(self, digest: str) -> Policy | None:
+        """The policy, under its own digest."""
+        return self._policy if digest == self._policy.revision else None
+
+
+class WatchedFolder:
+    """A folder of policy files. A change is taken whole or refused whole, and then the last good revision stays.
+
+    Attributes:
+        trouble: why the files as they are now were refused; None when they are in force.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        environment: Mapping[str, str] | None = None,
+        *,
+        on_refused: Callable[[PolicyInvalid], None] | None = None,
+        on_changed: Callable[[Policy], None] | None = None,
+    ) -> None:
+        """Load the folder.
+
+        Args:
+            path: the folder.
+            environment: where `${NAME}` is looked up; the process environment when not given.
+            on_refused: told (in the watching thread) when a change was refused.
+            on_changed: told (in the watching thread) when another revision came into force.
+
+        Raises:
+            PolicyInvalid: the files are wrong at the start, where no good revision could stay.
+        """
+        self._path = path
+        self._environment = dict(os.environ if environment is None else environment)
+        self._on_refused = on_refused
+        self._on_changed = on_changed
+        self._current = load_folder(path, self._environment)
+        self._kept: dict[str, Policy] = {self._current.revision: self._current}
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self.trouble: str | None = None
+
+    def current(self) -> Policy:
+        """The newest revision that is valid."""
+        return self._current
+
+    def revision(self, digest: str) -> Policy | None:
+        """One of the last revisions."""
+        return self._kept.get(digest)
+
+    def start(self) -> None:
+        """Watch the folder from now on, in a thread of its own."""
+        if self._thread is None:
+            self._stop.clear()
+            self._thread = threading.Thread(target=self._watch, name="policies", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Watch no longer. The revision in force stays."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(timeout=5.0)
+            self._thread = None
+
+    def reload(self) -> bool:
+        """Read the folder again. False: it was refused, `trouble` says why, and what was in force stays so."""
+        try:
+            policy = load_folder(self._path, self._environment)
+        except PolicyInvalid as error:
+            self._refuse(error)
+            return False
+        self.trouble = None
+        if policy.revision != self._current.revision:
+            self._take(policy)
+        return True
+
+    def _take(self, policy: Policy) -> None:
+        kept = {digest: old for digest, old in self._kept.items() if digest != policy.revision}
+        kept[policy.revision] = policy
+        # One assignment each, newest last: readers in other threads see either the old or the new.
+        self._kept = dict(list(kept.items())[-KEPT:])
+        self._current = policy
+        _log.info("policy revision %s is in force", policy.revision)
+        if self._on_changed is not None:
+            self._on_changed(policy)
+
+    def _refuse(self, error: PolicyInvalid) -> None:
+        self.trouble = error.message
+        _log.error("policy change refused, revision %s stays in force:\n%s", self._current.revision, error.message)
+        if self._on_refused is not None:
+            self._on_refused(error)
+
+    def _watch(self) -> None:
+        # What changed between loading and watching would be missed without a first look.
+        self.reload()
+        for _ in watch(self._path, stop_event=self._stop, recursive=False, debounce=200, raise_interrupt=False):
+            self.reload()

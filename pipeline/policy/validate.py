@@ -1,0 +1,127 @@
+"""Holds a document against its model, and says each violation with its place and a suggestion."""
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import Final
+
+import orjson
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from pipeline.contracts import Json
+from pipeline.policy.models import API_VERSION, LimitsFile, ModelsFile, ResidencyFile, RoutesFile
+from pipeline.policy.problems import Path, Problem, did_you_mean
+from pipeline.policy.text import SourceFile
+
+__all__ = ["KINDS", "AnyFile", "validated"]
+
+AnyFile = ModelsFile | RoutesFile | ResidencyFile | LimitsFile
+KINDS: Final[Mapping[str, type[AnyFile]]] = {
+    "Models": ModelsFile,
+    "Routes": RoutesFile,
+    "Residency": ResidencyFile,
+    "Limits": LimitsFile,
+}
+_BOOLEANS: Final = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
+_SENTENCES: Final = {
+    "missing": "the key is missing",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "string_type": "must be text; quote it if it is",
+    "bool_type": "must be true or false",
+    "tuple_type": "must be a list",
+    "frozen_set_type": "must be a list",
+    "dict_type": "must be a mapping",
+    "model_type": "must be a mapping",
+    "model_attributes_type": "must be a mapping",
+}
+
+
+def validated(source: SourceFile) -> tuple[AnyFile | None, list[Problem]]:
+    """The document of a file that was read without problems, or all that is wrong with it."""
+    if not isinstance(source.data, dict):
+        return None, [source.problem((), "the file must be a mapping with apiVersion and kind")]
+    kind = source.data.get("kind")
+    model = KINDS.get(kind) if isinstance(kind, str) else None
+    if model is None:
+        return None, [source.problem(("kind",), _unknown_kind(kind))]
+    try:
+        # JSON is the strict mode that still takes a list for a tuple.
+        return model.model_validate_json(orjson.dumps(source.data)), []
+    except ValidationError as error:
+        return None, [_problem(source, model, detail) for detail in error.errors(include_url=False)]
+
+
+def _unknown_kind(kind: Json) -> str:
+    if kind is None:
+        return f"the key is missing: say which of {', '.join(KINDS)} this file is (and apiVersion: {API_VERSION})"
+    return f"no such kind: {kind}{did_you_mean(str(kind), KINDS)}"
+
+
+def _problem(source: SourceFile, model: type[AnyFile], detail: ErrorDetails) -> Problem:
+    path: Path = tuple(part for part in detail["loc"] if part != "[key]")
+    kind = detail["type"]
+    if kind == "extra_forbidden":
+        name = str(path[-1])
+        return source.problem(path, f"no such key{did_you_mean(name, _keys_at(model, path[:-1]))}", key=True)
+    if "[key]" in detail["loc"]:
+        return source.problem(
+            path, f"a name is letters, digits, _ and -, at most 64 of them: {_said(detail)}", key=True
+        )
+    return source.problem(path, _SENTENCES.get(kind, _said(detail)) + _hint(detail))
+
+
+def _said(detail: ErrorDetails) -> str:
+    return detail["msg"][0].lower() + detail["msg"][1:].removeprefix("alue error, ")
+
+
+def _hint(detail: ErrorDetails) -> str:
+    given = detail.get("input")
+    if detail["type"] == "bool_type" and isinstance(given, str) and given.lower() in _BOOLEANS:
+        return f" (did you mean {_BOOLEANS[given.lower()]}?)"
+    if detail["type"] == "literal_error":
+        options = re.findall(r"'([^']+)'", str(detail.get("ctx", {}).get("expected", "")))
+        return did_you_mean(str(given), options)
+    return ""
+
+
+@cache
+def _schema(model: type[AnyFile]) -> dict[str, Json]:
+    return model.model_json_schema()
+
+
+def _keys_at(model: type[AnyFile], path: Path) -> tuple[str, ...]:
+    """The keys that may stand in the mapping at `path`, looked up in the rendered schema."""
+    schema = _schema(model)
+    node: Json = schema
+    for part in path:
+        node = _child(schema, node, part)
+    found = _plain_node(schema, node)
+    properties = found.get("properties", {})
+    return tuple(properties) if isinstance(properties, dict) else ()
+
+
+def _child(schema: dict[str, Json], node: Json, part: str | int) -> Json:
+    here = _plain_node(schema, node)
+    if isinstance(part, int):
+        return here.get("items", {})
+    properties = here.get("properties")
+    if isinstance(properties, dict) and part in properties:
+        return properties[part]
+    return here.get("additionalProperties", {})
+
+
+def _plain_node(schema: dict[str, Json], node: Json) -> dict[str, Json]:
+    """Follow a reference, and take the part of a union that is not null."""
+    if not isinstance(node, dict):
+        return {}
+    for branch in node.get("anyOf", ()) or ():  # type: ignore[union-attr]  # a schema's anyOf is a list
+        if isinstance(branch, dict) and branch.get("type") != "null":
+            return _plain_node(schema, branch)
+    reference = node.get("$ref")
+    definitions = schema.get("$defs")
+    if isinstance(reference, str) and isinstance(definitions, dict):
+        return _plain_node(schema, definitions.get(reference.rsplit("/", 1)[-1]))
+    return node
