@@ -5,15 +5,18 @@ nats-py's own `fetch` stalls between calls; this keeps requests open and counts 
 
 import asyncio
 import contextlib
+import itertools
 import logging
 from collections.abc import Callable
 from typing import Final
 
 import orjson
+from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+from nats.errors import Error as NatsError
 
-from pipeline.errors import TransportUnavailable
-from pipeline.transport.nats.mux import Mux, status_of
+from pipeline.transport.nats.mux import status_of
 
 __all__ = ["Puller"]
 
@@ -30,8 +33,10 @@ _NANO: Final = 1_000_000_000
 class Puller:
     """Feeds messages of one consumer to `take`, never more than `slots` at a time."""
 
-    def __init__(self, mux: Mux, stream: str, consumer: str, slots: int, take: Callable[[Msg], None]) -> None:
-        self._mux = mux
+    def __init__(self, client: Client, stream: str, consumer: str, slots: int, take: Callable[[Msg], None]) -> None:
+        self._client = client
+        self._inbox = client.new_inbox() + "."
+        self._numbers = itertools.count()
         self._subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
         self._consumer = consumer
         self._slots = slots
@@ -42,21 +47,23 @@ class Puller:
         self._stopped = False
         self._room = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
+        self._subscription: Subscription | None = None
 
     async def start(self) -> None:
         """Ask for the first messages."""
         self._heard = asyncio.get_running_loop().time()
+        self._subscription = await self._client.subscribe(self._inbox + "*", cb=self._receive)
         await self._refill()
         self._loop = asyncio.create_task(self._keep_asking())
 
-    def stop(self) -> None:
-        """Ask for no more. What arrives all the same is not taken, and delivered to somebody else in time."""
+    async def stop(self) -> None:
+        """Ask for no more. What arrives all the same is handed back at once."""
         self._stopped = True
         if self._loop is not None:
             self._loop.cancel()
-        for address in self._owed:
-            self._mux.close(address)
         self._owed.clear()
+        if self._subscription is not None:
+            await self._subscription.drain()
 
     def done(self) -> None:
         """A message that was taken is settled: there is room for another one."""
@@ -72,39 +79,31 @@ class Puller:
         if not self._wants():
             return
         wanted = self._slots - self._busy - sum(self._owed.values())
-        address = ""
-
-        def receive(message: Msg) -> None:
-            self._receive(address, message)
-
-        address = self._mux.open(receive)
+        address = self._inbox + str(next(self._numbers))
         self._owed[address] = wanted
         question = {"batch": wanted, "expires": int(EXPIRES_S * _NANO), "idle_heartbeat": int(HEARTBEAT_S * _NANO)}
         try:
-            await self._mux.send(self._subject, orjson.dumps(question), address)
-        except TransportUnavailable:
-            self._forget(address)
+            await self._client.publish(self._subject, orjson.dumps(question), reply=address)
+        except (NatsError, OSError):
+            self._owed.pop(address, None)
 
-    def _forget(self, address: str) -> None:
-        self._mux.close(address)
-        self._owed.pop(address, None)
-
-    def _receive(self, address: str, message: Msg) -> None:
+    async def _receive(self, message: Msg) -> None:
         self._heard = asyncio.get_running_loop().time()
         status = status_of(message)
-        if status is None:
-            self._got(address, message)
+        if status is None and self._stopped:
+            await self._client.publish(message.reply, b"-NAK")
+        elif status is None:
+            self._got(message)
         elif status != "100":
-            self._ended(address, status, message)
+            self._ended(message.subject, status, message)
 
-    def _got(self, address: str, message: Msg) -> None:
-        if self._stopped:
-            return
-        left = self._owed.get(address, 0) - 1
-        if left > 0:
-            self._owed[address] = left
-        else:
-            self._forget(address)
+    def _got(self, message: Msg) -> None:
+        """A message. It keeps its own subject, so it is counted for the oldest request: they are served in order."""
+        oldest = next(iter(self._owed), None)
+        if oldest is not None:
+            self._owed[oldest] -= 1
+            if self._owed[oldest] <= 0:
+                del self._owed[oldest]
         self._busy += 1
         self._take(message)
         if self._wants():
@@ -112,7 +111,7 @@ class Puller:
 
     def _ended(self, address: str, status: str, message: Msg) -> None:
         """The request is over: it expired (408), found nothing (404), or the consumer moved or is gone (409, 503)."""
-        self._forget(address)
+        self._owed.pop(address, None)
         if status in ("409", "503"):
             text = (message.headers or {}).get("Description", "nobody answers")
             _log.info("pull from %s ended: %s; asking again shortly", self._consumer, text)
@@ -129,6 +128,5 @@ class Puller:
             self._room.clear()
             if loop.time() - self._heard > SILENT_S:
                 self._heard = loop.time()
-                for address in list(self._owed):
-                    self._forget(address)
+                self._owed.clear()
             await self._refill()

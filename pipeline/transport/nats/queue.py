@@ -112,7 +112,7 @@ class NatsTransport:
             task.add_done_callback(self._running.discard)
             task.add_done_callback(lambda _: puller.done())
 
-        puller = Puller(self._mux, STEPS, consumer_name(lane, stage), slots, take)
+        puller = Puller(self._client, STEPS, consumer_name(lane, stage), slots, take)
         self._pullers.append(puller)
         await puller.start()
 
@@ -123,7 +123,7 @@ class NatsTransport:
     async def stop(self, grace_s: float) -> None:
         """Take no more, and let what runs end within the grace."""
         for puller in self._pullers:
-            puller.stop()
+            await puller.stop()
         if self._running:
             _, late = await asyncio.wait(self._running, timeout=grace_s)
             for task in late:

@@ -1,0 +1,122 @@
+"""What any durable stream and bucket promises. Each behaviour runs in memory and on a real nats-server."""
+
+import asyncio
+
+import pytest
+
+from pipeline.errors import TransportUnavailable
+from pipeline.ports import Conflict, Entry, Link
+
+
+async def test_what_is_appended_is_the_last_and_is_found_by_sequence(link: Link) -> None:
+    stored = await link.streams.append("outcome.default.a", b"one")
+    assert not stored.duplicate
+    last = await link.streams.last("outcome.default.a")
+    assert last is not None
+    assert (last.subject, last.body, last.sequence) == ("outcome.default.a", b"one", stored.sequence)
+    assert (await link.streams.at("OUTCOMES", stored.sequence)) == last
+
+
+async def test_what_is_not_there_is_none(link: Link) -> None:
+    assert await link.streams.last("result.default.missing") is None
+    assert await link.streams.at("RESULTS", 7) is None
+
+
+async def test_a_repetition_under_the_same_id_stores_nothing(link: Link) -> None:
+    first = await link.streams.append("audit.default.decision", b"one", once="p.0")
+    second = await link.streams.append("audit.default.decision", b"one", once="p.0")
+    assert (second.sequence, second.duplicate) == (first.sequence, True)
+
+
+async def test_the_first_writer_wins(link: Link) -> None:
+    await link.streams.append("result.default.r", b"first", expected=0)
+    with pytest.raises(Conflict):
+        await link.streams.append("result.default.r", b"second", expected=0)
+    last = await link.streams.last("result.default.r")
+    assert last is not None
+    assert last.body == b"first"
+
+
+async def test_compare_and_set_replaces_exactly_what_was_read(link: Link) -> None:
+    first = await link.streams.append("result.default.r", b"first", expected=0)
+    second = await link.streams.append("result.default.r", b"second", expected=first.sequence)
+    with pytest.raises(Conflict):
+        await link.streams.append("result.default.r", b"third", expected=first.sequence)
+    assert second.sequence > first.sequence
+
+
+async def test_a_scan_yields_everything_in_order_after_a_sequence_and_by_subject(link: Link) -> None:
+    for number in range(30):
+        await link.streams.append(f"dead.{'plan' if number % 3 else 'draft'}", str(number).encode())
+    everything = [stored async for stored in link.streams.scan("DEAD")]
+    assert [int(stored.body) for stored in everything] == list(range(30))
+    later = [stored async for stored in link.streams.scan("DEAD", after=everything[9].sequence)]
+    assert [int(stored.body) for stored in later] == list(range(10, 30))
+    drafts = [int(stored.body) async for stored in link.streams.scan("DEAD", subject="dead.draft")]
+    assert drafts == list(range(0, 30, 3))
+
+
+async def test_a_scan_of_more_than_one_page_misses_nothing(link: Link) -> None:
+    await asyncio.gather(*(link.streams.append("dead.plan", str(number).encode()) for number in range(1203)))
+    found = [int(stored.body) async for stored in link.streams.scan("DEAD")]
+    assert sorted(found) == list(range(1203))
+
+
+async def test_an_empty_stream_scans_to_nothing(link: Link) -> None:
+    assert [stored async for stored in link.streams.scan("AUDIT")] == []
+
+
+async def test_the_audit_stream_deletes_nothing_and_others_do(link: Link) -> None:
+    kept = await link.streams.append("audit.default.decision", b"kept")
+    gone = await link.streams.append("dead.plan", b"gone")
+    try:
+        assert not await link.streams.delete("AUDIT", kept.sequence)
+    except TransportUnavailable:
+        pass  # a server refuses with an error instead
+    assert await link.streams.at("AUDIT", kept.sequence) is not None
+    assert await link.streams.delete("DEAD", gone.sequence)
+    assert await link.streams.at("DEAD", gone.sequence) is None
+
+
+async def test_a_subject_without_a_stream_is_an_error_that_names_the_remedy(link: Link) -> None:
+    with pytest.raises((TransportUnavailable, LookupError)):
+        await link.streams.append("nowhere.at.all", b"x")
+
+
+async def test_a_bucket_gives_back_what_was_put_and_none_otherwise(link: Link) -> None:
+    bucket = link.bucket("weights")
+    assert await bucket.get("route") is None
+    revision = await bucket.put("route", b"1")
+    assert await bucket.get("route") == Entry("route", b"1", revision)
+    assert await bucket.keys() == ("route",)
+
+
+async def test_a_bucket_is_empty_at_first(link: Link) -> None:
+    assert await link.bucket("experiments").keys() == ()
+
+
+async def test_a_bucket_writes_only_over_the_revision_that_was_read(link: Link) -> None:
+    bucket = link.bucket("weights")
+    first = await bucket.put("route", b"1", expected=0)
+    with pytest.raises(Conflict):
+        await bucket.put("route", b"x", expected=0)
+    second = await bucket.put("route", b"2", expected=first)
+    with pytest.raises(Conflict):
+        await bucket.put("route", b"x", expected=first)
+    assert second > first
+
+
+async def test_a_watch_yields_what_is_there_then_none_then_changes(link: Link) -> None:
+    bucket = link.bucket("weights")
+    await bucket.put("a", b"1")
+    watch = bucket.watch()
+    seen = [await anext(watch), await anext(watch)]
+    assert seen[0] is not None
+    assert (seen[0].key, seen[0].value) == ("a", b"1")
+    assert seen[1] is None
+    await bucket.put("b", b"2")
+    async with asyncio.timeout(5):
+        change = await anext(watch)
+    assert change is not None
+    assert (change.key, change.value) == ("b", b"2")
+    await watch.aclose()  # type: ignore[attr-defined]

@@ -1,0 +1,212 @@
+"""What any transport promises. Each behaviour runs in memory and on a real nats-server."""
+
+import asyncio
+
+import pytest
+from servers import until
+
+from pipeline.contracts import Chunk, Reply
+from pipeline.errors import NoWorker
+from pipeline.ports import Delivery, Incoming, Link
+
+
+class Collector:
+    """A handler that keeps what it is given and settles it as it is told."""
+
+    def __init__(self, settle: str = "ack") -> None:
+        self.taken: list[Delivery] = []
+        self.settle = settle
+        self.running = 0
+        self.most = 0
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def __call__(self, delivery: Delivery) -> None:
+        self.running += 1
+        self.most = max(self.most, self.running)
+        self.taken.append(delivery)
+        await self.gate.wait()
+        if self.settle == "ack":
+            await delivery.ack()
+        elif self.settle == "retry-once" and delivery.delivered == 1:
+            await delivery.retry(0.05)
+        else:
+            await delivery.ack()
+        self.running -= 1
+
+    @property
+    def bodies(self) -> list[bytes]:
+        return [delivery.body for delivery in self.taken]
+
+
+async def test_what_is_handed_over_is_delivered_with_its_stage_lane_and_count(link: Link) -> None:
+    transport, collector = link.transport(), Collector()
+    await transport.consume("plan", "batch", collector, 4)
+    assert await transport.hand_over("batch", "plan", b"one", "id-1")
+    await until(lambda: collector.taken)
+    delivery = collector.taken[0]
+    assert (delivery.stage, delivery.lane, delivery.body, delivery.delivered) == ("plan", "batch", b"one", 1)
+    await transport.stop(1)
+
+
+async def test_a_message_waits_for_a_consumer_that_comes_later(link: Link) -> None:
+    transport, collector = link.transport(), Collector()
+    await transport.hand_over("interactive", "draft", b"early", "id-1")
+    await transport.consume("draft", "interactive", collector, 4)
+    await until(lambda: collector.taken)
+    await transport.stop(1)
+
+
+async def test_the_same_message_id_is_stored_once(link: Link) -> None:
+    transport, collector = link.transport(), Collector()
+    assert await transport.hand_over("interactive", "plan", b"first", "same")
+    assert not await transport.hand_over("interactive", "plan", b"second", "same")
+    await transport.consume("plan", "interactive", collector, 4)
+    await until(lambda: collector.taken)
+    await asyncio.sleep(0.1)
+    assert collector.bodies == [b"first"]
+    await transport.stop(1)
+
+
+async def test_queues_of_stages_and_lanes_are_apart(link: Link) -> None:
+    transport, collector = link.transport(), Collector()
+    await transport.consume("check", "interactive", collector, 4)
+    await transport.hand_over("interactive", "plan", b"other stage", "1")
+    await transport.hand_over("batch", "check", b"other lane", "2")
+    await transport.hand_over("interactive", "check", b"mine", "3")
+    await until(lambda: collector.taken)
+    await asyncio.sleep(0.1)
+    assert collector.bodies == [b"mine"]
+    await transport.stop(1)
+
+
+async def test_no_more_than_the_slots_are_taken_at_a_time(link: Link) -> None:
+    transport, collector = link.transport(), Collector()
+    collector.gate.clear()
+    for number in range(12):
+        await transport.hand_over("interactive", "plan", b"x", f"id-{number}")
+    await transport.consume("plan", "interactive", collector, 3)
+    await until(lambda: collector.running == 3)
+    await asyncio.sleep(0.1)
+    assert collector.running == 3
+    collector.gate.set()
+    await until(lambda: len(collector.taken) == 12)
+    assert collector.most == 3
+    await transport.stop(1)
+
+
+async def test_what_is_handed_back_comes_again_later_with_a_higher_count(link: Link) -> None:
+    transport, collector = link.transport(), Collector("retry-once")
+    await transport.consume("plan", "interactive", collector, 4)
+    await transport.hand_over("interactive", "plan", b"again", "1")
+    await until(lambda: len(collector.taken) == 2)
+    assert [delivery.delivered for delivery in collector.taken] == [1, 2]
+    await transport.stop(1)
+
+
+async def test_stop_lets_running_work_end_and_takes_no_more(link: Link) -> None:
+    transport, collector = link.transport(), Collector()
+    collector.gate.clear()
+    await transport.consume("plan", "interactive", collector, 1)
+    await transport.hand_over("interactive", "plan", b"running", "1")
+    await transport.hand_over("interactive", "plan", b"waiting", "2")
+    await until(lambda: collector.running == 1)
+    stopping = asyncio.create_task(transport.stop(5))
+    await asyncio.sleep(0.05)
+    collector.gate.set()
+    await stopping
+    assert collector.bodies == [b"running"]
+    assert collector.running == 0
+
+
+async def test_ten_in_stop_start_ten_out(link: Link) -> None:
+    """Nothing is lost when a consumer stops in the middle and another one takes over."""
+    first, second = Collector(), Collector()
+    transport = link.transport()
+    for number in range(10):
+        await transport.hand_over("interactive", "plan", str(number).encode(), f"id-{number}")
+    await transport.consume("plan", "interactive", first, 2)
+    await until(lambda: len(first.taken) >= 2)
+    await transport.stop(5)
+    other = link.transport()
+    await other.consume("plan", "interactive", second, 4)
+    await until(lambda: len({*first.bodies, *second.bodies}) == 10)
+    await other.stop(1)
+
+
+async def test_a_caller_gets_chunks_in_order_then_the_reply_then_the_end(link: Link) -> None:
+    async def answer(incoming: Incoming) -> None:
+        caller = link.transport().caller(str(incoming.reply_to), True)
+        for number in range(40):
+            assert await caller.chunk(Chunk(seq=number, text=f"t{number}"))
+        await caller.reply(_reply())
+
+    await link.serve("test", "1.0.0", {"request.ask.*": answer})
+    conversation = await link.converse("request.ask.default", b"{}")
+    seen = []
+    while (incoming := await conversation.next(2)) and incoming.body:
+        seen.append(incoming.body)
+    conversation.close()
+    assert [Chunk.model_validate_json(body).seq for body in seen[:-1]] == list(range(40))
+    assert Reply.model_validate_json(seen[-1]).status == "answered"
+
+
+async def test_a_caller_that_is_gone_is_noticed_within_some_chunks(link: Link) -> None:
+    conversation = await link.converse("nobody", b"{}")
+    address = conversation.address  # type: ignore[attr-defined]
+    conversation.close()
+    await asyncio.sleep(0.05)
+    caller = link.transport().caller(address + ".gone", True)
+    alive = True
+    for number in range(64):
+        alive = await caller.chunk(Chunk(seq=number, text="x"))
+        if not alive:
+            break
+        await asyncio.sleep(0.005)
+    assert not alive
+
+
+async def test_a_request_that_nobody_serves_fails_at_once(link: Link) -> None:
+    conversation = await link.converse("request.ask.default", b"{}")
+    began = asyncio.get_running_loop().time()
+    with pytest.raises(NoWorker, match="stepwell worker"):
+        await conversation.next(5)
+    assert asyncio.get_running_loop().time() - began < 1
+    conversation.close()
+
+
+async def test_members_of_a_service_share_requests(link: Link) -> None:
+    """Each request is answered by one handler of the service, and none by nobody."""
+    answers: list[bytes] = []
+
+    async def answer(incoming: Incoming) -> None:
+        answers.append(incoming.body)
+        await link.publish(str(incoming.reply_to), b"done")
+
+    await link.serve("stepwell", "1.0.0", {"request.result.*": answer})
+    await link.serve("stepwell", "1.0.0", {"request.result.*": answer})
+    for number in range(6):
+        conversation = await link.converse("request.result.default", str(number).encode())
+        assert (await conversation.next(2)) is not None
+        conversation.close()
+    await asyncio.sleep(0.05)
+    assert sorted(answers) == [b"0", b"1", b"2", b"3", b"4", b"5"]
+
+
+async def test_core_messages_reach_subscribers_with_wildcards_until_they_stop(link: Link) -> None:
+    got: list[Incoming] = []
+
+    async def keep(incoming: Incoming) -> None:
+        got.append(incoming)
+
+    subscription = await link.subscribe("cancel.*.*", keep)
+    await link.publish("cancel.default.one", b"")
+    await until(lambda: len(got) == 1)
+    await subscription.stop()
+    await link.publish("cancel.default.two", b"")
+    await asyncio.sleep(0.05)
+    assert [incoming.subject for incoming in got] == ["cancel.default.one"]
+
+
+def _reply() -> Reply:
+    return Reply(id="r", tenant="default", status="answered", content="x", policy_revision="p", fingerprint="f")

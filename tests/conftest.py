@@ -1,0 +1,28 @@
+"""Fixtures that every room may use."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from servers import NatsServer, nats_server, provisioned
+
+from pipeline.ports import Link
+from pipeline.transport.memory import MemoryLink
+
+
+@pytest.fixture
+def nats(tmp_path: Path) -> Iterator[NatsServer]:
+    """A nats-server of this test alone, with nothing on it."""
+    with nats_server(tmp_path / "nats") as server:
+        yield server
+
+
+@pytest.fixture(params=["memory", "nats"])
+async def link(request: pytest.FixtureRequest) -> AsyncIterator[Link]:
+    """A connection with all streams and buckets: in memory, and to a real server."""
+    if request.param == "memory":
+        yield MemoryLink()
+        return
+    connected = await provisioned(request.getfixturevalue("nats"))
+    yield connected
+    await connected.close()
