@@ -24,6 +24,7 @@
     │       ├── Cancelled             cancelled
     │       ├── TargetRejected        target_rejected
     │       ├── SchemaNotSatisfied    schema_not_satisfied
+    │       ├── QualityNotReached     quality_not_reached
     │       └── Unreadable            unreadable
     └── SetupError                    a person has to change something first
         ├── PolicyInvalid             policy_invalid
@@ -64,6 +65,7 @@ __all__ = [
     "PolicyInvalid",
     "PortInUse",
     "ProvisionRefused",
+    "QualityNotReached",
     "Refusal",
     "RequestTooLarge",
     "ResidencyRefused",
@@ -166,20 +168,32 @@ class StoreUnavailable(Transient):
     code = "store_unavailable"
 
 
-class TargetUnavailable(Transient):
+class _Tried:
+    """What is known about a call that failed.
+
+    Attributes:
+        calls: tries that reached out to the endpoint.
+        charged: whether the endpoint may charge for what it did until then.
+    """
+
+    calls: int = 0
+    charged: bool = False
+
+
+class TargetUnavailable(_Tried, Transient):
     """The model endpoint cannot be reached, broke off, or its breaker is open."""
 
     code = "target_unavailable"
 
 
-class TargetTimeout(Transient):
+class TargetTimeout(_Tried, Transient):
     """The model endpoint was too slow: to its first token, between tokens, or in all."""
 
     code = "target_timeout"
     http_status = 504
 
 
-class TargetOverloaded(Transient):
+class TargetOverloaded(_Tried, Transient):
     """The model endpoint said 429."""
 
     code = "target_overloaded"
@@ -254,7 +268,7 @@ class Cancelled(Permanent):
     http_status = 499
 
 
-class TargetRejected(Permanent):
+class TargetRejected(_Tried, Permanent):
     """The model endpoint refused the call as malformed, too long or not permitted."""
 
     code = "target_rejected"
@@ -265,6 +279,13 @@ class SchemaNotSatisfied(Permanent):
     """No tier gave an answer that satisfies the response schema."""
 
     code = "schema_not_satisfied"
+    http_status = 422
+
+
+class QualityNotReached(Permanent):
+    """No permitted tier gave an answer as sure as the route asks, and the route would rather fail than degrade."""
+
+    code = "quality_not_reached"
     http_status = 422
 
 

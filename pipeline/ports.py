@@ -41,6 +41,7 @@ __all__ = [
     "ModelClient",
     "Observer",
     "Outcome",
+    "Permit",
     "PiiScanner",
     "Random",
     "ResultStore",
@@ -413,11 +414,23 @@ class Cache(Protocol):
         ...
 
 
+class Permit(Protocol):
+    """Proof that the residency decision lets one target see one request. Only the guard beside the client makes it."""
+
+    @property
+    def target(self) -> str:
+        """Name of the target that it is for."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class ModelCall:
-    """One call of a model at a target: all that the adapter must know, nothing that the provider must not."""
+    """One call of a model at a target: all that the adapter must know, nothing that the provider must not.
 
-    target: str
+    `permit` names the target; no client calls without one. `deadline_s` is the time left, in seconds from now.
+    """
+
+    permit: Permit
     messages: tuple[Message, ...]
     parameters: Parameters
     deadline_s: float
@@ -432,7 +445,10 @@ class ModelCall:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What a model answered. Times in milliseconds; `calls` counts the tries, retries included."""
+    """What a model answered. Times in milliseconds; `calls` counts the tries, retries included.
+
+    `usage_reported` is False where the endpoint did not say what it used: then nobody knows what the call cost.
+    """
 
     model: str
     text: str | None
@@ -443,6 +459,7 @@ class Completion:
     latency_ms: float = 0.0
     first_token_ms: float | None = None
     calls: int = 1
+    usage_reported: bool = True
 
 
 TokenSink = Callable[[str], Awaitable[bool]]
@@ -456,7 +473,7 @@ class ModelClient(Protocol):
         """Call the target once (with its retries). Cancelling the task aborts the upstream call.
 
         Raises:
-            TargetUnavailable, TargetTimeout, TargetOverloaded, TargetRejected, Cancelled.
+            TargetUnavailable, TargetTimeout, TargetOverloaded, TargetRejected, Cancelled, ResidencyRefused.
         """
         ...
 
