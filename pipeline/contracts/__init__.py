@@ -4,6 +4,7 @@ The JSON Schemas in `schemas/` are rendered from here (`make schemas`); a test f
 """
 
 from pipeline.contracts.base import (
+    MAX_WHOLE,
     NAME_PATTERN,
     Contract,
     Json,
@@ -42,6 +43,7 @@ from pipeline.contracts.reply import Chunk, ErrorBody, Reply, Served, Status, Us
 from pipeline.contracts.request import Budget, ImagePart, Message, Parameters, Part, Request, TextPart, ToolCall
 
 __all__ = [
+    "MAX_WHOLE",
     "NAME_PATTERN",
     "Action",
     "Attempt",

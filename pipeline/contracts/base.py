@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 
 __all__ = [
+    "MAX_WHOLE",
     "NAME_PATTERN",
     "Contract",
     "Json",
@@ -33,9 +34,11 @@ _CONFIG = ConfigDict(frozen=True, strict=True, allow_inf_nan=False, ser_json_inf
 
 
 def _whole(value: Any) -> Any:
-    """Take 5.0 for 5, as JSON Schema does; leave everything else to the strict check."""
+    """Take 5.0 for 5, as JSON Schema does, and no more than is exact; leave everything else to the strict check."""
     if isinstance(value, float) and value.is_integer():
-        return int(value)
+        value = int(value)
+    if isinstance(value, int) and not -MAX_WHOLE <= value <= MAX_WHOLE:
+        raise ValueError(f"an integer beyond {MAX_WHOLE} is not exact everywhere")
     return value
 
 
@@ -63,7 +66,7 @@ Tenant = Annotated[str, Field(pattern=NAME_PATTERN)]
 RequestId = Annotated[str, Field(pattern=NAME_PATTERN)]
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 Origin = Annotated[str, Field(pattern=r"^[A-Z]{2,8}$")]
-Whole = Annotated[int, Field(ge=-MAX_WHOLE, le=MAX_WHOLE), BeforeValidator(_whole)]
+Whole = Annotated[int, BeforeValidator(_whole)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 UnixTime = Annotated[float, Field(ge=0.0)]
 

@@ -7,7 +7,17 @@ from typing import Any, Final
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
-from pipeline.contracts import Attempt, AuditRecord, Chunk, DeadLetter, Envelope, OutcomeEvent, Reply, Request
+from pipeline.contracts import (
+    MAX_WHOLE,
+    Attempt,
+    AuditRecord,
+    Chunk,
+    DeadLetter,
+    Envelope,
+    OutcomeEvent,
+    Reply,
+    Request,
+)
 
 __all__ = ["DIALECT", "MESSAGES", "VERSION", "schema_of"]
 
@@ -57,11 +67,14 @@ def _exact(node: Any) -> Any:
 
 
 def _bounds(schema: Schema) -> Schema:
-    """Bounds on a field behind a validator function come out of pydantic under its own names."""
+    """Bounds behind a validator function come out of pydantic under its own names, and those of Whole not at all."""
     for ours, theirs, stricter in (("ge", "minimum", max), ("le", "maximum", min)):
         if isinstance(schema.get(ours), int | float):
             bound = schema.pop(ours)
             schema[theirs] = stricter(bound, schema.get(theirs, bound))
+    if schema.get("type") == "integer":
+        schema.setdefault("minimum", -MAX_WHOLE)
+        schema.setdefault("maximum", MAX_WHOLE)
     return schema
 
 
