@@ -1,6 +1,7 @@
 """What any durable stream and bucket promises. Each behaviour runs in memory and on a real nats-server."""
 
 import asyncio
+import contextlib
 
 import pytest
 
@@ -69,10 +70,8 @@ async def test_an_empty_stream_scans_to_nothing(link: Link) -> None:
 async def test_the_audit_stream_deletes_nothing_and_others_do(link: Link) -> None:
     kept = await link.streams.append("audit.default.decision", b"kept")
     gone = await link.streams.append("dead.plan", b"gone")
-    try:
+    with contextlib.suppress(TransportUnavailable):  # a server refuses with an error instead
         assert not await link.streams.delete("AUDIT", kept.sequence)
-    except TransportUnavailable:
-        pass  # a server refuses with an error instead
     assert await link.streams.at("AUDIT", kept.sequence) is not None
     assert await link.streams.delete("DEAD", gone.sequence)
     assert await link.streams.at("DEAD", gone.sequence) is None

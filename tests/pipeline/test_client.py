@@ -1,0 +1,258 @@
+"""A caller's view of admission and client: over small stages, in memory and on a real nats-server."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import orjson
+import pytest
+from cascade import Middle, Notes, Scripted, reply_of, stages
+from servers import until
+
+from pipeline.adapters.clock import SystemClock
+from pipeline.adapters.results import StreamResults
+from pipeline.admission import Admission
+from pipeline.client import Client
+from pipeline.contracts import Budget, Chunk, Envelope, OutcomeEvent, Reply, Request
+from pipeline.errors import DeadlineExceeded, InvalidRequest, NoWorker
+from pipeline.policy.models import Lanes
+from pipeline.ports import Link, Outcome, Run
+from pipeline.runner import Runner
+from pipeline.topology import DONE
+from pipeline.worker import Worker
+
+
+class Limits:
+    lanes = Lanes(interactive_deadline_ms=5_000)
+
+
+class NoPolicy:
+    """As much of a policy as admission looks at."""
+
+    revision_name = "p1"
+
+    def current(self):  # type: ignore[no-untyped-def]
+        class Policy:
+            revision = "p1"
+            limits = Limits
+
+        return Policy
+
+    def revision(self, digest: str) -> None:
+        return None
+
+
+def keeping(link: Link):  # type: ignore[no-untyped-def]
+    """A last stage that stores the reply and sends it, as the real one does."""
+    results = StreamResults(link.streams)
+
+    async def end(envelope: Envelope, run: Run) -> Outcome:
+        kept = await results.put(reply_of(envelope))
+        if run.caller is not None:
+            await run.caller.reply(kept)
+        return Outcome(DONE)
+
+    return end
+
+
+@contextlib.asynccontextmanager
+async def working(link: Link, *chosen: Scripted) -> AsyncIterator[Worker]:
+    clock = SystemClock()
+    runner = Runner(chosen, link.transport(), link.streams, clock=clock, random=Middle(), observer=Notes(), worker="w")
+    admission = Admission(link, StreamResults(link.streams), NoPolicy(), clock)
+    worker = Worker(chosen, runner, link, admission, ack_wait_s=1.0)
+    await worker.start()
+    yield worker
+
+
+async def test_ask_awaits_the_reply(link: Link) -> None:
+    async with working(link, *stages(audit=keeping(link))):
+        reply = await Client(link).ask(Request(input="hello"))
+    assert reply.status == "answered"
+    assert reply.path == ("classify:classified", "plan:planned", "recall:miss", "draft:drafted", "check:accepted")
+
+
+async def test_without_a_worker_the_caller_knows_at_once(link: Link) -> None:
+    began = asyncio.get_running_loop().time()
+    with pytest.raises(NoWorker, match="stepwell"):
+        await Client(link).ask(Request(input="hello"))
+    assert asyncio.get_running_loop().time() - began < 1
+
+
+async def test_a_stream_yields_chunks_in_order_and_then_the_reply(link: Link) -> None:
+    async def end(envelope: Envelope, run: Run) -> Outcome:
+        assert run.caller is not None
+        for number in range(30):
+            await run.caller.chunk(Chunk(seq=number, text=str(number)))
+        await run.caller.reply(reply_of(envelope))
+        return Outcome(DONE)
+
+    async with working(link, *stages(audit=end)):
+        items = [item async for item in Client(link).stream(Request(input="hello"))]
+    assert [item.text for item in items[:-1] if isinstance(item, Chunk)] == [str(number) for number in range(30)]
+    assert isinstance(items[-1], Reply)
+
+
+async def test_what_is_enqueued_is_fetched_later_by_its_id(link: Link) -> None:
+    async with working(link, *stages(audit=keeping(link))):
+        client = Client(link)
+        request_id = await client.enqueue(Request(input="hello", lane="batch"))
+        async with asyncio.timeout(5):
+            while (reply := await client.result(request_id)) is None:
+                await asyncio.sleep(0.01)
+    assert (reply.id, reply.status) == (request_id, "answered")
+
+
+async def test_a_result_that_is_not_there_is_none(link: Link) -> None:
+    async with working(link, *stages()):
+        assert await Client(link).result("unknown") is None
+
+
+async def test_the_same_id_is_worked_on_once_and_answered_twice(link: Link) -> None:
+    last = keeping(link)
+    chosen = stages(audit=last)
+    async with working(link, *chosen):
+        client = Client(link)
+        first = await client.ask(Request(id="order-7", input="hello"))
+        second = await client.ask(Request(id="order-7", input="hello"))
+    assert first == second
+    assert len(chosen[3].seen) == 1
+
+
+async def test_two_callers_with_the_same_id_at_the_same_time_both_get_the_one_reply(link: Link) -> None:
+    gate = asyncio.Event()
+
+    async def draft(envelope: Envelope, run: Run) -> Outcome:
+        await gate.wait()
+        return Outcome("drafted")
+
+    chosen = stages(draft=draft, audit=keeping(link))
+    async with working(link, *chosen):
+        client = Client(link)
+        asking = [asyncio.create_task(client.ask(Request(id="order-7", input="hello"))) for _ in range(2)]
+        await until(lambda: chosen[3].seen)
+        await asyncio.sleep(0.1)
+        gate.set()
+        first, second = await asyncio.gather(*asking)
+    assert first == second
+    assert len(chosen[3].seen) == 1
+
+
+async def test_the_same_id_with_another_question_is_a_conflict(link: Link) -> None:
+    async with working(link, *stages(audit=keeping(link))):
+        client = Client(link)
+        await client.ask(Request(id="order-7", input="hello"))
+        reply = await client.ask(Request(id="order-7", input="something else"))
+    assert reply.error is not None
+    assert reply.error.code == "idempotency_conflict"
+
+
+async def test_the_same_id_of_another_tenant_is_another_request(link: Link) -> None:
+    chosen = stages(audit=keeping(link))
+    async with working(link, *chosen):
+        await Client(link, "one").ask(Request(id="order-7", input="hello"))
+        reply = await Client(link, "two").ask(Request(id="order-7", input="something else"))
+    assert (reply.status, reply.tenant) == ("answered", "two")
+
+
+async def test_cancelling_the_call_cancels_the_work(link: Link) -> None:
+    stopped = asyncio.Event()
+
+    async def draft(envelope: Envelope, run: Run) -> Outcome:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            stopped.set()
+        return Outcome("drafted")
+
+    chosen = stages(draft=draft, audit=keeping(link))
+    async with working(link, *chosen):
+        asking = asyncio.create_task(Client(link).ask(Request(input="hello")))
+        await until(lambda: chosen[3].seen)
+        asking.cancel()
+        async with asyncio.timeout(2):
+            await stopped.wait()
+        await until(lambda: chosen[6].seen)
+    assert chosen[6].seen[0].error is not None
+    assert chosen[6].seen[0].error.code == "cancelled"
+
+
+async def test_the_deadline_of_the_request_ends_it_with_a_reply_not_with_silence(link: Link) -> None:
+    async def draft(envelope: Envelope, run: Run) -> Outcome:
+        await asyncio.Event().wait()
+        return Outcome("drafted")
+
+    async with working(link, *stages(draft=draft, audit=keeping(link))):
+        reply = await Client(link).ask(Request(input="hello", budget=Budget(deadline_ms=200)))
+    assert reply.error is not None
+    assert reply.error.code == "deadline_exceeded"
+
+
+async def test_a_caller_waits_no_longer_than_it_says(link: Link) -> None:
+    async def draft(envelope: Envelope, run: Run) -> Outcome:
+        await asyncio.Event().wait()
+        return Outcome("drafted")
+
+    async with working(link, *stages(draft=draft, audit=keeping(link))):
+        with pytest.raises(DeadlineExceeded):
+            await Client(link).ask(Request(input="hello"), timeout_s=0.2)
+
+
+async def test_a_reply_that_missed_the_inbox_is_found_among_the_results(
+    link: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = StreamResults(link.streams)
+
+    async def silent(envelope: Envelope, run: Run) -> Outcome:
+        await results.put(reply_of(envelope))
+        return Outcome(DONE)
+
+    monkeypatch.setattr("pipeline.client.LOOK_AFTER_S", 0.1)
+    async with working(link, *stages(audit=silent)):
+        assert (await Client(link).ask(Request(input="hello"))).status == "answered"
+
+
+@pytest.mark.parametrize(
+    ("body", "where"),
+    [
+        (b"{}", "request"),
+        (b'{"input": "a", "messages": [{"role": "user", "content": "b"}]}', "request"),
+        (b'{"input": 7}', "input"),
+        (b'{"input": "a", "unknown": 1}', "unknown"),
+        (b'{"messages": [{"role": "nobody", "content": "b"}]}', "messages.0.role"),
+        (b'{"input": "a", "id": "no spaces"}', "id"),
+        (b"not json", "request"),
+        (b'{"input": "a", "tenant": "other"}', "tenant"),
+    ],
+)
+async def test_a_request_that_breaks_its_contract_is_answered_with_the_field(
+    link: Link, body: bytes, where: str
+) -> None:
+    async with working(link, *stages()):
+        conversation = await link.converse("request.ask.default", body)
+        answer = await conversation.next(2)
+        conversation.close()
+    assert answer is not None
+    reply = Reply.model_validate_json(answer.body)
+    assert reply.error is not None
+    assert (reply.status, reply.error.code, reply.error.param) == ("failed", "invalid_request", where)
+    assert answer.headers["Nats-Service-Error-Code"] == "400"
+
+
+async def test_a_bare_nats_client_gets_one_message_the_reply(link: Link) -> None:
+    async with working(link, *stages(audit=keeping(link))):
+        conversation = await link.converse("request.ask.default", b'{"input": "hello"}')
+        answer = await conversation.next(2)
+        conversation.close()
+    assert answer is not None
+    assert orjson.loads(answer.body)["status"] == "answered"
+
+
+async def test_an_outcome_is_taken_once(link: Link) -> None:
+    async with working(link, *stages()):
+        client = Client(link)
+        event = OutcomeEvent(id="e1", request_id="r1", reward=1.0)
+        assert await client.outcome(event)
+        assert not await client.outcome(event)
+        with pytest.raises(InvalidRequest, match="reward"):
+            await client.outcome(event.model_copy(update={"id": "e2", "reward": 3.0}))
