@@ -123,13 +123,22 @@ def _condition(
         return compile_condition(text, targets=targets)
     except ConditionError as error:
         whole = part.problem(error.text, *below)
-        problems.append(Problem(whole.file, _inside(whole.place, error), whole.path, whole.text))
+        problems.append(
+            Problem(
+                whole.file,
+                _inside(whole.place, error, part.source.styles.get((*part.path, *below))),
+                whole.path,
+                whole.text,
+            )
+        )
         return None
 
 
-def _inside(start: Place, error: ConditionError) -> Place:
-    """Where in the file a fault in a plain one-line condition stands; of longer ones, the line they begin on."""
-    return Place(start.line, start.column + error.column - 1) if error.line == 1 else start
+def _inside(start: Place, error: ConditionError, style: str | None) -> Place:
+    """Where in the file a fault in a one-line condition stands; of block texts, where they begin."""
+    if error.line > 1 or style in ("|", ">"):
+        return start
+    return Place(start.line, start.column + error.column - 1 + (style is not None))
 
 
 def _policy(joined: PolicySet, routes: list[CompiledRoute], rules: list[CompiledRule]) -> Policy:

@@ -52,12 +52,16 @@ _PREFIX: Final = "tag:yaml.org,2002:"
 
 @dataclass(slots=True)
 class SourceFile:
-    """A file that was read: its data as JSON values, the place of every value and key, and what was wrong."""
+    """A file that was read: its data as JSON values, the place of every value and key, and what was wrong.
+
+    `styles` holds how a text is written where that is not plain: `'`, `"`, `|` or `>`.
+    """
 
     name: str
     data: Json = None
     values: dict[Path, Place] = field(default_factory=dict)
     keys: dict[Path, Place] = field(default_factory=dict)
+    styles: dict[Path, str] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
     def place(self, path: Path, *, key: bool = False) -> Place:
@@ -165,6 +169,7 @@ class _Reader:
             self._complain(path, "half of a surrogate pair is no character")
             return None
         if node.style is not None:
+            self._source.styles[path] = node.style
             return text
         for pattern, meaning in _AMBIGUOUS:
             if pattern.fullmatch(text):
