@@ -102,6 +102,8 @@ class _Thread:
     suspect: tuple[int, int] | None = None
     """Number and sequence of the record before the newest link that did not fit."""
     recent: dict[int, str] = field(default_factory=dict)
+    refuted: bool = False
+    """The newest record contradicts a receipt, so it is the one that was changed."""
     gaps: dict[int, _Gap] = field(default_factory=dict)
 
 
@@ -220,6 +222,7 @@ class Verifier:
             return True
         known = thread.recent.get(n)
         if known is not None and receipt.digest is not None and known != receipt.digest:
+            thread.refuted |= n == thread.next - 1
             self._found(receipt.sequence, producer, n, "receipt_differs", f"{who} was given another digest")
         return True
 
@@ -229,7 +232,8 @@ class Verifier:
         """What was found. Call once, after the last record and receipt."""
         excused = 0
         for producer, thread in self._threads.items():
-            self._settle_suspect(thread, producer)
+            if not thread.refuted:
+                self._settle_suspect(thread, producer)
             excused += sum(self._close(producer, number, gap) for number, gap in thread.gaps.items())
         findings = tuple(sorted(self._findings, key=lambda finding: finding.sequence))
         return Report(self.records, len(self._threads), self._receipts, excused, self._problems, findings)

@@ -15,7 +15,7 @@ from pipeline.contracts import DeadLetter, Envelope, ErrorBody, parse_envelope
 from pipeline.errors import InvalidRequest, NotFound, Unreadable
 from pipeline.ports import Stored, Streams
 from pipeline.settings import Settings
-from pipeline.topology import step_subject
+from pipeline.topology import LAST, STAGES, dead_subject, step_subject
 from pipeline.transport.nats import connect
 
 __all__ = ["Letter", "describe", "drop", "letters", "register", "retry", "select"]
@@ -60,7 +60,7 @@ def _letter(stored: Stored) -> DeadLetter:
 def _damaged(stored: Stored) -> DeadLetter:
     """A stand-in for a letter that is none, so that it can be listed and dropped."""
     reason = ErrorBody(code="unreadable", message="the dead letter itself cannot be read: it can only be dropped")
-    stage = stored.subject.partition(".")[2]
+    stage = next((name for name in STAGES if dead_subject(name) == stored.subject), LAST)
     return DeadLetter.model_construct(
         id=f"damaged-{stored.sequence}",
         stage=stage,

@@ -40,7 +40,7 @@ def decide(envelope: Envelope, now: float) -> Reply:
     answer = _answer(envelope)
     error = envelope.error if answer is None else None
     status: Status = "answered" if answer else "refused" if envelope.status == "refused" else "failed"
-    return Reply.model_construct(
+    return Reply(
         id=envelope.id,
         tenant=envelope.tenant,
         status=status,
@@ -98,7 +98,7 @@ def _remembered(envelope: Envelope) -> _Answer | None:
 
 def _served(envelope: Envelope, variant: str, target: str, model: str, tier: int) -> Served:
     plan = envelope.plan
-    return Served.model_construct(
+    return Served(
         route=plan.route if plan else variant,
         variant=variant,
         target=target,
@@ -128,7 +128,9 @@ def _cache(envelope: Envelope) -> Literal["hit", "miss", "off"]:
 
 
 def _usage(attempts: Sequence[Attempt]) -> Usage:
-    return Usage.model_construct(
+    if len(attempts) == 1:
+        return attempts[0].usage
+    return Usage(
         input_tokens=sum(attempt.usage.input_tokens for attempt in attempts),
         output_tokens=sum(attempt.usage.output_tokens for attempt in attempts),
         cached_tokens=sum(attempt.usage.cached_tokens for attempt in attempts),
@@ -212,7 +214,7 @@ def record_fields(envelope: Envelope, reply: Reply) -> Mapping[str, object]:
 
 
 def _attempt(attempt: Attempt) -> AttemptRecord:
-    return AttemptRecord.model_construct(
+    return AttemptRecord(
         number=attempt.number,
         stage=attempt.stage,
         variant=attempt.variant,

@@ -105,9 +105,8 @@ class Audit:
         policy = self._policies.revision(envelope.policy_revision) if self._policies else None
         if policy is None or envelope.plan is None:
             return None
-        name = envelope.plan.route
-        cache = next((route.spec.cache for route in policy.routes if route.spec.name == name), None)
-        return cache.ttl if cache is not None and cache.enabled else None
+        route = policy.route(envelope.plan.route)
+        return route.spec.cache.ttl if route is not None and route.spec.cache.enabled else None
 
     async def _answer(self, caller: Caller, envelope: Envelope, reply: Reply) -> None:
         try:
