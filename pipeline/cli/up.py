@@ -18,7 +18,7 @@ from pipeline.embedded.state import PartState, RunState, running
 from pipeline.errors import NotRunning
 from pipeline.settings import Settings
 
-__all__ = ["HomeOption", "PartsView", "home_of", "options_of", "register"]
+__all__ = ["HomeOption", "PartsView", "PortsOption", "home_of", "options_of", "register"]
 
 HomeOption = Annotated[Path | None, typer.Option("--home", help="Data folder; the default is STEPWELL_HOME.")]
 ModelsOption = Annotated[Models, typer.Option("--models", help="local: real weights; scripted: no download; none.")]
@@ -135,6 +135,7 @@ class PartsView:
         self._live = Live(console=console, auto_refresh=False) if console.is_terminal else None
         self._told: dict[str, str] = {}
         self._ready = False
+        self._brief = False
 
     def __enter__(self) -> "PartsView":
         if self._live:
@@ -145,10 +146,17 @@ class PartsView:
         if self._live:
             self._live.stop()
 
+    def end_when_ready(self) -> None:
+        """Let the terminal go once everything answers, for a command that goes on to print."""
+        self._brief = True
+
     def show(self, state: RunState) -> None:
         """Tell what is new."""
+        if self._brief and self._ready:
+            return
         if self._live:
             self._live.update(_table(state), refresh=True)
+            self._end_live(state.ready)
             return
         for part in state.parts:
             if self._told.get(part.name) != part.condition and part.condition != "waiting":
@@ -157,6 +165,11 @@ class PartsView:
         if state.ready and not self._ready:
             self._ready = True
             console.print(_address(state), highlight=False, soft_wrap=True)
+
+    def _end_live(self, ready: bool) -> None:
+        if self._brief and ready and self._live:
+            self._live.stop()
+            self._ready = True
 
 
 def _table(state: RunState) -> Table:

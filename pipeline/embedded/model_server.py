@@ -39,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--path", type=Path, required=True, help="a GGUF file")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--alias", required=True, help="the name clients call the model by")
-    parser.add_argument("--context", type=int, default=8192, help="tokens, shared by all slots")
+    parser.add_argument("--context", type=int, default=8192, help="tokens; one call may use all of them")
     parser.add_argument("--slots", type=int, default=2, help="calls served at a time")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--cache-mib", type=int, default=256, help="memory for prompt prefixes")
@@ -59,6 +59,7 @@ def _serve(options: argparse.Namespace) -> object:
     parameters.port = options.port
     parameters.n_ctx = options.context
     parameters.n_parallel = options.slots
+    parameters.kv_unified = True  # otherwise each slot has its share of the context, and not the whole
     parameters.cache_ram_mib = options.cache_mib
     parameters.cpuparams.n_threads = options.threads
     parameters.cpuparams_batch.n_threads = options.threads

@@ -1,0 +1,55 @@
+"""A request's way down, drawn as stairs. Pure: from an audit record to lines."""
+
+from collections.abc import Iterator
+
+from rich.text import Text
+
+from pipeline.contracts import AttemptRecord, AuditRecord, StageName, Step
+
+__all__ = ["stairs"]
+
+_PAYING: tuple[StageName, ...] = ("draft", "escalate")
+_TONES = {"accepted": "green", "hit": "green", "rejected": "yellow", "refused": "yellow", "failed": "red"}
+
+
+def stairs(record: AuditRecord) -> Iterator[Text]:
+    """One line for each step, one stair lower than the one before, and the end."""
+    paid = {stage: [attempt for attempt in record.attempts if attempt.stage == stage] for stage in _PAYING}
+    for depth, step in enumerate(record.trail):
+        line = Text("  " * depth + ("└ " if depth else ""), style="dim")
+        line.append(step.stage, style="bold cyan").append(f" {step.outcome}", style=_TONES.get(step.outcome, ""))
+        line.append(f"  {step.duration_ms:.1f} ms", style="dim")
+        attempts = paid.get(step.stage, [])
+        told = (*_scores(step), *(_attempt(attempts.pop(0)) for _ in attempts[:1]), *step.reasons)
+        line.append(f"  {'; '.join(told)}" if told else "")
+        yield line
+    yield _end(record)
+
+
+def _scores(step: Step) -> Iterator[str]:
+    confidence, threshold = step.facts.get("confidence"), step.facts.get("threshold")
+    if isinstance(confidence, float):
+        against = f" against {threshold:.2f}" if isinstance(threshold, float) else ""
+        yield f"confidence {confidence:.2f}{against}"
+
+
+def _attempt(attempt: AttemptRecord) -> str:
+    tokens = f"{attempt.usage.input_tokens} + {attempt.usage.output_tokens} tokens"
+    return f"{attempt.variant} ({attempt.model}), {tokens}, {attempt.latency_ms:.0f} ms, {_money(attempt.cost_usd)}"
+
+
+def _end(record: AuditRecord) -> Text:
+    line = Text(record.status, style="bold")
+    if record.served is not None:
+        line.append(f" by {'the cache, first by ' if record.cache == 'hit' else ''}{record.served.variant}")
+    if record.error is not None:
+        rule = f" (rule {record.error.rule})" if record.error.rule else ""
+        line.append(f": {record.error.message}{rule}")
+    if record.degraded:
+        line.append(f", degraded: {record.degraded}")
+    took = (record.at - record.received_at) * 1000
+    return line.append(f", {took:.0f} ms, {_money(record.cost_usd)}")
+
+
+def _money(dollars: float | None) -> str:
+    return "price unknown" if dollars is None else f"${dollars:.6f}"

@@ -1,0 +1,39 @@
+"""All examinations, in the order a person would make them."""
+
+import asyncio
+from pathlib import Path
+
+from pipeline.embedded.doctor import installation, machine, services
+from pipeline.embedded.doctor.finding import Finding
+from pipeline.embedded.here import environment_here
+from pipeline.embedded.home import Home
+from pipeline.embedded.options import Ports
+from pipeline.embedded.state import running
+from pipeline.settings import Settings
+
+__all__ = ["examine"]
+
+
+async def examine(home: Path | None, *, deep: bool = False) -> list[Finding]:
+    """Look at everything. `deep` also reads the weights through, to compare their hashes."""
+    environment = environment_here(home)
+    settings = Settings.from_environment(environment)
+    place = Home(settings.home)
+    return [
+        *(installation.python(), installation.packages(), *installation.programs()),
+        await asyncio.to_thread(installation.nlp),
+        *(machine.disk(place), machine.memory()),
+        *await asyncio.to_thread(lambda: list(machine.weights(place, deep=deep))),
+        *machine.ports(place),
+        *await _reached(settings, environment, place),
+    ]
+
+
+async def _reached(settings: Settings, environment: dict[str, str], place: Home) -> list[Finding]:
+    state = running(place.state)
+    monitor = (state.options.ports if state else Ports()).monitor
+    found, policy = services.policies(settings, environment)
+    bus = await services.nats(settings)
+    disk = (await services.durability(f"http://127.0.0.1:{monitor}"),) if bus[0].condition == "good" else ()
+    targets = await services.endpoints(policy) if policy else ()
+    return [found, *bus, *disk, await services.valkey(settings), *targets]

@@ -1,0 +1,106 @@
+"""What is reached over the network: NATS and its streams, Valkey, model endpoints; and the policies that name them."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Final
+
+import aiohttp
+import orjson
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from pipeline.embedded.doctor.finding import Finding, attention, good, problem
+from pipeline.embedded.probes import fetch
+from pipeline.errors import NotRunning, PolicyInvalid
+from pipeline.layout import consumers
+from pipeline.policy.compiled import Policy
+from pipeline.policy.load import load_folder
+from pipeline.policy.models import Target
+from pipeline.settings import Settings
+from pipeline.transport.nats import connect
+from pipeline.transport.nats.provision import compare
+
+__all__ = ["durability", "endpoints", "nats", "policies", "sync_of", "valkey"]
+
+_PATIENCE: Final = aiohttp.ClientTimeout(total=3.0)
+_START: Final = "start it with stepwell up"
+
+
+def policies(settings: Settings, environment: Mapping[str, str]) -> tuple[Finding, Policy | None]:
+    """The folder of policies is valid as a whole."""
+    try:
+        policy = load_folder(settings.policies, environment)
+    except PolicyInvalid as error:
+        first, *others = error.message.splitlines()
+        more = f" (and {len(others)} more)" if others else ""
+        return problem("policies", f"{first}{more}", f"run stepwell policy check {settings.policies}"), None
+    return good("policies", f"the policies in {settings.policies} are valid, revision {policy.revision}"), policy
+
+
+async def nats(settings: Settings) -> tuple[Finding, ...]:
+    """NATS answers, and everything that provisioning makes is there."""
+    try:
+        link = await connect(settings, name="doctor")
+    except NotRunning as error:
+        return (problem("nats", error.message, _START),)
+    try:
+        changes = await compare(link, consumers(), replicas=1)
+    finally:
+        await link.close()
+    here = good("nats", f"NATS answers at {settings.nats_url}")
+    missing = [change.name for change in changes if change.action == "create"]
+    if missing:
+        return here, problem(
+            "streams", f"{len(missing)} are missing: {', '.join(missing[:5])}", "run stepwell provision"
+        )
+    return here, good("streams", f"{len(changes)} streams, consumers and buckets are there")
+
+
+async def durability(monitor: str) -> Finding:
+    """How soon nats-server brings to disk what it confirmed, as its monitoring page says."""
+    answer = await fetch(f"{monitor}/varz")
+    if answer is None or answer[0] != 200:
+        sentence = f"nothing answers at {monitor}, so how soon NATS writes to disk is not known"
+        return attention(
+            "durability", sentence, "open the monitoring port of nats-server, or check sync_interval yourself"
+        )
+    return sync_of(orjson.loads(answer[1]))
+
+
+def sync_of(varz: Mapping[str, Any]) -> Finding:
+    """Read `sync_interval` (nanoseconds) and `sync_always` from the monitoring page."""
+    config = varz.get("jetstream", {}).get("config", {})
+    if config.get("sync_always"):
+        return good("durability", "every confirmed message is on disk (sync_interval: always)")
+    seconds = config.get("sync_interval", 0) / 1e9
+    sentence = f"confirmed messages survive any crash of a program, but a power cut may take the last {seconds:.0f} s"
+    return attention("durability", sentence, "for production: sync_interval always, or three replicas")
+
+
+async def valkey(settings: Settings) -> Finding:
+    """Valkey answers. Without it answers continue, but none is remembered."""
+    if settings.valkey_url is None:
+        return attention("valkey", "no Valkey is set, so no answer is remembered", "set STEPWELL_VALKEY")
+    client = Redis.from_url(settings.valkey_url, socket_connect_timeout=2.0, socket_timeout=2.0)
+    try:
+        await client.ping()
+    except (RedisError, OSError, TimeoutError):
+        return attention("valkey", f"nothing answers at {settings.valkey_url}, so no answer is remembered", _START)
+    finally:
+        await client.aclose()
+    return good("valkey", f"Valkey answers at {settings.valkey_url}")
+
+
+async def endpoints(policy: Policy) -> tuple[Finding, ...]:
+    """Every target's endpoint answers, whatever it answers: a key may be asked for."""
+    async with aiohttp.ClientSession(timeout=_PATIENCE) as session:
+        return tuple(await asyncio.gather(*(_endpoint(session, *item) for item in policy.targets.items())))
+
+
+async def _endpoint(session: aiohttp.ClientSession, name: str, target: Target) -> Finding:
+    what = f"target {name}"
+    try:
+        async with session.get(f"{target.endpoint.rstrip('/')}/models") as response:
+            return good(what, f"{target.endpoint} answers ({response.status})")
+    except (aiohttp.ClientError, OSError, TimeoutError):
+        return problem(what, f"nothing answers at {target.endpoint}", "start the model server, or change its endpoint")
