@@ -1,0 +1,161 @@
+"""The cascade as a table: every stage is reached, every way ends, and nothing turns for ever."""
+
+from collections.abc import Iterable, Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline import topology
+from pipeline.contracts import NAME_PATTERN, StageName, is_name
+from pipeline.layout import MAX_DELIVERIES, MAX_FAILURES, STREAMS, consumers, stream_of
+from pipeline.topology import ANY_OUTCOMES, DONE, FIRST, LANES, LAST, STAGES, TRANSITIONS, advance, outcomes_of
+
+Graph = Mapping[StageName, set[StageName]]
+
+
+def successors(transitions: Mapping[tuple[StageName, str], StageName]) -> Graph:
+    graph: dict[StageName, set[StageName]] = {stage: set() for stage in STAGES}
+    for (stage, _), target in transitions.items():
+        graph[stage].add(target)
+    return graph
+
+
+def reachable(graph: Graph, start: StageName) -> set[StageName]:
+    found: set[StageName] = set()
+    waiting = [start]
+    while waiting:
+        stage = waiting.pop()
+        if stage not in found:
+            found.add(stage)
+            waiting.extend(graph[stage])
+    return found
+
+
+def has_cycle(graph: Graph) -> bool:
+    return any(stage in reachable(graph, target) for stage in graph for target in graph[stage])
+
+
+def without(graph: Graph, removed: StageName) -> Graph:
+    return {stage: targets - {removed} for stage, targets in graph.items() if stage != removed}
+
+
+GRAPH = successors(TRANSITIONS)
+
+
+def test_every_stage_is_reached_from_the_first() -> None:
+    """No stage stands beside the road."""
+    assert reachable(GRAPH, FIRST) == set(STAGES)
+
+
+def test_the_end_is_reached_from_every_stage() -> None:
+    """Wherever a request is, it can still end."""
+    assert all(LAST in reachable(GRAPH, stage) for stage in STAGES)
+
+
+def test_every_outcome_leads_somewhere_that_exists() -> None:
+    """Each outcome of each stage has a next stage, and only the last one ends the request."""
+    for stage in STAGES:
+        assert outcomes_of(stage)
+        for outcome in outcomes_of(stage):
+            following = advance(stage, outcome)
+            assert (following is None) is (stage == LAST)
+            assert following is None or following in STAGES
+
+
+def test_every_cycle_passes_escalate() -> None:
+    """Only escalate closes a circle, and the plan bounds how often a request may escalate: so every request ends."""
+    assert has_cycle(GRAPH)
+    assert not has_cycle(without(GRAPH, "escalate"))
+
+
+def test_the_test_of_cycles_would_find_one() -> None:
+    """A way back from check to draft would be noticed."""
+    looping = successors({**TRANSITIONS, ("check", "again"): "draft"})
+    assert has_cycle(without(looping, "escalate"))
+
+
+def test_every_stage_before_the_last_may_refuse_fail_expire_and_be_cancelled() -> None:
+    """Whoever stops a request sends it to audit: nothing ends without a record."""
+    for stage in STAGES:
+        if stage != LAST:
+            assert {advance(stage, outcome) for outcome in ANY_OUTCOMES} == {LAST}
+
+
+def test_an_outcome_outside_the_table_is_a_defect() -> None:
+    """The runner learns of it by a KeyError; there is no default way."""
+    with pytest.raises(KeyError):
+        advance("draft", "accepted")
+    with pytest.raises(KeyError):
+        advance(LAST, "refused")
+    assert advance(LAST, DONE) is None
+
+
+@given(st.data())
+def test_a_walk_with_bounded_escalations_ends(data: st.DataObject) -> None:
+    """However the stages decide, a request with n escalations left takes at most 8 + 2n steps.
+
+    Six without any; two for each; and two more, since a draft that was unavailable escalates on its own account.
+    """
+    left = data.draw(st.integers(0, 8))
+    most = 8 + 2 * left
+    stage: StageName | None = FIRST
+    steps = 0
+    while stage is not None:
+        outcomes = outcomes_of(stage)
+        if stage == "check" and left == 0:
+            outcomes = tuple(outcome for outcome in outcomes if advance(stage, outcome) != "escalate")
+        if stage == "escalate":
+            left -= 1
+        stage = advance(stage, data.draw(st.sampled_from(outcomes)))
+        steps += 1
+        assert steps <= most
+
+
+def _distinct(names: Iterable[str]) -> bool:
+    listed = list(names)
+    return len(set(listed)) == len(listed)
+
+
+def test_every_stage_has_a_queue_in_every_lane() -> None:
+    """Subjects and consumers are derived from the table, one for each, all inside the stream of work."""
+    pairs = [(lane, stage) for lane in LANES for stage in STAGES]
+    assert {(spec.lane, spec.stage) for spec in consumers()} == set(pairs)
+    assert _distinct(topology.step_subject(lane, stage) for lane, stage in pairs)
+    assert _distinct(topology.consumer_name(lane, stage) for lane, stage in pairs)
+    assert {stream_of(topology.step_subject(lane, stage)) for lane, stage in pairs} == {"STEPS"}
+    assert all(is_name(topology.consumer_name(lane, stage)) for lane, stage in pairs)
+
+
+@given(st.from_regex(NAME_PATTERN).map(str.strip), st.from_regex(NAME_PATTERN).map(str.strip))
+def test_no_two_tenants_share_a_subject(one: str, other: str) -> None:
+    """A subject names exactly one tenant, as its second or third token, whatever its id."""
+    for subject in (
+        topology.result_subject(one, other),
+        topology.audit_subject(one, other),
+        topology.outcome_subject(one, other),
+    ):
+        assert subject.split(".")[1:] == [one, other]
+    assert topology.request_subject("ask", one).split(".")[2] == one
+
+
+def test_streams_do_not_overlap() -> None:
+    """Every subject has one home."""
+    assert _distinct(pattern.split(".")[0] for stream in STREAMS for pattern in stream.subjects)
+    with pytest.raises(LookupError):
+        stream_of("request.ask.default")
+
+
+def test_a_dying_worker_gets_more_patience_than_a_raising_stage() -> None:
+    """A message that met the death of its workers is tried longer than one whose stage raises each time."""
+    assert MAX_DELIVERIES > MAX_FAILURES > 1
+
+
+def test_the_drawing_shows_every_transition() -> None:
+    """Each entry of the table is an arrow of the diagram; those that all stages share are one dotted arrow."""
+    drawing = topology.mermaid()
+    for (stage, outcome), target in TRANSITIONS.items():
+        if outcome in ANY_OUTCOMES and (stage, outcome) != ("plan", "refused"):
+            continue
+        assert f"    {stage} -->|{outcome}| {target}\n" in drawing
+    assert " · ".join(ANY_OUTCOMES) in drawing
