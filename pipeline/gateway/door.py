@@ -1,7 +1,6 @@
 """The application: paths, bodies, answers, and what becomes of a request whose caller went away."""
 
 import asyncio
-import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -18,6 +17,7 @@ from pipeline.gateway.asker import Asker
 from pipeline.gateway.body import read_object
 from pipeline.gateway.catalogue import Catalogue, OfferSource
 from pipeline.gateway.headers import about
+from pipeline.gateway.lasting import Lasting, Tasks
 from pipeline.gateway.limits import Limits
 from pipeline.gateway.meter import Meter
 from pipeline.gateway.openai import Call, to_call
@@ -30,11 +30,9 @@ from pipeline.telemetry.exposition import exposition
 
 __all__ = ["build_door"]
 
-_log = logging.getLogger("stepwell.door")
-
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-SETTLE_S: Final = 2.0
-"""Seconds that a closing door waits for its last cancellations to be sent."""
+SETTLE_S: Final = 10.0
+"""Seconds that a closing door waits for requests whose callers are gone and may come back."""
 
 
 async def _always() -> None:
@@ -61,26 +59,28 @@ class Door:
         self._limits = limits
         self._clock = clock
         self._new_id = new_id
-        self._farewells: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
 
     # ------------------------------------------------------------ chat
 
     async def chat(self, request: web.Request) -> web.StreamResponse:
         """`POST /v1/chat/completions`."""
         call = await self._read(request)
-        asker = self._asker_of(call.request.tenant)
+        asker = self._asker(call)
         own = call.request.id or ""
         headers = {"x-stepwell-request-id": own, "x-request-id": own, **echo(request)}
         try:
             if call.request.stream:
                 return await self._stream(request, call, asker, headers)
-            reply = await asker.ask(call.request, traceparent=call.traceparent)
+            reply = await asker.ask(call.request, traceparent=call.traceparent, fresh=not call.resumable)
             return answer(reply, self._now(), headers)
-        except (asyncio.CancelledError, CallerGone):
-            self._take_back(asker, call)
-            raise
         except StepwellError as error:
             return of_error(error, headers)
+
+    def _asker(self, call: Call) -> Asker:
+        """The tenant's client. A caller who goes away takes the request back, unless it may return with its key."""
+        asker = self._asker_of(call.request.tenant)
+        return Lasting(asker, self._tasks) if call.resumable else asker
 
     async def _read(self, request: web.Request) -> Call:
         call = to_call(read_object(await self._body(request)), request.headers)
@@ -108,7 +108,9 @@ class Door:
         self, request: web.Request, call: Call, asker: Asker, headers: dict[str, str]
     ) -> web.StreamResponse:
         """Stream the answer. Until its first piece is there, a refusal or failure is still a clean status."""
-        async with _closing(asker.stream(call.request, traceparent=call.traceparent)) as items:
+        async with _closing(
+            asker.stream(call.request, traceparent=call.traceparent, fresh=not call.resumable)
+        ) as items:
             first = await anext(items)
             if isinstance(first, Reply):
                 if first.status != "answered":
@@ -118,18 +120,9 @@ class Door:
             events = Events(name, self._now(), call.model, include_usage=call.include_usage)
             return await send(request, headers, events, first, items, self._limits.write_s)
 
-    def _take_back(self, asker: Asker, call: Call) -> None:
-        """The caller is gone. One with an idempotency key may come back for the answer; all others will not."""
-        if call.resumable or call.request.id is None:
-            return
-        task = asyncio.ensure_future(_cancel(asker, call.request.id))
-        self._farewells.add(task)
-        task.add_done_callback(self._farewells.discard)
-
     async def settle(self, _app: web.Application) -> None:
-        """Before the door closes, let what was taken back reach the workers."""
-        if self._farewells:
-            await asyncio.wait(self._farewells, timeout=SETTLE_S)
+        """Before the door closes, let requests whose callers may come back end."""
+        await self._tasks.settle(SETTLE_S)
 
     # ------------------------------------------------------------ the rest
 
@@ -216,7 +209,7 @@ def build_door(
     app.router.add_get("/livez", door.livez)
     app.router.add_get("/readyz", door.readyz)
     app.router.add_get("/metrics", door.metrics)
-    app.on_shutdown.append(door.settle)
+    app.on_cleanup.append(door.settle)
     return app
 
 
@@ -228,10 +221,3 @@ async def _closing(items: AsyncIterator[Chunk | Reply]) -> AsyncIterator[AsyncIt
     finally:
         if isinstance(items, AsyncGenerator):
             await items.aclose()
-
-
-async def _cancel(asker: Asker, request_id: str) -> None:
-    try:
-        await asker.cancel(request_id)
-    except StepwellError as error:
-        _log.warning("could not take back %s: %s", request_id, error.code)

@@ -78,14 +78,17 @@ def to_call(fields: JsonObject, headers: Mapping[str, str]) -> Call:
     """
     said = given(fields)
     key = headers.get("idempotency-key")
+    model = _model(said)
     wanted = _wanted(said, headers)
+    if model != AUTO and wanted.setdefault("route", model) != model:
+        raise InvalidRequest("model and stepwell.route differ: give one of them, or model auto", param="stepwell.route")
     wanted["tenant"] = _tenant(headers)
     if key:
         wanted["id"] = request_id_of(key)
     trace = headers.get("traceparent", "")
     return Call(
         request=_validated(wanted),
-        model=_model(said),
+        model=model,
         include_usage=_include_usage(said),
         resumable=bool(key),
         traceparent=trace if _TRACEPARENT.fullmatch(trace) else None,
@@ -180,7 +183,7 @@ def _include_usage(said: JsonObject) -> bool:
 
 
 def _add_extension(wanted: dict[str, Any], said: JsonObject) -> None:
-    """What only Stepwell knows, under its one key; then the model's name, which is a route's or a variant's."""
+    """What only Stepwell knows, under its one key."""
     extension = said.get("stepwell", {})
     if not isinstance(extension, dict):
         raise InvalidRequest("stepwell must be an object", param="stepwell")
@@ -189,11 +192,6 @@ def _add_extension(wanted: dict[str, Any], said: JsonObject) -> None:
             raise _foreign(name)
     wanted.update((name, extension[name]) for name in _TOP if extension.get(name) is not None)
     wanted["budget"] = {name: extension[name] for name in _BUDGET if extension.get(name) is not None}
-    model = said.get("model", AUTO)
-    if model == AUTO:
-        return
-    if wanted.setdefault("route", model) != model:
-        raise InvalidRequest("model and stepwell.route differ: give one of them, or model auto", param="stepwell.route")
 
 
 def _foreign(name: str) -> InvalidRequest:
@@ -209,7 +207,7 @@ def _validated(wanted: Mapping[str, Any]) -> Request:
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=False, include_input=False)
         deepest = max(details, key=lambda detail: len(detail["loc"]))
-        param = _param(deepest["loc"])
+        param = _param(deepest["loc"]) or "messages"
         raise InvalidRequest(f"{param}: {deepest['msg']}", param=param) from None
 
 

@@ -7,7 +7,7 @@ from typing import Final
 from aiohttp import web
 
 from pipeline.contracts import Chunk, Reply
-from pipeline.errors import StepwellError
+from pipeline.errors import StepwellError, TransportUnavailable
 from pipeline.gateway.problems import problem_of_error, problem_of_status
 from pipeline.gateway.responses import report
 from pipeline.gateway.sse import Events, error_event
@@ -37,10 +37,13 @@ async def send(
     """
     response = web.StreamResponse(headers={**headers, **_HEADERS})
     await response.prepare(request)
+    last = first
     try:
         await _write(response, _event(events, first), write_s)
-        async for item in rest:
-            await _write(response, _event(events, item), write_s)
+        async for last in rest:
+            await _write(response, _event(events, last), write_s)
+        if isinstance(last, Chunk):
+            raise TransportUnavailable("the answer broke off; ask again")
     except StepwellError as error:
         await _write(response, error_event(problem_of_error(error).body), write_s)
     except CallerGone:

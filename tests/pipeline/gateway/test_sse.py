@@ -1,0 +1,98 @@
+"""A streamed chat completion, event by event."""
+
+import orjson
+from fakes_door import answered, ended
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.contracts import Chunk, Request, ToolCall
+from pipeline.gateway.sse import DONE, Events
+
+REQUEST = Request(id="r", input="hi")
+
+
+def events_of(stream: bytes) -> list[dict[str, object]]:
+    """The JSON of every event but the last `[DONE]`."""
+    assert stream.endswith(b"\n\n")
+    parts = stream.split(b"\n\n")[:-1]
+    assert all(part.startswith(b"data: ") and b"\n" not in part for part in parts)
+    return [orjson.loads(part[6:]) for part in parts if part != b"data: [DONE]"]
+
+
+def text_of(stream: bytes) -> str:
+    choices = [choice for event in events_of(stream) for choice in event.get("choices", [])]
+    return "".join(choice["delta"].get("content") or "" for choice in choices)
+
+
+def a_stream(include_usage: bool = False) -> Events:
+    return Events("chatcmpl-r", 17, "auto", include_usage=include_usage)
+
+
+@given(st.lists(st.text(min_size=1), max_size=5), st.text())
+def test_the_text_of_the_events_is_the_content_whatever_was_streamed_of_it(pieces: list[str], rest: str) -> None:
+    events = a_stream()
+    stream = b"".join(events.chunk(Chunk(seq=seq, text=text)) for seq, text in enumerate(pieces))
+    content = "".join(pieces) + rest
+    stream += events.end(answered(REQUEST, content))
+    assert text_of(stream) == content
+    assert stream.endswith(DONE)
+
+
+def test_after_a_gap_the_rest_comes_with_the_reply() -> None:
+    events = a_stream()
+    stream = b"".join(events.chunk(Chunk(seq=seq, text=text)) for seq, text in ((0, "a"), (2, "c"), (3, "d")))
+    stream += events.end(answered(REQUEST, "abcd"))
+    assert text_of(stream) == "abcd"
+
+
+def test_a_gap_that_cannot_be_filled_is_an_error_and_not_a_wrong_answer() -> None:
+    events = a_stream()
+    stream = events.chunk(Chunk(seq=0, text="x")) + events.chunk(Chunk(seq=2, text="y"))
+    stream += events.end(answered(REQUEST, "another answer"))
+    assert events_of(stream)[-1]["error"]["code"] == "transport_unavailable"
+    assert DONE not in stream
+
+
+def test_the_role_is_said_once_and_first() -> None:
+    events = a_stream()
+    stream = (
+        events.chunk(Chunk(seq=0, text="a"))
+        + events.chunk(Chunk(seq=1, text="b"))
+        + events.end(answered(REQUEST, "ab"))
+    )
+    roles = [event["choices"][0]["delta"].get("role") for event in events_of(stream)]
+    assert roles == ["assistant", None, None]
+
+
+def test_the_last_event_says_why_it_ended_and_who_answered() -> None:
+    last = events_of(a_stream().end(answered(REQUEST, "four", cost_usd=None)))[-1]
+    assert last["choices"][0]["finish_reason"] == "stop"
+    assert last["model"] == "qwen2.5"
+    assert last["stepwell"]["variant"] == "small"
+    assert last["stepwell"]["cost_usd"] is None
+
+
+def test_usage_comes_as_an_event_of_its_own_only_where_it_was_asked_for() -> None:
+    assert all("usage" not in event for event in events_of(a_stream().end(answered(REQUEST))))
+    with_usage = events_of(a_stream(include_usage=True).end(answered(REQUEST)))
+    assert [event["usage"] for event in with_usage[:-1]] == [None, None]
+    assert with_usage[-1]["choices"] == []
+    assert with_usage[-1]["usage"]["total_tokens"] == 15
+
+
+def test_tool_calls_are_streamed_with_their_places() -> None:
+    calls = (
+        ToolCall(id="a", function={"name": "f", "arguments": "{}"}),
+        ToolCall(id="b", function={"name": "g", "arguments": "{}"}),
+    )
+    first, last = events_of(a_stream().end(answered(REQUEST, None, tool_calls=calls, finish_reason="tool_calls")))
+    assert [(call["index"], call["id"]) for call in first["choices"][0]["delta"]["tool_calls"]] == [(0, "a"), (1, "b")]
+    assert last["choices"][0]["finish_reason"] == "tool_calls"
+
+
+def test_a_failure_in_the_middle_is_a_last_event_with_its_code() -> None:
+    events = a_stream()
+    stream = events.chunk(Chunk(seq=0, text="a")) + events.end(ended(REQUEST, "failed", "target_timeout"))
+    error = events_of(stream)[-1]["error"]
+    assert (error["code"], error["type"]) == ("target_timeout", "server_error")
+    assert DONE not in stream
