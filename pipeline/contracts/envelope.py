@@ -44,10 +44,11 @@ Action = Literal["allow", "local_only", "deny"]
 
 
 class Finding(OpenContract):
-    """How often one kind of personal data occurs. Never the data itself."""
+    """How often one kind of personal data occurs, and with which score. Never the data itself."""
 
     type: str
     count: Whole = Field(ge=1)
+    score: Share | None = None
 
 
 class Residency(OpenContract):
@@ -179,7 +180,7 @@ class Step(OpenContract):
 class Envelope(OpenContract):
     """One request on its way down. Stages never change it; each adds to it and the runner makes the next one."""
 
-    version: str = Field(default=ENVELOPE_VERSION, pattern=r"^1\.\d+$")
+    version: str = Field(default=ENVELOPE_VERSION, pattern=r"^1\.[0-9]+$")
     id: RequestId
     request: Request
     fingerprint: str
@@ -210,6 +211,18 @@ class Envelope(OpenContract):
     def tenant(self) -> str:
         """The tenant the request belongs to."""
         return self.request.tenant
+
+    @property
+    def last_tier(self) -> int:
+        """Index of the deepest tier that the plan and the caller's budget let the request reach; -1 without a plan.
+
+        Each escalation goes one tier further, whether it succeeds or not.
+        """
+        if self.plan is None:
+            return -1
+        asked = self.request.budget.max_escalations
+        allowed = self.plan.max_escalations if asked is None else min(asked, self.plan.max_escalations)
+        return min(len(self.plan.tiers) - 1, allowed)
 
 
 def parse_envelope(body: bytes) -> Envelope:

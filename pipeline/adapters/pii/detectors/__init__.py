@@ -1,0 +1,16 @@
+"""The detectors in force. Each states a cheap condition without which it cannot find anything."""
+
+from typing import Final
+
+from pipeline.adapters.pii.detectors.base import Detector
+from pipeline.adapters.pii.detectors.contact import EMAIL, IP, PHONE
+from pipeline.adapters.pii.detectors.credentials import CREDENTIALS
+from pipeline.adapters.pii.detectors.ids import MEDICAL, NATIONAL, PASSPORT, SSN
+from pipeline.adapters.pii.detectors.money import CARD, IBAN
+from pipeline.adapters.pii.detectors.people import ADDRESS, BIRTH
+
+__all__ = ["DETECTORS", "Detector"]
+
+DETECTORS: Final[tuple[Detector, ...]] = (
+    CREDENTIALS, EMAIL, CARD, IBAN, PHONE, SSN, NATIONAL, PASSPORT, MEDICAL, IP, BIRTH, ADDRESS,
+)  # fmt: skip

@@ -1,0 +1,55 @@
+"""The pattern tier: structured personal data and credentials, in process, without Presidio or spaCy.
+
+Importing Presidio pulls spaCy in and costs about 70 MiB. So the detectors are plain modules: a worker runs them
+here, and the child process registers the same ones with Presidio.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from pipeline.adapters.pii.detectors import DETECTORS, Detector
+from pipeline.adapters.pii.page import Page
+from pipeline.adapters.pii.spans import Span, merge, resolve, tally
+from pipeline.ports import ScanReport
+
+__all__ = ["PATTERNS", "PatternScanner"]
+
+PATTERNS: Final = "patterns-1"
+"""Name and version of the set of detectors; raised whenever findings change."""
+
+
+class PatternScanner:
+    """Runs all detectors over a text. Linear in its length; nothing is remembered.
+
+    Args:
+        detectors: what to look for.
+        prefilter: skip detectors whose necessary condition does not hold. Findings are the same without, only slower.
+    """
+
+    engine = PATTERNS
+
+    def __init__(self, detectors: Sequence[Detector] = DETECTORS, *, prefilter: bool = True) -> None:
+        self._detectors = tuple(detectors)
+        self._prefilter = prefilter
+
+    def scan_text(self, text: str) -> list[Span]:
+        """The spans found in `text`, none overlapping another, in the order of the text."""
+        page = Page(text)
+        found = [span for detector in self._detectors if self._worth(detector, page) for span in detector.find(page)]
+        return _placed(page, resolve(found)) if found else found
+
+    def _worth(self, detector: Detector, page: Page) -> bool:
+        return not self._prefilter or detector.needs(page)
+
+    async def scan(self, units: Sequence[str], *, names: bool) -> ScanReport:
+        """Scan on the event loop. With `names` the report is partial: this tier knows no names."""
+        state = "partial" if names else "complete"
+        try:
+            findings = merge(tally(self.scan_text(unit)) for unit in units)
+        except Exception as error:  # noqa: BLE001 - the port promises never to raise; a failed report is restricted
+            return ScanReport((), self.engine, "failed", type(error).__name__)
+        return ScanReport(findings, self.engine, state, "no names" if names else None)
+
+
+def _placed(page: Page, spans: list[Span]) -> list[Span]:
+    return [Span(span.type, *page.original(span.start, span.end), span.score) for span in spans if span.score > 0.0]
