@@ -80,7 +80,7 @@ class AnswerCache:
         return Lookup(hit, None if hit else "forged")
 
     async def remember(self, envelope: Envelope, ttl_s: float) -> bool:
-        """Write down the answer that this request got, for `ttl_s` seconds. False: it is not fit, or the store is away."""
+        """Write the answer of this request down for `ttl_s` seconds. False: it is not fit, or the store is away."""
         hit = _answer(envelope, self._clock.now()) if should_store(envelope) else None
         if hit is None or self._resting:
             return False
