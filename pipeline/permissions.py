@@ -1,0 +1,244 @@
+"""Who may say what on NATS: one user for each stage, with the least that works, derived from the topology.
+
+`make schemas` writes `deploy/nats/users.conf`; `python -m pipeline.permissions --check` and a test fail on any
+difference. A denied request shows at the client only as a time-out, and as a text beside it.
+"""
+
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from pipeline.contracts import StageName
+from pipeline.layout import BUCKETS, STEPS, STREAMS
+from pipeline.topology import (
+    FIRST,
+    LANES,
+    LAST,
+    STAGES,
+    TRANSITIONS,
+    VERBS,
+    audit_subject,
+    cancel_subject,
+    consumer_name,
+    dead_subject,
+    journal_subject,
+    outcome_subject,
+    request_subject,
+    result_subject,
+    step_subject,
+)
+
+__all__ = ["CALLERS", "FILE", "USERS", "Permissions", "password_variable", "permissions", "render_nats_conf"]
+
+FILE: Final = Path("deploy/nats/users.conf")
+CALLERS: Final = ("door", "cli")
+"""Users who ask: the stages that answer may write to their inboxes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Permissions:
+    """Subjects that a user may publish to and subscribe to. Everything else is denied."""
+
+    publish: tuple[str, ...] = ()
+    subscribe: tuple[str, ...] = ()
+
+    def __or__(self, other: "Permissions") -> "Permissions":
+        """What either of the two may."""
+        return Permissions(
+            tuple(dict.fromkeys(self.publish + other.publish)), tuple(dict.fromkeys(self.subscribe + other.subscribe))
+        )
+
+
+def permissions(stage: StageName) -> Permissions:
+    """What a worker that runs `stage` alone needs: its work, its own outputs, and to hear who takes a request back."""
+    return _work(stage) | Permissions(subscribe=(cancel_subject("*.*"),)) | _EXTRA.get(stage, Permissions())
+
+
+def _work(stage: StageName) -> Permissions:
+    """Fetch and acknowledge its own work; hand over to the stages that may follow; put aside what cannot be handled."""
+    own = [consumer_name(lane, stage) for lane in LANES]
+    following = dict.fromkeys(target for (source, _), target in TRANSITIONS.items() if source == stage)
+    return Permissions(
+        (
+            *(f"$JS.API.CONSUMER.MSG.NEXT.{STEPS}.{name}" for name in own),
+            *(f"$JS.ACK.{STEPS}.{name}.>" for name in own),
+            *(step_subject(lane, target) for lane in LANES for target in following),
+            dead_subject(stage),
+        )
+    )
+
+
+# ---------------------------------------------------------------- what some need besides
+
+
+def _answer() -> Permissions:
+    return Permissions(tuple(f"_INBOX_{caller}.>" for caller in CALLERS))
+
+
+def _read(stream: str) -> Permissions:
+    return Permissions((f"$JS.API.DIRECT.GET.{stream}",))
+
+
+def _bucket(name: str) -> Permissions:
+    """Read single keys."""
+    return Permissions((f"$JS.API.STREAM.INFO.KV_{name}", f"$JS.API.DIRECT.GET.KV_{name}.>"))
+
+
+def _watched(name: str) -> Permissions:
+    """Read all keys and their changes, through a consumer of its own."""
+    consumer = tuple(f"$JS.API.CONSUMER.{verb}.KV_{name}.>" for verb in ("CREATE", "INFO", "DELETE"))
+    return _bucket(name) | Permissions((*consumer, f"$JS.FC.KV_{name}.>"))
+
+
+def _written(name: str) -> Permissions:
+    return _bucket(name) | Permissions((f"$KV.{name}.>",))
+
+
+def _paying() -> Permissions:
+    """Model calls: written down once, and streamed to the caller."""
+    return _read("JOURNAL") | Permissions((journal_subject("*.*", "*"),)) | _answer()
+
+
+def _admission() -> Permissions:
+    """Requests come in, are made durable for the first stage, and are answered when they are known already."""
+    return (
+        _read("RESULTS")
+        | _answer()
+        | Permissions(
+            (*(step_subject(lane, FIRST) for lane in LANES), outcome_subject("*", "*")),
+            (*(request_subject(verb, "*") for verb in VERBS), "$SRV.>", result_subject("*", "*")),
+        )
+    )
+
+
+def _recording() -> Permissions:
+    """Records and results are written, and the caller is answered."""
+    return _read("RESULTS") | _answer() | Permissions((audit_subject("*", "decision"), result_subject("*", "*")))
+
+
+_EXTRA: Final[Mapping[StageName, Permissions]] = MappingProxyType(
+    {
+        FIRST: _admission(),
+        "plan": _watched("weights"),
+        "draft": _paying(),
+        "escalate": _paying(),
+        LAST: _recording(),
+    }
+)
+
+
+# ---------------------------------------------------------------- users
+
+
+def _fused() -> Permissions:
+    """All stages in one process."""
+    together = Permissions()
+    for stage in STAGES:
+        together |= permissions(stage)
+    return together
+
+
+def _allocate() -> Permissions:
+    return _read("OUTCOMES") | _read("RESULTS") | _written("experiments") | _written("weights")
+
+
+def _door() -> Permissions:
+    """Ask, for any tenant, and ask whether workers are there."""
+    asks = tuple(request_subject(verb, "*") for verb in VERBS)
+    return Permissions((*asks, cancel_subject("*.*"), "$SRV.PING.stepwell"))
+
+
+def _cli() -> Permissions:
+    """An operator: asks, reads everything, retries and drops dead letters. Makes and destroys no stream."""
+    reads = Permissions(tuple(f"$JS.API.DIRECT.GET.{stream.name}" for stream in STREAMS))
+    work = Permissions(tuple(step_subject(lane, stage) for lane in LANES for stage in STAGES))
+    dead = Permissions(("$JS.API.STREAM.MSG.DELETE.DEAD",))
+    looks = Permissions(("$SRV.>", "$JS.API.INFO", "$JS.API.STREAM.INFO.*", f"$JS.API.CONSUMER.INFO.{STEPS}.*"))
+    buckets = _watched("weights") | _watched("experiments") | _watched("batches") | _written("batches")
+    return _door() | reads | work | dead | looks | buckets | Permissions((outcome_subject("*", "*"),))
+
+
+def _provisioner() -> Permissions:
+    """Makes streams, consumers and buckets. Deletes, purges and reads none."""
+    names = [stream.name for stream in STREAMS] + [f"KV_{bucket.name}" for bucket in BUCKETS] + ["OBJ_files"]
+    streams = [f"$JS.API.STREAM.{verb}.{name}" for name in names for verb in ("INFO", "CREATE", "UPDATE")]
+    consumers = [f"$JS.API.CONSUMER.{verb}.{STEPS}.>" for verb in ("INFO", "CREATE", "DURABLE.CREATE")]
+    return Permissions(("$JS.API.INFO", *streams, *consumers))
+
+
+def _auditor() -> Permissions:
+    """Reads records and results, and writes nothing."""
+    looks = Permissions(("$JS.API.STREAM.INFO.AUDIT", "$JS.API.STREAM.INFO.RESULTS"))
+    return _read("AUDIT") | _read("RESULTS") | looks
+
+
+def _own_inbox(user: str, granted: Permissions) -> Permissions:
+    return granted | Permissions(subscribe=(f"_INBOX_{user}.>",))
+
+
+_MAKERS: Final[Mapping[str, Callable[[], Permissions]]] = {
+    "allocate": _allocate,
+    "fused": _fused,
+    "door": _door,
+    "cli": _cli,
+    "provisioner": _provisioner,
+    "auditor": _auditor,
+}
+
+USERS: Final[Mapping[str, Permissions]] = MappingProxyType(
+    {stage: _own_inbox(stage, permissions(stage)) for stage in STAGES}
+    | {user: _own_inbox(user, make()) for user, make in _MAKERS.items()}
+)
+"""Every user and what it may, its own inbox included. Clients use the inbox prefix `_INBOX_<user>`."""
+
+
+def password_variable(user: str) -> str:
+    """The environment variable of nats-server that holds the password of `user`."""
+    return f"STEPWELL_NATS_PASSWORD_{user.upper()}"
+
+
+# ---------------------------------------------------------------- the file
+
+_HEAD: Final = """\
+# Rendered by `make schemas` from pipeline/permissions.py. Do not edit.
+# Passwords come from the environment of nats-server. Begin each with a letter: digits alone are read as a number.
+"""
+
+
+def render_nats_conf() -> str:
+    """The file of users that nats-server includes."""
+    users = "".join(_user(name, granted) for name, granted in USERS.items())
+    return f"{_HEAD}authorization {{\n  timeout: 2\n  users: [\n{users}  ]\n}}\n"
+
+
+def _user(name: str, granted: Permissions) -> str:
+    return (
+        f"    {{\n      user: {name}\n      password: ${password_variable(name)}\n      permissions: {{\n"
+        f"        publish: {{ allow: [{_subjects(granted.publish)}] }}\n"
+        f"        subscribe: {{ allow: [{_subjects(granted.subscribe)}] }}\n      }}\n    }}\n"
+    )
+
+
+def _subjects(subjects: Iterable[str]) -> str:
+    lines = "".join(f'\n          "{subject}"' for subject in subjects)
+    return f"{lines}\n        " if lines else ""
+
+
+def main() -> int:
+    """Write the file; with `--check`, only say whether it differs."""
+    path = Path(__file__).resolve().parents[1] / FILE
+    rendered = render_nats_conf()
+    if path.is_file() and path.read_text() == rendered:
+        return 0
+    if "--check" in sys.argv[1:]:
+        sys.stderr.write(f"{FILE}: differs from what the code renders: run `make schemas` and commit the result\n")
+        return 1
+    path.write_text(rendered)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
