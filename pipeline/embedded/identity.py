@@ -5,7 +5,7 @@ from typing import Final
 
 import psutil
 
-__all__ = ["ProcessId", "listener_on"]
+__all__ = ["ProcessId"]
 
 _SAME_BIRTH_S: Final = 1.0
 
@@ -38,14 +38,3 @@ class ProcessId:
     def alive(self) -> bool:
         """Whether it still lives."""
         return self.process() is not None
-
-
-def listener_on(port: int) -> str | None:
-    """Name and pid of the program that listens on `port`, where the system lets us see it."""
-    try:
-        for connection in psutil.net_connections("tcp"):
-            if connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port:
-                return f"{psutil.Process(connection.pid).name()}, pid {connection.pid}" if connection.pid else None
-    except psutil.Error:
-        return None
-    return None

@@ -8,8 +8,9 @@ from pipeline.embedded import binaries
 from pipeline.embedded.catalogue import DEFAULT_PAIR, find
 from pipeline.embedded.child import Spec
 from pipeline.embedded.home import Home
+from pipeline.embedded.listening import free_port
 from pipeline.embedded.options import ModelChoice, Options, Ports
-from pipeline.embedded.probes import http_ok, valkey_pong
+from pipeline.embedded.probes import connected, http_ok, valkey_pong
 from pipeline.embedded.pull import present
 from pipeline.errors import ModelMissing
 from pipeline.topology import STAGES
@@ -116,24 +117,21 @@ def _weights(choice: ModelChoice, default: str, home: Home) -> Path:
 
 
 def _workers(options: Options) -> tuple[Spec, ...]:
-    return (*_stage_workers(options), Spec("allocate", (*_stepwell(), "worker", "allocate"), _alive))
+    sets: list[tuple[str, ...]] = [(stage,) for stage in STAGES] if options.split else [()]
+    numbers = range(1, options.workers + 1)
+    stages = (_worker(_worker_name(names, number, options.workers), names) for names in sets for number in numbers)
+    ready = connected(options.ports.monitor, "worker-allocate")
+    return (*stages, Spec("allocate", (*_stepwell(), "worker", "allocate"), ready, patience_s=90.0))
 
 
-def _stage_workers(options: Options) -> tuple[Spec, ...]:
-    sets = [(stage,) for stage in STAGES] if options.split else [()]
-    return tuple(
-        Spec(_worker_name(stages, number, options.workers), (*_stepwell(), "worker", *stages), _alive, patience_s=90.0)
-        for stages in sets
-        for number in range(1, options.workers + 1)
-    )
+def _worker(name: str, stages: tuple[str, ...]) -> Spec:
+    metrics = free_port()
+    command = (*_stepwell(), "worker", *stages, "--metrics-port", str(metrics))
+    return Spec(name, command, http_ok(f"http://127.0.0.1:{metrics}/readyz"), metrics, patience_s=90.0)
 
 
 def _worker_name(stages: tuple[str, ...], number: int, of: int) -> str:
     return "-".join(("worker", *stages, *((str(number),) if of > 1 else ())))
-
-
-async def _alive() -> bool:
-    return True
 
 
 def _door(ports: Ports) -> Spec:

@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import socket
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
@@ -10,13 +9,14 @@ import psutil
 
 from pipeline.embedded.child import Spec
 from pipeline.embedded.home import Home
-from pipeline.embedded.identity import ProcessId, listener_on
+from pipeline.embedded.identity import ProcessId
+from pipeline.embedded.listening import is_free, listener_on
 from pipeline.embedded.options import Options
 from pipeline.embedded.parts import Waves
 from pipeline.embedded.state import read_state, survivors
 from pipeline.errors import AlreadyRunning, PortInUse
 
-__all__ = ["end_leftovers", "is_free", "owned", "require_free_ports"]
+__all__ = ["end_leftovers", "owned", "require_free_ports"]
 
 
 @contextmanager
@@ -48,17 +48,6 @@ def require_free_ports(options: Options, waves: Waves) -> None:
     for name, port in _wanted(options, waves):
         if not is_free(port):
             raise PortInUse(_in_use(name, port))
-
-
-def is_free(port: int) -> bool:
-    """Whether a program may listen on this port of 127.0.0.1."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 def end_leftovers(home: Home) -> int:

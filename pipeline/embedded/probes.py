@@ -1,12 +1,13 @@
 """Whether a part answers, asked in the plainest way it understands. A probe never raises."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final
 from urllib.parse import urlsplit
 
-__all__ = ["Probe", "fetch", "http_ok", "valkey_pong"]
+__all__ = ["Probe", "connected", "fetch", "http_ok", "valkey_pong"]
 
 Probe = Callable[[], Awaitable[bool]]
 _PATIENCE_S: Final = 2.0
@@ -27,6 +28,18 @@ def valkey_pong(port: int) -> Probe:
 
     async def probe() -> bool:
         return (await _exchange("127.0.0.1", port, b"PING\r\n", 7)).startswith(b"+PONG")
+
+    return probe
+
+
+def connected(monitor: int, name: str) -> Probe:
+    """A client of this name is connected to nats-server, as its monitoring page tells."""
+
+    async def probe() -> bool:
+        answer = await fetch(f"http://127.0.0.1:{monitor}/connz?limit=1024")
+        if answer is None or answer[0] != 200:
+            return False
+        return any(client.get("name") == name for client in json.loads(answer[1]).get("connections", ()))
 
     return probe
 

@@ -26,7 +26,8 @@ _WATCH_S: Final = 5.0
 _SILENCES: Final = 4
 """A watched part that is silent to so many probes in a row is restarted. One that only computes still answers."""
 _SETTLED_S: Final = 60.0
-_GRACE_S: Final = 15.0
+_GRACE_S: Final = 25.0
+"""Longer than a worker takes at most to end what it holds."""
 
 
 def back_off(restarts: int) -> float:

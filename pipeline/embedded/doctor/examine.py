@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 from pipeline.embedded.doctor import installation, machine, services
-from pipeline.embedded.doctor.finding import Finding
+from pipeline.embedded.doctor.finding import Finding, attention
 from pipeline.embedded.here import environment_here
 from pipeline.embedded.home import Home
 from pipeline.embedded.options import Ports
@@ -31,8 +31,10 @@ async def examine(home: Path | None, *, deep: bool = False) -> list[Finding]:
 
 async def _reached(settings: Settings, environment: dict[str, str], place: Home) -> list[Finding]:
     state = running(place.state)
-    monitor = (state.options.ports if state else Ports()).monitor
     found, policy = services.policies(settings, environment)
+    if state is None and "STEPWELL_NATS" not in environment:
+        return [found, attention("services", f"nothing runs in {place.root}", "start it with stepwell up")]
+    monitor = (state.options.ports if state else Ports()).monitor
     bus = await services.nats(settings)
     disk = (await services.durability(f"http://127.0.0.1:{monitor}"),) if bus[0].condition == "good" else ()
     targets = await services.endpoints(policy) if policy else ()

@@ -11,9 +11,8 @@ import psutil
 from pipeline.embedded.catalogue import DEFAULT_PAIR, Model, find
 from pipeline.embedded.doctor.finding import Finding, attention, good, problem
 from pipeline.embedded.home import Home
-from pipeline.embedded.identity import listener_on
+from pipeline.embedded.listening import is_free, listener_on
 from pipeline.embedded.options import Ports
-from pipeline.embedded.preflight import is_free
 from pipeline.embedded.pull import present, sha256_of
 from pipeline.embedded.state import RunState, running
 

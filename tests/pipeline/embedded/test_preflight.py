@@ -1,0 +1,71 @@
+"""Nothing is started where it would only break: one sentence says what is in the way."""
+
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from pipeline.embedded.child import Spec
+from pipeline.embedded.home import Home
+from pipeline.embedded.identity import ProcessId
+from pipeline.embedded.listening import free_port, is_free
+from pipeline.embedded.options import Options, Ports
+from pipeline.embedded.preflight import end_leftovers, owned, require_free_ports
+from pipeline.embedded.state import PartState, RunState, write_state
+from pipeline.errors import AlreadyRunning, PortInUse
+
+
+@pytest.fixture
+def home(tmp_path):
+    place = Home(tmp_path)
+    place.prepare()
+    return place
+
+
+@pytest.fixture
+def busy_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield listener.getsockname()[1]
+
+
+def test_a_data_folder_has_one_owner(home):
+    with owned(home), pytest.raises(AlreadyRunning, match=r"already runs in .* stepwell down"), owned(home):
+        pass
+    with owned(home):
+        pass
+
+
+def test_a_used_port_is_named_with_its_program(home, busy_port):
+    options = Options(home.root, home.root, ports=Ports(monitor=free_port()))
+    with pytest.raises(PortInUse) as caught:
+        require_free_ports(options, ((Spec("model-small", (), port=busy_port),),))
+    assert f"port {busy_port} for model-small is in use" in caught.value.message
+    assert f"pid {os.getpid()}" in caught.value.message
+    assert f"--ports small={busy_port + 1}" in caught.value.message
+
+
+def test_the_monitoring_port_is_looked_at_too(home, busy_port):
+    with pytest.raises(PortInUse, match="for monitor"):
+        require_free_ports(Options(home.root, home.root, ports=Ports(monitor=busy_port)), ())
+
+
+def test_a_port_is_free_until_somebody_listens(busy_port):
+    assert is_free(free_port())
+    assert not is_free(busy_port)
+
+
+def test_what_a_dead_supervisor_left_is_ended_and_strangers_are_left_alone(home):
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(5)"]) as orphan:
+        process = ProcessId.of(orphan.pid)
+        here = ProcessId.of(os.getpid())
+        stranger = PartState("stranger", "ready", ProcessId(os.getpid(), here.born - 3600))
+        dead = ProcessId(here.pid, here.born - 3600)
+        state = RunState(dead, Options(home.root, home.root), True, (PartState("a", "ready", process), stranger))
+        write_state(home.state, state)
+        assert end_leftovers(home) == 1
+        assert not process.alive
+    assert not home.state.exists()
