@@ -175,7 +175,7 @@ def test_the_record_holds_who_found_decided_paid_and_why() -> None:
     decided = _escalated()
     record = _record(decided)
     assert record.data_class == "confidential"
-    assert record.findings == decided.classification.findings if decided.classification else False
+    assert [(finding.type, finding.count) for finding in record.findings] == [("PERSON", 1)]
     assert record.residency[0].rule == "eu-stays"
     assert (record.propensities, record.weights_version) == ({"small": 0.75, "large": 1.0}, 3)
     assert (record.confidence, record.threshold, record.signals) == (0.7, 0.5, {})
