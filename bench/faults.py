@@ -1,0 +1,302 @@
+"""Kill workers, the broker and the cache under load, and count what was lost, doubled or left without a record.
+
+    python -m bench.faults --requests 5000 --deployment fused
+    python -m bench.faults --victim nats
+    python -m bench.faults --victim valkey
+
+Every figure is counted from the outside: replies at the client, results and records in the streams, and the bill in
+the ledger of the scripted models. The run ends with exit code 1 when one of them is not as promised.
+"""
+
+import argparse
+import asyncio
+import json
+import multiprocessing
+import os
+import random
+import signal
+import sys
+import time
+import urllib.request
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.stack import DEPLOYMENTS, Stack, ready, stack
+from pipeline.audit.check import check
+from pipeline.client import Client
+from pipeline.contracts import AuditRecord, Reply, Request
+from pipeline.errors import StepwellError
+from pipeline.ports import Link
+from pipeline.transport.nats import connect
+
+console = Console(stderr=True)
+
+MODEL_MS: Final = "20-50"
+ACK_WAIT_S: Final = 1.5
+ASK_TIMEOUT_S: Final = 120.0
+MODULES: Final = ["bench.forked"]
+
+
+@dataclass
+class Count:
+    """What was seen."""
+
+    deployment: str
+    victim: str
+    requests: int
+    seconds: float = 0.0
+    kills: int = 0
+    answered: int = 0
+    failed: int = 0
+    codes: dict[str, int] = field(default_factory=dict)
+    lost: int = 0
+    other_reply_than_result: int = 0
+    results: int = 0
+    without_record: int = 0
+    records: int = 0
+    records_repeated: int = 0
+    model_calls: int = 0
+    model_calls_aborted: int = 0
+    billed: int = 0
+    double_charges: int = 0
+    chain_problems: int = 0
+    chains: int = 0
+
+    def broken(self) -> list[str]:
+        """The promises that did not hold."""
+        wanted = {
+            "lost": self.lost,
+            "failed": self.failed,
+            "double charges": self.double_charges,
+            "replies other than the stored result": self.other_reply_than_result,
+            "requests without a record": self.without_record,
+            "problems in the chains": self.chain_problems,
+            "results missing": self.requests - self.results,
+        }
+        return [f"{name}: {number}" for name, number in wanted.items() if number]
+
+
+class Workers:
+    """Worker processes that are killed and replaced, forked from a warm server so that one is back at once."""
+
+    def __init__(self, made: Stack, deployment: str, spare: int) -> None:
+        self._environment = made.environment
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(MODULES)
+        self._sets = [stages for stages in DEPLOYMENTS[deployment] for _ in range(spare)]
+        self._processes: list[Any] = []
+
+    def start(self) -> None:
+        """Start all."""
+        self._processes = [self._spawn(stages) for stages in self._sets]
+
+    def _spawn(self, stages: Sequence[str]) -> Any:
+        from bench.forked import run
+
+        process = self._context.Process(target=run, args=(self._environment, tuple(stages)), daemon=True)
+        process.start()
+        return process
+
+    def kill_one(self, chance: random.Random) -> None:
+        """SIGKILL one of them and start another in its place."""
+        index = chance.randrange(len(self._processes))
+        os.kill(self._processes[index].pid, signal.SIGKILL)
+        self._processes[index].join()
+        self._processes[index] = self._spawn(self._sets[index])
+
+    def stop(self) -> None:
+        """Stop all."""
+        for process in self._processes:
+            process.terminate()
+        for process in self._processes:
+            process.join(5)
+            process.kill()
+
+
+async def _load(client: Client, count: Count, replies: dict[str, Reply | None], parallel: int) -> None:
+    """Ask all requests, so many at a time. A caller that finds nobody asks again under the same id."""
+    numbers = iter(range(count.requests))
+
+    async def caller() -> None:
+        for number in numbers:
+            request = Request(id=f"fault-{number}", input=f"Question {number}: what comes after {number * 7}?")
+            replies[str(request.id)] = await _ask(client, request)
+
+    await asyncio.gather(*(caller() for _ in range(parallel)))
+
+
+async def _ask(client: Client, request: Request) -> Reply | None:
+    until = time.monotonic() + ASK_TIMEOUT_S
+    while time.monotonic() < until:
+        try:
+            return await client.ask(request, timeout_s=until - time.monotonic())
+        except StepwellError:
+            await asyncio.sleep(0.05)
+    return None
+
+
+async def _enqueue_all(client: Client, count: Count, replies: dict[str, Reply | None], parallel: int) -> None:
+    """Hand in all requests, remember those confirmed, and fetch their results."""
+    numbers = iter(range(count.requests))
+    accepted: list[str] = []
+
+    async def caller() -> None:
+        for number in numbers:
+            request = Request(id=f"fault-{number}", input=f"Question {number}: what comes after {number * 7}?")
+            while True:
+                try:
+                    accepted.append(await client.enqueue(request))
+                    break
+                except StepwellError:
+                    await asyncio.sleep(0.05)
+
+    await asyncio.gather(*(caller() for _ in range(parallel)))
+    waiting = set(accepted)
+    until = time.monotonic() + ASK_TIMEOUT_S
+    while waiting and time.monotonic() < until:
+        for request_id in list(waiting):
+            reply = await _fetch(client, request_id)
+            if reply is not None:
+                replies[request_id] = reply
+                waiting.discard(request_id)
+        await asyncio.sleep(0.2)
+    replies.update(dict.fromkeys(waiting))
+
+
+async def _fetch(client: Client, request_id: str) -> Reply | None:
+    try:
+        return await client.result(request_id)
+    except StepwellError:
+        return None
+
+
+async def _kill(made: Stack, workers: Workers, victim: str, every_s: float, count: Count) -> None:
+    chance = random.Random(7)
+    while True:
+        await asyncio.sleep(every_s * (0.5 + chance.random()))
+        if victim == "worker":
+            await asyncio.to_thread(workers.kill_one, chance)
+        else:
+            process = made.processes[victim]
+            process.kill()
+            process.wait()
+            await asyncio.sleep(0.5)
+            await asyncio.to_thread(made.start_nats if victim == "nats" else made.start_valkey)
+        count.kills += 1
+
+
+async def _inspect(link: Link, made: Stack, count: Count, replies: Mapping[str, Reply | None]) -> None:
+    """Count from the streams and from the ledger of the models."""
+    stored: dict[str, Reply] = {}
+    async for message in link.streams.scan("RESULTS", subject="result.default.*"):
+        reply = Reply.model_validate_json(message.body)
+        if reply.id.startswith("fault-"):
+            stored[reply.id] = reply
+    recorded: list[str] = []
+    async for message in link.streams.scan("AUDIT"):
+        record = AuditRecord.model_validate_json(message.body)
+        if record.request_id.startswith("fault-"):
+            recorded.append(record.request_id)
+    for request_id, reply in replies.items():
+        _tally(count, reply, stored.get(request_id))
+    count.results = len(stored)
+    count.without_record = len(set(stored) - set(recorded))
+    count.records, count.records_repeated = len(recorded), len(recorded) - len(set(recorded))
+    report = await check(link.streams)
+    count.chains, count.chain_problems = report.producers, report.problems
+    for finding in report.findings[:5]:
+        console.print(f"chain: {finding}")
+    _bill(made, count)
+
+
+def _tally(count: Count, reply: Reply | None, stored: Reply | None) -> None:
+    if reply is None:
+        count.lost += 1
+        return
+    if reply.status == "answered":
+        count.answered += 1
+    else:
+        count.failed += 1
+        code = reply.error.code if reply.error else reply.status
+        count.codes[code] = count.codes.get(code, 0) + 1
+    if stored is None or (stored.content, stored.audit_id) != (reply.content, reply.audit_id):
+        count.other_reply_than_result += 1
+
+
+def _bill(made: Stack, count: Count) -> None:
+    with urllib.request.urlopen(f"http://127.0.0.1:{made.models_port}/__stats", timeout=10) as answer:
+        stats = json.load(answer)
+    count.model_calls, count.model_calls_aborted = stats["calls"], stats["aborted"]
+    count.billed = stats["billed_total"]
+    double = stats["double_billed"]
+    count.double_charges = len(double) if isinstance(double, list | dict) else int(double)
+
+
+async def measure(options: argparse.Namespace) -> Count:
+    """One run."""
+    count = Count(options.deployment, options.victim, options.requests)
+    with stack() as made:
+        made.start_nats()
+        made.start_valkey()
+        made.start_models(MODEL_MS)
+        made.provision("--ack-wait", str(ACK_WAIT_S), "--batch", "64")
+        workers = Workers(made, options.deployment, options.spare)
+        workers.start()
+        await ready(made)
+        link = await connect(made.settings, name="faults", patient=True)
+        replies: dict[str, Reply | None] = {}
+        began = time.monotonic()
+        killing = asyncio.create_task(_kill(made, workers, options.victim, options.every, count))
+        load = _enqueue_all if options.victim == "nats" else _load
+        progress = asyncio.create_task(_progress(count, replies))
+        await load(Client(link), count, replies, options.parallel)
+        killing.cancel()
+        await asyncio.gather(killing, return_exceptions=True)
+        progress.cancel()
+        count.seconds = round(time.monotonic() - began, 1)
+        await _inspect(link, made, count, replies)
+        workers.stop()
+        await link.close()
+    return count
+
+
+async def _progress(count: Count, replies: Mapping[str, Reply | None]) -> None:
+    while True:
+        await asyncio.sleep(2)
+        console.print(f"{len(replies)} of {count.requests} replies, {count.kills} kills", style="dim")
+
+
+def main() -> int:
+    """Run and report."""
+    parser = argparse.ArgumentParser(prog="python -m bench.faults", description=__doc__.split("\n")[0])
+    parser.add_argument("--requests", type=int, default=5000)
+    parser.add_argument("--deployment", choices=tuple(DEPLOYMENTS), default="fused")
+    parser.add_argument("--victim", choices=("worker", "nats", "valkey"), default="worker")
+    parser.add_argument("--every", type=float, default=0.2, help="mean seconds between two kills")
+    parser.add_argument("--spare", type=int, default=2, help="processes for each set of stages")
+    parser.add_argument("--parallel", type=int, default=64, help="callers at a time")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    count = asyncio.run(measure(options))
+    if options.json:
+        sys.stdout.write(json.dumps(asdict(count)) + "\n")
+    else:
+        _show(count)
+    broken = count.broken()
+    console.print(f"[red]broken: {'; '.join(broken)}" if broken else "[green]all promises held")
+    return 1 if broken else 0
+
+
+def _show(count: Count) -> None:
+    table = Table("what", "count", title=f"{count.victim} killed under load, {count.deployment}", title_justify="left")
+    for name, value in asdict(count).items():
+        table.add_row(name.replace("_", " "), str(value))
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,257 @@
+"""The composition root: which adapter serves which port, and the explicit list of stages.
+
+Nothing else knows all of them. A worker builds only the stages it runs, so that a process without `classify` never
+loads a scanner and one without `draft` and `escalate` opens no connection to a model.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+from pipeline.adapters.clock import SystemClock, SystemRandom
+from pipeline.contracts import StageName
+from pipeline.policy.source import WatchedFolder
+from pipeline.ports import Cache, Journal, Link, Observer, ResultStore, Stage, WeightStore
+from pipeline.settings import Settings
+from pipeline.telemetry.observer import observer_for
+from pipeline.worker import Slots, Worker, worker_name
+
+if TYPE_CHECKING:
+    from pipeline.adapters.answer_cache import AnswerCache
+    from pipeline.adapters.models.http import HttpModelClient
+
+__all__ = ["BUILDERS", "Parts", "build_worker", "main", "run_worker"]
+
+_log = logging.getLogger("stepwell.app")
+
+Hook = Callable[[], Awaitable[None]]
+
+
+class NobodyAsked:
+    """The health of targets in a worker that calls none: nothing is known against them."""
+
+    def healthy(self, target: str) -> bool:
+        """Yes, as far as this process knows."""
+        return bool(target)
+
+
+@dataclass
+class Parts:
+    """The adapters of one worker, each made when a stage first asks for it."""
+
+    settings: Settings
+    link: Link
+    policies: WatchedFolder
+    observer: Observer
+    calls_models: bool = False
+    clock: SystemClock = field(default_factory=SystemClock)
+    chance: SystemRandom = field(default_factory=SystemRandom)
+    starts: list[Hook] = field(default_factory=list)
+    stops: list[Hook] = field(default_factory=list)
+
+    @cached_property
+    def results(self) -> ResultStore:
+        """Replies by request id."""
+        from pipeline.adapters.results import StreamResults
+
+        return StreamResults(self.link.streams)
+
+    @cached_property
+    def journal(self) -> Journal:
+        """What was paid for."""
+        from pipeline.adapters.journal import StreamJournal
+
+        return StreamJournal(self.link.streams)
+
+    @cached_property
+    def models(self) -> "HttpModelClient":
+        """The client of all targets."""
+        from pipeline.adapters.models.http import HttpModelClient
+
+        client = HttpModelClient(self.policies, self.clock, self.chance)
+        self.stops.append(client.close)
+        return client
+
+    @cached_property
+    def weights(self) -> WeightStore:
+        """The weights that the allocator publishes."""
+        from pipeline.adapters.weights import BucketWeights
+
+        weights = BucketWeights(self.link.bucket("weights"))
+        self.starts.append(weights.start)
+        self.stops.append(weights.stop)
+        return weights
+
+    @cached_property
+    def answers(self) -> "AnswerCache | None":
+        """Remembered answers; None without a Valkey."""
+        from pipeline.adapters.answer_cache import AnswerCache
+
+        cache = self._cache()
+        return AnswerCache(cache, self.settings.secret, self.clock) if cache is not None else None
+
+    def _cache(self) -> Cache | None:
+        if self.settings.valkey_url is None:
+            return None
+        from pipeline.adapters.cache_valkey import ValkeyCache
+
+        cache = ValkeyCache(self.settings.valkey_url)
+        self.stops.append(cache.close)
+        return cache
+
+
+def _classify(parts: Parts) -> Stage:
+    from pipeline.adapters.pii.process import ProcessScanner
+    from pipeline.adapters.pii.tiered import TieredScanner
+    from stages.classify import Classify
+
+    child = ProcessScanner(lambda: parts.policies.current().residency.scan.timeout)
+    scanner = TieredScanner(process=child)
+
+    async def start() -> None:
+        if parts.policies.current().residency.scan.names:
+            scanner.start()
+
+    parts.starts.append(start)
+    parts.stops.append(scanner.stop)
+    return Classify(scanner, parts.policies)
+
+
+def _plan(parts: Parts) -> Stage:
+    from stages.plan import Plan
+
+    return Plan(parts.policies, parts.weights, parts.models if parts.calls_models else NobodyAsked())
+
+
+def _recall(parts: Parts) -> Stage:
+    from stages.recall import Recall
+
+    return Recall(parts.answers)
+
+
+def _draft(parts: Parts) -> Stage:
+    from stages.draft import Draft
+
+    return Draft(parts.models, parts.journal, parts.policies, parts.clock)
+
+
+def _check(parts: Parts) -> Stage:
+    from stages.check import Check
+
+    return Check(parts.policies)
+
+
+def _escalate(parts: Parts) -> Stage:
+    from stages.escalate import Escalate
+
+    return Escalate(parts.models, parts.journal, parts.policies, parts.clock)
+
+
+def _audit(parts: Parts) -> Stage:
+    from pipeline.audit.writer import ChainedAuditLog, producer_name
+    from stages.audit import Audit
+
+    log = ChainedAuditLog(parts.link.streams, producer_name(), parts.clock)
+    return Audit(log, parts.results, parts.clock, parts.policies, parts.answers, observer=parts.observer)
+
+
+BUILDERS: Final[Mapping[StageName, Callable[[Parts], Stage]]] = {
+    "classify": _classify,
+    "plan": _plan,
+    "recall": _recall,
+    "draft": _draft,
+    "check": _check,
+    "escalate": _escalate,
+    "audit": _audit,
+}
+"""Every stage of the cascade and how it is put together. A new stage is one line here."""
+
+
+def build_worker(
+    names: Sequence[StageName], link: Link, settings: Settings, policies: WatchedFolder, slots: Slots | None = None
+) -> Worker:
+    """A worker that runs the stages named, over the connection given."""
+    from pipeline.admission import Admission
+    from pipeline.runner import Runner
+
+    observer = observer_for(settings)
+    parts = Parts(settings, link, policies, observer, calls_models=bool({"draft", "escalate"} & set(names)))
+    stages = [BUILDERS[name](parts) for name in names]
+    runner = Runner(
+        stages,
+        link.transport(),
+        link.streams,
+        clock=parts.clock,
+        random=parts.chance,
+        observer=observer,
+        worker=worker_name(),
+    )
+    admission = Admission(link, parts.results, policies, parts.clock)
+    return Worker(stages, runner, link, admission, parts.starts, parts.stops, slots or Slots())
+
+
+async def _run_stages(names: Sequence[StageName], settings: Settings, metrics_port: int | None, slots: Slots) -> None:
+    from pipeline.telemetry.exposition import serve_metrics
+    from pipeline.transport.nats import connect
+
+    policies = WatchedFolder(settings.policies)
+    link = await connect(settings, name=f"worker-{'-'.join(names)}", patient=True)
+    worker = build_worker(names, link, settings, policies, slots)
+    policies.start()
+    metrics = await serve_metrics(metrics_port, ready=lambda: link.connected) if metrics_port else None
+    try:
+        await worker.run()
+    finally:
+        policies.stop()
+        if metrics is not None:
+            await metrics.stop()
+
+
+async def _run_allocator(settings: Settings) -> None:
+    from pipeline.adapters.results import StreamResults
+    from pipeline.transport.nats import connect
+    from stages.allocate import Allocate
+
+    policies = WatchedFolder(settings.policies)
+    policies.start()
+    link = await connect(settings, name="worker-allocate", patient=True)
+    allocator = Allocate(
+        link.streams,
+        StreamResults(link.streams),
+        link.bucket("experiments"),
+        link.bucket("weights"),
+        policies,
+        SystemClock(),
+        random.Random(),
+    )
+    await allocator.run()
+
+
+def run_worker(stages: Sequence[str], *, metrics_port: int | None, slots: int, batch_slots: int) -> None:
+    """Run a worker in this process until it is told to stop."""
+    settings = Settings.from_environment()
+    if tuple(stages) == ("allocate",):
+        _run_loop(_run_allocator(settings))
+        return
+    names = [name for name in BUILDERS if name in stages]
+    _run_loop(_run_stages(names, settings, metrics_port, Slots(slots, batch_slots)))
+
+
+def _run_loop(work: Coroutine[Any, Any, None]) -> None:
+    try:
+        import uvloop
+    except ImportError:  # not made for Windows
+        asyncio.run(work)
+    else:
+        uvloop.run(work)
+
+
+def main() -> None:
+    """The command `stepwell`."""
+    from pipeline.cli.main import make_app
+
+    make_app(run_worker)()
