@@ -21,6 +21,7 @@ class Settings:
         home: data folder of the embedded default (`STEPWELL_HOME`).
         secret: key of the MACs over cache keys and references (`STEPWELL_SECRET`).
         otlp_endpoint: where traces go (`OTEL_EXPORTER_OTLP_ENDPOINT`); None: nowhere.
+        otlp_ratio: share of the requests that are traced when their caller does not say (`OTEL_TRACES_SAMPLER_ARG`).
     """
 
     nats_url: str
@@ -31,6 +32,7 @@ class Settings:
     home: Path
     secret: bytes
     otlp_endpoint: str | None
+    otlp_ratio: float = 1.0
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -45,5 +47,14 @@ class Settings:
             policies=Path(env.get("STEPWELL_POLICIES", "policies")),
             home=home,
             secret=env.get("STEPWELL_SECRET", "").encode(),
-            otlp_endpoint=env.get("OTEL_EXPORTER_OTLP_ENDPOINT"),
+            otlp_endpoint=env.get("OTEL_EXPORTER_OTLP_ENDPOINT") or None,
+            otlp_ratio=_share(env.get("OTEL_TRACES_SAMPLER_ARG") or "1"),
         )
+
+
+def _share(text: str) -> float:
+    """A number from 0 to 1; what is beyond counts as the nearer end, and what is no number as 1."""
+    try:
+        return min(1.0, max(0.0, float(text)))
+    except ValueError:
+        return 1.0
