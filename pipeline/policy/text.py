@@ -46,7 +46,7 @@ _WORDS: Final[dict[str, Json]] = {
     "False": False,
     "FALSE": False,
 }
-_CORE: Final = frozenset({"str", "int", "float", "bool", "null", "map", "seq", "timestamp"})
+_CORE: Final = frozenset({"str", "int", "float", "bool", "null", "map", "seq", "timestamp", "value", "merge"})
 _PREFIX: Final = "tag:yaml.org,2002:"
 
 
