@@ -22,6 +22,7 @@ from pipeline.worker import Slots, Worker, worker_name
 
 if TYPE_CHECKING:
     from pipeline.adapters.answer_cache import AnswerCache
+    from pipeline.adapters.models.attempts import Attempts
     from pipeline.adapters.models.http import HttpModelClient
 
 __all__ = ["BUILDERS", "Parts", "build_worker", "main", "run_worker"]
@@ -77,6 +78,13 @@ class Parts:
         return client
 
     @cached_property
+    def attempts(self) -> "Attempts":
+        """Calls of models, each paid once."""
+        from pipeline.adapters.models.attempts import Attempts
+
+        return Attempts(self.models, self.journal, self.policies, self.clock)
+
+    @cached_property
     def weights(self) -> WeightStore:
         """The weights that the allocator publishes."""
         from pipeline.adapters.weights import BucketWeights
@@ -130,13 +138,13 @@ def _plan(parts: Parts) -> Stage:
 def _recall(parts: Parts) -> Stage:
     from stages.recall import Recall
 
-    return Recall(parts.answers)
+    return Recall(parts.answers, parts.clock)
 
 
 def _draft(parts: Parts) -> Stage:
     from stages.draft import Draft
 
-    return Draft(parts.models, parts.journal, parts.policies, parts.clock)
+    return Draft(parts.attempts)
 
 
 def _check(parts: Parts) -> Stage:
@@ -148,7 +156,7 @@ def _check(parts: Parts) -> Stage:
 def _escalate(parts: Parts) -> Stage:
     from stages.escalate import Escalate
 
-    return Escalate(parts.models, parts.journal, parts.policies, parts.clock)
+    return Escalate(parts.attempts)
 
 
 def _audit(parts: Parts) -> Stage:

@@ -1,5 +1,6 @@
 """`stepwell provision`: make the streams, consumers and buckets, and show what changes."""
 
+import os
 from dataclasses import asdict
 from typing import Annotated
 
@@ -20,7 +21,7 @@ def register(root: typer.Typer) -> None:
 
 def batch_room(settings: Settings) -> int:
     """How many batch messages may be out at once: what the first tiers' model slots take, less one for interactive."""
-    policy = load_folder(settings.policies, None)
+    policy = load_folder(settings.policies, os.environ)
     first = {variant for route in policy.routes for variant in route.spec.tiers[0].variants}
     slots = [policy.targets[policy.variants[variant].target].slots for variant in first]
     return max(1, min(slots) - 1)

@@ -7,7 +7,7 @@ from typing import Final, Protocol
 from pipeline.contracts import Envelope, Reply, StageName
 from pipeline.errors import StoreUnavailable, TransportUnavailable
 from pipeline.policy.source import PolicySource
-from pipeline.ports import AuditLog, Caller, Clock, Outcome, ResultStore, Run
+from pipeline.ports import AuditLog, Caller, Clock, Observer, Outcome, ResultStore, Run
 from pipeline.topology import DONE
 from stages.audit.decide import chunks, conflict, decide, record_fields, rememberable
 
@@ -22,7 +22,7 @@ PATIENCE_S: Final = 0.05
 class Answers(Protocol):
     """Where answers are remembered."""
 
-    async def remember(self, envelope: Envelope, ttl_s: float) -> None:
+    async def remember(self, envelope: Envelope, ttl_s: float) -> object:
         """Keep the accepted answer in `envelope` for `ttl_s` seconds."""
         ...
 
@@ -36,6 +36,7 @@ class Audit:
         clock: the time.
         policies: how long answers of a route may be remembered.
         answers: where they are remembered; None: nowhere.
+        observer: told of every request that ended; None: nobody.
         patience_s: how long the reply waits for that.
     """
 
@@ -49,6 +50,7 @@ class Audit:
         policies: PolicySource | None = None,
         answers: Answers | None = None,
         *,
+        observer: Observer | None = None,
         patience_s: float = PATIENCE_S,
     ) -> None:
         self._records = log
@@ -56,6 +58,7 @@ class Audit:
         self._clock = clock
         self._policies = policies
         self._answers = answers
+        self._observer = observer
         self._patience_s = patience_s
 
     async def handle(self, envelope: Envelope, run: Run) -> Outcome:
@@ -68,6 +71,8 @@ class Audit:
             reply = conflict(envelope, self._clock.now())
         if run.caller is not None:
             await self._answer(run.caller, envelope, reply)
+        if self._observer is not None:
+            self._observer.finished(envelope, reply)
         return Outcome(DONE, facts={"audit_id": reply.audit_id, "repeated": repeated})
 
     async def _stored(self, envelope: Envelope) -> Reply | None:
