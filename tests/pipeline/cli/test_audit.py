@@ -1,0 +1,79 @@
+"""`stepwell audit` against a real server."""
+
+import pytest
+from decisions import reply, write_log
+from desk import Desk
+from servers import NatsServer
+
+from pipeline.adapters.results import StreamResults
+from pipeline.cli import audit
+from pipeline.ports import Link
+
+
+@pytest.fixture
+def desk(nats: NatsServer, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    return Desk(nats, monkeypatch, audit)
+
+
+async def _log_of_three(link: Link) -> None:
+    for number, reference in enumerate(await write_log(link.streams, 3)):
+        receipt = {
+            "audit_id": reference.audit_id,
+            "audit_sequence": reference.sequence,
+            "audit_sha256": reference.digest,
+        }
+        await StreamResults(link.streams).put(reply(f"r{number}", **receipt))
+
+
+def test_a_request_is_explained(desk: Desk) -> None:
+    desk.given(_log_of_three)
+    shown = desk.types("audit", "show", "r1", "--tenant", "acme")
+    assert shown.exit_code == 0, shown.output
+    shown_json = desk.reads("audit", "show", "r1", "--tenant", "acme")
+    assert isinstance(shown_json, dict)
+    assert (shown_json["sequence"], shown_json["record"]["request_id"]) == (2, "r1")
+
+
+def test_a_request_without_a_record_is_one_sentence_and_exit_code_1(desk: Desk) -> None:
+    desk.given(_log_of_three)
+    shown = desk.types("audit", "show", "r1", "--tenant", "other")
+    assert shown.exit_code == 1
+    assert "not_found: the log has no record of request r1 of tenant other" in shown.stderr
+
+
+def test_the_newest_decisions_are_listed(desk: Desk) -> None:
+    desk.given(_log_of_three)
+    rows = desk.reads("audit", "list", "--last", "2")
+    assert isinstance(rows, list)
+    assert [row["request"] for row in rows] == ["r1", "r2"]
+    assert desk.types("audit", "list").exit_code == 0
+
+
+def test_a_whole_log_is_verified_with_exit_code_0(desk: Desk) -> None:
+    desk.given(_log_of_three)
+    report = desk.reads("audit", "verify")
+    assert isinstance(report, dict)
+    assert (report["ok"], report["records"], report["receipts"]) == (True, 3, 3)
+    assert "verified" in desk.types("audit", "verify").output
+
+
+def test_a_log_with_a_fork_is_told_with_exit_code_1(desk: Desk) -> None:
+    async def forked(link: Link) -> None:
+        stored = await link.streams.at("AUDIT", 3)
+        assert stored is not None
+        await link.streams.append(stored.subject, stored.body.replace(b'"status":"answered"', b'"status":"refused"'))
+
+    desk.given(_log_of_three, forked)
+    report = desk.reads("audit", "verify", code=1)
+    assert isinstance(report, dict)
+    assert [(found["n"], found["sequence"], found["problem"]) for found in report["findings"]] == [(2, 4, "fork")]
+    result = desk.types("audit", "verify")
+    assert result.exit_code == 1
+    assert "fork" in result.output
+
+
+def test_without_a_server_the_error_is_one_sentence(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEPWELL_NATS", "nats://127.0.0.1:1")
+    result = desk.types("audit", "verify")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("not_running: ")
