@@ -24,7 +24,7 @@ from aiohttp import web
 
 from pipeline.contracts import Chunk, Reply, Request, Served, Usage
 from pipeline.gateway import Limits, build_door
-from pipeline.gateway.server import serve
+from pipeline.gateway.server import listening
 
 TEXT = "The train needs 3 hours and 20 minutes, because 250 km at 75 km/h take 3.33 hours. " * 3
 QUESTION = {
@@ -98,8 +98,12 @@ def _bare() -> web.Application:
 
 def _child(kind: str, port: int) -> None:
     app = _bare() if kind == "bare" else build_door(lambda _tenant: InstantClient(), Policies())
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve(app, "127.0.0.1", port, asyncio.Event(), limits=Limits()))
+    uvloop.run(_serve(app, port))
+
+
+async def _serve(app: web.Application, port: int) -> None:
+    await listening(app, "127.0.0.1", port, Limits(), grace_s=1.0)
+    await asyncio.Event().wait()
 
 
 async def _connection(port: int, request: bytes, count: int, waits: list[float]) -> None:

@@ -1,19 +1,22 @@
 """Whether requests would be served now: NATS answers, and a worker is there."""
 
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 from pipeline.errors import NoWorker, StepwellError, TransportUnavailable
 from pipeline.ports import Clock, Link
 
 __all__ = ["Readiness", "WorkerPing"]
 
+PING: Final = "$SRV.PING.stepwell"
+"""Every worker that takes requests answers here, by the service protocol of NATS (ADR-32)."""
+
 
 class WorkerPing:
-    """Asks, over NATS, whether any worker is there. The subject is that of the service protocol (ADR-32)."""
+    """Asks, over NATS, whether any worker is there that takes requests."""
 
-    def __init__(self, link: Link, service: str, timeout_s: float = 1.0) -> None:
+    def __init__(self, link: Link, timeout_s: float = 1.0) -> None:
         self._link = link
-        self._subject = f"$SRV.PING.{service}"
         self._timeout_s = timeout_s
 
     async def __call__(self) -> None:
@@ -23,7 +26,7 @@ class WorkerPing:
             NoWorker: none is there.
             TransportUnavailable: NATS does not answer.
         """
-        conversation = await self._link.converse(self._subject, b"")
+        conversation = await self._link.converse(PING, b"")
         try:
             answer = await conversation.next(self._timeout_s)
         except NoWorker:

@@ -1,16 +1,16 @@
 """The door on a port: connection limits, a clean start and a clean end."""
 
-import asyncio
 import errno
+from typing import Final
 
 from aiohttp import web
 
 from pipeline.errors import PortInUse
 from pipeline.gateway.limits import Limits
 
-__all__ = ["listening", "serve"]
+__all__ = ["listening"]
 
-BACKLOG = 1024
+BACKLOG: Final = 1024
 
 
 async def listening(app: web.Application, host: str, port: int, limits: Limits, grace_s: float) -> web.AppRunner:
@@ -42,14 +42,3 @@ async def listening(app: web.Application, host: str, port: int, limits: Limits, 
             raise
         raise PortInUse(f"port {port} of {host} is taken: stop its owner, or choose another with --port") from None
     return runner
-
-
-async def serve(
-    app: web.Application, host: str, port: int, stop: asyncio.Event, *, limits: Limits, grace_s: float = 30.0
-) -> None:
-    """Listen until `stop` is set, then let what runs end within `grace_s` seconds."""
-    runner = await listening(app, host, port, limits, grace_s)
-    try:
-        await stop.wait()
-    finally:
-        await runner.cleanup()
