@@ -1,0 +1,78 @@
+"""The doctor says in one sentence what is wrong and what to do, and is honest about what may be lost."""
+
+import socket
+
+import pytest
+
+from pipeline.embedded.doctor import installation, machine, services
+from pipeline.embedded.home import Home
+from pipeline.settings import Settings
+
+
+def test_an_old_python_is_a_problem():
+    assert installation.python((3, 10)).condition == "problem"
+    assert installation.python((3, 11)).condition == "good"
+
+
+def test_our_package_names_are_ours_alone_in_this_environment():
+    assert installation.packages().condition == "good"
+
+
+def test_another_distribution_that_owns_our_name_is_named():
+    found = installation.packages({"pipeline": ["stepwell", "other-thing"], "stages": ["stepwell"]})
+    assert found.condition == "problem"
+    assert "pipeline (also of other-thing)" in found.sentence
+
+
+def test_both_programs_are_found():
+    assert [found.condition for found in installation.programs()] == ["good", "good"]
+
+
+def test_a_language_pipeline_that_is_missing_is_a_problem_with_its_consequence():
+    found = installation.nlp("no_such_pipeline")
+    assert (found.condition, found.advice) == ("problem", "install the package no-such-pipeline")
+    assert "restricted" in found.sentence
+
+
+def test_a_port_that_somebody_else_uses_is_named_with_the_option_that_changes_it(tmp_path):
+    found = {item.what: item for item in machine.ports(Home(tmp_path), free=lambda port: port != 4222)}
+    assert found["port nats"].condition == "attention"
+    assert "--ports nats=4223" in found["port nats"].advice
+    assert found["port door"].condition == "good"
+
+
+def test_missing_weights_come_with_the_command_that_fetches_them(tmp_path):
+    small, large = machine.weights(Home(tmp_path), deep=False)
+    assert "stepwell models pull qwen2.5-coder-0.5b-instruct" in small.advice
+    assert large.condition == "attention"
+
+
+@pytest.mark.parametrize(("room", "condition"), [(1_000_000, "attention"), (10**12, "good")])
+def test_little_room_and_little_memory_are_worth_a_word(tmp_path, room, condition):
+    assert machine.disk(Home(tmp_path / "not" / "there"), room).condition == condition
+    assert machine.memory(room).condition == condition
+
+
+def test_what_a_power_cut_may_take_is_said_with_its_seconds():
+    found = services.sync_of({"jetstream": {"config": {"sync_interval": 120_000_000_000}}})
+    assert found.condition == "attention"
+    assert "the last 120 s" in found.sentence
+    always = services.sync_of({"jetstream": {"config": {"sync_interval": 120_000_000_000, "sync_always": True}}})
+    assert always.condition == "good"
+
+
+async def test_a_valkey_that_is_away_costs_the_memory_of_answers_and_nothing_else(tmp_path):
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        url = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
+        found = await services.valkey(Settings.from_environment({"STEPWELL_VALKEY": url}))
+    assert found.condition == "attention"
+    assert "no answer is remembered" in found.sentence
+
+
+def test_a_wrong_policy_is_named_with_its_place(tmp_path):
+    (tmp_path / "models.yaml").write_text("apiVersion: stepwell/v1\nkind: Modles\n")
+    found, policy = services.policies(Settings.from_environment({"STEPWELL_POLICIES": str(tmp_path)}), {})
+    assert policy is None
+    assert found.condition == "problem"
+    assert "models.yaml:" in found.sentence
