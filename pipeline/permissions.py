@@ -89,8 +89,8 @@ def _bucket(name: str) -> Permissions:
 
 def _watched(name: str) -> Permissions:
     """Read all keys and their changes, through a consumer of its own."""
-    consumer = tuple(f"$JS.API.CONSUMER.{verb}.KV_{name}.>" for verb in ("CREATE", "INFO", "DELETE"))
-    return _bucket(name) | Permissions((*consumer, f"$JS.FC.KV_{name}.>"))
+    consumer = [f"$JS.API.CONSUMER.{verb}.KV_{name}.>" for verb in ("CREATE", "INFO", "DELETE")]
+    return _bucket(name) | Permissions((f"$JS.API.CONSUMER.CREATE.KV_{name}", *consumer, f"$JS.FC.KV_{name}.>"))
 
 
 def _written(name: str) -> Permissions:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from faststream.nats import NatsBroker
+from faststream.nats.security import NatsUserPassword
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
@@ -184,8 +185,7 @@ async def connect(settings: Settings, *, name: str, patient: bool = False) -> Na
         for link in links:
             link.lost()
 
-    options: dict[str, Any] = {"user": settings.nats_user, "password": settings.nats_password}
-    options["reconnect_time_wait"] = RECONNECT_WAIT_S
+    options: dict[str, Any] = {"reconnect_time_wait": RECONNECT_WAIT_S}  # declared a whole number, taken as any
     broker = NatsBroker(
         settings.nats_url,
         name=name,
@@ -198,7 +198,8 @@ async def connect(settings: Settings, *, name: str, patient: bool = False) -> Na
         inbox_prefix=f"_INBOX_{settings.nats_user}" if settings.nats_user else "_INBOX",
         apply_types=False,
         logger=None,
-        **{key: value for key, value in options.items() if value},
+        **options,
+        security=_credentials(settings),
     )
     client = await _first_connection(broker, settings.nats_url, patient)
     mux = Mux(client)
@@ -206,6 +207,12 @@ async def connect(settings: Settings, *, name: str, patient: bool = False) -> Na
     link = NatsLink(broker, client, mux)
     links.append(link)
     return link
+
+
+def _credentials(settings: Settings) -> NatsUserPassword | None:
+    if settings.nats_user is None:
+        return None
+    return NatsUserPassword(settings.nats_user, settings.nats_password or "")
 
 
 async def _first_connection(broker: NatsBroker, url: str, patient: bool) -> Client:

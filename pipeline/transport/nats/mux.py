@@ -83,9 +83,12 @@ class Mux:
             self._fail(number, reason)
 
     def fail_subject(self, subject: str, reason: str) -> None:
-        """Fail the requests to `subject`: the server denied them, and would otherwise only be silent."""
+        """Fail the requests to `subject`: the server denied them, and would otherwise only be silent.
+
+        The client hands on what the server said in small letters.
+        """
         for number, waiting in list(self._waiting.items()):
-            if waiting.subject == subject:
+            if waiting.subject.lower() == subject.lower():
                 self._fail(number, reason)
 
     async def request(
