@@ -1,0 +1,148 @@
+"""What an endpoint answered, whole or piece by piece, as a completion. Pure.
+
+Endpoints differ in what they leave out, so nothing but the shape that we need is asked for; what does not have it
+raises `MalformedAnswer`, whose text never holds a word of the answer.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import orjson
+
+from pipeline.contracts import TokenLogprob, ToolCall, Usage
+from pipeline.ports import Completion
+
+__all__ = ["Collected", "MalformedAnswer", "whole"]
+
+
+class MalformedAnswer(Exception):
+    """The endpoint answered something that is no chat completion. The text says what was wrong with it."""
+
+
+def whole(payload: bytes, model: str) -> "Collected":
+    """Read the body of a plain answer. `model` is the name to record where the endpoint gives none."""
+    collected = Collected(model)
+    try:
+        document = orjson.loads(payload)
+        message = document["choices"][0]["message"]
+        collected.take({**document, "choices": [{**document["choices"][0], "delta": message}]})
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError):
+        raise MalformedAnswer("something that is no chat completion") from None
+    return collected
+
+
+class Collected:
+    """An answer in the making.
+
+    Attributes:
+        begun: something was generated already.
+    """
+
+    __slots__ = ("_calls", "_finish_reason", "_model", "_scored", "_texts", "_usage", "begun")
+
+    def __init__(self, model: str) -> None:
+        self._model = model
+        self._texts: list[str] = []
+        self._calls: dict[int, dict[str, str]] = {}
+        self._scored: list[TokenLogprob] = []
+        self._finish_reason: str | None = None
+        self._usage: Mapping[str, Any] | None = None
+        self.begun = False
+
+    @property
+    def ended(self) -> bool:
+        """Whether the endpoint said why it stopped."""
+        return self._finish_reason is not None
+
+    @property
+    def text(self) -> str:
+        """The text so far."""
+        return "".join(self._texts)
+
+    def feed(self, data: bytes) -> str:
+        """Take the data of one event and return the text in it.
+
+        Raises:
+            MalformedAnswer: it is no chunk of a completion, or an error object.
+        """
+        try:
+            return self.take(orjson.loads(data))
+        except (ValueError, KeyError, IndexError, TypeError, AttributeError):
+            raise MalformedAnswer("a piece that is no part of a chat completion") from None
+
+    def take(self, document: Mapping[str, Any]) -> str:
+        """Take one decoded document of the API and return the text in it."""
+        if document.get("error"):
+            raise MalformedAnswer("an error in place of an answer")
+        self._model = document.get("model") or self._model
+        self._usage = document.get("usage") or self._usage
+        text = ""
+        for choice in document["choices"]:
+            if choice.get("index", 0) == 0:
+                text += self._choice(choice)
+        return text
+
+    def _choice(self, choice: Mapping[str, Any]) -> str:
+        delta = choice.get("delta") or {}
+        self._finish_reason = choice.get("finish_reason") or self._finish_reason
+        scores = choice.get("logprobs")
+        if scores:
+            self._scored.extend(_scored(scores.get("content") or ()))
+        if delta.get("tool_calls"):
+            self._take_calls(delta["tool_calls"])
+        text: str = delta.get("content") or ""
+        if text:
+            self.begun = True
+            self._texts.append(text)
+        return text
+
+    def _take_calls(self, calls: Iterable[Mapping[str, Any]]) -> None:
+        self.begun = True
+        for position, call in enumerate(calls):
+            made = self._calls.setdefault(call.get("index", position), {"id": "", "name": "", "arguments": ""})
+            function = call.get("function") or {}
+            made["id"] = call.get("id") or made["id"]
+            made["name"] += function.get("name") or ""
+            made["arguments"] += function.get("arguments") or ""
+
+    def completion(self, *, latency_ms: float, first_token_ms: float | None, calls: int) -> Completion:
+        """The whole answer."""
+        return Completion(
+            model=self._model,
+            text=self.text if self._texts or not self._calls else None,
+            finish_reason=self._finish_reason,
+            usage=_usage(self._usage),
+            tool_calls=tuple(_call(made) for _, made in sorted(self._calls.items())) or None,
+            tokens=tuple(self._scored) or None,
+            latency_ms=latency_ms,
+            first_token_ms=first_token_ms,
+            calls=calls,
+            usage_reported=self._usage is not None,
+        )
+
+
+def _scored(entries: Iterable[Mapping[str, Any]]) -> Iterable[TokenLogprob]:
+    """The scored tokens; one whose score is no finite number is left out, which check notices."""
+    for entry in entries:
+        score = entry.get("logprob")
+        if isinstance(score, int | float):
+            yield TokenLogprob(token=entry["token"], logprob=float(score))
+
+
+def _call(made: Mapping[str, str]) -> ToolCall:
+    return ToolCall(id=made["id"] or "call_0", function={"name": made["name"], "arguments": made["arguments"]})
+
+
+def _usage(reported: Mapping[str, Any] | None) -> Usage:
+    if reported is None:
+        return Usage()
+    details = reported.get("prompt_tokens_details") or {}
+    return Usage.model_construct(
+        input_tokens=_count(reported.get("prompt_tokens")),
+        output_tokens=_count(reported.get("completion_tokens")),
+        cached_tokens=_count(details.get("cached_tokens")),
+    )
+
+
+def _count(value: Any) -> int:
+    return value if isinstance(value, int) and value >= 0 else 0

@@ -1,0 +1,100 @@
+"""A model call as the body of an OpenAI chat completion. Pure."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import orjson
+
+from pipeline.contracts import ImagePart, JsonObject, Message, Parameters
+from pipeline.policy.models import Target
+from pipeline.ports import ModelCall
+
+__all__ = ["Template", "call_body"]
+
+_SAMPLING: Final = tuple(Parameters.model_fields)
+_INSTRUCTION: Final = "Answer with one JSON document and nothing else. It must satisfy this JSON Schema: "
+
+
+class Template:
+    """What is the same in every body for one target.
+
+    Log-probabilities are asked for with one alternative: some servers send twenty when none is named.
+    """
+
+    __slots__ = ("fixed", "most_tokens", "schema_native")
+
+    def __init__(self, spec: Target) -> None:
+        self.fixed: dict[str, Any] = {}
+        if "logprobs" in spec.capabilities:
+            self.fixed |= {"logprobs": True, "top_logprobs": 1}
+        self.fixed |= spec.extra
+        self.fixed["model"] = spec.model
+        self.most_tokens = spec.max_output_tokens
+        self.schema_native = "json_schema" in spec.capabilities
+
+
+def call_body(call: ModelCall, template: Template, *, stream: bool) -> bytes:
+    """The JSON body of `call`. The model, the messages and the form of the answer are never taken from `extra`."""
+    body: dict[str, Any] = {**template.fixed, **call.extra, "model": template.fixed["model"]}
+    body["messages"] = [_message(message) for message in call.messages]
+    body.update(_sampling(call.parameters, template.most_tokens))
+    if call.tools:
+        body["tools"] = call.tools
+        if call.tool_choice is not None:
+            body["tool_choice"] = call.tool_choice
+    if call.response_schema is not None:
+        _ask_for_schema(body, call.response_schema, native=template.schema_native)
+    body["stream"] = stream
+    if stream:
+        body["stream_options"] = {"include_usage": True}
+    return orjson.dumps(body)
+
+
+def _ask_for_schema(body: dict[str, Any], schema: JsonObject, *, native: bool) -> None:
+    """Let the endpoint enforce the schema, or tell the model about it where the endpoint cannot.
+
+    `strict` is not sent: endpoints that know it refuse every schema outside of a dialect of their own.
+    """
+    if native:
+        body["response_format"] = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
+    else:
+        text = _INSTRUCTION + orjson.dumps(schema).decode()
+        body["messages"] = _with_instruction(body["messages"], text)
+
+
+def _with_instruction(messages: list[dict[str, Any]], text: str) -> list[dict[str, Any]]:
+    """Add `text` to the leading system message, since many chat templates take only one; make one if there is none."""
+    first = messages[0] if messages else None
+    if first is not None and first["role"] == "system" and isinstance(first["content"], str):
+        return [{**first, "content": f"{first['content']}\n\n{text}"}, *messages[1:]]
+    return [{"role": "system", "content": text}, *messages]
+
+
+def _sampling(parameters: Parameters, most_tokens: int) -> Iterator[tuple[str, Any]]:
+    for name in _SAMPLING:
+        value = getattr(parameters, name)
+        if value is not None and name != "max_tokens":
+            yield name, value
+    asked = parameters.max_tokens
+    yield "max_tokens", most_tokens if asked is None else min(asked, most_tokens)
+
+
+def _message(message: Message) -> Mapping[str, Any]:
+    content = message.content
+    shaped: dict[str, Any] = {"role": message.role}
+    shaped["content"] = [_part(part) for part in content] if isinstance(content, tuple) else content
+    if message.name is not None:
+        shaped["name"] = message.name
+    if message.tool_calls:
+        shaped["tool_calls"] = [
+            {"id": call.id, "type": call.type, "function": call.function} for call in message.tool_calls
+        ]
+    if message.tool_call_id is not None:
+        shaped["tool_call_id"] = message.tool_call_id
+    return shaped
+
+
+def _part(part: Any) -> Mapping[str, Any]:
+    if isinstance(part, ImagePart):
+        return {"type": part.type, "image_url": part.image_url}
+    return {"type": part.type, "text": part.text}

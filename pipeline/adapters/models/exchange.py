@@ -1,0 +1,249 @@
+"""One request over the wire and its answer, whole or streamed, within the limits of time."""
+
+import asyncio
+from typing import Final
+
+import aiohttp
+
+from pipeline.adapters.models.answer import Collected, MalformedAnswer, whole
+from pipeline.adapters.models.body import call_body
+from pipeline.adapters.models.endpoint import Endpoint
+from pipeline.adapters.models.retries import retry_after_s
+from pipeline.adapters.models.sse import EventReader
+from pipeline.errors import (
+    Cancelled,
+    StepwellError,
+    TargetOverloaded,
+    TargetRejected,
+    TargetTimeout,
+    TargetUnavailable,
+)
+from pipeline.policy.models import Timeouts
+from pipeline.ports import Clock, ModelCall, TokenSink
+
+__all__ = ["LARGEST_ANSWER", "Exchange", "Relay"]
+
+LARGEST_ANSWER: Final = 16 * 1024 * 1024
+"""Bytes of one answer; more is broken off."""
+
+_DONE: Final = b"[DONE]"
+_SMALL: Final = 65_536
+_FAREWELL_S: Final = 0.1
+_BUSY: Final = 429
+_LATER: Final = frozenset({408, 409, 425})
+
+
+class Relay:
+    """Hands text on as it is generated, and remembers whether any was.
+
+    Attributes:
+        sink: who takes it; None: nobody wants it before the end.
+        handed_on: something was; from then on nothing may be tried again.
+        first_at: monotonic time of the first text of the present try.
+    """
+
+    __slots__ = ("first_at", "handed_on", "sink")
+
+    def __init__(self, sink: TokenSink | None) -> None:
+        self.sink = sink
+        self.handed_on = False
+        self.first_at: float | None = None
+
+    async def hand_on(self, text: str) -> None:
+        """Give `text` to the sink. Raises `Cancelled` when it wants no more."""
+        if self.sink is None:
+            return
+        self.handed_on = True
+        if not await self.sink(text):
+            raise Cancelled("the caller is gone, so the model was stopped")
+
+
+class _Patience:
+    """The one limit that runs at a time, never beyond the total, nor the total beyond the deadline."""
+
+    __slots__ = ("_ends_at", "_loop", "_total", "scope", "waits_for")
+
+    def __init__(self, timeouts: Timeouts, ends_at: float) -> None:
+        self._loop = asyncio.get_running_loop()
+        allowed_at = self._loop.time() + timeouts.total
+        self._total = f"{timeouts.total:g} s for the whole answer" if allowed_at < ends_at else "the deadline"
+        self._ends_at = min(allowed_at, ends_at)
+        self.scope = asyncio.timeout_at(self._ends_at)
+        self.waits_for = self._total
+
+    def expect(self, what: str, seconds: float | None) -> None:
+        """From now on wait at most `seconds` for `what`; None: as long as the total allows."""
+        at = self._ends_at if seconds is None else self._loop.time() + seconds
+        self.waits_for = f"{seconds:g} s for {what}" if seconds is not None and at < self._ends_at else self._total
+        self.scope.reschedule(min(at, self._ends_at))
+
+
+class Exchange:
+    """One try of one call."""
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        endpoint: Endpoint,
+        call: ModelCall,
+        relay: Relay,
+        clock: Clock,
+        ends_at: float,
+    ) -> None:
+        self._session = session
+        self._endpoint = endpoint
+        self._call = call
+        self._relay = relay
+        self._clock = clock
+        self._streams = relay.sink is not None or endpoint.always_streams
+        self._patience = _Patience(endpoint.spec.timeouts, ends_at)
+
+    async def run(self) -> Collected:
+        """Send the call and read the answer.
+
+        Raises:
+            TargetUnavailable, TargetTimeout, TargetOverloaded, TargetRejected: as it ended.
+            Cancelled: the sink wants no more.
+        """
+        self._relay.first_at = None
+        try:
+            async with self._patience.scope:
+                return await self._exchange()
+        except aiohttp.ConnectionTimeoutError:
+            limit = self._endpoint.spec.timeouts.connect
+            raise TargetTimeout(f"target {self._name} took no connection within {limit:g} s") from None
+        except TimeoutError:
+            raise _charged(TargetTimeout(f"target {self._name} took longer than {self._patience.waits_for}")) from None
+        except aiohttp.ClientConnectorError:
+            raise TargetUnavailable(f"target {self._name} cannot be reached at its endpoint") from None
+        except (aiohttp.ClientError, OSError) as error:
+            message = f"target {self._name} broke off ({type(error).__name__})"
+            raise _charged(TargetUnavailable(message)) from None
+        except MalformedAnswer as error:
+            raise _charged(TargetUnavailable(f"target {self._name} sent {error}")) from None
+
+    @property
+    def _name(self) -> str:
+        return self._endpoint.name
+
+    async def _exchange(self) -> Collected:
+        async with self._session.post(
+            self._endpoint.url,
+            data=call_body(self._call, self._endpoint.template, stream=self._streams),
+            headers=self._endpoint.headers(self._call),
+            timeout=self._endpoint.timeout,
+            allow_redirects=False,  # an address that the residency policy does not know is no target
+        ) as response:
+            if response.status != 200:
+                await _drain(response)
+                raise self._refusal(response)
+            if self._streams and response.content_type == "text/event-stream":
+                return await self._stream(response)
+            return await self._plain(response)
+
+    # ------------------------------------------------------------ reading
+
+    async def _plain(self, response: aiohttp.ClientResponse) -> Collected:
+        payload = await _read(response)
+        collected = whole(payload, self._endpoint.spec.model)
+        if self._relay.sink is not None:
+            self._relay.first_at = self._clock.monotonic()
+            text = collected.text
+            if text:
+                await self._relay.hand_on(text)
+        return collected
+
+    async def _stream(self, response: aiohttp.ClientResponse) -> Collected:
+        timeouts = self._endpoint.spec.timeouts
+        collected, reader, size = Collected(self._endpoint.spec.model), EventReader(), 0
+        self._patience.expect("the first token", timeouts.first_token)
+        async for chunk in response.content.iter_any():
+            size += len(chunk)
+            if size > LARGEST_ANSWER:
+                raise MalformedAnswer(f"more than {LARGEST_ANSWER} bytes")
+            done = await self._take(collected, reader, chunk)
+            if done:
+                await _farewell(response)
+                return collected
+            if collected.begun:
+                self._patience.expect("the next token", timeouts.idle)
+        if not collected.ended:
+            raise MalformedAnswer("a stream that broke off")
+        return collected
+
+    async def _take(self, collected: Collected, reader: EventReader, chunk: bytes) -> bool:
+        """Digest a chunk and hand its text on; True: that was the end."""
+        texts, done = [], False
+        try:
+            for data in reader.feed(chunk):
+                if data == _DONE:
+                    done = True
+                    break
+                texts.append(collected.feed(data))
+        except ValueError:
+            raise MalformedAnswer("an event that is too large") from None
+        await self._hand_on("".join(texts))
+        return done
+
+    async def _hand_on(self, text: str) -> None:
+        if not text:
+            return
+        if self._relay.first_at is None:
+            self._relay.first_at = self._clock.monotonic()
+        if self._relay.sink is not None:
+            self._patience.expect("the caller", None)
+            await self._relay.hand_on(text)
+
+    # ------------------------------------------------------------ other endings
+
+    def _refusal(self, response: aiohttp.ClientResponse) -> StepwellError:
+        """The error for a status other than 200. What the endpoint wrote about it may quote the prompt: never used."""
+        status = response.status
+        wait_s = retry_after_s(response.headers.get("Retry-After"), self._clock.now())
+        if status == _BUSY:
+            return TargetOverloaded(f"target {self._name} is overloaded (HTTP 429)", retry_after_s=wait_s)
+        if status >= 500 or status in _LATER:
+            return TargetUnavailable(f"target {self._name} failed (HTTP {status})", retry_after_s=wait_s)
+        return TargetRejected(f"target {self._name} refused the call (HTTP {status}): {_hint(status)}")
+
+
+def _hint(status: int) -> str:
+    if status in (401, 403):
+        return "check its api_key in the policy"
+    if status == 404 or status < 400:
+        return "check its endpoint and model in the policy"
+    return "its input may be too long, or a parameter unknown to it"
+
+
+def _charged(error: TargetTimeout | TargetUnavailable) -> TargetTimeout | TargetUnavailable:
+    error.charged = True
+    return error
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    if response.content_length is not None and response.content_length <= LARGEST_ANSWER:
+        return await response.read()
+    parts, size = [], 0
+    async for chunk in response.content.iter_any():
+        parts.append(chunk)
+        size += len(chunk)
+        if size > LARGEST_ANSWER:
+            raise MalformedAnswer(f"more than {LARGEST_ANSWER} bytes")
+    return b"".join(parts)
+
+
+async def _drain(response: aiohttp.ClientResponse) -> None:
+    """Read a small body to its end, so that the connection can be used again."""
+    if response.content_length is not None and response.content_length <= _SMALL:
+        await response.read()
+
+
+async def _farewell(response: aiohttp.ClientResponse) -> None:
+    """Read the end of a stream that said it is done, so that the connection can be used again."""
+    if response.content.at_eof():
+        return
+    try:
+        async with asyncio.timeout(_FAREWELL_S):
+            await response.content.readany()
+    except TimeoutError:
+        response.close()

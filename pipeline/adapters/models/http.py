@@ -1,0 +1,195 @@
+"""Calls models over HTTP, in the shape of the OpenAI API.
+
+One `complete` is one call as the cascade sees it; inside are its tries. Around each try stand, in this order: the
+breaker, a slot, the patience of the policy (connect, first token, idle, total) clipped by the call's deadline. Retries
+stay within a budget and end with the first piece of text that was handed on.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import aiohttp
+
+from pipeline.adapters.models.answer import Collected
+from pipeline.adapters.models.breaker import State
+from pipeline.adapters.models.endpoint import Endpoint
+from pipeline.adapters.models.exchange import Exchange, Relay
+from pipeline.adapters.models.guard import Permit
+from pipeline.adapters.models.retries import RETRYABLE, pause_s
+from pipeline.errors import ResidencyRefused, TargetOverloaded, TargetTimeout, TargetUnavailable
+from pipeline.policy.source import PolicySource
+from pipeline.ports import Clock, Completion, ModelCall, Random, TokenSink
+
+__all__ = ["HttpModelClient"]
+
+_KEPT_ALIVE_S: Final = 60.0
+_DNS_S: Final = 60
+_NEARLY_S: Final = 0.01
+"""What a timer may be early."""
+
+
+class HttpModelClient:
+    """The `ModelClient` over aiohttp: one session, connections kept alive.
+
+    Args:
+        policies: where retries and breaker are set; the targets themselves come with each call's permit.
+        clock: the time.
+        random: dice for jitter.
+        pause: waits between tries, in seconds.
+    """
+
+    def __init__(
+        self,
+        policies: PolicySource,
+        clock: Clock,
+        random: Random,
+        *,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._policies = policies
+        self._clock = clock
+        self._random = random
+        self._pause = pause
+        self._endpoints: dict[str, Endpoint] = {}
+        self._session: aiohttp.ClientSession | None = None
+
+    # ------------------------------------------------------------ the port
+
+    async def complete(self, call: ModelCall, sink: TokenSink | None = None) -> Completion:
+        """Call the target, with retries; see `pipeline.ports.ModelClient`."""
+        endpoint = self._endpoint(call)
+        rules = self._policies.current().limits.retry
+        endpoint.budget.earn(rules.share)
+        ends_at = asyncio.get_running_loop().time() + call.deadline_s
+        started = self._clock.monotonic()
+        relay = Relay(sink)
+        tries = 0
+        while True:
+            tries += 1
+            try:
+                collected = await self._try(endpoint, call, relay, ends_at)
+            except RETRYABLE as error:
+                error.calls = tries
+                wait_s = None if relay.handed_on else pause_s(error, tries, rules, self._random.random())
+                if wait_s is None or not self._worth(endpoint, error, wait_s, ends_at):
+                    raise
+                await self._pause(wait_s)
+                continue
+            return self._completion(collected, relay, started, tries)
+
+    def healthy(self, target: str) -> bool:
+        """Whether the target takes calls now. One that was never called counts as healthy."""
+        endpoint = self._endpoints.get(target)
+        return endpoint is None or endpoint.breaker.waits_s(self._clock.monotonic()) == 0.0
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    # ------------------------------------------------------------ one try
+
+    def _endpoint(self, call: ModelCall) -> Endpoint:
+        permit = call.permit
+        if not isinstance(permit, Permit):
+            raise ResidencyRefused("a call without a permit of the residency guard is not made")
+        limits = self._policies.current().limits
+        endpoint = self._endpoints.get(permit.target)
+        if endpoint is None:
+            endpoint = self._endpoints[permit.target] = Endpoint(permit.target, permit.spec, limits)
+        else:
+            endpoint.update(permit.spec, limits)
+        return endpoint
+
+    async def _try(self, endpoint: Endpoint, call: ModelCall, relay: Relay, ends_at: float) -> Collected:
+        self._refuse_early(endpoint, ends_at)
+        if not endpoint.slots.take(call.lane):
+            await self._queue(endpoint, call, ends_at)
+        try:
+            exchange = Exchange(self._open_session(), endpoint, call, relay, self._clock, ends_at)
+            return await self._watched(endpoint, exchange, ends_at)
+        finally:
+            endpoint.slots.give_back(call.lane)
+
+    async def _queue(self, endpoint: Endpoint, call: ModelCall, ends_at: float) -> None:
+        try:
+            async with asyncio.timeout_at(ends_at):
+                await endpoint.slots.wait(call.lane)
+        except TimeoutError:
+            message = f"target {endpoint.name} had no free slot before the deadline: give it more slots or time"
+            raise TargetOverloaded(message) from None
+
+    def _refuse_early(self, endpoint: Endpoint, ends_at: float) -> None:
+        """Do not queue for a target that is left alone, or that asked for quiet beyond the deadline."""
+        now = self._clock.monotonic()
+        left = ends_at - asyncio.get_running_loop().time()
+        quiet = endpoint.quiet_until - now
+        if quiet > _NEARLY_S:
+            message = f"target {endpoint.name} asked not to be called for another {quiet:.1f} s"
+            raise TargetOverloaded(message, retry_after_s=quiet)
+        wait = endpoint.breaker.waits_s(now)
+        if wait > 0:
+            raise _left_alone(endpoint.name, wait)
+        if left <= 0:
+            raise TargetTimeout(f"no time was left to call target {endpoint.name}")
+
+    async def _watched(self, endpoint: Endpoint, exchange: Exchange, ends_at: float) -> Collected:
+        """Run the exchange and tell the breaker how it ended."""
+        breaker = endpoint.breaker
+        ticket = breaker.admit(self._clock.monotonic())
+        if ticket is None:
+            raise _left_alone(endpoint.name, max(breaker.waits_s(self._clock.monotonic()), 0.1))
+        try:
+            collected = await exchange.run()
+        except TargetOverloaded as error:
+            breaker.ignored(ticket)
+            if error.retry_after_s:
+                endpoint.quiet_until = self._clock.monotonic() + error.retry_after_s
+            raise
+        except (TargetUnavailable, TargetTimeout) as error:
+            ours = isinstance(error, TargetTimeout) and asyncio.get_running_loop().time() >= ends_at
+            if ours:  # the caller's deadline was short; that says nothing about the target
+                breaker.ignored(ticket)
+            else:
+                breaker.failed(ticket, self._clock.monotonic(), self._random.random())
+            raise
+        except BaseException:
+            breaker.ignored(ticket)
+            raise
+        breaker.succeeded(ticket)
+        return collected
+
+    def _worth(self, endpoint: Endpoint, error: Exception, wait_s: float, ends_at: float) -> bool:
+        """Whether a retry after `wait_s` has time, a target that takes calls, and a token of the budget."""
+        if asyncio.get_running_loop().time() + wait_s >= ends_at:
+            return False
+        if isinstance(error, TargetTimeout) and error.charged:
+            return False  # it took its whole time and may be charged: another tier is the better use of what is left
+        if endpoint.breaker.state is State.OPEN:
+            return False
+        return endpoint.budget.spend()
+
+    def _completion(self, collected: Collected, relay: Relay, started: float, tries: int) -> Completion:
+        spent = self._clock.monotonic() - started
+        first = relay.first_at
+        return collected.completion(
+            latency_ms=spent * 1000,
+            first_token_ms=None if first is None else (first - started) * 1000,
+            calls=tries,
+        )
+
+    def _open_session(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=_DNS_S, keepalive_timeout=_KEPT_ALIVE_S),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                skip_auto_headers=("Accept-Encoding",),
+            )
+        return self._session
+
+
+def _left_alone(name: str, seconds: float) -> TargetUnavailable:
+    message = f"target {name} failed too often and is left alone for another {seconds:.1f} s"
+    return TargetUnavailable(message, retry_after_s=seconds)
