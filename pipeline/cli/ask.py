@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from pipeline.adapters.results import StreamResults
 from pipeline.audit.read import find
 from pipeline.cli.show import console, errors_as_sentences, print_json, run
-from pipeline.cli.stairs import stairs
+from pipeline.cli.stairs import because, stairs
 from pipeline.client import Client
 from pipeline.contracts import AuditRecord, Chunk, JsonObject, Reply, Request
 from pipeline.embedded.here import settings_here
@@ -150,9 +150,7 @@ def _as_json(reply: Reply, record: AuditRecord | None) -> object:
 def _text(reply: Reply) -> str:
     if reply.status == "answered":
         return reply.content if reply.content is not None else orjson.dumps(reply.parsed).decode()
-    error = reply.error
-    rule = f" (rule {error.rule})" if error and error.rule else ""
-    return f"{reply.status}: {error.message if error else 'no reason given'}{rule}"
+    return f"{reply.status}: {because(reply.error) if reply.error else 'no reason given'}"
 
 
 def _lines(record: AuditRecord | None) -> Iterator[object]:

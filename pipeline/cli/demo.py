@@ -30,8 +30,9 @@ from pipeline.transport.nats import NatsLink, connect
 __all__ = ["register"]
 
 DemoModels = Literal["local", "scripted"]
-_ASIDE = ("classify", "plan", "audit")
-"""Stages every request passes: left out of the stairs where others tell more."""
+_USUAL = ("classify:classified", "plan:planned", "recall:miss")
+"""Steps that tell nothing when they end like this."""
+_EXPECTED = ("drafted", "escalated")
 
 
 def register(root: typer.Typer) -> None:
@@ -160,10 +161,14 @@ def _line(item: Served, models: str) -> str:
 def _stairs(item: Served) -> str:
     if item.reply is None:
         return item.trouble or ""
-    told = [stage for stage in item.reply.path if stage not in _ASIDE] or [s for s in item.reply.path if s != "audit"]
-    end = item.reply.error
-    because = f": {end.rule or end.code}" if end else ""
-    return " › ".join(told) + because
+    told = [_stair(step) for step in item.reply.path if step not in _USUAL]
+    error = item.reply.error
+    return " › ".join(told) + (f" ({error.rule or error.code})" if error else "")
+
+
+def _stair(step: str) -> str:
+    stage, _, outcome = step.partition(":")
+    return stage if outcome in _EXPECTED else f"{stage} {outcome}"
 
 
 # ---------------------------------------------------------------- the end

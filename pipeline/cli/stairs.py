@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from rich.text import Text
 
-from pipeline.contracts import AttemptRecord, AuditRecord, StageName, Step
+from pipeline.contracts import AttemptRecord, AuditRecord, ErrorBody, StageName, Step
 
-__all__ = ["stairs"]
+__all__ = ["because", "stairs"]
 
 _PAYING: tuple[StageName, ...] = ("draft", "escalate")
 _TONES = {"accepted": "green", "hit": "green", "rejected": "yellow", "refused": "yellow", "failed": "red"}
@@ -43,12 +43,17 @@ def _end(record: AuditRecord) -> Text:
     if record.served is not None:
         line.append(f" by {'the cache, first by ' if record.cache == 'hit' else ''}{record.served.variant}")
     if record.error is not None:
-        rule = f" (rule {record.error.rule})" if record.error.rule else ""
-        line.append(f": {record.error.message}{rule}")
+        line.append(f": {because(record.error)}")
     if record.degraded:
         line.append(f", degraded: {record.degraded}")
     took = (record.at - record.received_at) * 1000
     return line.append(f", {took:.0f} ms, {_money(record.cost_usd)}")
+
+
+def because(error: ErrorBody) -> str:
+    """The sentence of an error, with the rule that decided where the sentence does not name it."""
+    named = error.rule is None or error.rule in error.message
+    return error.message if named else f"{error.message} (rule {error.rule})"
 
 
 def _money(dollars: float | None) -> str:

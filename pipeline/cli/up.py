@@ -100,7 +100,8 @@ def status_command(
     if as_json:
         print_json({"home": str(place.root), "ready": state.ready, "models": state.options.models, "parts": rows})
         return
-    print_rows(rows, ("name", "condition", "pid", "port", "up", "restarts"), as_json=False, title=_address(state))
+    console.print(_address(state), highlight=False, soft_wrap=True)
+    print_rows(rows, ("name", "condition", "pid", "port", "up", "restarts"), as_json=False)
 
 
 def home_of(option: Path | None) -> Home:

@@ -158,7 +158,7 @@ class Supervisor:
 
     async def _stop_part(self, spec: Spec) -> None:
         process = self._processes.get(spec.name)
-        if process is None:
+        if process is None or self._part(spec).condition == "done":
             return
         await end(process, _GRACE_S)
         self._mark(spec, condition="stopped", process=None)
