@@ -85,9 +85,10 @@ COMPILE = CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --genera
 	--no-header --no-emit-index-url --no-emit-trusted-host --no-emit-find-links
 
 .PHONY: lock
-lock: env  ## Compile requirements/dev.txt and requirements/runtime.txt again
+lock: env  ## Compile requirements/*.txt again
 	@$(COMPILE) --extra dev --extra local --output-file requirements/dev.txt pyproject.toml
 	@$(COMPILE) --constraint requirements/dev.txt --output-file requirements/runtime.txt pyproject.toml
+	@$(COMPILE) --constraint requirements/dev.txt --output-file requirements/build.txt requirements/build.in
 
 .PHONY: clean
 clean:  ## Remove the environment and everything that was made

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from ruamel.yaml import YAML
 
+from pipeline.policy.schema import render as policy_schemas
 from pipeline.schemas.asyncapi import asyncapi
 from pipeline.schemas.messages import MESSAGES, schema_of
 
@@ -22,7 +23,7 @@ def render() -> dict[Path, bytes]:
     """Every rendered file: its path in the checkout, and its bytes."""
     files = {FOLDER / f"{name}.schema.json": _json(schema_of(name)) for name in MESSAGES}
     files[FOLDER / "asyncapi.yaml"] = _yaml(asyncapi())
-    return files
+    return files | {Path(path): body for path, body in policy_schemas().items()}
 
 
 def outdated(files: Mapping[Path, bytes], root: Path = ROOT) -> list[Path]:
