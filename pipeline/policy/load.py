@@ -20,9 +20,10 @@ from pipeline.policy.resolve import Located, PolicySet, resolve
 from pipeline.policy.text import MAX_BYTES, SourceFile, read_text
 from pipeline.policy.validate import AnyFile, validated
 
-__all__ = ["MAX_FILES", "Checked", "check_folder", "load_folder"]
+__all__ = ["MAX_FILES", "SUFFIXES", "Checked", "check_folder", "load_folder"]
 
 MAX_FILES: Final = 64
+SUFFIXES: Final = frozenset({".yaml", ".yml"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ def _documents(path: Path) -> tuple[list[tuple[SourceFile, AnyFile]], list[Probl
 def _names(path: Path) -> list[Path]:
     if not path.is_dir():
         raise PolicyInvalid(f"{path}: there is no such folder; name one with policy files, or set STEPWELL_POLICIES")
-    names = sorted(entry for entry in path.iterdir() if entry.suffix in {".yaml", ".yml"} and entry.is_file())
+    names = sorted(entry for entry in path.iterdir() if entry.suffix in SUFFIXES and entry.is_file())
     if not names:
         raise PolicyInvalid(f"{path}: there is no policy file (*.yaml) in this folder")
     if len(names) > MAX_FILES:

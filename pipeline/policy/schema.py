@@ -1,6 +1,9 @@
-"""Renders the JSON Schema of each kind of policy file, for editors. The models are the source."""
+"""Renders the JSON Schema of each kind of policy file, for editors. The models are the source.
 
-from pathlib import PurePosixPath
+`python -m pipeline.policy.schema` writes them, from the top of the repository.
+"""
+
+from pathlib import Path, PurePosixPath
 
 import orjson
 
@@ -33,3 +36,8 @@ def _in_order(value: Json) -> Json:
         children = [_in_order(child) for child in value]
         return sorted(children, key=str) if all(isinstance(child, str) for child in children) else children
     return value
+
+
+if __name__ == "__main__":
+    for path, body in render().items():
+        Path(path).write_bytes(body)

@@ -11,12 +11,14 @@ from watchfiles import watch
 
 from pipeline.errors import PolicyInvalid
 from pipeline.policy.compiled import Policy
-from pipeline.policy.load import load_folder
+from pipeline.policy.load import SUFFIXES, load_folder
 
-__all__ = ["KEPT", "FixedPolicy", "PolicySource", "WatchedFolder"]
+__all__ = ["KEPT", "LOOK_MS", "FixedPolicy", "PolicySource", "WatchedFolder"]
 
 KEPT: Final = 8
 """Revisions that are kept, so that a request ends under the revision it began with."""
+LOOK_MS: Final = 1000
+"""How often the folder is looked at when no notice of a change comes."""
 
 _log = logging.getLogger("stepwell.policy")
 
@@ -78,6 +80,7 @@ class WatchedFolder:
         self._environment = dict(os.environ if environment is None else environment)
         self._on_refused = on_refused
         self._on_changed = on_changed
+        self._stamp = _stamp(path)
         self._current = load_folder(path, self._environment)
         self._kept: dict[str, Policy] = {self._current.revision: self._current}
         self._stop = threading.Event()
@@ -108,6 +111,8 @@ class WatchedFolder:
 
     def reload(self) -> bool:
         """Read the folder again. False: it was refused, `trouble` says why, and what was in force stays so."""
+        # Stamped before it is read, so that what is written meanwhile still counts as a change.
+        self._stamp = _stamp(self._path)
         try:
             policy = load_folder(self._path, self._environment)
         except PolicyInvalid as error:
@@ -135,7 +140,25 @@ class WatchedFolder:
             self._on_refused(error)
 
     def _watch(self) -> None:
-        # What changed between loading and watching would be missed without a first look.
-        self.reload()
-        for _ in watch(self._path, stop_event=self._stop, recursive=False, debounce=200, raise_interrupt=False):
-            self.reload()
+        changes = watch(
+            self._path,
+            stop_event=self._stop,
+            recursive=False,
+            debounce=200,
+            rust_timeout=LOOK_MS,
+            yield_on_timeout=True,
+            raise_interrupt=False,
+        )
+        for change in changes:
+            # Notices can be missed: before watching has begun, and on file systems that send none.
+            if change or _stamp(self._path) != self._stamp:
+                self.reload()
+
+
+def _stamp(path: Path) -> tuple[tuple[str, int, int], ...]:
+    """Names, times and sizes of what is in the folder; of a folder that is not there, nothing."""
+    try:
+        entries = [(entry, entry.stat()) for entry in sorted(path.iterdir()) if entry.suffix in SUFFIXES]
+    except OSError:
+        return ()
+    return tuple((entry.name, stat.st_mtime_ns, stat.st_size) for entry, stat in entries)

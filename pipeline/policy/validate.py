@@ -51,7 +51,18 @@ def validated(source: SourceFile) -> tuple[AnyFile | None, list[Problem]]:
         # JSON is the strict mode that still takes a list for a tuple.
         return model.model_validate_json(orjson.dumps(source.data)), []
     except ValidationError as error:
-        return None, [_problem(source, model, detail) for detail in error.errors(include_url=False)]
+        return None, [_problem(source, model, detail) for detail in _causes(error.errors(include_url=False))]
+
+
+def _causes(details: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Without lists that are called too short only because their items are wrong."""
+    places = [detail["loc"] for detail in details]
+    return [
+        detail
+        for detail in details
+        if detail["type"] != "too_short"
+        or not any(len(loc) > len(detail["loc"]) and loc[: len(detail["loc"])] == detail["loc"] for loc in places)
+    ]
 
 
 def _unknown_kind(kind: Json) -> str:

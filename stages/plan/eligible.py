@@ -7,12 +7,11 @@ from typing import Final, Literal
 from pipeline.contracts import Envelope, Exclusion, ImagePart, Request, Residency, Tier
 from pipeline.policy import Policy, permits
 from pipeline.policy.models import Target
-from stages.plan.estimate import input_tokens, output_tokens, worst_cost_usd
+from stages.plan.estimate import input_tokens, output_tokens, prompt_tokens, worst_cost_usd
 
 __all__ = ["Judge"]
 
 Hard = Literal["residency", "capability", "context", "price", "health"]
-_CHARACTERS_PER_TOKEN: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,13 +135,12 @@ class Judge:
     def _case(self, name: str) -> _Case:
         variant = self._policy.variants[name]
         target = self._policy.targets[variant.target]
-        prompt = len(variant.system) // _CHARACTERS_PER_TOKEN if variant.system else 0
         return _Case(
             request=self._request,
             target=target,
             residency=self._residency.get(variant.target),
             healthy=variant.target not in self._unhealthy,
-            tokens_in=self._tokens_in + prompt,
+            tokens_in=self._tokens_in + prompt_tokens(variant.system),
             tokens_out=output_tokens(self._request, variant, target),
         )
 

@@ -8,7 +8,7 @@ import orjson
 from pipeline.contracts import ImagePart, Message, Request
 from pipeline.policy.models import Target, Variant
 
-__all__ = ["input_tokens", "output_tokens", "worst_cost_usd"]
+__all__ = ["input_tokens", "output_tokens", "prompt_tokens", "worst_cost_usd"]
 
 _BYTES_PER_TOKEN: Final = 3
 _TOKENS_PER_MESSAGE: Final = 4
@@ -23,6 +23,11 @@ def input_tokens(request: Request) -> int:
     for extra in (request.tools, request.response_schema):
         size += len(orjson.dumps(extra)) if extra else 0
     return ceil(size / _BYTES_PER_TOKEN) + _TOKENS_PER_MESSAGE * len(messages) + _TOKENS_PER_IMAGE * images
+
+
+def prompt_tokens(system: str | None) -> int:
+    """Tokens that a variant's own prompt adds to the question, estimated."""
+    return ceil(_length(system) / _BYTES_PER_TOKEN) + _TOKENS_PER_MESSAGE if system else 0
 
 
 def output_tokens(request: Request, variant: Variant, target: Target) -> int:

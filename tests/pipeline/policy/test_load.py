@@ -366,3 +366,15 @@ def test_the_class_of_a_kind_of_data_is_the_list_it_stands_in_else_confidential(
     tmp_path: Path, entity: str, data_class: str
 ) -> None:
     assert load(tmp_path, residency=RULES).class_of(entity) == data_class
+
+
+def test_a_list_is_not_called_empty_when_its_only_item_is_wrong(tmp_path: Path) -> None:
+    lines = refusal(write(tmp_path, routes=swap(ROUTES, "match", "macth"))).splitlines()
+
+    assert lines == ["routes.yaml:5:5: routes[0].macth: no such key (did you mean match?)"]
+
+
+def test_a_list_that_is_empty_is_called_so(tmp_path: Path) -> None:
+    text = ROUTES[: ROUTES.index("  - name")].replace("routes:", "routes: []")
+
+    assert "routes.yaml:3:9: routes: " in refusal(write(tmp_path, routes=text))

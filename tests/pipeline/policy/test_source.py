@@ -121,6 +121,19 @@ def test_saving_a_file_is_enough(tmp_path: Path) -> None:
         source.stop()
 
 
+def test_a_change_before_the_watch_has_begun_is_not_missed(tmp_path: Path) -> None:
+    changed = threading.Event()
+    source = WatchedFolder(write(tmp_path), {}, on_changed=lambda _: changed.set())
+    write(tmp_path, limits=tries(7))
+    source.start()
+    try:
+        assert changed.wait(20)
+    finally:
+        source.stop()
+
+    assert source.current().limits.retry.tries == 7
+
+
 def test_stopping_ends_the_watch(tmp_path: Path) -> None:
     source = WatchedFolder(write(tmp_path), {})
     source.start()

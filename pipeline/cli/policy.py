@@ -1,0 +1,200 @@
+"""`stepwell policy`: check the files, show what is in force, explain what they say about a case."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+from rich.markup import escape
+
+from pipeline.cli.show import console, errors_as_sentences, print_json, print_rows
+from pipeline.errors import InvalidRequest
+from pipeline.policy import Policy, permits
+from pipeline.policy.facts import facts_of_example
+from pipeline.policy.load import Checked, check_folder, load_folder
+from pipeline.policy.models import Given
+from pipeline.policy.problems import Problem, did_you_mean
+from pipeline.settings import Settings
+
+__all__ = ["register"]
+
+JsonOption = Annotated[bool, typer.Option("--json", help="JSON for programs.")]
+Folder = Annotated[
+    Path | None, typer.Argument(help="Folder of policy files; STEPWELL_POLICIES or ./policies if left out.")
+]
+
+
+def register(root: typer.Typer) -> None:
+    """Add the verbs of this group."""
+    group = typer.Typer(no_args_is_help=True, help="What owners decide: check, show, explain.")
+    group.command("check")(check_command)
+    group.command("show")(show_command)
+    group.command("explain")(explain_command)
+    root.add_typer(group, name="policy")
+
+
+@errors_as_sentences
+def check_command(folder: Folder = None, as_json: JsonOption = False) -> None:
+    """Read the files as a worker would, run their examples, and print every problem. Ends with 1 if there is one.
+
+    Example: stepwell policy check policies/
+    """
+    checked = check_folder(_folder(folder), os.environ)
+    if as_json:
+        print_json(_as_data(checked))
+    else:
+        _print_checked(checked)
+    if checked.policy is None:
+        raise typer.Exit(1)
+
+
+@errors_as_sentences
+def show_command(folder: Folder = None, as_json: JsonOption = False) -> None:
+    """Show the routes with their tiers, and the targets. Keys are never shown.
+
+    Example: stepwell policy show --json
+    """
+    policy = load_folder(_folder(folder), os.environ)
+    routes, targets = list(_routes(policy)), list(_targets(policy))
+    if as_json:
+        print_json({"revision": policy.revision, "routes": routes, "targets": targets})
+        return
+    console.print(f"revision {policy.revision}")
+    print_rows(routes, ("route", "match", "tiers", "accept", "escalations", "cache"), as_json=False, title="Routes")
+    columns = ("target", "model", "jurisdiction", "external", "window", "in", "out", "slots")
+    print_rows(targets, columns, as_json=False, title="Targets (prices in USD for a million tokens)")
+
+
+@errors_as_sentences
+def explain_command(
+    facts: Annotated[list[str] | None, typer.Argument(help="Facts as name=value; a list is written a,b.")] = None,
+    folder: Annotated[Path | None, typer.Option("--folder", help="Folder of policy files.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say which route a request of these facts takes, and what each target may see of it. Nothing is sent.
+
+    Example: stepwell policy explain origin=EU data_class=confidential types=PERSON,EMAIL task=labels
+    """
+    policy = load_folder(_folder(folder), os.environ)
+    seen = facts_of_example(_given(facts or []))
+    choice = policy.route_for(seen)
+    route = choice.route.spec.name if choice.route else None
+    rows = [
+        {
+            "target": decided.target,
+            "action": decided.action,
+            "may serve": permits(decided.action, policy.targets[decided.target]),
+            "rule": decided.rule,
+            "reason": decided.reason,
+        }
+        for decided in policy.residency_actions(seen)
+    ]
+    if as_json:
+        print_json({"revision": policy.revision, "route": route, "silent": choice.silent, "targets": rows})
+        return
+    console.print(f"revision {policy.revision}, route {route or '(none matches)'}")
+    print_rows(rows, ("target", "action", "may serve", "rule", "reason"), as_json=False)
+
+
+def _folder(given: Path | None) -> Path:
+    return given if given is not None else Settings.from_environment().policies
+
+
+def _as_data(checked: Checked) -> dict[str, object]:
+    policy = checked.policy
+    return {
+        "revision": policy.revision if policy else None,
+        "problems": [_place(problem) for problem in checked.problems],
+        "warnings": [_place(warning) for warning in checked.warnings],
+    }
+
+
+def _place(problem: Problem) -> dict[str, object]:
+    place = problem.place
+    return {
+        "file": problem.file,
+        "line": place.line,
+        "column": place.column,
+        "path": problem.path,
+        "text": problem.text,
+    }
+
+
+def _print_checked(checked: Checked) -> None:
+    for problem in checked.problems:
+        console.print(escape(str(problem)), highlight=False, soft_wrap=True)
+    for warning in checked.warnings:
+        console.print(f"[yellow]warning:[/] {escape(str(warning))}", highlight=False, soft_wrap=True)
+    policy = checked.policy
+    if policy is None:
+        console.print(f"[bold red]{len(checked.problems)} to mend[/]; nothing of it can take force")
+        return
+    tried = f"{len(policy.routes)} routes, {len(policy.targets)} targets, {len(policy.residency_rules)} residency rules"
+    console.print(f"[bold green]valid[/]: revision {policy.revision}, {tried}, all examples hold", soft_wrap=True)
+
+
+def _routes(policy: Policy) -> Iterator[dict[str, object]]:
+    for route in policy.routes:
+        spec = route.spec
+        yield {
+            "route": spec.name,
+            "match": spec.match,
+            "tiers": " > ".join(_tier(tier.variants) for tier in spec.tiers),
+            "accept": spec.accept.confidence,
+            "escalations": spec.max_escalations,
+            "cache": f"{spec.cache.ttl:g} s" if spec.cache.enabled else "off",
+        }
+
+
+def _tier(variants: dict[str, float]) -> str:
+    if len(variants) == 1:
+        return next(iter(variants))
+    return " | ".join(f"{name} {weight:g}" for name, weight in variants.items())
+
+
+def _targets(policy: Policy) -> Iterator[dict[str, object]]:
+    for name, target in policy.targets.items():
+        price = target.price
+        yield {
+            "target": name,
+            "model": target.model,
+            "endpoint": target.endpoint,
+            "provider": target.provider,
+            "jurisdiction": target.jurisdiction,
+            "external": target.external,
+            "window": target.context_window,
+            "in": price.input if price else None,
+            "out": price.output if price else None,
+            "slots": target.slots,
+        }
+
+
+def _given(words: list[str]) -> Given:
+    """Facts of the command line, held against the same model as the examples in the files."""
+    values: dict[str, object] = {}
+    for word in words:
+        name, equals, text = word.partition("=")
+        if not equals or name not in Given.model_fields:
+            hint = did_you_mean(name, Given.model_fields)
+            raise InvalidRequest(f"{word}: write a fact as name=value; there is no fact {name}{hint}")
+        values[name] = _value(name, text)
+    try:
+        return Given.model_validate(values)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise InvalidRequest(f"{first['loc'][0]}: {first['msg']}") from None
+
+
+def _value(name: str, text: str) -> object:
+    kind = Given.model_fields[name].annotation
+    if kind is bool:
+        return {"true": True, "false": False}.get(text, text)
+    if kind is int:
+        return int(text) if text.isdecimal() else text
+    if name in ("types", "special"):
+        return tuple(part for part in text.split(",") if part)
+    if name == "metadata":
+        return dict(part.partition("=")[::2] for part in text.split(","))
+    return text

@@ -1,0 +1,112 @@
+"""`stepwell policy` says what is wrong, what is in force, and what it would do."""
+
+import json
+from pathlib import Path
+
+import pytest
+import typer
+from policy_files import RESIDENCY, ROUTES, swap, write
+from typer.testing import CliRunner, Result
+
+from pipeline.cli.policy import register
+
+
+def stepwell(*words: str | Path) -> Result:
+    root = typer.Typer()
+    register(root)
+    return CliRunner().invoke(root, ["policy", *map(str, words)])
+
+
+def test_check_says_the_revision_and_what_there_is(tmp_path: Path) -> None:
+    result = stepwell("check", write(tmp_path))
+
+    assert result.exit_code == 0
+    assert "1 routes, 2 targets, 1 residency rules" in result.stdout
+
+
+def test_check_prints_every_problem_and_ends_with_1(tmp_path: Path) -> None:
+    folder = write(
+        tmp_path, routes=swap(ROUTES, "match", "macth"), residency=swap(RESIDENCY, "req.data_class", "req.[red]class")
+    )
+
+    result = stepwell("check", folder)
+
+    assert result.exit_code == 1
+    assert "routes.yaml:5:5: routes[0].macth: no such key (did you mean match?)" in result.stdout
+    assert "residency.yaml:8:34: rules[0].when:" in result.stdout
+    assert "2 to mend" in result.stdout
+
+
+def test_check_warns_about_what_was_not_said_and_ends_well(tmp_path: Path) -> None:
+    folder = write(tmp_path, residency=swap(RESIDENCY, '!= "public"', '== "internal"'))
+
+    result = stepwell("check", folder)
+
+    assert result.exit_code == 0
+    assert result.stdout.count("warning:") == 2
+
+
+def test_check_speaks_json(tmp_path: Path) -> None:
+    result = stepwell("check", write(tmp_path, routes=swap(ROUTES, "match", "macth")), "--json")
+
+    found = json.loads(result.stdout)
+    assert result.exit_code == 1
+    assert found["revision"] is None
+    assert (found["problems"][0]["line"], found["problems"][0]["path"]) == (5, "routes[0].macth")
+
+
+def test_a_folder_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
+    result = stepwell("check", tmp_path / "absent")
+
+    assert result.exit_code == 1
+    assert "there is no such folder" in result.output
+
+
+def test_show_lists_routes_and_targets(tmp_path: Path) -> None:
+    found = json.loads(stepwell("show", write(tmp_path), "--json").stdout)
+
+    assert [(route["route"], route["tiers"]) for route in found["routes"]] == [("chat", "near > far")]
+    assert [target["target"] for target in found["targets"]] == ["near", "far"]
+    assert "near > far" in stepwell("show", tmp_path).stdout
+
+
+def test_show_never_shows_a_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEPWELL_TEST_KEY", "hunter2")
+    write(tmp_path)
+    models = (tmp_path / "models.yaml").read_text()
+    (tmp_path / "models.yaml").write_text(swap(models, "model: near", "api_key: ${STEPWELL_TEST_KEY}\n    model: near"))
+
+    for words in (["show"], ["show", "--json"], ["check"], ["explain", "--folder"]):
+        result = stepwell(*words, tmp_path)
+        assert result.exit_code == 0, result.output
+        assert "hunter2" not in result.output
+
+
+def test_explain_says_the_route_and_what_each_target_may_see(tmp_path: Path) -> None:
+    folder = write(tmp_path)
+
+    found = json.loads(
+        stepwell("explain", "data_class=confidential", "types=PERSON,EMAIL", "--folder", folder, "--json").stdout
+    )
+
+    assert found["route"] == "chat"
+    assert {row["target"]: (row["action"], row["rule"]) for row in found["targets"]} == {
+        "near": ("allow", None),
+        "far": ("deny", "stays"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("orign=EU", "did you mean origin?"),
+        ("origin", "name=value"),
+        ("lane=slow", "lane: "),
+        ("characters=x", "chara"),
+    ],
+)
+def test_a_fact_that_there_is_not_is_one_sentence(tmp_path: Path, word: str, said: str) -> None:
+    result = stepwell("explain", word, "--folder", write(tmp_path))
+
+    assert result.exit_code == 1
+    assert said in result.output

@@ -1,0 +1,426 @@
+"""What planning promises: hard conditions first, then a sticky choice, and a reason for everything left out."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from policy_files import write
+
+from pipeline.contracts import (
+    Budget,
+    Classification,
+    Envelope,
+    ImagePart,
+    Message,
+    Parameters,
+    Plan,
+    Request,
+    TextPart,
+)
+from pipeline.errors import InvalidRequest, UnknownModel
+from pipeline.policy import Policy, request_facts
+from pipeline.policy.load import load_folder
+from pipeline.ports import Outcome, Weights
+from stages.plan.decide import Facts, choose_route, decide
+
+MODELS = """\
+apiVersion: stepwell/v1
+kind: Models
+targets:
+  tiny:
+    {endpoint: "http://a", model: m, provider: p, region: r,
+     jurisdiction: EU, external: false, context_window: 400, max_output_tokens: 100,
+     capabilities: [chat, json_schema], price: {input: 1, output: 2, source: s, as_of: "2026-11-01"}}
+  near:
+    {endpoint: "http://a", model: m, provider: p, region: r,
+     jurisdiction: EU, external: false, context_window: 4000, max_output_tokens: 1000,
+     capabilities: [chat, json_schema, tools, vision],
+     price: {input: 10, output: 20, source: s, as_of: "2026-11-01"}}
+  far:
+    {endpoint: "http://a", model: m, provider: p, region: r,
+     jurisdiction: US, external: true, context_window: 4000, max_output_tokens: 500,
+     capabilities: [chat, json_schema, tools, vision]}
+variants:
+  tiny: {target: tiny}
+  near: {target: near}
+  terse: {target: near, system: Be brief., parameters: {max_tokens: 50}}
+  far: {target: far}
+"""
+ROUTES = """\
+apiVersion: stepwell/v1
+kind: Routes
+routes:
+  - name: team
+    match: req.metadata.team == "x"
+    tiers: [{variants: {near: 1}}]
+    accept: {confidence: 0.9}
+  - name: chat
+    match: req.task != "none"
+    tiers:
+      - variants: {tiny: 1}
+      - variants: {near: 0.5, terse: 0.5}
+      - variants: {far: 1}
+    accept: {confidence: 0.6}
+    max_escalations: 2
+  - name: abroad
+    match: "false"
+    tiers: [{variants: {far: 1}}]
+    on_exhausted: fail
+    cache: {enabled: false}
+"""
+RESIDENCY = """\
+apiVersion: stepwell/v1
+kind: Residency
+classes: {restricted: [SECRET], confidential: [PERSON]}
+rules:
+  - {id: here, when: target.external && req.data_class == "restricted", action: local_only, reason: it stays}
+  - {id: frozen, when: '"FROZEN" in req.types', action: deny, reason: nobody may}
+"""
+
+
+@pytest.fixture(scope="module")
+def policy(tmp_path_factory: pytest.TempPathFactory) -> Policy:
+    folder = tmp_path_factory.mktemp("plan")
+    return load_folder(write(Path(folder), models=MODELS, routes=ROUTES, residency=RESIDENCY), {})
+
+
+def envelope(policy: Policy, *, data_class: str = "public", types: tuple[str, ...] = (), **request: object) -> Envelope:
+    content = {} if "messages" in request else {"input": "hi"}
+    asked = Request.model_validate({**content, **request})
+    found = Classification.model_validate(
+        {
+            "data_class": data_class,
+            "findings": tuple({"type": kind, "count": 1} for kind in types),
+            "scan": "complete",
+            "engine": "e",
+        }
+    )
+    residency = policy.residency_actions(request_facts(asked, found))
+    return Envelope(
+        id=asked.id or "r1",
+        request=asked,
+        fingerprint="f",
+        lane="interactive",
+        received_at=0,
+        deadline_at=60,
+        policy_revision=policy.revision,
+        classification=found.model_copy(update={"residency": residency}),
+    )
+
+
+def outcome(
+    policy: Policy,
+    *,
+    weights: Weights | None = None,
+    unhealthy: frozenset[str] = frozenset(),
+    data_class: str = "public",
+    types: tuple[str, ...] = (),
+    **request: object,
+) -> Outcome:
+    asked = envelope(policy, data_class=data_class, types=types, **request)
+    chosen = choose_route(asked.request, request_facts(asked.request, asked.classification), policy)
+    return decide(asked, Facts(chosen, weights, unhealthy), policy)
+
+
+def plan(policy: Policy, **circumstances: object) -> Plan:
+    decided = outcome(policy, **circumstances)  # type: ignore[arg-type]
+    assert decided.kind == "planned", decided
+    planned = decided.changes["plan"]
+    assert isinstance(planned, Plan)
+    return planned
+
+
+def targets(planned: Plan) -> list[str]:
+    return [tier.target for tier in planned.tiers]
+
+
+def conditions(planned: Plan) -> dict[str, str]:
+    return {exclusion.target: exclusion.condition for exclusion in planned.excluded}
+
+
+# ---------------------------------------------------------------- the route
+
+
+@pytest.mark.parametrize("name", [None, "auto"])
+def test_without_a_name_the_first_route_that_matches_serves(policy: Policy, name: str | None) -> None:
+    assert plan(policy, route=name, metadata={"team": "x"}).route == "team"
+    assert plan(policy, route=name, metadata={"team": "y"}).route == "chat"
+
+
+def test_a_route_whose_condition_has_no_answer_does_not_match_and_is_told(policy: Policy) -> None:
+    decided = outcome(policy)
+
+    assert decided.facts["route"] == "chat"
+    assert decided.facts["routes_without_answer"] == "team"
+
+
+def test_a_route_that_is_named_serves_whatever_the_conditions_say(policy: Policy) -> None:
+    planned = plan(policy, route="abroad")
+
+    assert (planned.route, targets(planned), planned.on_exhausted) == ("abroad", ["far"], "fail")
+
+
+def test_a_variant_that_is_named_is_a_plan_of_one_tier_that_is_not_remembered(policy: Policy) -> None:
+    planned = plan(policy, route="terse")
+
+    assert [(tier.variant, tier.propensity) for tier in planned.tiers] == [("terse", 1.0)]
+    assert (planned.route, planned.max_escalations, planned.cacheable) == ("terse", 0, False)
+
+
+def test_a_pin_leaves_one_tier_of_the_route(policy: Policy) -> None:
+    planned = plan(policy, pin="far")
+
+    assert (planned.route, targets(planned), planned.max_escalations) == ("chat", ["far"], 0)
+
+
+def test_a_pin_does_not_open_what_residency_closes(policy: Policy) -> None:
+    assert outcome(policy, pin="far", data_class="restricted").kind == "refused"
+
+
+@pytest.mark.parametrize("request_", [{"route": "chta"}, {"pin": "chta"}])
+def test_an_unknown_name_is_an_error_that_lists_the_known_ones(policy: Policy, request_: dict[str, str]) -> None:
+    with pytest.raises(UnknownModel, match="tiny") as caught:
+        outcome(policy, **request_)
+
+    assert caught.value.param == next(iter(request_))
+
+
+def test_a_request_that_no_route_takes_is_told_the_routes(policy: Policy) -> None:
+    with pytest.raises(InvalidRequest, match="team, chat, abroad"):
+        outcome(policy, metadata={"task": "none", "team": "y"})
+
+
+# ---------------------------------------------------------------- hard conditions
+
+
+def test_everything_is_eligible_for_a_plain_request(policy: Policy) -> None:
+    planned = plan(policy)
+
+    assert targets(planned) == ["tiny", "near", "far"]
+    assert planned.excluded == ()
+
+
+def test_residency_takes_a_target_out_and_names_the_rule(policy: Policy) -> None:
+    planned = plan(policy, data_class="restricted")
+
+    assert targets(planned) == ["tiny", "near"]
+    assert [(e.target, e.condition, e.reason) for e in planned.excluded] == [
+        ("far", "residency", "rule here: it stays")
+    ]
+
+
+def test_a_target_that_the_classification_does_not_mention_is_out(policy: Policy) -> None:
+    asked = envelope(policy)
+    chosen = choose_route(asked.request, request_facts(asked.request, asked.classification), policy)
+
+    decided = decide(asked.model_copy(update={"classification": None}), Facts(chosen), policy)
+
+    assert decided.kind == "refused"
+    assert decided.changes["error"].code == "residency_refused"  # type: ignore[attr-defined]
+
+
+IMAGE = Message(role="user", content=(TextPart(text="see"), ImagePart(type="image_url", image_url={"url": "u"})))
+
+
+@pytest.mark.parametrize(
+    "request_", [{"tools": ({"type": "function"},)}, {"messages": (IMAGE,)}], ids=["tools", "images"]
+)
+def test_a_target_that_lacks_a_capability_is_out(policy: Policy, request_: dict[str, object]) -> None:
+    planned = plan(policy, **request_)
+
+    assert conditions(planned) == {"tiny": "capability"}
+    assert targets(planned) == ["near", "far"]
+
+
+def test_a_schema_asks_for_targets_that_take_one(policy: Policy) -> None:
+    assert targets(plan(policy, response_schema={"type": "object"})) == ["tiny", "near", "far"]
+
+
+def test_a_question_that_does_not_fit_into_the_window_goes_further_down(policy: Policy) -> None:
+    fits, too_long = "x" * 880, "x" * 900
+
+    assert targets(plan(policy, input=fits))[0] == "tiny"
+    assert conditions(plan(policy, input=too_long)) == {"tiny": "context"}
+
+
+def test_the_answer_asked_for_counts_too(policy: Policy) -> None:
+    question = {"input": "x" * 900}
+
+    assert targets(plan(policy, **question, parameters=Parameters(max_tokens=10)))[0] == "tiny"
+
+
+def test_letters_of_several_bytes_count_for_more(policy: Policy) -> None:
+    assert conditions(plan(policy, input="語" * 400)) == {"tiny": "context"}
+
+
+def test_a_ceiling_keeps_out_what_may_cost_more_and_what_nobody_knows_the_price_of(policy: Policy) -> None:
+    planned = plan(policy, budget=Budget(max_cost_usd=0.001))
+
+    assert targets(planned) == ["tiny"]
+    assert conditions(planned) == {"near": "price", "far": "price"}
+    assert any("unknown" in exclusion.reason for exclusion in planned.excluded)
+
+
+def test_the_ceiling_holds_for_all_tiers_together(policy: Policy) -> None:
+    cost_of_tiny = (5 * 1 + 100 * 2) / 1e6
+    cost_of_terse = ((5 + 7) * 10 + 50 * 20) / 1e6
+    both = Weights(1, ({"tiny": 1.0}, {"near": 0.0, "terse": 1.0}, {"far": 1.0}))
+
+    enough = plan(policy, weights=both, budget=Budget(max_cost_usd=cost_of_tiny + cost_of_terse + 1e-9))
+    short = plan(policy, weights=both, budget=Budget(max_cost_usd=cost_of_tiny + cost_of_terse - 1e-6))
+
+    assert targets(enough) == ["tiny", "near"]
+    assert targets(short) == ["tiny"]
+
+
+def test_a_target_that_takes_no_calls_is_out_for_now(policy: Policy) -> None:
+    planned = plan(policy, unhealthy=frozenset({"tiny"}))
+
+    assert targets(planned) == ["near", "far"]
+    assert conditions(planned) == {"tiny": "health"}
+
+
+def test_what_is_forbidden_is_never_called_unhealthy_or_dear(policy: Policy) -> None:
+    planned = plan(policy, data_class="restricted", unhealthy=frozenset({"far"}), budget=Budget(max_cost_usd=1))
+
+    assert conditions(planned) == {"far": "residency"}
+
+
+# ---------------------------------------------------------------- refusals
+
+
+def test_when_residency_closes_every_target_the_refusal_says_so_with_the_rule(policy: Policy) -> None:
+    decided = outcome(policy, types=("FROZEN",))
+    error = decided.changes["error"]
+
+    assert (decided.kind, decided.changes["status"]) == ("refused", "refused")
+    assert (error.code, error.rule) == ("residency_refused", "frozen")  # type: ignore[attr-defined]
+    assert "nobody may" in error.message  # type: ignore[attr-defined]
+
+
+def test_when_several_conditions_close_the_targets_each_is_told(policy: Policy) -> None:
+    decided = outcome(policy, data_class="restricted", unhealthy=frozenset({"tiny", "near"}))
+    error = decided.changes["error"]
+
+    assert (error.code, error.rule) == ("no_eligible_target", "here")  # type: ignore[attr-defined]
+    for part in ("tiny (health", "near (health", "far (residency: rule here"):
+        assert part in error.message  # type: ignore[attr-defined]
+
+
+def test_a_refusal_holds_no_text_of_the_request(policy: Policy) -> None:
+    decided = outcome(policy, types=("FROZEN",), input="hunter2", user="odalys", session="s3cret")
+
+    for word in ("hunter2", "odalys", "s3cret"):
+        assert word not in repr((decided.reasons, decided.facts, decided.changes))
+
+
+# ---------------------------------------------------------------- preference
+
+
+def test_the_chance_is_that_among_the_eligible_and_is_logged(policy: Policy) -> None:
+    narrow = plan(policy, input="x" * 10_000)
+    wide = plan(policy)
+
+    assert [tier.propensity for tier in wide.tiers] == [1.0, 0.5, 1.0]
+    assert [(tier.variant, tier.propensity) for tier in narrow.tiers] == [("terse", 1.0), ("far", 1.0)]
+    assert outcome(policy).facts["propensities"] == "1,0.5,1"
+
+
+def test_published_weights_replace_those_of_the_policy_and_leave_their_version(policy: Policy) -> None:
+    weights = Weights(7, ({"tiny": 1.0}, {"near": 0.0, "terse": 1.0}, {"far": 1.0}))
+    planned = plan(policy, weights=weights)
+
+    assert [(tier.variant, tier.weights_version) for tier in planned.tiers] == [("tiny", 7), ("terse", 7), ("far", 7)]
+    assert outcome(policy, weights=weights).facts["weights_version"] == 7
+
+
+@pytest.mark.parametrize(
+    "tiers", [({"tiny": 1.0}, {"gone": 1.0}, {"far": 1.0}), ({"near": 1.0},)], ids=["other variants", "other tiers"]
+)
+def test_published_weights_of_another_policy_are_not_used_where_they_do_not_fit(
+    policy: Policy, tiers: tuple[dict[str, float], ...]
+) -> None:
+    second = plan(policy, weights=Weights(7, tiers)).tiers[1]
+
+    assert (second.propensity, second.weights_version) == (0.5, 0)
+
+
+def test_a_session_keeps_its_variant_and_a_user_hers_across_sessions_without_one(policy: Policy) -> None:
+    def second(**who: str) -> str:
+        return plan(policy, **who).tiers[1].variant
+
+    sessions = [second(session=f"s{n}", id=f"r{n}") for n in range(40)]
+    assert sessions == [second(session=f"s{n}", user="somebody", id=f"other{n}") for n in range(40)]
+    users = [second(user=f"u{n}", id=f"r{n}") for n in range(40)]
+    assert users == [second(user=f"u{n}", id=f"other{n}") for n in range(40)]
+    assert {"near", "terse"} == set(sessions) == set(users) == {second(id=f"r{n}") for n in range(40)}
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(session=st.text(min_size=1, max_size=20), ramp=st.lists(st.floats(0.01, 1), min_size=2, max_size=5))
+def test_a_ramp_keeps_whoever_was_in_the_treatment(policy: Policy, session: str, ramp: list[float]) -> None:
+    served = []
+    for version, share in enumerate(sorted(ramp)):
+        weights = Weights(version + 1, ({"tiny": 1.0}, {"near": 1 - share, "terse": share}, {"far": 1.0}))
+        served.append(plan(policy, session=session, weights=weights).tiers[1].variant)
+
+    assert served == sorted(served), "near comes before terse in the alphabet: nobody goes back"
+
+
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    unhealthy=st.frozensets(st.sampled_from(["tiny", "near", "far"])),
+    data_class=st.sampled_from(["public", "confidential", "restricted"]),
+    characters=st.integers(1, 20_000),
+    ceiling=st.none() | st.floats(0, 0.1),
+    session=st.text(min_size=1, max_size=8),
+)
+def test_whatever_the_circumstances_no_tier_breaks_a_hard_condition(
+    policy: Policy, unhealthy: frozenset[str], data_class: str, characters: int, ceiling: float | None, session: str
+) -> None:
+    decided = outcome(
+        policy,
+        unhealthy=unhealthy,
+        data_class=data_class,
+        input="x" * characters,
+        session=session,
+        budget=Budget(max_cost_usd=ceiling),
+    )
+    planned = decided.changes.get("plan")
+    if planned is None:
+        assert decided.kind == "refused"
+        return
+    assert isinstance(planned, Plan)
+    assert not unhealthy & set(targets(planned))
+    assert data_class != "restricted" or "far" not in targets(planned)
+    assert characters < 1200 or "tiny" not in targets(planned)
+    assert ceiling is None or "far" not in targets(planned)
+    assert all(0 < tier.propensity <= 1 for tier in planned.tiers)
+
+
+# ---------------------------------------------------------------- the tighter one wins
+
+
+def test_the_stricter_of_threshold_and_quality_floor_holds(policy: Policy) -> None:
+    assert plan(policy).threshold == 0.6
+    assert plan(policy, quality_floor=0.8).threshold == 0.8
+    assert plan(policy, quality_floor=0.1).threshold == 0.6
+    assert plan(policy, route="abroad").threshold is None
+
+
+def test_the_fewest_escalations_hold(policy: Policy) -> None:
+    assert plan(policy).max_escalations == 2
+    assert plan(policy, budget=Budget(max_escalations=0)).max_escalations == 0
+    assert plan(policy, data_class="restricted").max_escalations == 1
+
+
+def test_answers_are_remembered_only_where_route_and_caller_let_them(policy: Policy) -> None:
+    assert plan(policy).cacheable
+    assert plan(policy, cache="refresh").cacheable
+    assert not plan(policy, cache="off").cacheable
+    assert not plan(policy, route="abroad").cacheable
+
+
+def test_the_same_request_gets_the_same_plan_again(policy: Policy) -> None:
+    assert outcome(policy, session="s") == outcome(policy, session="s")
