@@ -44,7 +44,7 @@ def fingerprint(request: Request) -> str:
 
 
 def parse_request(body: bytes, tenant: str) -> Request:
-    """Read a caller's request.
+    """Read a caller's request, and bring it into the one form that stages see: with messages and its tenant.
 
     Raises:
         InvalidRequest: it breaks its contract; the message names the first field that does.
@@ -58,7 +58,10 @@ def parse_request(body: bytes, tenant: str) -> Request:
         raise InvalidRequest(f"{place}: {problem['msg']}{more}", param=place) from None
     if "tenant" in request.model_fields_set and request.tenant != tenant:
         raise InvalidRequest(f"tenant: the request says {request.tenant}, its subject {tenant}", param="tenant")
-    return request if request.tenant == tenant else request.model_copy(update={"tenant": tenant})
+    update: dict[str, object] = {"tenant": tenant}
+    if request.input is not None:
+        update |= {"messages": request.conversation(), "input": None}
+    return request.model_copy(update=update)
 
 
 def _traceparent(headers: Mapping[str, str]) -> str | None:

@@ -9,7 +9,7 @@ import logging
 from base64 import b64encode
 from collections import OrderedDict
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, Literal
 
 from pydantic import ValidationError
 
@@ -70,7 +70,7 @@ class Runner:
         self._observer = observer
         self._worker = worker
         self._held: dict[int, tuple[Delivery, float]] = {}
-        self._running: dict[str, asyncio.Task[None]] = {}
+        self._watched: dict[str, _Watch] = {}
         self._cancelled: OrderedDict[str, None] = OrderedDict()
 
     @property
@@ -113,16 +113,23 @@ class Runner:
         if delivery.delivered > MAX_DELIVERIES:
             worn = Unreadable(f"delivered {delivery.delivered} times, and each time its worker died")
             envelope, stage = await self._bury(delivery, envelope, worn, stage)
-        while True:
-            outcome, started, spent = await self._decide(delivery, self._stages[stage], envelope, run)
-            envelope = self._extend(envelope, stage, outcome, started, spent)
-            following = advance(stage, outcome.kind)
-            if following is None:
-                return
-            if following not in self._stages:
-                await self._publish(envelope, following)
-                return
-            stage = following
+        watch = _Watch(envelope, self._clock.now())
+        self._watched[envelope.key] = watch
+        try:
+            while True:
+                outcome, started, spent = await self._decide(delivery, self._stages[stage], envelope, run, watch)
+                envelope = self._extend(envelope, stage, outcome, started, spent)
+                following = advance(stage, outcome.kind)
+                if following is None:
+                    return
+                if following not in self._stages:
+                    watch.end()
+                    await self._publish(envelope, following)
+                    return
+                stage = following
+        finally:
+            watch.end()
+            self._watched.pop(envelope.key, None)
 
     async def _publish(self, envelope: Envelope, stage: StageName) -> None:
         """Hand over through the durable queue, once for each length of the trail."""
@@ -137,45 +144,35 @@ class Runner:
     # ------------------------------------------------------------ one stage
 
     async def _decide(
-        self, delivery: Delivery, stage: Stage, envelope: Envelope, run: Run
+        self, delivery: Delivery, stage: Stage, envelope: Envelope, run: Run, watch: "_Watch"
     ) -> tuple[Outcome, float, float]:
         """Let `stage` decide; turn what it raises into an outcome, or settle the message otherwise."""
         started, begun = self._clock.now(), self._clock.monotonic()
         try:
-            outcome = await self._handle(stage, envelope, run, started)
+            outcome = await self._handle(stage, envelope, run, watch)
         except asyncio.CancelledError:
-            if envelope.key not in self._cancelled:
+            if not watch.reason:
                 raise
-            _current_task().uncancel()
-            outcome = _ended("cancelled", Cancelled("the caller took the request back"))
+            outcome = watch.outcome(envelope)
         except Exception as error:
             outcome = await self._dispose(delivery, stage.name, envelope, error)
         spent = self._clock.monotonic() - begun
         self._observer.step(stage.name, outcome.kind, envelope.lane, spent)
         return outcome, started, spent
 
-    async def _handle(self, stage: Stage, envelope: Envelope, run: Run, now: float) -> Outcome:
-        """Run the stage within the request's deadline. The last stage runs in any case: it tells the caller."""
+    async def _handle(self, stage: Stage, envelope: Envelope, run: Run, watch: "_Watch") -> Outcome:
+        """Run the stage, within the deadline. The last stage runs in any case: it is what tells the caller."""
         if stage.name == LAST:
+            watch.end()
             return await stage.handle(envelope, run)
         if envelope.key in self._cancelled:
-            return _ended("cancelled", Cancelled("the caller took the request back"))
-        left = envelope.deadline_at - now
-        if left <= 0:
-            return _expired(envelope)
-        self._running[envelope.key] = _current_task()
-        try:
-            async with asyncio.timeout(left) as limit:
-                outcome = await stage.handle(envelope, run)
-                if envelope.key in self._cancelled:
-                    await asyncio.sleep(0)  # a cancellation that came too late to stop the stage surfaces here
-                return outcome
-        except TimeoutError:
-            if not limit.expired():
-                raise
-            return _expired(envelope)
-        finally:
-            self._running.pop(envelope.key, None)
+            watch.reason = "cancelled"
+        if watch.reason:
+            return watch.outcome(envelope)
+        outcome = await stage.handle(envelope, run)
+        if watch.reason:
+            await asyncio.sleep(0)  # a cancellation that came too late to stop the stage surfaces here
+        return outcome
 
     async def _dispose(self, delivery: Delivery, stage: StageName, envelope: Envelope, error: Exception) -> Outcome:
         """Look the error up in the one table and do what it says."""
@@ -265,20 +262,48 @@ class Runner:
         self._cancelled[key] = None
         if len(self._cancelled) > CANCELLED_KEPT:
             self._cancelled.popitem(last=False)
-        task = self._running.get(key)
-        if task is not None:
-            task.cancel()
+        watch = self._watched.get(key)
+        if watch is not None:
+            watch.interrupt("cancelled")
 
 
 class _Settled(Exception):
     """The message was handed back or put aside; there is nothing more to do with it here."""
 
 
-def _current_task() -> "asyncio.Task[None]":
-    task = asyncio.current_task()
-    if task is None:
-        raise RuntimeError("a step runs inside a task")
-    return task
+class _Watch:
+    """Over one message on its way to the last stage: interrupts the stage at the deadline or when it is cancelled."""
+
+    def __init__(self, envelope: Envelope, now: float) -> None:
+        self._task = asyncio.current_task()
+        self._timer: asyncio.TimerHandle | None = None
+        self._ended = False
+        self.reason: Literal["", "expired", "cancelled"] = ""
+        left = envelope.deadline_at - now
+        if left <= 0:
+            self.reason = "expired"
+        else:
+            self._timer = asyncio.get_running_loop().call_later(left, self.interrupt, "expired")
+
+    def interrupt(self, reason: Literal["expired", "cancelled"]) -> None:
+        """Stop the stage that runs now."""
+        if not self._ended and not self.reason and self._task is not None:
+            self.reason = reason
+            self._task.cancel()
+
+    def outcome(self, envelope: Envelope) -> Outcome:
+        """How the request ends."""
+        if self._task is not None and self._task.cancelling():
+            self._task.uncancel()
+        if self.reason == "cancelled":
+            return _ended("cancelled", Cancelled("the caller took the request back"))
+        return _expired(envelope)
+
+    def end(self) -> None:
+        """Watch no longer."""
+        self._ended = True
+        if self._timer is not None:
+            self._timer.cancel()
 
 
 def _dead_id(envelope: Envelope | None, delivery: Delivery, stage: StageName) -> str:

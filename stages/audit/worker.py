@@ -1,4 +1,4 @@
-"""The last stage: record, keep, remember, reply; in this order."""
+"""The last stage: record, keep, reply, remember; in this order."""
 
 import asyncio
 import logging
@@ -16,7 +16,7 @@ __all__ = ["Answers", "Audit"]
 _log = logging.getLogger("stepwell.audit")
 
 PATIENCE_S: Final = 0.05
-"""How long a caller may wait for its answer to be remembered for others."""
+"""How long it may take to remember an answer for others. The caller has its reply by then."""
 
 
 class Answers(Protocol):
@@ -37,7 +37,7 @@ class Audit:
         policies: how long answers of a route may be remembered.
         answers: where they are remembered; None: nowhere.
         observer: told of every request that ended; None: nobody.
-        patience_s: how long the reply waits for that.
+        patience_s: how long that may take.
     """
 
     name: StageName = "audit"
@@ -71,6 +71,8 @@ class Audit:
             reply = conflict(envelope, self._clock.now())
         if run.caller is not None:
             await self._answer(run.caller, envelope, reply)
+        if self._answers is not None and not repeated and rememberable(envelope, reply):
+            await self._remember(self._answers, envelope)
         if self._observer is not None:
             self._observer.finished(envelope, reply)
         return Outcome(DONE, facts={"audit_id": reply.audit_id, "repeated": repeated})
@@ -90,10 +92,7 @@ class Audit:
             "audit_sequence": reference.sequence,
             "audit_sha256": reference.digest,
         }
-        counting = await self._results.put(ours.model_copy(update=receipt))
-        if self._answers is not None and rememberable(envelope, ours):
-            await self._remember(self._answers, envelope)
-        return counting
+        return await self._results.put(ours.model_copy(update=receipt))
 
     async def _remember(self, answers: Answers, envelope: Envelope) -> None:
         ttl_s = self._ttl_s(envelope)

@@ -94,7 +94,7 @@ async def test_where_the_own_set_ends_the_envelope_goes_through_the_durable_queu
     await bench.step(held)
     assert order == ["publish recall []"]
     assert held.settled == ["ack"]
-    stage, passed_on, message_id = bench.published[0]
+    _, passed_on, message_id = bench.published[0]
     assert [step.outcome for step in passed_on.trail] == ["classified", "planned"]
     assert message_id == "default.r1.2"
 

@@ -97,6 +97,12 @@ def test_a_rejected_answer_is_never_served_unless_it_is_marked_as_degraded() -> 
     assert (marked.status, marked.degraded, marked.confidence) == ("answered", "low_confidence", 0.2)
 
 
+def test_an_attempt_that_failed_is_no_answer_whatever_the_verdict_says() -> None:
+    broken = attempt(1, error=ErrorBody(code="target_unavailable", message="it broke off"), text="half an answ")
+    reply = decide(envelope(attempts=(broken,)), 1000.0)
+    assert (reply.status, reply.content) == ("failed", None)
+
+
 def test_without_an_answer_the_last_error_of_a_model_is_the_reason() -> None:
     broken = attempt(1, error=ErrorBody(code="target_timeout", message="too slow"))
     reply = decide(envelope(attempts=(broken,), verdict=None), 1000.0)

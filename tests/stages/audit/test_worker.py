@@ -1,4 +1,4 @@
-"""The order of the last stage: record, keep, remember, reply; and what it does the second time."""
+"""The order of the last stage: record, keep, reply, remember; and what it does the second time."""
 
 import asyncio
 from collections.abc import Mapping
@@ -131,10 +131,10 @@ async def test_it_is_a_stage() -> None:
     assert stage.name == "audit"
 
 
-async def test_the_reply_goes_out_last_and_only_after_the_record_is_durable() -> None:
+async def test_the_reply_goes_out_only_after_the_record_is_durable() -> None:
     stairs = Stairs()
     await stairs.end(envelope())
-    assert stairs.events == ["record", "result", "remember", "reply"]
+    assert stairs.events == ["record", "result", "reply", "remember"]
     sent = stairs.caller.replies[0]
     assert (sent.audit_id, sent.audit_sequence) == ("p.0", 1)
     assert await stairs.results.get("acme", "r1") == sent
@@ -164,7 +164,7 @@ async def test_a_redelivery_after_the_reply_was_stored_repeats_the_reply_and_wri
 async def test_a_redelivery_before_the_reply_was_stored_does_all_of_it() -> None:
     stairs = Stairs()
     await stairs.end(envelope(), delivered=3)
-    assert stairs.events == ["record", "result", "remember", "reply"]
+    assert stairs.events == ["record", "result", "reply", "remember"]
 
 
 async def test_a_retried_dead_letter_replaces_the_provisional_reply() -> None:
@@ -262,7 +262,7 @@ def _long(**changes: object) -> Envelope:
 async def test_an_answer_that_was_not_streamed_while_it_grew_is_sent_in_chunks_before_the_reply() -> None:
     stairs = Stairs()
     await stairs.end(_long())
-    assert stairs.events[-4:] == ["chunk", "chunk", "chunk", "reply"]
+    assert stairs.events[-5:] == ["chunk", "chunk", "chunk", "reply", "remember"]
     assert [len(chunk.text) for chunk in stairs.caller.chunks] == [200, 200, 50]
     assert "".join(chunk.text for chunk in stairs.caller.chunks) == stairs.caller.replies[0].content
 
