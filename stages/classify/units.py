@@ -59,9 +59,17 @@ class _Reader:
             elif isinstance(part, list):
                 found.append(key)
                 waiting.extend((key, item) for item in reversed(part))
-            elif part is not None and not isinstance(part, bool):
-                found.append(f"{key}: {part}" if key else str(part))
+            elif part is None or isinstance(part, bool):
+                found.append(key)
+            else:
+                text = _text(part)
+                found.append(f"{key}: {text}" if key else text)
         return "\n".join(filter(None, found))
+
+
+def _text(value: str | float) -> str:
+    """A value as it reads; a whole number without a fraction, whether it is an integer or not."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def units_of(request: Request) -> Units:

@@ -147,6 +147,11 @@ class ProcessScanner:
         """Whether the child has loaded and takes jobs."""
         return self._ready.is_set()
 
+    @property
+    def in_flight(self) -> int:
+        """How many jobs the child has not answered yet."""
+        return 0 if self._child is None else len(self._child.jobs)
+
     # ------------------------------------------------------------ life
 
     def start(self) -> None:

@@ -1,0 +1,37 @@
+"""Disguises come off, and every offset finds its way back."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.adapters.pii.page import Page
+
+
+def test_ascii_text_is_not_touched() -> None:
+    text = "plain text, 42"
+    assert Page(text).text is text
+
+
+@given(st.text())
+def test_lower_case_has_the_length_of_the_text(text: str) -> None:
+    page = Page(text)
+    assert len(page.lower) == len(page.text)
+
+
+@given(st.text(alphabet=st.sampled_from("ab1é\u200b\u200d٣１Ａİ\u00a0")))
+def test_each_character_comes_from_where_its_offset_points(text: str) -> None:
+    page = Page(text)
+    for at in range(len(page.text)):
+        start, end = page.original(at, at + 1)
+        assert Page(text[start:end]).text == page.text[at]
+
+
+@given(st.text())
+def test_digits_are_counted_after_folding(text: str) -> None:
+    page = Page(text)
+    assert page.digits == sum(sign in "0123456789" for sign in page.text)
+
+
+def test_a_chain_is_broken_by_words_and_not_by_separators() -> None:
+    assert Page("12 apples and 345 pears").chain == 3
+    assert Page("(030) 90-18.20").chain == 9
+    assert Page("no digits").chain == 0

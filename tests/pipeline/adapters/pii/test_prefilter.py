@@ -1,0 +1,58 @@
+"""The prefilter saves time and loses nothing."""
+
+import itertools
+
+import pytest
+from fakes_pii import FRAGMENTS
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from pipeline.adapters.pii import PatternScanner
+from pipeline.adapters.pii.detectors import DETECTORS
+from pipeline.adapters.pii.page import Page
+
+WITH, WITHOUT = PatternScanner(), PatternScanner(prefilter=False)
+SIGNS = "0123456789 -./:@+()[]<>=_,'\"\n\u200b\u00a0٣①aAbBeEsSkKpPxXzZ"
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> str:
+    """Fragments with data in them, glued together, with single characters changed, dropped or put in."""
+    text = list("".join(draw(st.lists(st.sampled_from(FRAGMENTS), max_size=4))))
+    for _ in range(draw(st.integers(0, 6))):
+        at = draw(st.integers(0, len(text)))
+        kind = draw(st.sampled_from(["put", "drop", "change"]))
+        if kind == "put" or at == len(text):
+            text.insert(at, draw(st.sampled_from(SIGNS)))
+        elif kind == "drop":
+            del text[at]
+        else:
+            text[at] = draw(st.sampled_from(SIGNS))
+    return "".join(text)
+
+
+@settings(max_examples=600, deadline=None)
+@given(mutated())
+def test_findings_are_the_same_with_and_without_prefilter(text: str) -> None:
+    assert WITH.scan_text(text) == WITHOUT.scan_text(text)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(alphabet=SIGNS, max_size=120))
+@example("")
+def test_findings_are_the_same_in_a_soup_of_signs(text: str) -> None:
+    assert WITH.scan_text(text) == WITHOUT.scan_text(text)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(max_size=80))
+def test_any_text_can_be_scanned_and_spans_lie_within_it(text: str) -> None:
+    spans = WITH.scan_text(text)
+    assert all(0 <= span.start < span.end <= len(text) for span in spans)
+    assert all(one.end <= other.start for one, other in itertools.pairwise(spans))
+
+
+@pytest.mark.parametrize("detector", DETECTORS, ids=lambda detector: detector.name)
+def test_each_detector_is_skipped_for_a_plain_question(detector: object) -> None:
+    page = Page("Why is the sky blue and why does the rain fall down?")
+    assert not detector.needs(page)  # type: ignore[attr-defined]

@@ -1,0 +1,48 @@
+"""Overlaps are settled in favour of the stronger finding, and what leaves is types, counts and scores."""
+
+import itertools
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.adapters.pii.spans import Span, merge, resolve, tally
+from pipeline.contracts import Finding
+
+spans = st.builds(
+    lambda kind, start, length, score: Span(kind, start, start + length, score),
+    st.sampled_from(["PHONE", "CREDIT_CARD", "PERSON", "ADDRESS"]),
+    st.integers(0, 60),
+    st.integers(1, 20),
+    st.sampled_from([0.3, 0.5, 0.85, 0.95]),
+)
+
+
+@given(st.lists(spans, max_size=20))
+def test_kept_spans_do_not_overlap_and_every_lost_one_overlaps_a_kept_one(given_spans: list[Span]) -> None:
+    kept = resolve(given_spans)
+    assert all(one.end <= other.start for one, other in itertools.pairwise(kept))
+    assert all(any(k.start < s.end and s.start < k.end for k in kept) for s in given_spans)
+
+
+def test_the_higher_score_wins() -> None:
+    card, phone = Span("CREDIT_CARD", 0, 19, 0.95), Span("PHONE", 5, 19, 0.6)
+    assert resolve([phone, card]) == [card]
+
+
+def test_between_equals_the_more_sensitive_type_wins() -> None:
+    assert resolve([Span("PHONE", 0, 9, 0.6), Span("PASSPORT", 0, 9, 0.6)]) == [Span("PASSPORT", 0, 9, 0.6)]
+
+
+def test_a_recognised_form_wins_over_a_name() -> None:
+    street = Span("ADDRESS", 0, 20, 0.6)
+    assert resolve([Span("PERSON", 3, 12, 0.85), street]) == [street]
+
+
+def test_counts_are_kept_apart_by_score() -> None:
+    found = [Span("PHONE", 0, 5, 0.6), Span("PHONE", 9, 12, 0.6), Span("PHONE", 20, 25, 0.9)]
+    assert set(tally(found)) == {Finding(type="PHONE", count=2, score=0.6), Finding(type="PHONE", count=1, score=0.9)}
+
+
+def test_findings_of_several_units_are_added_up() -> None:
+    one, two = Finding(type="IP", count=2, score=0.85), Finding(type="IP", count=3, score=0.85)
+    assert merge([[one], [], [two]]) == (Finding(type="IP", count=5, score=0.85),)

@@ -1,0 +1,78 @@
+"""Names are looked for exactly when they could change what happens."""
+
+from pathlib import Path
+
+import pytest
+from policies_pii import policy
+
+from pipeline.contracts import Classification, DataClass, Finding, Origin, Request
+from pipeline.policy import Policy, request_facts
+from stages.classify.names import NamesQuestion, names_matter
+
+CONFIDENTIAL = 'req.data_class in ["confidential", "restricted"]'
+
+
+def ask(rules: Policy, origin: Origin | None = None, data_class: DataClass = "public", *types: str) -> bool:
+    findings = tuple(Finding(type=kind, count=1) for kind in types)
+    found = Classification(data_class=data_class, findings=findings, origin=origin, scan="complete", engine="e")
+    facts = request_facts(Request(input="hi", origin=origin), found)
+    answer = names_matter(facts, found, rules)
+    assert NamesQuestion().matter(facts, found, rules) is answer
+    return answer
+
+
+def deny(folder: Path, when: str) -> Policy:
+    return policy(folder, [{"when": when, "action": "deny"}])
+
+
+@pytest.mark.parametrize(
+    ("when", "needed"),
+    [
+        ("target.external", False),
+        ('req.data_class == "restricted"', False),
+        ('"SECRET" in req.types', False),
+        ('"health" in req.special', False),
+        ('"PERSON" in req.types', True),
+        ("req.types.size() > 0", True),
+        ('req.types.exists(t, t.startsWith("PER"))', True),
+        ('"belief" in req.special', True),
+        ('req.data_class != "public"', True),
+        (CONFIDENTIAL, True),
+    ],
+)
+def test_the_policy_itself_says_whether_a_name_would_change_an_action(tmp_path: Path, when: str, needed: bool) -> None:
+    assert ask(deny(tmp_path, when)) is needed
+
+
+def test_it_depends_on_the_request_when_the_rule_does(tmp_path: Path) -> None:
+    rules = deny(tmp_path, f'req.origin == "EU" && {CONFIDENTIAL}')
+    assert ask(rules, "EU")
+    assert not ask(rules, "US")
+
+
+def test_what_is_restricted_already_does_not_get_stricter(tmp_path: Path) -> None:
+    rules = deny(tmp_path, CONFIDENTIAL)
+    assert ask(rules, None, "public")
+    assert not ask(rules, None, "restricted", "SECRET")
+
+
+def test_a_rule_that_only_allows_changes_no_action(tmp_path: Path) -> None:
+    assert not ask(policy(tmp_path, [{"when": CONFIDENTIAL, "action": "allow"}]))
+
+
+def test_a_rule_that_takes_two_names_together_is_not_overlooked(tmp_path: Path) -> None:
+    assert ask(deny(tmp_path, '"PERSON" in req.types && "ORG" in req.types'))
+
+
+def test_a_route_that_depends_on_findings_needs_names(tmp_path: Path) -> None:
+    rules = policy(tmp_path, route='req.data_class == "public"')
+    assert ask(rules)
+
+
+def test_answers_of_an_earlier_revision_are_forgotten(tmp_path: Path) -> None:
+    found = Classification(data_class="public", scan="complete", engine="e")
+    facts = request_facts(Request(input="hi"), found)
+    question = NamesQuestion()
+    for name, when, needed in (("a", CONFIDENTIAL, True), ("b", "target.external", False), ("c", CONFIDENTIAL, True)):
+        (tmp_path / name).mkdir()
+        assert question.matter(facts, found, deny(tmp_path / name, when)) is needed
