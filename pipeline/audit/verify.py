@@ -102,6 +102,8 @@ class _Thread:
     suspect: tuple[int, int] | None = None
     """Number and sequence of the record before the newest link that did not fit."""
     recent: dict[int, str] = field(default_factory=dict)
+    told: int = -1
+    """The number last found to be changed."""
     refuted: bool = False
     """The newest record contradicts a receipt, so it is the one that was changed."""
     gaps: dict[int, _Gap] = field(default_factory=dict)
@@ -253,6 +255,9 @@ class Verifier:
         return False
 
     def _changed(self, producer: str, n: int, sequence: int) -> None:
+        if self._threads[producer].told == n:
+            return
+        self._threads[producer].told = n
         self._found(sequence, producer, n, "changed", f"record {n} of {producer} is not what was written")
 
     def _found(self, sequence: int, producer: str | None, n: int | None, problem: Problem, detail: str) -> None:

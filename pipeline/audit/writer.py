@@ -125,8 +125,6 @@ class ChainedAuditLog:
             strayed = _strayed(batch)
             tired = self._clock.monotonic() - begun >= self._patience_s
             if not open_ones and not strayed:
-                if batch[0].link.n == 0:
-                    self._doubt = []
                 return
             if strayed or tired or not all(isinstance(sent.error, Transient) for sent in open_ones):
                 self._give_up(batch, strayed)
@@ -156,10 +154,8 @@ class ChainedAuditLog:
         """End this chain and note which of its records are in doubt."""
         late = {sent.link.n for sent in strayed}
         in_doubt = [sent for sent in batch if not sent.sequence or sent.link.n in late]
-        if batch[0].link.n > 0:  # a lone first record leaves no hole, whatever became of it
+        if batch[0].link.n > 0:  # a lone first record leaves no hole, whatever became of it: the older doubt stays
             self._doubt = [_in_doubt(sent.link) for sent in in_doubt]
-        elif batch[0].sequence:
-            self._doubt = []
         for sent in in_doubt:
             if not sent.waiting.done.done():
                 sent.waiting.done.set_exception(_unconfirmed(sent))

@@ -190,6 +190,27 @@ def test_a_declaration_excuses_only_what_it_names() -> None:
     assert [(found.n, found.problem) for found in report.findings] == [(2, "missing")]
 
 
+def test_a_declaration_excuses_no_record_that_a_reply_was_given_for() -> None:
+    log = list(_small())
+    named = Unconfirmed(producer="p", n=1, sha256=digest(log[1].body))
+    successor = Stored("audit.acme.decision", 5, Chain("p-1").link(dump(fields("next")), (named,)).body)
+    report = verify(_numbered([log[0], *log[2:], successor]), _receipts(log)[:2])
+    assert [(found.n, found.problem) for found in report.findings] == [(1, "no_record")]
+
+
+def test_a_first_record_that_points_to_something_is_found_even_when_it_is_alone() -> None:
+    body = Chain("p", 0, "a" * 64).link(dump(fields("p0"))).body
+    report = verify([Stored("audit.acme.decision", 1, body)])
+    assert [(found.n, found.sequence, found.problem) for found in report.findings] == [(0, 1, "changed")]
+
+
+def test_a_changed_record_is_one_finding() -> None:
+    log = list(_small())
+    position = log[0].body.index(b'"prev":"') + 10
+    report = verify(_edited(log, 0, position, 1))
+    assert [(found.n, found.problem) for found in report.findings] == [(0, "changed")]
+
+
 def test_a_declaration_of_another_digest_excuses_nothing() -> None:
     log = list(_small())
     named = Unconfirmed(producer="p", n=1, sha256="a" * 64)

@@ -14,7 +14,7 @@ from pipeline.contracts import OutcomeEvent, Served
 from pipeline.errors import TransportUnavailable
 from pipeline.experiments.outcomes import OUTCOMES, TALLY_KEY, Tally, parse_tally, record_outcome
 from pipeline.policy.models import Route, TierSpec
-from pipeline.ports import Link
+from pipeline.ports import Entry, Link, Stored
 from pipeline.transport.memory import MemoryLink
 from stages.allocate import Allocate
 
@@ -124,6 +124,33 @@ async def test_allocators_at_the_same_time_count_every_outcome_once(link: Link) 
     tally = await _tally(link)
     assert tally.arms == {"chat": [{"small": (22.5, 7.5), "tiny": (0.0, 30.0)}]}
     assert tally.counted == 60
+
+
+async def test_an_allocator_that_was_overtaken_while_it_counted_does_not_count_again() -> None:
+    """The rival reads, counts and writes the same events between this one's reading and its writing."""
+    link = MemoryLink()
+    await _history(link, MIXED)
+    rival, events = _allocator(link), await collect(link.streams.scan(OUTCOMES))
+
+    class Overtaken:
+        async def get(self, key: str) -> Entry | None:
+            found = await link.bucket("experiments").get(key)
+            await rival.learn(events)
+            return found
+
+        async def put(self, key: str, value: bytes, *, expected: int | None = None) -> int:
+            return await link.bucket("experiments").put(key, value, expected=expected)
+
+    slow = _allocator(link)
+    slow._experiments = Overtaken()  # type: ignore[assignment]  # as much of a bucket as is used
+    more = [*events, await _one_more(link)]
+    assert (await slow.learn(more)).counted == 12
+    assert (await _tally(link)).counted == 12
+
+
+async def _one_more(link: Link) -> Stored:
+    await _history(link, {"other": [1.0]})
+    return (await collect(link.streams.scan(OUTCOMES)))[-1]
 
 
 async def test_an_outcome_that_comes_before_its_reply_waits_for_it() -> None:

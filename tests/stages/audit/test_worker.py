@@ -235,14 +235,14 @@ async def test_a_route_without_cache_remembers_nothing() -> None:
     assert stairs.answers.kept == []
 
 
-async def test_a_cache_that_is_away_is_no_trouble_for_the_caller() -> None:
+async def test_a_cache_that_is_away_is_no_trouble() -> None:
     stairs = Stairs()
     stairs.answers.error = StoreUnavailable("away")
     await stairs.end(envelope())
     assert stairs.events == ["record", "result", "reply"]
 
 
-async def test_a_cache_that_hangs_delays_the_reply_by_a_bounded_time() -> None:
+async def test_a_cache_that_hangs_holds_the_stage_for_a_bounded_time_and_the_caller_not_at_all() -> None:
     stairs = Stairs()
     stairs.answers.slow_s = 60.0
     async with asyncio.timeout(2.0):
