@@ -61,6 +61,7 @@ class Count:
     records_repeated: int = 0
     model_calls: int = 0
     model_calls_aborted: int = 0
+    model_calls_replayed: int = 0
     billed: int = 0
     double_charges: int = 0
     chain_problems: int = 0
@@ -231,6 +232,7 @@ def _bill(made: Stack, count: Count) -> None:
     with urllib.request.urlopen(f"http://127.0.0.1:{made.models_port}/__stats", timeout=10) as answer:
         stats = json.load(answer)
     count.model_calls, count.model_calls_aborted = stats["calls"], stats["aborted"]
+    count.model_calls_replayed = stats["replayed"]
     count.billed = stats["billed_total"]
     double = stats["double_billed"]
     count.double_charges = len(double) if isinstance(double, list | dict) else int(double)
