@@ -53,7 +53,8 @@ class AuditRecord(OpenContract):
 
     `prev` is the SHA-256 (hex) of the stored bytes of the record `n - 1` of the same producer; of 64 zeros for n = 0.
     A producer that could not get a record confirmed starts a new chain under a new name, and its first record says in
-    `unconfirmed` which records of the old chain may be missing. It holds counts, types, scores and rule ids, and never text of a request or an answer.
+    `unconfirmed` which records of the old chain may be missing. It holds counts, types, scores and rule ids, and never
+    text of a request or an answer.
     """
 
     version: str = Field(default="1.0", pattern=r"^1\.[0-9]+$")

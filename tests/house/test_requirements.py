@@ -1,4 +1,4 @@
-"""Locked requirements: complete, pinned by hash, in step with each other, and without a word about where they came from."""
+"""Locked requirements: complete, pinned by hash, in step, and without a word about where they came from."""
 
 import re
 import tomllib
