@@ -100,7 +100,10 @@ CLEAN: tuple[str, ...] = (
     "the server listens on 127.0.0.1 and 0.0.0.0",
 )
 
-FRAGMENTS: tuple[str, ...] = (*(text for texts in EXAMPLES.values() for text in texts), *CLEAN)
+SPARSE: tuple[str, ...] = ("from 1.2.3.4 ", "call +1 (2 (3 (4 (5 (6 (7 ", "Via A 1", "fe80::1 ", "PESEL 440514 01359")
+"""Findings with as few digits, and as many separators between them, as they can have."""
+
+FRAGMENTS: tuple[str, ...] = (*(text for texts in EXAMPLES.values() for text in texts), *CLEAN, *SPARSE)
 
 
 def child(folder: Path, body: str) -> Sequence[str]:

@@ -116,7 +116,7 @@ class ProcessScanner:
 
     Jobs are answered one after the other. When the child is killed or dies, every job in flight gets a failed report.
     The child keeps its own time only to skip jobs that waited too long. Start returns at once; until the child has
-    loaded, scans wait, at most for `start_wait_s`.
+    loaded, scans wait, at most for `start_wait_s`; while it fails to load at all, they fail at once.
 
     Args:
         budget_s: seconds that a scan may take, read anew for each scan (a policy may change it).
@@ -136,7 +136,8 @@ class ProcessScanner:
         self._command = tuple(command)
         self._ids = count(1)
         self._child: _Child | None = None
-        self._ready = asyncio.Event()
+        self._news = asyncio.Event()
+        self._failing = False
         self._keeper: asyncio.Task[None] | None = None
         self._stopped = False
         self.engine = "names-not-loaded"
@@ -145,7 +146,7 @@ class ProcessScanner:
     @property
     def ready(self) -> bool:
         """Whether the child has loaded and takes jobs."""
-        return self._ready.is_set()
+        return self._child is not None
 
     @property
     def in_flight(self) -> int:
@@ -174,6 +175,9 @@ class ProcessScanner:
         pause = _PAUSE
         while True:
             loaded = await self._live()
+            self._failing = not loaded
+            if self._failing:
+                self._news.set()
             pause = _PAUSE if loaded else min(2 * pause, _LONGEST_PAUSE)
             self.restarts += 1
             await asyncio.sleep(pause)
@@ -191,7 +195,7 @@ class ProcessScanner:
         try:
             loaded = await self._converse(child)
         finally:
-            self._ready.clear()
+            self._news.clear()
             self._child = None
             await child.end()
         return loaded
@@ -214,8 +218,8 @@ class ProcessScanner:
             _log.error("the scan process ended before it was ready")
             return False
         self.engine = hello["engine"]
-        self._child = child
-        self._ready.set()
+        self._child, self._failing = child, False
+        self._news.set()
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError, ValueError):
             while True:
                 child.settle(await frames.read(child.process.stdout))
@@ -245,12 +249,10 @@ class ProcessScanner:
         if self._stopped:
             raise ScanFailed("unavailable")
         self.start()
-        if self._child is None:
-            try:
+        if self._child is None and not self._failing:
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._start_wait_s):
-                    await self._ready.wait()
-            except TimeoutError:
-                raise ScanFailed("unavailable") from None
+                    await self._news.wait()
         if self._child is None:
             raise ScanFailed("unavailable")
         return self._child

@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.adapters.pii import PatternScanner
-from pipeline.adapters.pii.detectors import DETECTORS
+from pipeline.adapters.pii.detectors import DETECTORS, Detector
 from pipeline.adapters.pii.page import Page
 
 WITH, WITHOUT = PatternScanner(), PatternScanner(prefilter=False)
@@ -29,6 +29,11 @@ def mutated(draw: st.DrawFn) -> str:
         else:
             text[at] = draw(st.sampled_from(SIGNS))
     return "".join(text)
+
+
+@pytest.mark.parametrize("text", FRAGMENTS)
+def test_findings_are_the_same_for_each_fragment_alone(text: str) -> None:
+    assert WITH.scan_text(text) == WITHOUT.scan_text(text)
 
 
 @settings(max_examples=600, deadline=None)
@@ -53,6 +58,5 @@ def test_any_text_can_be_scanned_and_spans_lie_within_it(text: str) -> None:
 
 
 @pytest.mark.parametrize("detector", DETECTORS, ids=lambda detector: detector.name)
-def test_each_detector_is_skipped_for_a_plain_question(detector: object) -> None:
-    page = Page("Why is the sky blue and why does the rain fall down?")
-    assert not detector.needs(page)  # type: ignore[attr-defined]
+def test_each_detector_is_skipped_for_a_plain_question(detector: Detector) -> None:
+    assert not detector.needs(Page("Why is the sky blue and why does the rain fall down?"))

@@ -96,9 +96,18 @@ async def test_a_child_that_never_loads_is_a_failed_report(tmp_path: Path) -> No
         assert (await process.scan(["x"], names=True)).reason == "unavailable"
 
 
-async def test_a_child_that_ends_before_it_is_ready_is_a_failed_report(tmp_path: Path) -> None:
-    async with scanner(tmp_path, "sys.exit(1)", wait=0.3) as process:
-        assert (await process.scan(["x"], names=True)).scan == "failed"
+async def test_a_child_that_ends_before_it_is_ready_is_a_failed_report_at_once(tmp_path: Path) -> None:
+    async with scanner(tmp_path, "sys.exit(1)", wait=60.0) as process, asyncio.timeout(10.0):
+        assert (await process.scan(["x"], names=True)).reason == "unavailable"
+        assert (await process.scan(["x"], names=True)).reason == "unavailable"
+
+
+async def test_a_child_that_loads_at_a_later_try_is_used(tmp_path: Path) -> None:
+    body = f"mark = {str(tmp_path / 'mark')!r}\nif not os.path.exists(mark):\n    open(mark, 'w'); sys.exit(1)\n{ECHO}"
+    async with scanner(tmp_path, body) as process:
+        assert (await process.scan(["x"], names=True)).reason == "unavailable"
+        await until(lambda: process.ready)
+        assert (await process.scan(["x"], names=True)).scan == "complete"
 
 
 async def test_a_caller_who_goes_away_leaves_a_hanging_child_to_be_killed(tmp_path: Path) -> None:
