@@ -36,7 +36,7 @@ def batch_id(survey: Survey, wanted: str | None) -> str:
         InvalidRequest: the one wanted cannot be an id.
     """
     if wanted is None:
-        return f"b-{survey.digest[:20]}"
+        return f"b-{survey.digest[:16]}"
     if not is_name(wanted) or len(wanted) > MAX_ID:
         raise InvalidRequest(f"a batch id has 1 to {MAX_ID} letters, digits, - or _", param="id")
     return wanted

@@ -137,7 +137,7 @@ def list_command(as_json: JsonOption = False) -> None:
     Example: stepwell batch list --json
     """
     manifests = run(_all())
-    columns = ("id", "tenant", "source", "total", "invalid", "handed_in", "created")
+    columns = ("id", "source", "total", "invalid", "created")
     print_rows([_listed(manifest) for manifest in manifests], columns, as_json=as_json)
 
 

@@ -13,7 +13,7 @@ def about(reply: Reply) -> dict[str, str]:
         "x-stepwell-attempts": str(reply.attempts),
         "x-stepwell-escalated": "true" if reply.escalated else "false",
         "x-stepwell-cache": reply.cache,
-        "x-stepwell-cost": "unknown" if reply.cost_usd is None else f"{reply.cost_usd:.10g}",
+        "x-stepwell-cost": "unknown" if reply.cost_usd is None else f"{reply.cost_usd:.10f}".rstrip("0").rstrip("."),
         "x-stepwell-policy-revision": _plain(reply.policy_revision),
     }
     if reply.served is not None:

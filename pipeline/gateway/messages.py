@@ -19,11 +19,11 @@ def messages_of(value: Json) -> list[Json]:
     """The conversation, without the empty fields that programs send back with an answer.
 
     Raises:
-        InvalidRequest: it is no list of objects.
+        InvalidRequest: it is no list of objects, or empty.
         UnsupportedParameter: a message holds audio, files or other things that the contract does not carry.
     """
-    if not isinstance(value, list):
-        raise InvalidRequest("messages must be a list of messages", param="messages")
+    if not isinstance(value, list) or not value:
+        raise InvalidRequest("messages must be a list with at least one message", param="messages")
     return [_message(index, item) for index, item in enumerate(value)]
 
 
