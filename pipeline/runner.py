@@ -151,7 +151,7 @@ class Runner:
         try:
             outcome = await self._handle(stage, envelope, run, watch)
         except asyncio.CancelledError:
-            if not watch.reason:
+            if not watch.interrupted():
                 raise
             outcome = watch.outcome(envelope)
         except Exception as error:
@@ -167,10 +167,10 @@ class Runner:
             return await stage.handle(envelope, run)
         if envelope.key in self._cancelled:
             watch.reason = "cancelled"
-        if watch.reason:
+        if watch.interrupted():
             return watch.outcome(envelope)
         outcome = await stage.handle(envelope, run)
-        if watch.reason:
+        if watch.interrupted():
             await asyncio.sleep(0)  # a cancellation that came too late to stop the stage surfaces here
         return outcome
 
@@ -290,6 +290,10 @@ class _Watch:
         if not self._ended and not self.reason and self._task is not None:
             self.reason = reason
             self._task.cancel()
+
+    def interrupted(self) -> bool:
+        """Whether the request is over before its time."""
+        return bool(self.reason)
 
     def outcome(self, envelope: Envelope) -> Outcome:
         """How the request ends."""

@@ -150,7 +150,7 @@ def _draft(parts: Parts) -> Stage:
 def _check(parts: Parts) -> Stage:
     from stages.check import Check
 
-    return Check(parts.policies)
+    return Check()
 
 
 def _escalate(parts: Parts) -> Stage:
@@ -164,6 +164,7 @@ def _audit(parts: Parts) -> Stage:
     from stages.audit import Audit
 
     log = ChainedAuditLog(parts.link.streams, producer_name(), parts.clock)
+    parts.stops.append(log.close)
     return Audit(log, parts.results, parts.clock, parts.policies, parts.answers, observer=parts.observer)
 
 

@@ -85,7 +85,7 @@ class AuditRecord(OpenContract):
     signals: dict[str, float | None] = Field(default_factory=dict)
     attempts: tuple[AttemptRecord, ...] = ()
     usage: Usage = Usage()
-    cost_usd: float | None = 0.0
+    cost_usd: float | None = None
     policy_revision: str
     received_at: UnixTime
     deadline_at: UnixTime

@@ -71,7 +71,7 @@ class Reply(OpenContract):
     confidence: Share | None = None
     cache: Literal["hit", "miss", "off"] = "off"
     usage: Usage = Usage()
-    cost_usd: float | None = 0.0
+    cost_usd: float | None = None
     duration_ms: float = 0.0
     completed_at: UnixTime = 0.0
     policy_revision: str

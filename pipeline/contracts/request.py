@@ -1,8 +1,9 @@
 """What a caller asks: the only contract that strangers write by hand, so its refusals name the field."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
+from pydantic.config import JsonDict
 
 from pipeline.contracts.base import (
     Contract,
@@ -22,7 +23,7 @@ MAX_MESSAGES = 4096
 MAX_METADATA = 16
 
 
-_ONE_FORM = {
+_ONE_FORM: Final[JsonDict] = {
     "oneOf": [
         {"required": ["input"], "properties": {"input": {"type": "string"}}},
         {"required": ["messages"], "properties": {"messages": {"minItems": 1}}},
@@ -93,7 +94,7 @@ class Request(Contract):
     `origin` says where the data comes from (for instance `EU`), for the residency policy.
     """
 
-    model_config = ConfigDict(json_schema_extra={**_ONE_FORM})
+    model_config = ConfigDict(json_schema_extra=_ONE_FORM)
 
     id: RequestId | None = None
     tenant: Tenant = "default"

@@ -75,6 +75,7 @@ async def test_the_audit_stream_deletes_nothing_and_others_do(link: Link) -> Non
     assert await link.streams.at("AUDIT", kept.sequence) is not None
     assert await link.streams.delete("DEAD", gone.sequence)
     assert await link.streams.at("DEAD", gone.sequence) is None
+    assert not await link.streams.delete("DEAD", gone.sequence)
 
 
 async def test_a_subject_without_a_stream_is_an_error_that_names_the_remedy(link: Link) -> None:

@@ -10,7 +10,7 @@ import orjson
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js.client import JetStreamContext
-from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError, NoKeysError, NotFoundError
+from nats.js.errors import APIError, KeyNotFoundError, KeyWrongLastSequenceError, NoKeysError, NotFoundError
 from nats.js.kv import KeyValue
 
 from pipeline.errors import TransportUnavailable
@@ -27,6 +27,7 @@ CONFIRM_S: Final = 2.0
 TRIES: Final = 6
 PAUSES_S: Final = (0.05, 0.2, 0.5, 1.0, 2.0)
 WRONG_LAST_SEQUENCE: Final = (10071, 10164)
+NO_SUCH_MESSAGE: Final = 10057
 NO_RESPONDERS: Final = "503"
 SCAN_BATCH: Final = 500
 
@@ -113,6 +114,10 @@ class NatsStreams:
             return bool(await self._jetstream.delete_msg(stream, sequence))
         except NotFoundError:
             return False
+        except APIError as error:
+            if error.err_code == NO_SUCH_MESSAGE:
+                return False
+            raise TransportUnavailable(f"NATS did not delete message {sequence} of {stream}: {error}") from None
         except (NatsError, OSError) as error:
             raise TransportUnavailable(f"could not delete message {sequence} of {stream}: {error}") from None
 
