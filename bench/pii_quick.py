@@ -11,6 +11,7 @@ occur in the data: they are made here, with right check digits, from a seed.
 import argparse
 import gzip
 import json
+import os
 import random
 import time
 from collections import Counter
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.adapters.pii import PatternScanner, Span
+from pipeline.adapters.pii.process import ENVIRONMENT
 
 TYPES = {
     "CREDIT_CARD": "CREDIT_CARD", "EMAIL_ADDRESS": "EMAIL", "IP_ADDRESS": "IP", "US_SSN": "US_SSN", "IBAN": "IBAN",
@@ -123,7 +125,8 @@ def microseconds(scan: Scan, text: str, rounds: int) -> float:
 
 
 def with_names() -> Scan:
-    """The scanner as the child process runs it."""
+    """The scanner as the child process runs it, with as many threads: one."""
+    os.environ.update(ENVIRONMENT)
     from pipeline.adapters.pii.names import SmallEngine
     from pipeline.adapters.pii.presidio import Analyzer, registry, stay_offline
 
