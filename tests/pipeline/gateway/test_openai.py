@@ -251,21 +251,20 @@ def test_only_a_well_formed_traceparent_is_handed_on() -> None:
 
 
 def nested(depth: int) -> bytes:
-    return b'{"messages":[],"tools":' + b"[" * depth + b"]" * depth + b"}"
+    """A body of `depth` levels, with nothing else wrong with it."""
+    schema = b'{"a":' * (depth - 4) + b"{}" + b"}" * (depth - 4)
+    wanted = b'{"type":"json_schema","json_schema":{"name":"deep","schema":' + schema + b"}}"
+    return b'{"messages":[{"role":"user","content":"hi"}],"response_format":' + wanted + b"}"
 
 
-@pytest.mark.parametrize("depth", [MAX_DEPTH, 1000, 10_000, 200_000])
+@pytest.mark.parametrize("depth", [MAX_DEPTH + 1, 1000, 10_000, 200_000])
 def test_a_deeply_nested_body_is_a_clean_refusal(depth: int) -> None:
-    with pytest.raises(InvalidRequest):
+    with pytest.raises(InvalidRequest, match=r"nested|depth"):
         to_request(nested(depth), {})
 
 
-def test_nesting_below_the_bound_passes_to_the_worker() -> None:
-    schema: dict[str, Any] = {"type": "object"}
-    for _ in range(MAX_DEPTH // 2 - 5):
-        schema = {"properties": {"a": schema}}
-    wanted = {"type": "json_schema", "json_schema": {"name": "deep", "schema": schema}}
-    request = read(response_format=wanted)
+def test_nesting_up_to_the_bound_passes_to_the_worker() -> None:
+    request = to_request(nested(MAX_DEPTH), {})
     assert Request.model_validate_json(request.model_dump_json()) == request
 
 
