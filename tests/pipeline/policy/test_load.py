@@ -325,6 +325,12 @@ def test_the_strictest_rule_wins_whatever_the_order(tmp_path: Path) -> None:
         assert action(policy, "near", **case) == ("allow", "fine")
 
 
+def test_of_equally_strict_rules_the_first_is_named(tmp_path: Path) -> None:
+    second = "  - {id: again, when: target.external, action: deny, reason: second}\n"
+
+    assert action(load(tmp_path, residency=RESIDENCY + second), "far", data_class="restricted") == ("deny", "stays")
+
+
 def test_a_rule_without_an_answer_denies_under_its_own_id(tmp_path: Path) -> None:
     policy = load(tmp_path, residency=RULES)
 

@@ -99,6 +99,10 @@ def test_a_revision_that_comes_back_is_the_newest_again(tmp_path: Path) -> None:
         source.reload()
 
     assert source.current().revision == first
+    for number in range(3, KEPT + 2):
+        write(tmp_path, limits=tries(number))
+        source.reload()
+    assert source.revision(first) is not None
 
 
 def test_saving_a_file_is_enough(tmp_path: Path) -> None:
