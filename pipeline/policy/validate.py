@@ -128,7 +128,8 @@ def _plain_node(schema: dict[str, Json], node: Json) -> dict[str, Json]:
     """Follow a reference, and take the part of a union that is not null."""
     if not isinstance(node, dict):
         return {}
-    for branch in node.get("anyOf", ()) or ():  # type: ignore[union-attr]  # a schema's anyOf is a list
+    branches = node.get("anyOf")
+    for branch in branches if isinstance(branches, list) else ():
         if isinstance(branch, dict) and branch.get("type") != "null":
             return _plain_node(schema, branch)
     reference = node.get("$ref")

@@ -25,7 +25,8 @@ def decide(envelope: Envelope, hit: CacheHit | None, reason: str | None, now: fl
         return _miss(reason)
     if not _sure_enough(envelope, hit):
         return _miss("below_threshold")
-    facts: dict[str, str | float] = {"age_s": round(max(0.0, now - hit.stored_at), 3), "variant": hit.variant, "from": hit.request_id}
+    age_s = round(max(0.0, now - hit.stored_at), 3)
+    facts: dict[str, str | float] = {"age_s": age_s, "variant": hit.variant, "from": hit.request_id}
     return Outcome("hit", ("remembered",), {"hit": hit, "status": "answered"}, facts)
 
 
