@@ -54,6 +54,7 @@ check: env  ## Lint, format, types, architecture, rendered files
 	@PATH="$(CURDIR)/$(BIN):$$PATH" NO_COLOR=1 $(BIN)/lint-imports
 	@$(BIN)/python -m pipeline.schemas --check
 	@$(BIN)/python -m pipeline.permissions --check
+	@$(BIN)/python docs/render.py --check
 
 .PHONY: test
 test: check  ## All checks and all quick tests (under ten minutes on two cores)
@@ -67,18 +68,22 @@ test-all: check  ## Also the slow tests
 demo: env  ## Bring everything up and send INPUT=requests.jsonl through it (MODELS=scripted needs no download)
 	@$(BIN)/stepwell demo $(INPUT) --models $(MODELS)
 
+# FAULTS and BENCH take further options, for instance FAULTS="--requests 500 --deployment split".
 .PHONY: faults
-faults: env  ## Kill workers, nats-server and Valkey under load and count what was lost
-	@$(BIN)/pytest -q -s -m slow tests/faults
+faults: env  ## Kill workers, nats-server and Valkey under load, and count what was lost
+	@$(if $(FAULTS),$(BIN)/python -m bench.faults $(FAULTS),for run in "--deployment fused" "--deployment split" "--victim nats" "--victim valkey"; do \
+		$(BIN)/python -m bench.faults $$run; done)
 
 .PHONY: bench
-bench: env  ## Measure throughput, latency and memory beside a bare relay
-	@$(BIN)/python -m bench
+bench: env  ## Throughput, latency and memory beside a bare relay; interactive latency beside a batch backlog
+	@$(BIN)/python -m bench.run $(BENCH)
+	@$(BIN)/python -m bench.backlog
 
 .PHONY: schemas
-schemas: env  ## Render schemas/ and deploy/nats/users.conf from the code
+schemas: env  ## Render from the code: schemas, permissions, diagram, tables
 	@$(BIN)/python -m pipeline.schemas
 	@$(BIN)/python -m pipeline.permissions
+	@$(BIN)/python docs/render.py
 
 # No header and no index address: the files hold names, versions and hashes, and nothing of the machine that made them.
 COMPILE = CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras \
