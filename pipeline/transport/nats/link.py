@@ -114,6 +114,7 @@ class NatsLink:
                 name=subject.split(".")[1], subject=subject, queue_group="stepwell", handler=self._spawning(handler)
             )
             await service.add_endpoint(config)
+        await self.client.flush()  # from here on no caller is told that nobody listens
 
     def _spawning(self, handler: Callable[[Incoming], Awaitable[None]]) -> Callable[[ServiceRequest], Awaitable[None]]:
         """One task for each request: the client delivers the next one only when the callback returned."""

@@ -1,0 +1,89 @@
+"""The whole cascade in one process, on real parts: nats-server, Valkey, the scripted models over HTTP."""
+
+import contextlib
+import shutil
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ruamel.yaml import YAML
+from servers import NatsServer, provisioned
+
+from pipeline.client import Client
+from pipeline.contracts import AuditRecord, StageName
+from pipeline.embedded.scripted.server import ScriptedServer
+from pipeline.policy.source import WatchedFolder
+from pipeline.settings import Settings
+from pipeline.topology import STAGES
+from pipeline.transport.nats import NatsLink, connect
+from stages.app import build_worker
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass
+class Whole:
+    """A running cascade and the ways to look at it."""
+
+    link: NatsLink
+    client: Client
+    models: ScriptedServer
+    policies: Path
+    settings: Settings
+
+    def calls(self) -> Mapping[str, object]:
+        return self.models.ledger.stats()
+
+    async def records(self) -> list[AuditRecord]:
+        return [AuditRecord.model_validate_json(stored.body) async for stored in self.link.streams.scan("AUDIT")]
+
+
+def policies_for(folder: Path, small: str, large: str) -> Path:
+    """The default policies with scripted models and without the names tier, which takes seconds to load."""
+    shutil.copytree(ROOT / "policies", folder)
+    yaml = YAML()
+    models = yaml.load(folder / "models.yaml")
+    for name, target in models["targets"].items():
+        target["slots"] = 32
+        target["model"] = small if name == "small" else large
+    yaml.dump(models, folder / "models.yaml")
+    residency = yaml.load(folder / "residency.yaml")
+    residency["scan"]["names"] = False
+    yaml.dump(residency, folder / "residency.yaml")
+    return folder
+
+
+@contextlib.asynccontextmanager
+async def whole(
+    tmp_path: Path,
+    nats: NatsServer,
+    valkey_url: str,
+    *,
+    sets: Sequence[Sequence[StageName]] = (STAGES,),
+    small: str = "mini",
+    large: str = "maxi",
+    models: ScriptedServer | None = None,
+) -> AsyncIterator[Whole]:
+    """Start everything; one worker for each set of stages, in this process."""
+    link = await provisioned(nats)
+    async with models or ScriptedServer() as server:
+        environment = {
+            "STEPWELL_SMALL_URL": server.url,
+            "STEPWELL_LARGE_URL": server.url,
+            "STEPWELL_US_URL": server.url,
+        }
+        folder = policies_for(tmp_path / "policies", small, large)
+        settings = nats.settings(STEPWELL_VALKEY=valkey_url, STEPWELL_POLICIES=folder)
+        source = WatchedFolder(folder, environment)
+        source.start()
+        workers = []
+        for names in sets:
+            own = await connect(settings, name="worker", patient=True)
+            worker = build_worker(list(names), own, settings, source)
+            await worker.start()
+            workers.append(worker)
+        yield Whole(link, Client(link), server, folder, settings)
+        for worker in workers:
+            await worker.stop(2)
+        source.stop()
+    await link.close()
