@@ -1,10 +1,12 @@
 """Locked requirements: complete, pinned by hash, in step, and without a word about where they came from."""
 
+import importlib.metadata
 import re
 import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -58,3 +60,40 @@ def test_the_locks_agree() -> None:
     dev = pinned(LOCKS["dev"])
     for name in ("runtime", "build"):
         assert {package: dev.get(package) for package in pinned(LOCKS[name])} == pinned(LOCKS[name])
+
+
+PYTHONS = ("3.11.0", "3.11.9", "3.12.0", "3.13.0")
+
+
+def surroundings() -> list[dict[str, str]]:
+    """The Pythons that the project names, on the systems that it runs on."""
+    return [
+        {
+            "python_version": full.rpartition(".")[0],
+            "python_full_version": full,
+            "sys_platform": platform,
+            "platform_system": system,
+            "platform_machine": machine,
+            "os_name": "posix",
+            "implementation_name": "cpython",
+            "platform_python_implementation": "CPython",
+            "extra": "",
+        }
+        for full in PYTHONS
+        for platform, system in (("linux", "Linux"), ("darwin", "Darwin"))
+        for machine in ("x86_64", "aarch64", "arm64")
+    ]
+
+
+def test_the_lock_is_complete_on_every_python_that_the_project_names() -> None:
+    """What an installed package asks for under another Python is locked too, or a fresh machine could not install."""
+    locked = set(pinned(LOCKS["dev"]))
+    missing = {
+        (normal(required.name), str(required.marker), distribution.metadata["Name"])
+        for distribution in importlib.metadata.distributions()
+        if normal(distribution.metadata["Name"]) in locked
+        for required in map(Requirement, distribution.requires or ())
+        if normal(required.name) not in locked
+        and any(required.marker is None or required.marker.evaluate(around) for around in surroundings())
+    }
+    assert missing == set()
