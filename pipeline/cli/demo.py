@@ -181,6 +181,10 @@ def _print_summary(summary: Summary) -> None:
         console.print(f"  {name:<10} {count:>3}  {count / summary.requests:>4.0%}", highlight=False)
     if summary.cascade.asked:
         console.print(_comparison(summary))
+        if summary.models == "scripted":
+            console.print(
+                "scripted models know no answers: right and wrong say nothing about real ones", highlight=False
+            )
     if summary.ending_known:
         ended = f"{summary.ended_as_expected} of {summary.ending_known}"
         console.print(f"ended as the policy should have it: {ended}", highlight=False)

@@ -107,9 +107,16 @@ def _alone(items: Sequence[Served]) -> Alone:
 
 def _kept(item: Served, record: AuditRecord | None) -> tuple[Kept, ...]:
     """The refusal, or the rules that closed a target to a request which was answered elsewhere."""
+    closed = _closing_rules(record)
     if item.reply is not None and item.reply.status == "refused" and item.reply.error is not None:
-        return (Kept(item.number, "refused", item.reply.error.rule, item.reply.error.message),)
+        rule = item.reply.error.rule
+        return (Kept(item.number, "refused", rule, dict(closed).get(rule) or item.reply.error.message),)
     if record is None or record.status != "answered":
         return ()
-    closed = {(entry.rule, entry.reason or "") for entry in record.residency if entry.action != "allow" and entry.rule}
-    return tuple(Kept(item.number, "kept local", rule, reason) for rule, reason in sorted(closed, key=str))
+    return tuple(Kept(item.number, "kept local", rule, reason) for rule, reason in closed)
+
+
+def _closing_rules(record: AuditRecord | None) -> list[tuple[str | None, str]]:
+    """The rules that closed a target, each with its reason."""
+    residency = record.residency if record is not None else ()
+    return sorted({(entry.rule, entry.reason or "") for entry in residency if entry.action != "allow"}, key=str)
