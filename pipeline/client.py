@@ -46,23 +46,43 @@ class Client:
         self._link = link
         self.tenant = tenant
 
-    async def ask(self, request: Request, timeout_s: float | None = None) -> Reply:
+    async def ask(
+        self,
+        request: Request,
+        timeout_s: float | None = None,
+        *,
+        traceparent: str | None = None,
+        fresh: bool = False,
+    ) -> Reply:
         """Ask and await the reply. Cancelling this call cancels the request, down to the model server.
+
+        Args:
+            request: the question. Without an id it gets one.
+            timeout_s: how long to wait; by default until a little after the request's own deadline.
+            traceparent: the caller's W3C trace context.
+            fresh: the id of the request was made up just now, so that nothing can be stored under it yet.
 
         Raises:
             NoWorker: no worker is there to take it; raised at once.
             DeadlineExceeded: no reply came, nor a stored result.
         """
-        async for item in self._converse(request, timeout_s, streaming=False):
+        async for item in self._converse(request, timeout_s, _headers(traceparent, fresh), streaming=False):
             if isinstance(item, Reply):
                 return item
         raise DeadlineExceeded("the conversation ended without a reply")
 
-    async def stream(self, request: Request, timeout_s: float | None = None) -> AsyncIterator[Chunk | Reply]:
-        """Ask and yield chunks as they come, in order and without gaps, and last the reply."""
+    async def stream(
+        self,
+        request: Request,
+        timeout_s: float | None = None,
+        *,
+        traceparent: str | None = None,
+        fresh: bool = False,
+    ) -> AsyncIterator[Chunk | Reply]:
+        """Ask and yield chunks as they come, in order and without gaps, and last the reply. Arguments as for `ask`."""
         expected = 0
         whole = True
-        async for item in self._converse(request, timeout_s, streaming=True):
+        async for item in self._converse(request, timeout_s, _headers(traceparent, fresh), streaming=True):
             if isinstance(item, Reply):
                 yield item
                 return
@@ -112,10 +132,10 @@ class Client:
         raise TransportUnavailable(f"no answer to {verb}: NATS or the workers are overloaded or restarting")
 
     async def _converse(
-        self, request: Request, timeout_s: float | None, *, streaming: bool
+        self, request: Request, timeout_s: float | None, tags: dict[str, str], *, streaming: bool
     ) -> AsyncIterator[Chunk | Reply]:
         ready, headers = _prepared(request, self.tenant, stream=streaming)
-        headers[ACCEPTED_HEADER] = "1"
+        headers |= {ACCEPTED_HEADER: "1", **tags}
         asking = _Asking(self, self._link, ready, headers, _patience(request, timeout_s))
         try:
             async for item in asking.items():
@@ -206,6 +226,11 @@ def _prepared(request: Request, tenant: str, *, stream: bool) -> tuple[Request, 
     if request.id is not None:
         return request.model_copy(update=update), {}
     return request.model_copy(update={**update, "id": uuid.uuid4().hex}), {FRESH_HEADER: "1"}
+
+
+def _headers(traceparent: str | None, fresh: bool) -> dict[str, str]:
+    headers = {FRESH_HEADER: "1"} if fresh else {}
+    return headers if traceparent is None else {**headers, "traceparent": traceparent}
 
 
 def _patience(request: Request, timeout_s: float | None) -> float:

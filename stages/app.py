@@ -147,7 +147,7 @@ def _draft(parts: Parts) -> Stage:
     return Draft(parts.attempts)
 
 
-def _check(parts: Parts) -> Stage:
+def _check(_: Parts) -> Stage:
     from stages.check import Check
 
     return Check()
@@ -187,7 +187,7 @@ def build_worker(
     from pipeline.admission import Admission
     from pipeline.runner import Runner
 
-    observer = observer_for(settings)
+    observer = observer_for(settings, lambda name: _provider(policies, name))
     parts = Parts(settings, link, policies, observer, calls_models=bool({"draft", "escalate"} & set(names)))
     stages = [BUILDERS[name](parts) for name in names]
     runner = Runner(
@@ -201,6 +201,11 @@ def build_worker(
     )
     admission = Admission(link, parts.results, policies, parts.clock)
     return Worker(stages, runner, link, admission, parts.starts, parts.stops, slots or Slots())
+
+
+def _provider(policies: WatchedFolder, name: str) -> str | None:
+    target = policies.current().targets.get(name)
+    return target.provider if target is not None else None
 
 
 async def _run_stages(names: Sequence[StageName], settings: Settings, metrics_port: int | None, slots: Slots) -> None:

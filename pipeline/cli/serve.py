@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.show import console, errors_as_sentences
+from pipeline.client import Client
 from pipeline.embedded.here import settings_here
-from pipeline.gateway import Limits, NatsAsker, build_door
+from pipeline.gateway import Limits, build_door
 from pipeline.gateway.meter import Meter
 from pipeline.gateway.readiness import WorkerPing
 from pipeline.gateway.server import listening
@@ -65,7 +66,7 @@ async def open_door(
     policies = WatchedFolder(folder)
     link = await connect(settings, name="door", patient=patient)
     app = build_door(
-        lambda tenant: NatsAsker(link, tenant),
+        lambda tenant: Client(link, tenant),
         policies,
         ready=WorkerPing(link),
         meter=Meter(process_registry()),

@@ -5,9 +5,9 @@ application, `server` listens. A field of the API is carried, or refused by name
 A caller who goes away takes the request back, unless an `Idempotency-Key` says that a retry will come for the answer.
 """
 
-from pipeline.gateway.asker import Asker, NatsAsker
+from pipeline.gateway.asker import Asker
 from pipeline.gateway.door import build_door
 from pipeline.gateway.limits import Limits
 from pipeline.gateway.openai import to_completion, to_request
 
-__all__ = ["Asker", "Limits", "NatsAsker", "build_door", "to_completion", "to_request"]
+__all__ = ["Asker", "Limits", "build_door", "to_completion", "to_request"]

@@ -241,7 +241,7 @@ async def test_a_changed_policy_is_in_force_without_a_restart_and_a_broken_one_n
             while (after := await house.client.ask(Request(input="three"))).policy_revision == before.policy_revision:
                 await asyncio.sleep(0.1)
         assert (before.escalated, after.escalated) == (True, False)
-        assert [record.policy_revision for record in await house.records()][0] == before.policy_revision
+        assert next(record.policy_revision for record in await house.records()) == before.policy_revision
 
 
 async def test_a_redelivery_never_pays_a_model_twice(

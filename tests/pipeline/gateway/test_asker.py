@@ -6,8 +6,8 @@ from typing import Any
 from fakes_door import answered
 
 from pipeline.admission import FRESH_HEADER
+from pipeline.client import Client
 from pipeline.contracts import Request
-from pipeline.gateway import NatsAsker
 from pipeline.ports import Incoming
 from pipeline.transport.memory import MemoryLink
 
@@ -42,7 +42,7 @@ class DeafAtFirst(MemoryLink):
 async def test_a_request_that_is_sent_again_keeps_its_trace_and_is_no_longer_fresh() -> None:
     request = Request(id="r1", input="hi")
     link = DeafAtFirst(answered(request).model_dump_json().encode())
-    reply = await NatsAsker(link, "acme").ask(request, traceparent=TRACE, fresh=True)
+    reply = await Client(link, "acme").ask(request, traceparent=TRACE, fresh=True)
     assert reply.id == "r1"
     assert [sent.get("traceparent") for sent in link.sent] == [TRACE, TRACE]
     assert [FRESH_HEADER in sent for sent in link.sent] == [True, False]
@@ -51,5 +51,5 @@ async def test_a_request_that_is_sent_again_keeps_its_trace_and_is_no_longer_fre
 async def test_a_request_whose_id_the_caller_gave_is_not_fresh() -> None:
     request = Request(id="r1", input="hi")
     link = DeafAtFirst(answered(request).model_dump_json().encode())
-    await NatsAsker(link, "acme").ask(request)
+    await Client(link, "acme").ask(request)
     assert all(FRESH_HEADER not in sent for sent in link.sent)

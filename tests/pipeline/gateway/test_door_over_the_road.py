@@ -18,7 +18,7 @@ from pipeline.adapters.results import StreamResults
 from pipeline.admission import Admission
 from pipeline.client import Client
 from pipeline.contracts import Chunk, Envelope, Served
-from pipeline.gateway import Limits, NatsAsker, build_door
+from pipeline.gateway import Limits, build_door
 from pipeline.gateway.readiness import WorkerPing
 from pipeline.gateway.server import listening
 from pipeline.policy.models import Lanes
@@ -92,7 +92,7 @@ async def cascade(link: Link) -> AsyncIterator[Cascade]:
 
 @pytest.fixture
 async def caller(link: Link) -> AsyncIterator[aiohttp.ClientSession]:
-    app = build_door(lambda tenant: NatsAsker(link, tenant), Names(), ready=WorkerPing(link, 0.5))
+    app = build_door(lambda tenant: Client(link, tenant), Names(), ready=WorkerPing(link, 0.5))
     runner = await listening(app, "127.0.0.1", 0, Limits(), grace_s=0.5)
     async with aiohttp.ClientSession(f"http://127.0.0.1:{runner.addresses[0][1]}") as session:
         yield session
