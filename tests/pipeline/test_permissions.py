@@ -23,6 +23,7 @@ from pipeline.audit.writer import ChainedAuditLog, producer_name
 from pipeline.client import Client
 from pipeline.contracts import Attempt, Chunk, Envelope, OutcomeEvent, Reply, Request, StageName, Verdict
 from pipeline.errors import TransportUnavailable
+from pipeline.gateway.readiness import WorkerPing
 from pipeline.layout import consumers
 from pipeline.permissions import FILE, USERS, Permissions, password_variable, permissions, render_nats_conf
 from pipeline.policy.load import load_folder
@@ -369,6 +370,7 @@ async def converse(door: NatsLink) -> None:
             await asyncio.sleep(0.05)
     assert await client.outcome(OutcomeEvent(id="o1", request_id="once", reward=1.0))
     await client.cancel("once")
+    await WorkerPing(door)()
 
 
 @pytest.mark.parametrize("fused", [False, True], ids=["one worker for each stage", "all stages in one"])
@@ -408,11 +410,22 @@ async def read_and_learn(server: NatsServer) -> None:
     assert report.ok
     assert (await StreamResults(auditor.streams).get("default", "once")) is not None
     await auditor.close()
-    operator = await as_user(server, "cli")
+    await operate(server)
+
+
+async def operate(server: NatsServer) -> None:
+    """An operator reads weights and batches, retries and drops a dead letter, asks, and reports an outcome."""
+    worker, operator = await as_user(server, "draft"), await as_user(server, "cli")
+    letter = await worker.streams.append("dead.draft", b"{}", once="d1")
     assert await operator.bucket("weights").keys() == ("chat",)
-    letter = await operator.streams.last("dead.draft")
-    assert letter is None
-    await operator.close()
+    await operator.bucket("batches").put("b1", b"{}", expected=0)
+    assert await operator.bucket("batches").keys() == ("b1",)
+    await operator.streams.append("step.interactive.draft", b"{}", once="retry.d1")
+    assert await operator.streams.delete("DEAD", letter.sequence)
+    await operator.streams.append("outcome.default.o2", b"{}", expected=0)
+    assert [found async for found in operator.streams.scan("AUDIT")]
+    for link in (worker, operator):
+        await link.close()
 
 
 async def test_plan_hears_of_new_weights(guarded: NatsServer, caplog: pytest.LogCaptureFixture) -> None:
