@@ -7,7 +7,7 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Final
 
-from pipeline.adapters.pii.names import MODEL
+from pipeline.adapters.pii.labels import MODEL
 from pipeline.embedded.binaries import nats_server, valkey_server
 from pipeline.embedded.doctor.finding import Finding, good, problem
 from pipeline.errors import PartMissing
