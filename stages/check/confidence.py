@@ -1,0 +1,123 @@
+"""How sure the model was of what it said, from the log-probabilities of the tokens that make up values. Pure.
+
+A key of a JSON document, a bracket or a code fence is certain whether or not the answer is right; averaged in, they
+hide the doubt. So only tokens that hold a part of a value count: of a document its strings (without quotes), numbers
+and literals; of other text every token with a letter or digit in it, outside of the lines of code fences.
+
+Which token stands where is proven by joining the tokens and finding the text in them. Endpoints may score tokens that
+the text lacks (a fence that was stripped), or show a character that was split over two tokens as none. Where the text
+is not found, exactly once, all tokens with a letter or digit count, and the signal `aligned` is 0.
+"""
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from pipeline.contracts import TokenLogprob
+from stages.check.reading import FENCE
+
+__all__ = ["Certainty", "certainty"]
+
+_STRING_OR_SCALAR: Final = re.compile(r'"((?:[^"\\]|\\.)*)"?(\s*:)?|[^\s{}\[\]:,"]+', re.DOTALL)
+_FENCE_LINE: Final = re.compile(r"^[ \t]*```.*$", re.MULTILINE)
+_WORD: Final = re.compile(r"\w")
+
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Certainty:
+    """The confidence (None without log-probabilities) and the scores behind it."""
+
+    confidence: float | None
+    signals: Mapping[str, float | None]
+
+
+def certainty(text: str, tokens: Sequence[TokenLogprob] | None, *, document: bool) -> Certainty:
+    """Weigh the tokens of `text`; `document`: it is, or should be, JSON."""
+    if not tokens:
+        return Certainty(None, {})
+    offset = _offset(text, "".join([token.token for token in tokens]))
+    if offset is None:
+        chosen = _words(tokens)
+    elif document:
+        chosen = _within(tokens, offset, _values(text))
+    elif "```" in text:
+        chosen = _outside(tokens, offset, [match.span() for match in _FENCE_LINE.finditer(text)])
+    else:
+        chosen = _words(tokens)
+    everything = [token.logprob for token in tokens]
+    mean = _mean(chosen or everything)
+    signals = {
+        "logprob_mean": mean,
+        "logprob_min": min(chosen or everything),
+        "logprob_mean_all": _mean(everything),
+        "value_tokens": float(len(chosen)),
+        "aligned": 0.0 if offset is None else 1.0,
+    }
+    return Certainty(min(1.0, math.exp(mean)), signals)
+
+
+def _offset(text: str, joined: str) -> int | None:
+    """Where `text` begins in the joined tokens (negative: the text has blanks before them); None: unproven."""
+    if joined == text:
+        return 0
+    bare = text.strip()
+    if not bare:
+        return None
+    blanks = len(text) - len(text.lstrip())
+    if joined.strip() == bare:
+        return len(joined) - len(joined.lstrip()) - blanks
+    fenced = FENCE.fullmatch(joined)
+    if fenced is not None and fenced.group(1).strip() == bare:
+        return joined.index(bare, fenced.start(1)) - blanks
+    first = joined.find(bare)
+    return first - blanks if first >= 0 and joined.find(bare, first + 1) < 0 else None
+
+
+def _values(text: str) -> list[Span]:
+    """The places of values in JSON text, which may be broken: strings that are no keys, numbers and literals."""
+    spans = []
+    for match in _STRING_OR_SCALAR.finditer(text):
+        if match.group(2) is None:
+            spans.append(match.span(1) if match.group(1) is not None else match.span())
+    return spans
+
+
+def _placed(tokens: Sequence[TokenLogprob], offset: int) -> Iterator[tuple[int, int, TokenLogprob]]:
+    start = -offset
+    for token in tokens:
+        end = start + len(token.token)
+        yield start, end, token
+        start = end
+
+
+def _within(tokens: Sequence[TokenLogprob], offset: int, spans: Sequence[Span]) -> list[float]:
+    """Log-probabilities of the tokens that share a character with a span. Both go from left to right."""
+    chosen, which = [], 0
+    for start, end, token in _placed(tokens, offset):
+        while which < len(spans) and spans[which][1] <= start:
+            which += 1
+        if which == len(spans):
+            break
+        if spans[which][0] < end and spans[which][0] < spans[which][1] and not token.token.isspace():
+            chosen.append(token.logprob)
+    return chosen
+
+
+def _outside(tokens: Sequence[TokenLogprob], offset: int, fences: Sequence[Span]) -> list[float]:
+    return [
+        token.logprob
+        for start, end, token in _placed(tokens, offset)
+        if _WORD.search(token.token) and not any(first < end and start < last for first, last in fences)
+    ]
+
+
+def _words(tokens: Sequence[TokenLogprob]) -> list[float]:
+    return [token.logprob for token in tokens if _WORD.search(token.token)]
+
+
+def _mean(scores: Sequence[float]) -> float:
+    return math.fsum(scores) / len(scores)

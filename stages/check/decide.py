@@ -1,0 +1,103 @@
+"""Accept the answer, go one tier further, or say that there is none. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pipeline.contracts import Attempt, Envelope, ErrorBody, Json, Plan, Verdict
+from pipeline.ports import Outcome
+
+__all__ = ["Findings", "decide"]
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What was found in an attempt.
+
+    Attributes:
+        schema_state: how it stands to the response schema.
+        content: the repaired text; None: the attempt's own text is the answer.
+        parsed: the document, where it satisfies the schema.
+        repairs: what was changed, in words.
+        problems: where it breaks the schema; places in the schema, never text of the answer.
+        confidence: between 0 and 1; None: nothing is known.
+        signals: all scores.
+        empty: there is neither text nor a call of a tool.
+    """
+
+    schema_state: Literal["none", "valid", "repaired", "invalid"] = "none"
+    content: str | None = None
+    parsed: Json = None
+    repairs: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    confidence: float | None = None
+    signals: Mapping[str, float | None] = field(default_factory=dict)
+    empty: bool = False
+
+
+def decide(envelope: Envelope, plan: Plan, found: Findings) -> Outcome:
+    """Judge the last attempt of `envelope` by what was found in it."""
+    attempt = envelope.attempts[-1]
+    objection = _objection(plan, attempt, found)
+    verdict = _verdict(plan, attempt, found, accepted=objection is None)
+    facts = {"confidence": found.confidence, "threshold": plan.threshold, "schema": found.schema_state}
+    changes: dict[str, object] = {"verdict": verdict}
+    if attempt.tokens is not None:
+        # The scores have said what they had to say, and the tokens are the answer once more.
+        changes["attempts"] = (*envelope.attempts[:-1], attempt.model_copy(update={"tokens": None}))
+    if objection is None:
+        return Outcome("accepted", found.repairs, changes, facts)
+    if attempt.tier < envelope.last_tier:
+        return Outcome("rejected", (objection,), changes, facts)
+    changes |= _end(envelope, plan, found)
+    return Outcome("exhausted", (objection,), changes, facts)
+
+
+def _objection(plan: Plan, attempt: Attempt, found: Findings) -> str | None:
+    """What speaks against the answer, in one word; None: nothing does."""
+    if found.schema_state == "invalid":
+        return "schema"
+    if attempt.tier >= len(plan.tiers) - 1:
+        return None
+    if found.empty:
+        return "empty"
+    if plan.threshold is None:
+        return None
+    if found.confidence is None:
+        return "no_confidence"
+    return "below_threshold" if found.confidence < plan.threshold else None
+
+
+def _end(envelope: Envelope, plan: Plan, found: Findings) -> dict[str, object]:
+    """How the request ends when this answer is not good enough and no further tier is permitted."""
+    degrades = plan.on_exhausted == "degrade"
+    if found.schema_state != "invalid":
+        if degrades:
+            return {"status": "answered", "degraded": "below_threshold"}
+        message = "no permitted tier gave an answer that is sure enough, and the route would rather fail than degrade"
+        return _failed("quality_not_reached", message)
+    earlier = envelope.verdict
+    if degrades and earlier is not None and earlier.schema_state != "invalid":
+        # An earlier answer satisfied the schema and was only not sure enough: that one is served, and marked.
+        return {"status": "answered", "degraded": "below_threshold", "verdict": earlier}
+    message = "no tier gave an answer that satisfies the response schema: simplify it, or allow an escalation"
+    return _failed("schema_not_satisfied", message)
+
+
+def _failed(code: str, message: str) -> dict[str, object]:
+    return {"status": "failed", "error": ErrorBody(code=code, message=message)}
+
+
+def _verdict(plan: Plan, attempt: Attempt, found: Findings, *, accepted: bool) -> Verdict:
+    return Verdict.model_construct(
+        accepted=accepted,
+        attempt=attempt.number,
+        confidence=found.confidence,
+        threshold=plan.threshold,
+        schema_state=found.schema_state,
+        repairs=found.repairs,
+        problems=found.problems,
+        signals=dict(found.signals),
+        content=found.content,
+        parsed=found.parsed,
+    )

@@ -1,0 +1,30 @@
+"""Words by which models decline or hedge, at the beginning of an answer. A signal, no verdict. Pure."""
+
+import re
+from typing import Final
+
+__all__ = ["declines", "hedges"]
+
+_HEAD: Final = 240
+
+_DECLINES: Final = re.compile(
+    r"\b(?:i(?:'|’)?m sorry|i am sorry|i (?:cannot|can(?:'|’)t|am unable|am not able)|as an ai\b"
+    r"|es tut mir leid|ich kann (?:dir |ihnen )?(?:dabei )?nicht|je suis désolée?|je ne peux pas"
+    r"|lo siento|no puedo)",
+    re.IGNORECASE,
+)
+_HEDGES: Final = re.compile(
+    r"\b(?:i(?:'|’)?m not (?:sure|certain)|i am not (?:sure|certain)|i don(?:'|’)?t know|it depends|it is unclear"
+    r"|i (?:think|believe|guess)|ich wei(?:ß|ss) (?:es )?nicht|vermutlich|je ne sais pas|peut-être|no sé|quizás)\b",
+    re.IGNORECASE,
+)
+
+
+def declines(text: str) -> bool:
+    """Whether the answer begins by declining."""
+    return _DECLINES.search(text, 0, _HEAD) is not None
+
+
+def hedges(text: str) -> bool:
+    """Whether the answer begins by hedging."""
+    return _HEDGES.search(text, 0, _HEAD) is not None

@@ -1,0 +1,113 @@
+"""The JSON document in a model's answer, with as little change as possible and every change told. Pure.
+
+In this order, and the first that reads wins: the text as it is; without the code fence around it; without the words
+around it; with its syntax repaired. Syntax is not repaired in an answer that was cut off: closing its brackets would
+make a document out of half an answer.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final, NoReturn
+
+import json_repair
+import orjson
+
+from pipeline.contracts import Json
+
+__all__ = ["FENCE", "LARGEST_REPAIR", "Reading", "read"]
+
+LARGEST_REPAIR: Final = 65_536
+"""Characters of a text whose syntax is repaired."""
+
+FENCE: Final = re.compile(r"\s*```[\w+-]*[ \t]*\n?(.*?)\s*```\s*", re.DOTALL)
+"""A code fence that is the whole text; the group is what stands in it."""
+
+_OPENING: Final = re.compile(r"[{\[]")
+_TRIES: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A document, the text that says it, and what was done to get there. `found` is False where there is none."""
+
+    found: bool
+    document: Json = None
+    content: str | None = None
+    repairs: tuple[str, ...] = ()
+
+
+def _no_constant(_name: str) -> NoReturn:
+    raise ValueError
+
+
+_DECODER: Final = json.JSONDecoder(parse_constant=_no_constant)
+_NOTHING: Final = Reading(found=False)
+
+
+def read(text: str, *, cut_off: bool = False) -> Reading:
+    """Find the document in `text`. `cut_off`: the model was stopped before its end."""
+    whole = _parsed(text)
+    if whole.found:
+        return whole
+    inner, repairs = _unfenced(text)
+    for reading in (_fenced(inner, repairs), _embedded(inner, repairs)):
+        if reading.found:
+            return reading
+    return _NOTHING if cut_off else _repaired(inner, repairs)
+
+
+def _parsed(text: str) -> Reading:
+    try:
+        return Reading(True, orjson.loads(text))
+    except orjson.JSONDecodeError:
+        return _NOTHING
+
+
+def _unfenced(text: str) -> tuple[str, tuple[str, ...]]:
+    match = FENCE.fullmatch(text)
+    return (text, ()) if match is None else (match.group(1), ("code fence removed",))
+
+
+def _fenced(inner: str, repairs: tuple[str, ...]) -> Reading:
+    reading = _parsed(inner) if repairs else _NOTHING
+    return Reading(True, reading.document, inner, repairs) if reading.found else _NOTHING
+
+
+def _embedded(text: str, repairs: tuple[str, ...]) -> Reading:
+    """An object or array that stands whole between other words. Of several the longest."""
+    longest = max(_documents(text), key=len, default=None)
+    if longest is None:
+        return _NOTHING
+    reading = _parsed(longest)
+    if not reading.found:
+        return _NOTHING
+    return Reading(True, reading.document, longest, (*repairs, "text around the document removed"))
+
+
+def _documents(text: str) -> Iterator[str]:
+    position = 0
+    for _ in range(_TRIES):
+        opening = _OPENING.search(text, position)
+        if opening is None:
+            return
+        try:
+            _, end = _DECODER.raw_decode(text, opening.start())
+        except (ValueError, RecursionError):
+            return  # broken from here on: what follows may be a part of it
+        yield text[opening.start() : end]
+        position = end
+
+
+def _repaired(text: str, repairs: tuple[str, ...]) -> Reading:
+    if len(text) > LARGEST_REPAIR or _OPENING.search(text) is None:
+        return _NOTHING
+    try:
+        document: Any = json_repair.loads(text, skip_json_loads=True)
+        content = orjson.dumps(document).decode()
+    except (ValueError, TypeError, RecursionError):
+        return _NOTHING
+    if not isinstance(document, dict | list):
+        return _NOTHING
+    return Reading(True, orjson.loads(content), content, (*repairs, "syntax repaired"))
