@@ -29,6 +29,7 @@ _log = logging.getLogger("stepwell.nats")
 _DENIED: Final = re.compile(r"permissions violation for publish to [\"']?([^\"']+)[\"']?", re.IGNORECASE)
 PENDING_BYTES: Final = 64 * 1024 * 1024
 RECONNECT_WAIT_S: Final = 0.25
+FIRST_CONNECTION_S: Final = 3.0
 
 
 class NatsConversation:
@@ -176,14 +177,18 @@ async def connect(settings: Settings, *, name: str, patient: bool = False) -> Na
         NotRunning: no server answers at the address.
     """
     links: list[NatsLink] = []
+    seen: list[Exception] = []
 
     async def on_error(error: Exception) -> None:
-        _log.warning("NATS: %s", error)
+        seen[:] = [error]
+        # Each try to connect again fails the same way; that the connection broke was said once.
+        _log.log(logging.DEBUG if isinstance(error, OSError) else logging.WARNING, "NATS: %s", error)
         for link in links:
             link.denied(error)
 
     async def on_disconnect() -> None:
         for link in links:
+            _log.warning("the connection to NATS at %s broke; trying again until it is back", settings.nats_url)
             link.lost()
 
     options: dict[str, Any] = {"reconnect_time_wait": RECONNECT_WAIT_S}  # declared a whole number, taken as any
@@ -202,7 +207,7 @@ async def connect(settings: Settings, *, name: str, patient: bool = False) -> Na
         **options,
         security=_credentials(settings),
     )
-    client = await _first_connection(broker, settings.nats_url, patient)
+    client = await _first_connection(broker, settings, patient, seen)
     mux = Mux(client)
     await mux.start()
     link = NatsLink(broker, client, mux)
@@ -216,12 +221,18 @@ def _credentials(settings: Settings) -> NatsUserPassword | None:
     return NatsUserPassword(settings.nats_user, settings.nats_password or "")
 
 
-async def _first_connection(broker: NatsBroker, url: str, patient: bool) -> Client:
+async def _first_connection(broker: NatsBroker, settings: Settings, patient: bool, seen: list[Exception]) -> Client:
     try:
-        async with asyncio.timeout(None if patient else 3.0):
+        async with asyncio.timeout(None if patient else FIRST_CONNECTION_S):
             return await broker.connect()
     except (NatsError, OSError, TimeoutError) as error:
-        reason = type(error).__name__
-        raise NotRunning(
-            f"no NATS server answers at {url} ({reason}): start one with `stepwell up`, or set STEPWELL_NATS"
-        ) from None
+        raise NotRunning(_why(settings, [*seen, error])) from None
+
+
+def _why(settings: Settings, errors: list[Exception]) -> str:
+    url = settings.nats_url
+    if any("authorization" in str(error).lower() for error in errors):
+        user = settings.nats_user or "nobody"
+        return f"NATS at {url} does not accept {user}: set STEPWELL_NATS_USER and STEPWELL_NATS_PASSWORD"
+    reason = type(errors[0]).__name__
+    return f"no NATS server answers at {url} ({reason}): start one with `stepwell up`, or set STEPWELL_NATS"
