@@ -1,8 +1,8 @@
 """Kill workers, the broker and the cache under load, and count what was lost, doubled or left without a record.
 
-    python -m bench.faults --requests 5000 --deployment fused
-    python -m bench.faults --victim nats
-    python -m bench.faults --victim valkey
+    python -m bench.faults                                        all four runs
+    python -m bench.faults --deployment split --victim worker     one of them
+    python -m bench.faults --requests 300                         smaller
 
 Every figure is counted from the outside: replies at the client, results and records in the streams, and the bill in
 the ledger of the scripted models. The run ends with exit code 1 when one of them is not as promised.
@@ -39,6 +39,9 @@ MODEL_MS: Final = "20-50"
 ACK_WAIT_S: Final = 1.5
 ASK_TIMEOUT_S: Final = 120.0
 MODULES: Final = ["bench.forked"]
+BROKER_EVERY_S: Final = 2.0
+"""Seconds between two kills of NATS or Valkey, which take half a second to come back."""
+RUNS: Final = (("fused", "worker"), ("split", "worker"), ("fused", "nats"), ("fused", "valkey"))
 
 
 @dataclass
@@ -238,22 +241,23 @@ def _bill(made: Stack, count: Count) -> None:
     count.double_charges = len(double) if isinstance(double, list | dict) else int(double)
 
 
-async def measure(options: argparse.Namespace) -> Count:
+async def measure(options: argparse.Namespace, deployment: str, victim: str) -> Count:
     """One run."""
-    count = Count(options.deployment, options.victim, options.requests)
+    count = Count(deployment, victim, options.requests)
+    every_s = options.every if victim == "worker" else max(options.every, BROKER_EVERY_S)
     with stack() as made:
         made.start_nats()
         made.start_valkey()
         made.start_models(MODEL_MS)
         made.provision("--ack-wait", str(ACK_WAIT_S), "--batch", "64")
-        workers = Workers(made, options.deployment, options.spare)
+        workers = Workers(made, deployment, options.spare)
         workers.start()
         await ready(made)
         link = await connect(made.settings, name="faults", patient=True)
         replies: dict[str, Reply | None] = {}
         began = time.monotonic()
-        killing = asyncio.create_task(_kill(made, workers, options.victim, options.every, count))
-        load = _enqueue_all if options.victim == "nats" else _load
+        killing = asyncio.create_task(_kill(made, workers, victim, every_s, count))
+        load = _enqueue_all if victim == "nats" else _load
         progress = asyncio.create_task(_progress(count, replies))
         await load(Client(link), count, replies, options.parallel)
         killing.cancel()
@@ -276,28 +280,35 @@ def main() -> int:
     """Run and report."""
     parser = argparse.ArgumentParser(prog="python -m bench.faults", description=__doc__.split("\n")[0])
     parser.add_argument("--requests", type=int, default=5000)
-    parser.add_argument("--deployment", choices=tuple(DEPLOYMENTS), default="fused")
-    parser.add_argument("--victim", choices=("worker", "nats", "valkey"), default="worker")
-    parser.add_argument("--every", type=float, default=0.2, help="mean seconds between two kills")
+    parser.add_argument("--deployment", choices=tuple(DEPLOYMENTS), help="only this one")
+    parser.add_argument("--victim", choices=("worker", "nats", "valkey"), help="only this one")
+    parser.add_argument("--every", type=float, default=0.2, help="mean seconds between two kills of a worker")
     parser.add_argument("--spare", type=int, default=2, help="processes for each set of stages")
     parser.add_argument("--parallel", type=int, default=64, help="callers at a time")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    count = asyncio.run(measure(options))
+    counts = [asyncio.run(measure(options, *run)) for run in _runs(options.deployment, options.victim)]
     if options.json:
-        sys.stdout.write(json.dumps(asdict(count)) + "\n")
+        sys.stdout.write(json.dumps([asdict(count) for count in counts]) + "\n")
     else:
-        _show(count)
-    broken = count.broken()
+        _show(counts)
+    broken = [f"{count.deployment}, {count.victim} killed: {what}" for count in counts for what in count.broken()]
     console.print(f"[red]broken: {'; '.join(broken)}" if broken else "[green]all promises held")
     return 1 if broken else 0
 
 
-def _show(count: Count) -> None:
-    table = Table("what", "count", title=f"{count.victim} killed under load, {count.deployment}", title_justify="left")
-    for name, value in asdict(count).items():
-        table.add_row(name.replace("_", " "), str(value))
-    Console().print(table)
+def _runs(deployment: str | None, victim: str | None) -> list[tuple[str, str]]:
+    if deployment is None and victim is None:
+        return list(RUNS)
+    return [(deployment or "fused", victim or "worker")]
+
+
+def _show(counts: list[Count]) -> None:
+    heads = [f"{count.deployment}, {count.victim} killed" for count in counts]
+    table = Table("counted", *heads)
+    for name in list(asdict(counts[0]))[2:]:
+        table.add_row(name.replace("_", " "), *(str(getattr(count, name)) for count in counts))
+    Console(width=120).print(table)
 
 
 if __name__ == "__main__":

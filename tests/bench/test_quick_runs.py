@@ -1,0 +1,45 @@
+"""A small part of the fault runs and benches, so that they cannot rot; all of them have make targets of their own."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+pytestmark = pytest.mark.xdist_group("load")
+
+
+def run(*command: str) -> Any:
+    done = subprocess.run([sys.executable, "-m", *command, "--json"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("deployment", ["fused", "split"])
+def test_workers_killed_under_load_lose_double_and_forget_nothing(deployment: str) -> None:
+    (count,) = run("bench.faults", "--requests", "250", "--deployment", deployment, "--parallel", "16")
+    assert count["kills"] >= 3
+    assert (count["answered"], count["lost"], count["double_charges"]) == (250, 0, 0)
+    assert (count["results"], count["without_record"], count["chain_problems"]) == (250, 0, 0)
+
+
+def test_a_killed_broker_loses_nothing_that_it_confirmed() -> None:
+    (count,) = run("bench.faults", "--requests", "600", "--victim", "nats", "--parallel", "8")
+    assert count["kills"] >= 1
+    assert (count["answered"], count["lost"], count["chain_problems"]) == (600, 0, 0)
+
+
+def test_the_bench_measures_the_fused_worker_and_the_door_beside_their_relays() -> None:
+    rows = {row["name"]: row for row in run("bench.run", "--quick", "--only-fused")}
+    assert set(rows) == {"relay", "fused", "fused, cache hits", "HTTP relay", "HTTP door (alone)"}
+    assert all(row["requests_per_s"] > 0 and row["latency"]["50/s"][0] > 0 for row in rows.values())
+    assert rows["fused"]["cpu_ms"] > rows["relay"]["cpu_ms"] > 0
+
+
+def test_the_backlog_bench_has_a_backlog_to_the_end() -> None:
+    found = run("bench.backlog", "--backlog", "1500", "--seconds", "2")
+    assert found["batch_left"] > 0
