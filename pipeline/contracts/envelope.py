@@ -61,13 +61,14 @@ class Residency(OpenContract):
 
 
 class Classification(OpenContract):
-    """What the request contains and who may see it."""
+    """What the request contains and who may see it. `names_scanned`: people and places were looked for as well."""
 
     data_class: DataClass
     findings: tuple[Finding, ...] = ()
     special: tuple[str, ...] = ()
     origin: Origin | None = None
     scan: Literal["complete", "partial", "failed"]
+    names_scanned: bool = False
     engine: str
     residency: tuple[Residency, ...] = ()
 

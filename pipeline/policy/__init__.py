@@ -7,5 +7,15 @@ say about themselves, `gaps` asks about what they do not say. `source` keeps the
 
 from pipeline.policy.compiled import CompiledRoute, CompiledRule, Policy, RouteChoice, permits
 from pipeline.policy.facts import RequestFacts, request_facts
+from pipeline.policy.rejudge import rejudge
 
-__all__ = ["CompiledRoute", "CompiledRule", "Policy", "RequestFacts", "RouteChoice", "permits", "request_facts"]
+__all__ = [
+    "CompiledRoute",
+    "CompiledRule",
+    "Policy",
+    "RequestFacts",
+    "RouteChoice",
+    "permits",
+    "rejudge",
+    "request_facts",
+]

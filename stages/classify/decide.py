@@ -72,6 +72,7 @@ def classification_of(envelope: Envelope, seen: Seen, policy: Policy) -> Classif
         special=special,
         origin=envelope.request.origin,
         scan=scan,
+        names_scanned=seen.names == "scanned",
         engine=report.engine,
     )
 

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from pipeline.contracts import Envelope, StageName
-from pipeline.policy import Policy, request_facts
+from pipeline.policy import Policy, rejudge, request_facts
 from pipeline.policy.source import PolicySource
 from pipeline.ports import Outcome, Run, WeightStore
 from stages.plan.decide import Facts, choose_route, decide
@@ -49,8 +49,7 @@ class Plan:
         """The revision it began with is no longer known here: judge its data again by the one in force."""
         changes: dict[str, object] = {"policy_revision": policy.revision}
         if envelope.classification is not None:
-            actions = policy.residency_actions(request_facts(envelope.request, envelope.classification))
-            changes["classification"] = envelope.classification.model_copy(update={"residency": actions})
+            changes["classification"] = rejudge(envelope.request, envelope.classification, policy)
         outcome = self._plan(envelope.model_copy(update=changes), policy)
         return Outcome(
             outcome.kind,

@@ -8,7 +8,7 @@ from typing import Final
 
 from pipeline.contracts import Classification, Request
 from pipeline.errors import ResidencyRefused
-from pipeline.policy import Policy, permits, request_facts
+from pipeline.policy import Policy, permits, rejudge
 from pipeline.policy.models import Target
 from pipeline.policy.source import PolicySource
 
@@ -63,5 +63,4 @@ def governing(
     current = policies.current()
     if classification is None:
         return current, None
-    actions = current.residency_actions(request_facts(request, classification))
-    return current, classification.model_copy(update={"residency": actions})
+    return current, rejudge(request, classification, current)

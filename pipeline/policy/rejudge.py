@@ -1,0 +1,25 @@
+"""A classification made under one revision, judged by another one: at least as strict as either would be alone."""
+
+from typing import Final
+
+from pipeline.contracts import Classification, DataClass, Request
+from pipeline.policy.compiled import Policy
+from pipeline.policy.facts import request_facts
+
+__all__ = ["rejudge"]
+
+_ORDER: Final[tuple[DataClass, ...]] = ("public", "internal", "confidential", "restricted")
+
+
+def rejudge(request: Request, before: Classification, policy: Policy) -> Classification:
+    """Who may see the request under `policy`, where the revision it was classified under is no longer known.
+
+    Findings may belong to another class now, and the stricter one counts. Names may not have been looked for, because
+    they could change nothing then; where they could now, the request counts as scanned in part, and as restricted.
+    """
+    classes = [before.data_class, *(policy.class_of(finding.type) for finding in before.findings)]
+    update: dict[str, object] = {"data_class": max(classes, key=_ORDER.index)}
+    if policy.residency.scan.names and not before.names_scanned:
+        update = {"data_class": "restricted", "scan": "failed" if before.scan == "failed" else "partial"}
+    found = before.model_copy(update=update)
+    return found.model_copy(update={"residency": policy.residency_actions(request_facts(request, found))})
