@@ -1,18 +1,14 @@
-"""Modest floors of recall and precision on labelled texts, read where `STEPWELL_DATA` says and nowhere copied."""
-
-import os
-from pathlib import Path
+"""Modest floors of recall and precision on labelled texts, read in place and nowhere copied."""
 
 import pytest
+from outside_data import DATA, needs
 
-from bench.pii_quick import FILES, Scan, alarms, ibans, labelled, measure, read, with_names
+from bench.pii_quick import Scan, alarms, ibans, labelled, measure, read, with_names
 from pipeline.adapters.pii import PatternScanner
 
 pytestmark = pytest.mark.nlp
 
-DATA = Path(os.environ.get("STEPWELL_DATA", "nowhere"))
-PRESENT = all((DATA / "pii-presidio-research" / f"{name}.jsonl.gz").exists() for name in FILES)
-needs_data = pytest.mark.skipif(not PRESENT, reason="set STEPWELL_DATA to the folder of the evaluation data")
+labels = needs("pii-presidio-research")
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +16,7 @@ def deep() -> Scan:
     return with_names()
 
 
-@needs_data
+@labels
 @pytest.mark.parametrize(
     ("kind", "recall", "precision"),
     [
@@ -45,14 +41,14 @@ def test_ibans_are_found() -> None:
     assert row["precision"] >= 0.99
 
 
-@needs_data
+@needs("gsm8k-four-systems")
 def test_arithmetic_word_problems_raise_next_to_no_alarm() -> None:
     prompts = [row["prompt"] for row in read(DATA / "gsm8k-four-systems" / "solutions.jsonl.gz")]
     share, _ = alarms(prompts, PatternScanner().scan_text)
     assert share <= 0.01
 
 
-@needs_data
+@labels
 def test_names_of_people_are_found_more_often_than_not(deep: Scan) -> None:
     row = measure(labelled(DATA), deep)["PERSON"]
     assert row["recall"] >= 0.58
