@@ -12,7 +12,7 @@ from pipeline.audit.read import Found, find, newest
 from pipeline.audit.show import row, tree
 from pipeline.audit.verify import Report
 from pipeline.cli.show import console, errors_as_sentences, print_json, print_rows, run
-from pipeline.settings import Settings
+from pipeline.embedded.here import settings_here
 from pipeline.transport.nats import connect
 
 __all__ = ["register"]
@@ -49,7 +49,7 @@ def show_command(
 
 
 async def _find(tenant: str, request_id: str) -> Found:
-    link = await connect(Settings.from_environment(), name="cli")
+    link = await connect(settings_here(), name="cli")
     try:
         return await find(link.streams, StreamResults(link.streams), tenant, request_id)
     finally:
@@ -72,7 +72,7 @@ def list_command(
 
 
 async def _newest(last: int, tenant: str | None) -> list[Found]:
-    link = await connect(Settings.from_environment(), name="cli")
+    link = await connect(settings_here(), name="cli")
     try:
         return await newest(link.streams, last, tenant)
     finally:
@@ -96,7 +96,7 @@ def verify_command(as_json: JsonOption = False) -> None:
 
 async def _verify(*, quiet: bool) -> Report:
     columns = (SpinnerColumn(), TextColumn("{task.completed:,.0f} records read"), TimeElapsedColumn())
-    link = await connect(Settings.from_environment(), name="cli")
+    link = await connect(settings_here(), name="cli")
     try:
         with Progress(*columns, console=console, transient=True, disable=quiet) as progress:
             task = progress.add_task("verify", total=None)

@@ -12,9 +12,9 @@ from pydantic import ValidationError
 
 from pipeline.cli.show import console, errors_as_sentences, print_json, print_rows, run
 from pipeline.contracts import DeadLetter, Envelope, ErrorBody, parse_envelope
+from pipeline.embedded.here import settings_here
 from pipeline.errors import InvalidRequest, NotFound, Unreadable
 from pipeline.ports import Stored, Streams
-from pipeline.settings import Settings
 from pipeline.topology import LAST, STAGES, dead_subject, step_subject
 from pipeline.transport.nats import connect
 
@@ -238,7 +238,7 @@ def _run(work: Callable[[Streams], Awaitable[T]]) -> T:
 
 
 async def _with_streams(work: Callable[[Streams], Awaitable[T]]) -> T:
-    link = await connect(Settings.from_environment(), name="cli")
+    link = await connect(settings_here(), name="cli")
     try:
         return await work(link.streams)
     finally:

@@ -9,10 +9,10 @@ import typer
 from pipeline.adapters.weights import parse_weights
 from pipeline.cli.show import console, errors_as_sentences, print_json, print_rows, run
 from pipeline.contracts import NAME_PATTERN, OutcomeEvent, is_name
+from pipeline.embedded.here import settings_here
 from pipeline.errors import InvalidRequest
 from pipeline.experiments.outcomes import TALLY_KEY, Tally, parse_tally, record_outcome
 from pipeline.ports import Bucket
-from pipeline.settings import Settings
 from pipeline.transport.nats import connect
 
 __all__ = ["event_id", "register", "weight_rows"]
@@ -59,7 +59,7 @@ def outcome_command(
 
 
 async def _record(event: OutcomeEvent) -> bool:
-    link = await connect(Settings.from_environment(), name="cli")
+    link = await connect(settings_here(), name="cli")
     try:
         return await record_outcome(link.streams, event)
     finally:
@@ -83,7 +83,7 @@ def weights_command(as_json: Annotated[bool, typer.Option("--json", help="JSON f
 
 
 async def _weights() -> tuple[list[dict[str, object]], Tally]:
-    link = await connect(Settings.from_environment(), name="cli")
+    link = await connect(settings_here(), name="cli")
     try:
         entry = await link.bucket("experiments").get(TALLY_KEY)
         tally = parse_tally(entry.value if entry else None) or Tally()

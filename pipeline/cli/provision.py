@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.show import console, errors_as_sentences, print_rows, run
+from pipeline.embedded.here import settings_here
 from pipeline.layout import ACK_WAIT_S, ConsumerSpec, consumers
 from pipeline.policy.load import load_folder
 from pipeline.settings import Settings
@@ -44,7 +45,7 @@ def provision_command(
 
     Example: stepwell provision --dry-run
     """
-    settings = Settings.from_environment()
+    settings = settings_here()
     room = batch if batch is not None else batch_room(settings)
     run(
         _provision(

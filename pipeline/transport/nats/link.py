@@ -66,6 +66,7 @@ class NatsLink:
         self._mux = mux
         self.jetstream = client.jetstream()
         self._streams = NatsStreams(mux, self.jetstream)
+        self.closing = False
         self._services: list[Service] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -136,6 +137,7 @@ class NatsLink:
 
     async def close(self) -> None:
         """Stop services, flush and close."""
+        self.closing = True
         for service in self._services:
             await service.stop()
         await self._mux.stop()
@@ -188,7 +190,8 @@ async def connect(settings: Settings, *, name: str, patient: bool = False) -> Na
 
     async def on_disconnect() -> None:
         for link in links:
-            _log.warning("the connection to NATS at %s broke; trying again until it is back", settings.nats_url)
+            if not link.closing:
+                _log.warning("the connection to NATS at %s broke; trying again until it is back", settings.nats_url)
             link.lost()
 
     options: dict[str, Any] = {"reconnect_time_wait": RECONNECT_WAIT_S}  # declared a whole number, taken as any
