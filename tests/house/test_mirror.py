@@ -15,7 +15,7 @@ TESTS = ROOT / "tests"
 VERBS = sorted(path.parent.name for path in ROOT.glob("stages/*/decide.py"))
 
 ELSEWHERE = {
-    "pipeline/ports.py": "tests/conformance",
+    "pipeline/ports": "tests/conformance",
     "pipeline/layout.py": "tests/house/test_topology.py",
     "pipeline/topology.py": "tests/house/test_topology.py",
     "pipeline/contracts": "tests/pipeline/schemas",

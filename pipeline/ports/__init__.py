@@ -1,0 +1,49 @@
+"""What stages and the runner need from the world, as protocols. Adapters implement them; tests use small fakes."""
+
+from pipeline.ports.cache import Cache
+from pipeline.ports.link import Conversation, Incoming, Link, Subscription
+from pipeline.ports.models import Completion, ModelCall, ModelClient, Permit, TokenSink
+from pipeline.ports.privacy import PiiScanner, ScanReport
+from pipeline.ports.records import AuditLog, AuditReference, Journal, ResultStore
+from pipeline.ports.road import Delivery, Handler, Transport
+from pipeline.ports.stage import Caller, Observer, Outcome, Run, Stage
+from pipeline.ports.streams import Appended, Bucket, Conflict, Entry, Stored, Streams
+from pipeline.ports.time import Clock, Random
+from pipeline.ports.weights import Weights, WeightStore
+
+__all__ = [
+    "Appended",
+    "AuditLog",
+    "AuditReference",
+    "Bucket",
+    "Cache",
+    "Caller",
+    "Clock",
+    "Completion",
+    "Conflict",
+    "Conversation",
+    "Delivery",
+    "Entry",
+    "Handler",
+    "Incoming",
+    "Journal",
+    "Link",
+    "ModelCall",
+    "ModelClient",
+    "Observer",
+    "Outcome",
+    "Permit",
+    "PiiScanner",
+    "Random",
+    "ResultStore",
+    "Run",
+    "ScanReport",
+    "Stage",
+    "Stored",
+    "Streams",
+    "Subscription",
+    "TokenSink",
+    "Transport",
+    "WeightStore",
+    "Weights",
+]

@@ -1,0 +1,85 @@
+"""A connection: core messages, conversations, services."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from pipeline.ports.road import Transport
+from pipeline.ports.streams import Bucket, Streams
+
+__all__ = ["Conversation", "Incoming", "Link", "Subscription"]
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A message from a core subject: at most once, not stored."""
+
+    subject: str
+    body: bytes
+    reply_to: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Subscription(Protocol):
+    """Something that can be ended."""
+
+    async def stop(self) -> None:
+        """No more messages after this."""
+        ...
+
+
+class Conversation(Protocol):
+    """A request that was sent, and its answers."""
+
+    async def next(self, timeout_s: float) -> Incoming | None:
+        """The next answer; None when there was none within `timeout_s` seconds. An empty body ends a stream.
+
+        Raises:
+            NoWorker: nobody listens on the subject; known at once.
+        """
+        ...
+
+    def close(self) -> None:
+        """No more answers are wanted."""
+        ...
+
+
+class Link(Protocol):
+    """A connection to NATS, or to its in-memory likeness: streams, buckets, and core messages."""
+
+    @property
+    def streams(self) -> Streams:
+        """The durable streams."""
+        ...
+
+    def bucket(self, name: str) -> Bucket:
+        """A key-value bucket that the provisioner made."""
+        ...
+
+    async def publish(self, subject: str, body: bytes, headers: Mapping[str, str] | None = None) -> None:
+        """Send a core message: at most once, to whoever listens now."""
+        ...
+
+    async def subscribe(
+        self, subject: str, handler: Callable[[Incoming], Awaitable[None]], *, queue: str | None = None
+    ) -> Subscription:
+        """Hand each core message on `subject` to `handler`; with `queue`, to one member of the group."""
+        ...
+
+    async def converse(self, subject: str, body: bytes, *, headers: Mapping[str, str] | None = None) -> "Conversation":
+        """Send a request and return the place where its answers arrive, one or many."""
+        ...
+
+    async def serve(
+        self, name: str, version: str, endpoints: Mapping[str, Callable[[Incoming], Awaitable[None]]]
+    ) -> None:
+        """Answer requests: subject -> handler. Every member of the service shares the work."""
+        ...
+
+    def transport(self) -> Transport:
+        """The work queue over this connection."""
+        ...
+
+    async def close(self) -> None:
+        """Flush and close."""
+        ...

@@ -1,0 +1,30 @@
+"""Who finds personal data."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from pipeline.contracts import Finding
+
+__all__ = ["PiiScanner", "ScanReport"]
+
+
+@dataclass(frozen=True, slots=True)
+class ScanReport:
+    """What a scan found: types and counts, the engine, and whether it saw everything.
+
+    `scan` is `failed` when the scan broke or ran out of time: then nothing may be concluded from an empty list.
+    """
+
+    findings: tuple[Finding, ...]
+    engine: str
+    scan: str = "complete"
+    reason: str | None = None
+
+
+class PiiScanner(Protocol):
+    """Finds personal data."""
+
+    async def scan(self, units: Sequence[str], *, names: bool) -> ScanReport:
+        """Scan text units, with `names` also for people and places. Never raises: trouble is a failed report."""
+        ...

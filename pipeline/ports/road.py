@@ -1,0 +1,68 @@
+"""The durable queues between stages."""
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from pipeline.contracts import Lane, StageName
+from pipeline.ports.stage import Caller
+
+__all__ = ["Delivery", "Handler", "Transport"]
+
+
+class Delivery(Protocol):
+    """One message that this worker holds. Exactly one of ack, retry and (through dead letter) ack ends it."""
+
+    @property
+    def stage(self) -> StageName:
+        """The stage it is for."""
+        ...
+
+    @property
+    def lane(self) -> Lane:
+        """The lane it came on."""
+        ...
+
+    @property
+    def body(self) -> bytes:
+        """The bytes of the envelope."""
+        ...
+
+    @property
+    def delivered(self) -> int:
+        """How often it was delivered, from 1."""
+        ...
+
+    async def working(self) -> None:
+        """Say that it is still being worked on, so that nobody else gets it."""
+        ...
+
+    async def ack(self) -> None:
+        """It is done: never deliver it again."""
+        ...
+
+    async def retry(self, delay_s: float) -> None:
+        """Hand it back, to be delivered again after `delay_s` seconds."""
+        ...
+
+
+Handler = Callable[[Delivery], Awaitable[None]]
+
+
+class Transport(Protocol):
+    """Durable queues between stages, and the way back to callers."""
+
+    async def hand_over(self, lane: Lane, stage: StageName, body: bytes, message_id: str) -> bool:
+        """Store `body` for `stage`, once for each `message_id`. False: it was there already. Returns when durable."""
+        ...
+
+    async def consume(self, stage: StageName, lane: Lane, handler: Handler, slots: int) -> None:
+        """Start to hand messages for `stage` to `handler`, at most `slots` at a time. Returns at once."""
+        ...
+
+    def caller(self, address: str, streaming: bool) -> Caller:
+        """The caller who waits at `address`."""
+        ...
+
+    async def stop(self, grace_s: float) -> None:
+        """Take no more, let what runs end within `grace_s` seconds, hand back what was not begun."""
+        ...
