@@ -83,7 +83,7 @@ def _values(text: str) -> list[Span]:
     for match in _STRING_OR_SCALAR.finditer(text):
         if match.group(2) is None:
             spans.append(match.span(1) if match.group(1) is not None else match.span())
-    return spans
+    return [(start, end) for start, end in spans if start < end]
 
 
 def _placed(tokens: Sequence[TokenLogprob], offset: int) -> Iterator[tuple[int, int, TokenLogprob]]:
@@ -102,7 +102,7 @@ def _within(tokens: Sequence[TokenLogprob], offset: int, spans: Sequence[Span]) 
             which += 1
         if which == len(spans):
             break
-        if spans[which][0] < end and spans[which][0] < spans[which][1] and not token.token.isspace():
+        if spans[which][0] < end and not token.token.isspace():
             chosen.append(token.logprob)
     return chosen
 

@@ -95,16 +95,13 @@ def _validator(canonical: bytes) -> Any:
     return bounded(kind)(schema, registry=REGISTRY)
 
 
-class _Unknown(jsonschema.Draft202012Validator):
-    """Stands for a dialect that the library does not know."""
-
-
 def _dialect(schema: Any) -> Any:
     named = schema.get("$schema") if isinstance(schema, dict) else None
     if named is None:
         return _DEFAULT
-    kind: Any = validators.validator_for(schema, default=_Unknown)
-    if kind is _Unknown:
+    unknown: Any = None
+    kind = validators.validator_for(schema, default=unknown)
+    if kind is unknown:
         raise _invalid("its $schema names a dialect that is not known here")
     return kind
 

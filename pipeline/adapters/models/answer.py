@@ -5,7 +5,7 @@ raises `MalformedAnswer`, whose text never holds a word of the answer.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -13,6 +13,8 @@ from pipeline.contracts import TokenLogprob, ToolCall, Usage
 from pipeline.ports import Completion
 
 __all__ = ["Collected", "MalformedAnswer", "whole"]
+
+_LONGEST_ID: Final = 256
 
 
 class MalformedAnswer(Exception):
@@ -46,7 +48,7 @@ class Collected:
         self._calls: dict[int, dict[str, str]] = {}
         self._scored: list[TokenLogprob] = []
         self._finish_reason: str | None = None
-        self._usage: Mapping[str, Any] | None = None
+        self._usage: Usage | None = None
         self.begun = False
 
     @property
@@ -74,8 +76,9 @@ class Collected:
         """Take one decoded document of the API and return the text in it."""
         if document.get("error"):
             raise MalformedAnswer("an error in place of an answer")
-        self._model = document.get("model") or self._model
-        self._usage = document.get("usage") or self._usage
+        self._model = _text(document.get("model")) or self._model
+        if document.get("usage"):
+            self._usage = _read_usage(document["usage"])
         text = ""
         for choice in document["choices"]:
             if choice.get("index", 0) == 0:
@@ -84,13 +87,13 @@ class Collected:
 
     def _choice(self, choice: Mapping[str, Any]) -> str:
         delta = choice.get("delta") or {}
-        self._finish_reason = choice.get("finish_reason") or self._finish_reason
+        self._finish_reason = _text(choice.get("finish_reason")) or self._finish_reason
         scores = choice.get("logprobs")
         if scores:
             self._scored.extend(_scored(scores.get("content") or ()))
         if delta.get("tool_calls"):
             self._take_calls(delta["tool_calls"])
-        text: str = delta.get("content") or ""
+        text = _text(delta.get("content"))
         if text:
             self.begun = True
             self._texts.append(text)
@@ -99,11 +102,12 @@ class Collected:
     def _take_calls(self, calls: Iterable[Mapping[str, Any]]) -> None:
         self.begun = True
         for position, call in enumerate(calls):
-            made = self._calls.setdefault(call.get("index", position), {"id": "", "name": "", "arguments": ""})
+            which = int(call.get("index", position))
+            made = self._calls.setdefault(which, {"id": "", "name": "", "arguments": ""})
             function = call.get("function") or {}
-            made["id"] = call.get("id") or made["id"]
-            made["name"] += function.get("name") or ""
-            made["arguments"] += function.get("arguments") or ""
+            made["id"] = _text(call.get("id"))[:_LONGEST_ID] or made["id"]
+            made["name"] += _text(function.get("name"))
+            made["arguments"] += _text(function.get("arguments"))
 
     def completion(self, *, latency_ms: float, first_token_ms: float | None, calls: int) -> Completion:
         """The whole answer."""
@@ -111,7 +115,7 @@ class Collected:
             model=self._model,
             text=self.text if self._texts or not self._calls else None,
             finish_reason=self._finish_reason,
-            usage=_usage(self._usage),
+            usage=self._usage or Usage(),
             tool_calls=tuple(_call(made) for _, made in sorted(self._calls.items())) or None,
             tokens=tuple(self._scored) or None,
             latency_ms=latency_ms,
@@ -126,22 +130,27 @@ def _scored(entries: Iterable[Mapping[str, Any]]) -> Iterable[TokenLogprob]:
     for entry in entries:
         score = entry.get("logprob")
         if isinstance(score, int | float):
-            yield TokenLogprob(token=entry["token"], logprob=float(score))
+            yield TokenLogprob(token=_text(entry["token"]), logprob=float(score))
 
 
 def _call(made: Mapping[str, str]) -> ToolCall:
     return ToolCall(id=made["id"] or "call_0", function={"name": made["name"], "arguments": made["arguments"]})
 
 
-def _usage(reported: Mapping[str, Any] | None) -> Usage:
-    if reported is None:
-        return Usage()
+def _read_usage(reported: Mapping[str, Any]) -> Usage:
     details = reported.get("prompt_tokens_details") or {}
     return Usage.model_construct(
         input_tokens=_count(reported.get("prompt_tokens")),
         output_tokens=_count(reported.get("completion_tokens")),
         cached_tokens=_count(details.get("cached_tokens")),
     )
+
+
+def _text(value: Any) -> str:
+    """A text that may be missing. Raises `TypeError` where it is something else."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    raise TypeError
 
 
 def _count(value: Any) -> int:

@@ -127,6 +127,8 @@ class Exchange:
         return self._endpoint.name
 
     async def _exchange(self) -> Collected:
+        if self._streams:
+            self._patience.expect("the first token", self._endpoint.spec.timeouts.first_token)
         async with self._session.post(
             self._endpoint.url,
             data=call_body(self._call, self._endpoint.template, stream=self._streams),
@@ -154,9 +156,8 @@ class Exchange:
         return collected
 
     async def _stream(self, response: aiohttp.ClientResponse) -> Collected:
-        timeouts = self._endpoint.spec.timeouts
+        idle = self._endpoint.spec.timeouts.idle
         collected, reader, size = Collected(self._endpoint.spec.model), EventReader(), 0
-        self._patience.expect("the first token", timeouts.first_token)
         async for chunk in response.content.iter_any():
             size += len(chunk)
             if size > LARGEST_ANSWER:
@@ -166,7 +167,7 @@ class Exchange:
                 await _farewell(response)
                 return collected
             if collected.begun:
-                self._patience.expect("the next token", timeouts.idle)
+                self._patience.expect("the next token", idle)
         if not collected.ended:
             raise MalformedAnswer("a stream that broke off")
         return collected

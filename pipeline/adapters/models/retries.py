@@ -10,6 +10,7 @@ __all__ = ["RETRYABLE", "RetryBudget", "pause_s", "retry_after_s"]
 
 RETRYABLE: Final = (TargetUnavailable, TargetTimeout, TargetOverloaded)
 _SAVED: Final = 10.0
+_LONGEST_S: Final = 3600.0
 
 
 class RetryBudget:
@@ -48,14 +49,18 @@ def pause_s(error: Exception, tries: int, rules: Retry, draw: float) -> float | 
 
 
 def retry_after_s(header: str | None, now: float) -> float | None:
-    """Read a Retry-After header: seconds or a date. None: there is none that makes sense. `now` in Unix seconds."""
+    """Read a Retry-After header: seconds or a date. None: there is none that makes sense. `now` in Unix seconds.
+
+    An endpoint may ask for an hour at most; one that asks for more is asked again after that.
+    """
     if not header:
         return None
     try:
-        return max(0.0, float(header)) if header.strip().isdigit() else _until(header, now)
+        seconds = float(header) if header.strip().isdigit() else _until(header, now)
     except (ValueError, OverflowError):
         return None
+    return min(max(0.0, seconds), _LONGEST_S)
 
 
 def _until(date: str, now: float) -> float:
-    return max(0.0, parsedate_to_datetime(date).timestamp() - now)
+    return parsedate_to_datetime(date).timestamp() - now

@@ -1,0 +1,124 @@
+"""When a target is left alone, and how it comes back."""
+
+import pytest
+
+from pipeline.adapters.models.breaker import Breaker, State
+from pipeline.policy.models import Breaker as Rules
+
+RULES = Rules(ratio=0.5, window=10, minimum=6, streak=3, open=10.0, open_cap=35.0, probes=2)
+MIDDLE = 0.5  # the draw that jitters nothing
+
+
+def fail(breaker: Breaker, now: float, draw: float = MIDDLE) -> None:
+    ticket = breaker.admit(now)
+    assert ticket is not None
+    breaker.failed(ticket, now, draw)
+
+
+def succeed(breaker: Breaker, now: float) -> None:
+    ticket = breaker.admit(now)
+    assert ticket is not None
+    breaker.succeeded(ticket)
+
+
+def opened(now: float = 0.0) -> Breaker:
+    breaker = Breaker(RULES)
+    for _ in range(RULES.streak):
+        fail(breaker, now)
+    return breaker
+
+
+def test_a_streak_of_failures_opens_it() -> None:
+    breaker = Breaker(RULES)
+    for _ in range(RULES.streak - 1):
+        fail(breaker, 0.0)
+    assert breaker.state is State.CLOSED
+    fail(breaker, 0.0)
+    assert breaker.state is State.OPEN
+    assert breaker.admit(9.9) is None
+    assert breaker.waits_s(4.0) == pytest.approx(6.0)
+
+
+def test_a_share_of_failures_opens_it_once_enough_calls_were_seen() -> None:
+    breaker = Breaker(RULES)
+    for _ in range(2):
+        succeed(breaker, 0.0)
+        fail(breaker, 0.0)
+    succeed(breaker, 0.0)
+    assert breaker.state is State.CLOSED
+    fail(breaker, 0.0)
+    assert breaker.state is State.OPEN
+
+
+def test_a_success_ends_a_streak() -> None:
+    breaker = Breaker(RULES)
+    for _ in range(2):
+        fail(breaker, 0.0)
+    for _ in range(5):
+        succeed(breaker, 0.0)
+    for _ in range(2):
+        fail(breaker, 0.0)
+    assert breaker.state is State.CLOSED
+
+
+def test_after_its_time_a_few_probes_pass_and_close_it() -> None:
+    breaker = opened()
+    first, second = breaker.admit(10.1), breaker.admit(10.1)
+    assert breaker.admit(10.1) is None
+    assert first is not None
+    assert second is not None
+    breaker.succeeded(first)
+    assert breaker.state is State.HALF_OPEN
+    assert breaker.admit(10.2) is None
+    breaker.succeeded(second)
+    assert breaker.state is State.CLOSED
+
+
+def test_a_failed_probe_opens_it_for_twice_as_long_up_to_the_cap() -> None:
+    breaker, now = opened(), 0.0
+    for seconds in (10.0, 20.0, 35.0, 35.0):
+        assert breaker.admit(now + seconds - 0.01) is None
+        now += seconds
+        fail(breaker, now)
+
+
+def test_openings_are_jittered_by_a_quarter() -> None:
+    for draw, seconds in ((0.0, 7.5), (0.999, 12.5)):
+        breaker = Breaker(RULES)
+        for _ in range(RULES.streak):
+            fail(breaker, 0.0, draw)
+        assert breaker.waits_s(0.0) == pytest.approx(seconds, abs=0.01)
+
+
+def test_after_it_closed_the_next_opening_is_short_again() -> None:
+    breaker = opened()
+    fail(breaker, 10.0)  # open for 20 s now
+    for _ in range(RULES.probes):
+        succeed(breaker, 30.0)
+    for _ in range(RULES.streak):
+        fail(breaker, 31.0)
+    assert breaker.waits_s(31.0) == pytest.approx(10.0)
+
+
+def test_a_call_that_says_nothing_gives_its_probe_back() -> None:
+    breaker = opened()
+    for _ in range(10):
+        ticket = breaker.admit(10.0)
+        assert ticket is not None
+        breaker.ignored(ticket)
+    assert breaker.state is State.HALF_OPEN
+
+
+def test_calls_from_before_it_opened_are_not_counted_against_the_probes() -> None:
+    breaker = Breaker(RULES)
+    late = breaker.admit(0.0)
+    assert late is not None
+    for _ in range(RULES.streak):
+        fail(breaker, 0.0)
+    probe = breaker.admit(10.0)
+    breaker.failed(late, 10.0, MIDDLE)
+    assert breaker.state is State.HALF_OPEN
+    breaker.succeeded(late)
+    assert probe is not None
+    breaker.succeeded(probe)
+    assert breaker.state is State.HALF_OPEN, "one of two probes"

@@ -1,0 +1,145 @@
+"""Accepted, rejected, exhausted: the table of what follows."""
+
+import pytest
+from fakes_stages import attempt, envelope, plan, scored, verdict
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.contracts import Budget, Plan, Request
+from pipeline.topology import outcomes_of
+from stages.check.decide import Findings, decide
+
+FIRST = attempt(1, text="42")
+SECOND = attempt(2, text="43")
+
+
+def judged(found: Findings, *attempts, tiers: Plan | None = None, cap: int | None = None, **others):
+    tiers = tiers or plan(threshold=0.6)
+    request = Request(input="x", budget=Budget(max_escalations=cap))
+    return decide(envelope(*(attempts or (FIRST,)), tiers=tiers, request=request, **others), tiers, found)
+
+
+def test_a_sure_draft_stays() -> None:
+    outcome = judged(Findings(confidence=0.6))
+    assert outcome.kind == "accepted"
+    assert outcome.changes["verdict"].accepted
+    assert (outcome.facts["confidence"], outcome.facts["threshold"]) == (0.6, 0.6)
+
+
+@pytest.mark.parametrize(
+    ("found", "reason"),
+    [
+        (Findings(confidence=0.59), "below_threshold"),
+        (Findings(confidence=None), "no_confidence"),
+        (Findings("invalid", confidence=1.0), "schema"),
+        (Findings(confidence=1.0, empty=True), "empty"),
+    ],
+)
+def test_a_draft_that_does_not_suffice_goes_one_tier_further(found: Findings, reason: str) -> None:
+    outcome = judged(found)
+    assert (outcome.kind, outcome.reasons) == ("rejected", (reason,))
+    assert not outcome.changes["verdict"].accepted
+    assert "status" not in outcome.changes
+
+
+def test_without_a_threshold_the_schema_alone_decides() -> None:
+    for state, kind in (("valid", "accepted"), ("repaired", "accepted"), ("none", "accepted"), ("invalid", "rejected")):
+        assert judged(Findings(state, confidence=None), tiers=plan(threshold=None)).kind == kind
+
+
+def test_with_a_threshold_a_valid_document_alone_is_not_enough() -> None:
+    assert judged(Findings("valid", confidence=None)).kind == "rejected"
+
+
+def test_to_the_last_tier_no_threshold_applies() -> None:
+    for confidence in (None, 0.01):
+        outcome = judged(Findings("valid", confidence=confidence), FIRST, SECOND)
+        assert outcome.kind == "accepted"
+        assert "degraded" not in outcome.changes
+
+
+@pytest.mark.parametrize("on_exhausted", ["degrade", "fail"])
+def test_the_last_tier_has_to_satisfy_the_schema(on_exhausted: str) -> None:
+    tiers = plan(threshold=0.6, on_exhausted=on_exhausted)
+    outcome = judged(
+        Findings("invalid", confidence=1.0), FIRST, SECOND, tiers=tiers, verdict=verdict(schema_state="invalid")
+    )
+    assert outcome.kind == "exhausted"
+    assert outcome.changes["status"] == "failed"
+    assert outcome.changes["error"].code == "schema_not_satisfied"
+
+
+def test_an_earlier_answer_that_satisfied_the_schema_is_served_before_none() -> None:
+    earlier = verdict(1, schema_state="valid", confidence=0.3, parsed={"a": 1})
+    outcome = judged(Findings("invalid"), FIRST, SECOND, verdict=earlier)
+    assert outcome.kind == "exhausted"
+    assert (outcome.changes["status"], outcome.changes["degraded"]) == ("answered", "below_threshold")
+    assert outcome.changes["verdict"] == earlier
+
+
+def test_unless_the_route_would_rather_fail() -> None:
+    earlier = verdict(1, schema_state="valid", confidence=0.3)
+    tiers = plan(threshold=0.6, on_exhausted="fail")
+    outcome = judged(Findings("invalid"), FIRST, SECOND, tiers=tiers, verdict=earlier)
+    assert outcome.changes["error"].code == "schema_not_satisfied"
+
+
+@pytest.mark.parametrize(
+    ("on_exhausted", "status", "word"),
+    [("degrade", "answered", "below_threshold"), ("fail", "failed", "quality_not_reached")],
+)
+def test_a_capped_draft_that_is_not_sure_is_marked_or_fails(on_exhausted: str, status: str, word: str) -> None:
+    outcome = judged(Findings(confidence=0.1), tiers=plan(threshold=0.6, on_exhausted=on_exhausted), cap=0)
+    assert outcome.kind == "exhausted"
+    assert outcome.changes["status"] == status
+    assert word == (outcome.changes["degraded"] if status == "answered" else outcome.changes["error"].code)
+
+
+def test_the_tokens_are_dropped_once_they_have_been_weighed() -> None:
+    first = FIRST.model_copy(update={"tokens": scored(("42", -0.1))})
+    outcome = judged(Findings(confidence=0.9), first)
+    assert outcome.changes["attempts"] == (FIRST,)
+
+
+def test_the_verdict_holds_all_that_was_found() -> None:
+    found = Findings("repaired", "{}", {}, ("syntax repaired",), (), 0.7, {"cut_off": 0.0})
+    made = judged(found).changes["verdict"]
+    assert (made.attempt, made.schema_state, made.content, made.parsed) == (1, "repaired", "{}", {})
+    assert (made.repairs, made.signals, made.confidence, made.threshold) == (found.repairs, {"cut_off": 0.0}, 0.7, 0.6)
+
+
+@given(
+    state=st.sampled_from(["none", "valid", "repaired", "invalid"]),
+    confidence=st.none() | st.floats(0, 1),
+    threshold=st.none() | st.floats(0, 1),
+    empty=st.booleans(),
+    made=st.integers(1, 3),
+    tiers=st.integers(1, 3),
+    allowed=st.integers(0, 3),
+    on_exhausted=st.sampled_from(["degrade", "fail"]),
+    earlier=st.sampled_from([None, "none", "valid", "invalid"]),
+)
+def test_what_always_holds(state, confidence, threshold, empty, made, tiers, allowed, on_exhausted, earlier) -> None:
+    made = min(made, tiers, allowed + 1)
+    stairs = plan(tiers, threshold=threshold, max_escalations=allowed, on_exhausted=on_exhausted)
+    before = envelope(
+        *(attempt(number, text="x") for number in range(1, made + 1)),
+        tiers=stairs,
+        verdict=None if earlier is None or made == 1 else verdict(1, schema_state=earlier),
+    )
+    outcome = decide(before, stairs, Findings(state, confidence=confidence, empty=empty))
+    assert outcome.kind in outcomes_of("check")
+    served = outcome.kind == "accepted" or outcome.changes.get("status") == "answered"
+    if served:
+        assert outcome.changes["verdict"].schema_state != "invalid"
+    if outcome.kind == "accepted":
+        assert "degraded" not in outcome.changes
+        if made < tiers and threshold is not None:
+            assert confidence is not None
+            assert confidence >= threshold
+    if outcome.kind == "rejected":
+        assert made - 1 < before.last_tier
+    if outcome.kind == "exhausted":
+        assert made - 1 == before.last_tier
+        assert served == ("degraded" in outcome.changes) != ("error" in outcome.changes)
+        assert not served or on_exhausted == "degrade"

@@ -1,0 +1,48 @@
+"""The stage draft with a model in memory."""
+
+import pytest
+from cascade import FakeClock
+from fakes_models import FakeJournal, FakeModels, classified, policy, target
+from fakes_stages import envelope, plan
+
+from pipeline.adapters.models import Attempts
+from pipeline.contracts import Request
+from pipeline.errors import InvalidRequest, ResidencyRefused
+from pipeline.policy.source import FixedPolicy
+from pipeline.ports import Run
+from stages.draft import Draft
+
+SEEN = classified("small", "large")
+
+
+def draft(models: FakeModels, small: str = "small-m") -> Draft:
+    policies = FixedPolicy(policy({"small": target(small), "large": target("large-m")}))
+    return Draft(Attempts(models, FakeJournal(), policies, FakeClock()))
+
+
+async def test_it_calls_the_first_tier_alone() -> None:
+    models = FakeModels()
+    outcome = await draft(models).handle(envelope(classification=SEEN), Run())
+    assert outcome.kind == "drafted"
+    assert [call.permit.target for call in models.calls] == ["small"]
+
+
+async def test_a_model_that_is_down_is_not_the_end() -> None:
+    outcome = await draft(FakeModels(), "error").handle(envelope(classification=SEEN), Run())
+    assert (outcome.kind, outcome.reasons) == ("unavailable", ("target_unavailable",))
+
+
+async def test_a_schema_that_cannot_be_used_is_found_before_anything_is_paid() -> None:
+    models = FakeModels()
+    request = Request(input="x", response_schema={"type": "no such type"})
+    with pytest.raises(InvalidRequest) as caught:
+        await draft(models).handle(envelope(request=request, classification=SEEN), Run())
+    assert caught.value.param == "response_schema"
+    assert models.calls == []
+
+
+async def test_a_target_that_may_not_see_the_request_is_not_called() -> None:
+    models = FakeModels()
+    with pytest.raises(ResidencyRefused):
+        await draft(models).handle(envelope(tiers=plan(1), classification=classified("large")), Run())
+    assert models.calls == []

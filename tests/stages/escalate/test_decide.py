@@ -1,0 +1,144 @@
+"""Which tier is next, and what becomes of a request that none can answer."""
+
+import pytest
+from fakes_stages import attempt, envelope, plan, verdict
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.contracts import Budget, Envelope, ErrorBody, Request
+from pipeline.topology import outcomes_of
+from stages.escalate.decide import after, give_up, next_tier
+
+DOWN = ErrorBody(code="target_unavailable", message="target large cannot be reached at its endpoint")
+DRAFT = attempt(1, text="about 20 m")
+
+
+def capped(limit: int) -> Request:
+    return Request(input="x", budget=Budget(max_escalations=limit))
+
+
+@pytest.mark.parametrize(
+    ("before", "tier"),
+    [
+        (envelope(DRAFT), 1),
+        (envelope(), 1),
+        (envelope(DRAFT, attempt(2, error=DOWN)), None),
+        (envelope(DRAFT, attempt(2, error=DOWN), tiers=plan(3)), 2),
+        (envelope(DRAFT, tiers=plan(1)), None),
+        (envelope(DRAFT, tiers=plan(3, max_escalations=0)), None),
+        (envelope(DRAFT, attempt(2, error=DOWN), tiers=plan(3, max_escalations=1)), None),
+        (envelope(DRAFT, request=capped(0)), None),
+        (envelope(DRAFT, attempt(2), request=capped(1), tiers=plan(3)), None),
+        (envelope(DRAFT, request=capped(9)), 1),
+    ],
+)
+def test_the_next_tier_is_one_further_within_both_limits(before: Envelope, tier: int | None) -> None:
+    assert next_tier(before) == tier
+
+
+@given(st.integers(1, 3), st.integers(0, 4), st.one_of(st.none(), st.integers(0, 4)), st.integers(1, 3))
+def test_no_limit_is_ever_passed(tiers: int, allowed: int, asked: int | None, tried: int) -> None:
+    request = Request(input="x", budget=Budget(max_escalations=asked))
+    made = [attempt(number) for number in range(1, min(tried, tiers) + 1)]
+    tier = next_tier(envelope(*made, tiers=plan(tiers, max_escalations=allowed), request=request))
+    if tier is not None:
+        assert tier == len(made)
+        assert tier < tiers
+        assert tier <= allowed
+        assert asked is None or tier <= asked
+
+
+def test_an_answer_goes_on_to_check() -> None:
+    made = attempt(2, text="21 m")
+    outcome = after(envelope(DRAFT, made))
+    assert outcome is not None
+    assert outcome.kind == "escalated"
+    assert outcome.changes == {"attempts": (DRAFT, made)}
+    assert outcome.facts["tier"] == 1
+
+
+def test_a_failed_tier_lets_the_next_one_try() -> None:
+    assert after(envelope(DRAFT, attempt(2, error=DOWN), tiers=plan(3))) is None
+
+
+def test_after_a_part_was_read_no_other_answer_follows() -> None:
+    outcome = after(envelope(DRAFT, attempt(2, error=DOWN, streamed=True), verdict=verdict(), tiers=plan(3)))
+    assert outcome is not None
+    assert (outcome.kind, outcome.changes["status"], outcome.changes["error"]) == ("unavailable", "failed", DOWN)
+    assert outcome.changes["streamed"] is True
+
+
+def test_a_caller_who_went_away_ends_the_request() -> None:
+    gone = ErrorBody(code="cancelled", message="the caller is gone")
+    outcome = after(envelope(DRAFT, attempt(2, error=gone, streamed=True)))
+    assert outcome is not None
+    assert (outcome.kind, outcome.changes["status"]) == ("cancelled", "failed")
+
+
+@pytest.mark.parametrize(
+    ("before", "out_of_time", "reason"),
+    [
+        (envelope(DRAFT, attempt(2, error=DOWN), verdict=verdict()), False, "large_unavailable"),
+        (envelope(DRAFT, attempt(2, error=DOWN), verdict=verdict()), True, "deadline"),
+        (envelope(DRAFT, verdict=verdict()), True, "deadline"),
+        (envelope(DRAFT, verdict=verdict(), request=capped(0)), False, "escalation_cap"),
+        (envelope(DRAFT, verdict=verdict(), tiers=plan(1)), False, "no_further_tier"),
+    ],
+)
+def test_the_draft_is_served_and_marked_with_the_reason(before: Envelope, out_of_time: bool, reason: str) -> None:
+    outcome = give_up(before, out_of_time=out_of_time)
+    assert (outcome.kind, outcome.reasons) == ("unavailable", (reason,))
+    assert outcome.changes["status"] == "answered"
+    assert outcome.changes["degraded"] == reason
+    assert outcome.changes["attempts"] == before.attempts
+    assert "error" not in outcome.changes
+
+
+@pytest.mark.parametrize(
+    ("before", "code"),
+    [
+        (envelope(attempt(1, error=DOWN), tiers=plan(1)), "target_unavailable"),
+        (envelope(DRAFT, attempt(2, error=DOWN), verdict=verdict(), tiers=plan(on_exhausted="fail")), DOWN.code),
+        (envelope(DRAFT, attempt(2, error=DOWN), verdict=verdict(schema_state="invalid")), DOWN.code),
+        (envelope(DRAFT, verdict=verdict(schema_state="invalid"), tiers=plan(1)), "schema_not_satisfied"),
+        (envelope(DRAFT, verdict=verdict(), tiers=plan(1, on_exhausted="fail")), "quality_not_reached"),
+        (envelope(), "deadline_exceeded"),
+        (envelope(tiers=plan(1)), "deadline_exceeded"),
+    ],
+    ids=[
+        "no draft at all",
+        "the route would rather fail",
+        "the draft broke its schema",
+        "it broke its schema and there is no further tier",
+        "not sure enough and the route would rather fail",
+        "draft had no time",
+        "draft had no time and there is no further tier",
+    ],
+)
+def test_without_a_draft_that_may_serve_the_request_fails_with_the_true_reason(before: Envelope, code: str) -> None:
+    outcome = give_up(before, out_of_time=False)
+    assert outcome.kind == "unavailable"
+    assert outcome.changes["status"] == "failed"
+    assert outcome.changes["error"].code == code
+    assert "degraded" not in outcome.changes
+
+
+@given(
+    st.booleans(),
+    st.sampled_from(["degrade", "fail"]),
+    st.sampled_from(["none", "valid", "repaired", "invalid"]),
+    st.booleans(),
+)
+def test_it_never_serves_what_may_not_be_served(late: bool, exhausted: str, state: str, checked: bool) -> None:
+    before = envelope(
+        DRAFT,
+        attempt(2, error=DOWN),
+        tiers=plan(on_exhausted=exhausted),
+        verdict=verdict(schema_state=state) if checked else None,
+    )
+    outcome = give_up(before, out_of_time=late)
+    served = outcome.changes["status"] == "answered"
+    assert served == (checked and exhausted == "degrade" and state != "invalid")
+    assert served == ("degraded" in outcome.changes)
+    assert served != ("error" in outcome.changes)
+    assert outcome.kind in outcomes_of("escalate")
