@@ -130,10 +130,10 @@ async def test_a_caller_who_takes_its_time_is_not_the_endpoints_fault(desks, ser
     desk = desks(ONE_TRY, url=server.url)
 
     async def slow(text: str) -> bool:
-        await asyncio.sleep(0.06)
+        await asyncio.sleep(0.2)
         return True
 
-    call = desk.call("drip", spec={"timeouts": {"idle": 0.05 + 0.04, "total": 5.0}})
+    call = desk.call("drip", spec={"timeouts": {"idle": 0.12, "total": 4.0}})
     assert (await desk.client.complete(call, slow)).finish_reason == "stop"
 
 
@@ -235,6 +235,18 @@ async def test_an_endless_answer_is_broken_off(desks, serve, monkeypatch) -> Non
         await desk.client.complete(desk.call("m", spec={"timeouts": {"idle": 1.0}}))
 
 
+async def test_a_stream_that_ends_in_good_order_but_gives_no_reason_is_no_answer(desks, serve) -> None:
+    async def quiet(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        await response.write(b'data: {"choices":[{"delta":{"content":"half of"}}]}\n\n')
+        return response
+
+    desk = desks(ONE_TRY, url=await serve(quiet))
+    with pytest.raises(TargetUnavailable, match="broke off"):
+        await desk.client.complete(desk.call("m", spec={"timeouts": {"idle": 1.0}}))
+
+
 async def test_an_endpoint_that_ignores_the_wish_for_a_stream_is_understood(desks, serve) -> None:
     async def plain(_request: web.Request) -> web.Response:
         return web.Response(body=GOOD, content_type="application/json")
@@ -248,9 +260,7 @@ async def test_a_stream_that_never_closes_after_its_end_is_let_go(desks, serve) 
     async def clinging(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
-        await response.write(
-            b'data: {"choices":[{"delta":{"content":"hi"},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
-        )
+        await response.write(LAST_WORD)
         await asyncio.sleep(30)
         return response
 
@@ -291,9 +301,8 @@ async def test_connections_are_kept_and_used_again(desks, serve, timeouts: dict)
             return web.Response(body=GOOD, content_type="application/json")
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
-        await response.write(
-            b'data: {"choices":[{"delta":{"content":"hi"},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
-        )
+        await response.write(LAST_WORD)
+        await asyncio.sleep(0.02)  # the end of the stream comes later than its last event
         return response
 
     desk = desks(url=await serve(note))
