@@ -18,6 +18,7 @@ from pipeline.policy.source import WatchedFolder
 from pipeline.settings import Settings
 from pipeline.telemetry.exposition import process_registry
 from pipeline.transport.nats import connect
+from pipeline.worker import settle_memory
 
 __all__ = ["open_door", "register"]
 
@@ -75,6 +76,7 @@ async def open_door(
     try:
         runner = await listening(app, host, port, limits, grace_s)
         policies.start()
+        settle_memory()
         console.print(f"the door is open at http://{host}:{port}/v1", highlight=False, soft_wrap=True)
         await stop.wait()
         await runner.cleanup()
