@@ -84,6 +84,7 @@ __all__ = [
     "Unreadable",
     "UnsupportedParameter",
     "disposition",
+    "first_of",
 ]
 
 
@@ -377,6 +378,18 @@ DISPOSITIONS: Final[tuple[tuple[type[BaseException], Disposition], ...]] = (
     (Exception, Disposition(RETRY, "failed")),
 )
 """The first row whose class fits decides. An unknown exception is a defect: retried, then dead-lettered."""
+
+
+def first_of(group: BaseExceptionGroup[BaseException], kind: type[BaseException]) -> BaseException:
+    """The first error of `kind` among the failures of a task group; the whole group where there is none.
+
+    Raised from an ordinary `except`: what leaves an `except*` may be wrapped in a group again.
+    """
+    matching = group.subgroup(kind)
+    error: BaseException = group if matching is None else matching
+    while matching is not None and isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def disposition(error: BaseException) -> Disposition:

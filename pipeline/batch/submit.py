@@ -10,7 +10,7 @@ from typing import Final, Protocol
 from pipeline.batch.lines import Entry, Reader, Survey
 from pipeline.batch.manifest import PAGE, Manifest, Shelf, request_id
 from pipeline.contracts import Request, is_name
-from pipeline.errors import IdempotencyConflict, InvalidRequest, StepwellError
+from pipeline.errors import IdempotencyConflict, InvalidRequest, StepwellError, first_of
 from pipeline.ports import Clock, Streams
 
 __all__ = ["WINDOW", "Enqueuer", "Submission", "batch_id"]
@@ -121,8 +121,8 @@ class Submission:
             async with asyncio.TaskGroup() as group:
                 for _ in range(min(WINDOW, len(chosen))):
                     group.create_task(self._carry(batch, queue))
-        except* StepwellError as several:
-            raise several.exceptions[0] from None
+        except ExceptionGroup as failures:
+            raise first_of(failures, StepwellError) from None
 
     async def _carry(self, batch: str, queue: Iterator[Entry]) -> None:
         for entry in queue:

@@ -15,7 +15,7 @@ from pipeline.embedded.identity import ProcessId
 from pipeline.embedded.options import Options
 from pipeline.embedded.parts import Waves
 from pipeline.embedded.state import Condition, PartState, RunState, write_state
-from pipeline.errors import NotRunning
+from pipeline.errors import NotRunning, first_of
 
 __all__ = ["Supervisor", "back_off"]
 
@@ -81,8 +81,8 @@ class Supervisor:
             async with asyncio.TaskGroup() as group:
                 for spec in wave:
                     group.create_task(self._start_part(spec))
-        except* NotRunning as failures:
-            raise failures.exceptions[0] from None
+        except ExceptionGroup as failures:
+            raise first_of(failures, NotRunning) from None
 
     async def _start_part(self, spec: Spec) -> None:
         process = await self._spawn(spec, "starting")

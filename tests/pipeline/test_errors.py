@@ -89,3 +89,10 @@ def test_no_row_hides_behind_an_earlier_one() -> None:
     """Each row of the table decides for some error."""
     for index, (kind, _) in enumerate(DISPOSITIONS):
         assert not any(issubclass(kind, earlier) for earlier, _ in DISPOSITIONS[:index])
+
+
+def test_the_first_error_of_a_kind_is_taken_out_of_a_group_of_failures() -> None:
+    wanted = errors.NotRunning("a")
+    group = ExceptionGroup("several", [ValueError("b"), ExceptionGroup("inner", [wanted, errors.NotRunning("c")])])
+    assert errors.first_of(group, errors.NotRunning) is wanted
+    assert errors.first_of(group, KeyError) is group

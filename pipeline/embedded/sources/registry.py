@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pipeline.embedded.catalogue import Model, Part
 from pipeline.embedded.sources.base import CHUNK, Report
-from pipeline.errors import SourceUnreachable
+from pipeline.errors import SourceUnreachable, first_of
 
 __all__ = ["Registry"]
 
@@ -46,8 +46,8 @@ class Registry:
                 async with asyncio.TaskGroup() as group:
                     for part in missing:
                         group.create_task(self._fetch_part(part, folder))
-            except* SourceUnreachable as failures:
-                raise _first(failures) from None
+            except ExceptionGroup as failures:
+                raise first_of(failures, SourceUnreachable) from None
 
     async def _fetch_part(self, part: Part, folder: Path) -> None:
         async with self._slots:
@@ -160,11 +160,3 @@ def _arrived(folder: Path) -> Iterator[int]:
         if path.suffix == ".part" or (path.suffix == ".whl" and path.parent.name.startswith("pip-")):
             with suppress(FileNotFoundError):
                 yield path.stat().st_size
-
-
-def _first(failures: BaseExceptionGroup[SourceUnreachable]) -> SourceUnreachable:
-    error: BaseException = failures
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    assert isinstance(error, SourceUnreachable)
-    return error
