@@ -94,7 +94,7 @@ class _Maker:
         if "multipleOf" in schema and schema["multipleOf"] >= 1:
             return self._integer(schema, depth)
         low, high = _bounds(schema, 0.001)
-        return round(low + (high - low) * self._next(997) / 997, 2) if high - low >= 0.01 else low
+        return min(max(round(low + (high - low) * self._next(997) / 997, 2), low), high)
 
 
 def _kind(schema: Mapping[str, Any]) -> str:

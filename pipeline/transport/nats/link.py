@@ -116,7 +116,13 @@ class NatsLink:
                 name=subject.split(".")[1], subject=subject, queue_group="stepwell", handler=self._spawning(handler)
             )
             await service.add_endpoint(config)
-        await self.client.flush()  # from here on no caller is told that nobody listens
+        await self._arrived()  # from here on no caller is told that nobody listens
+
+    async def _arrived(self) -> None:
+        """Return when the server has seen all that was sent. A flush alone may overtake what still waits to be sent."""
+        while self.client.pending_data_size:  # noqa: ASYNC110 - the client tells nobody when it has sent what it holds
+            await asyncio.sleep(0.001)
+        await self.client.flush()
 
     def _spawning(self, handler: Callable[[Incoming], Awaitable[None]]) -> Callable[[ServiceRequest], Awaitable[None]]:
         """One task for each request: the client delivers the next one only when the callback returned."""

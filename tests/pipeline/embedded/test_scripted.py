@@ -240,6 +240,11 @@ def test_the_document_satisfies_the_schema(schema: dict, draw: int, words: list[
     assert instance_of(whole, draw, words) == made
 
 
+def test_a_number_above_zero_is_not_rounded_to_zero() -> None:
+    above = {"type": "number", "exclusiveMinimum": 0}
+    assert all(instance_of(above, draw, []) > 0 for draw in range(2000))
+
+
 def test_free_strings_are_taken_from_the_prompt() -> None:
     given = answer(asking({"type": "object", "properties": {"who": {"type": "string"}}}), behaviour_of("large"), 0)
     assert orjson.loads(given.text)["who"] in ASK[0]["content"]
