@@ -10,6 +10,7 @@ the ledger of the scripted models. The run ends with exit code 1 when one of the
 
 import argparse
 import asyncio
+import contextlib
 import json
 import multiprocessing
 import os
@@ -178,10 +179,15 @@ async def _fetch(client: Client, request_id: str) -> Reply | None:
         return None
 
 
-async def _kill(made: Stack, workers: Workers, victim: str, every_s: float, count: Count) -> None:
+async def _kill(
+    made: Stack, workers: Workers, victim: str, every_s: float, count: Count, enough: asyncio.Event
+) -> None:
+    """Kill until it is enough. What was killed is always started again, also the last time."""
     chance = random.Random(7)
-    while True:
-        await asyncio.sleep(every_s * (0.5 + chance.random()))
+    while not enough.is_set():
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(enough.wait(), every_s * (0.5 + chance.random()))
+            return
         if victim == "worker":
             await asyncio.to_thread(workers.kill_one, chance)
         else:
@@ -256,12 +262,13 @@ async def measure(options: argparse.Namespace, deployment: str, victim: str) -> 
         link = await connect(made.settings, name="faults", patient=True)
         replies: dict[str, Reply | None] = {}
         began = time.monotonic()
-        killing = asyncio.create_task(_kill(made, workers, victim, every_s, count))
+        enough = asyncio.Event()
+        killing = asyncio.create_task(_kill(made, workers, victim, every_s, count, enough))
         load = _enqueue_all if victim == "nats" else _load
         progress = asyncio.create_task(_progress(count, replies))
         await load(Client(link), count, replies, options.parallel)
-        killing.cancel()
-        await asyncio.gather(killing, return_exceptions=True)
+        enough.set()
+        await killing
         progress.cancel()
         count.seconds = round(time.monotonic() - began, 1)
         await _inspect(link, made, count, replies)

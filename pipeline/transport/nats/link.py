@@ -1,6 +1,7 @@
 """One connection to NATS and everything that hangs on it."""
 
 import asyncio
+import contextlib
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -144,10 +145,14 @@ class NatsLink:
     async def close(self) -> None:
         """Stop services, flush and close."""
         self.closing = True
-        for service in self._services:
-            await service.stop()
-        await self._mux.stop()
-        await self._broker.stop()
+        try:
+            for service in self._services:
+                await service.stop()
+            await self._mux.stop()
+            await self._broker.stop()
+        except (NatsError, OSError):  # there is nobody to say goodbye to while the server is away
+            with contextlib.suppress(NatsError, OSError):
+                await self.client.close()
 
     def lost(self) -> None:
         """The connection broke: whoever waits for an answer tries again rather than waiting for the time-out."""

@@ -42,3 +42,13 @@ async def test_a_lost_connection_is_said_once_and_comes_back(
     broke = [record for record in caplog.records if "broke" in record.message]
     assert len(broke) <= 1
     await link.close()
+
+
+async def test_closing_while_the_server_is_away_is_no_error(nats: NatsServer) -> None:
+    link = await connect(nats.settings(), name="test")
+    await link.serve("test", "1.0.0", {})
+    nats.kill()
+    async with asyncio.timeout(10):
+        while link.connected:
+            await asyncio.sleep(0.02)
+    await link.close()
