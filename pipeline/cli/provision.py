@@ -21,11 +21,11 @@ def register(root: typer.Typer) -> None:
 
 
 def batch_room(settings: Settings) -> int:
-    """How many batch messages may be out at once: what the first tiers' model slots take, less one for interactive."""
+    """How many batch messages may be out at once: the slots of the first tiers, less a quarter for interactive."""
     policy = load_folder(settings.policies, os.environ)
     first = {variant for route in policy.routes for variant in route.spec.tiers[0].variants}
-    slots = [policy.targets[policy.variants[variant].target].slots for variant in first]
-    return max(1, min(slots) - 1)
+    slots = min(policy.targets[policy.variants[variant].target].slots for variant in first)
+    return max(1, slots - max(1, slots // 4))
 
 
 @errors_as_sentences
