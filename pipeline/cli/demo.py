@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -21,6 +22,7 @@ from pipeline.embedded.demo import Alone, Served, Summary, ask_all, baseline, re
 from pipeline.embedded.demo.cases import Case
 from pipeline.embedded.here import settings_here
 from pipeline.embedded.home import Home
+from pipeline.embedded.listening import around
 from pipeline.embedded.options import Options
 from pipeline.embedded.stack import stack
 from pipeline.embedded.state import running
@@ -63,6 +65,8 @@ def demo_command(
     place = home_of(home)
     chosen = models if running(place.state) else _models_at_hand(models, place)
     options = options_of(place.root, None, ports, models=chosen)
+    if not ports and running(place.state) is None:
+        options = replace(options, ports=around(options.ports))  # a demonstration gives way to what is there
     summary = asyncio.run(_demo(cases, options, baselines=baselines))
     _print_summary(summary)
     if as_json:

@@ -1,10 +1,13 @@
 """Who listens on which port of this machine."""
 
 import socket
+from dataclasses import asdict, replace
 
 import psutil
 
-__all__ = ["free_port", "is_free", "listener_on"]
+from pipeline.embedded.options import Ports
+
+__all__ = ["around", "free_port", "is_free", "listener_on"]
 
 
 def is_free(port: int) -> bool:
@@ -23,6 +26,11 @@ def free_port() -> int:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def around(ports: Ports) -> Ports:
+    """The same ports, but for those that somebody listens on: a free one stands in for each of them."""
+    return replace(ports, **{name: free_port() for name, port in asdict(ports).items() if not is_free(port)})
 
 
 def listener_on(port: int) -> str | None:
