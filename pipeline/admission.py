@@ -20,6 +20,7 @@ from pipeline.errors import (
     IdempotencyConflict,
     InvalidRequest,
     NotFound,
+    RequestTooLarge,
     StepwellError,
 )
 from pipeline.policy.source import PolicySource
@@ -33,6 +34,8 @@ _log = logging.getLogger("stepwell.admission")
 
 ACCEPTED_HEADER: Final = "Stepwell-Accepted"
 """Set by a caller that wants `{"accepted": id}` as soon as its request is durable, before the reply."""
+MAX_BODY: Final = 917_504
+"""Bytes of a request at most: seven eighths of a message of NATS, so that what stages add to it has room as well."""
 FRESH_HEADER: Final = "Stepwell-Fresh"
 """Set by a caller that has just made up the request id: there cannot be a result under it yet."""
 
@@ -143,6 +146,8 @@ class Admission:
     # ------------------------------------------------------------ admission
 
     async def _admit(self, incoming: Incoming, tenant: str, reply_to: str | None) -> None:
+        if len(incoming.body) > MAX_BODY:
+            raise RequestTooLarge(f"the request has {len(incoming.body)} bytes; {MAX_BODY} are the most that is taken")
         request = parse_request(incoming.body, tenant)
         envelope = self._envelope(request, reply_to, _traceparent(incoming.headers))
         if request.id is not None and FRESH_HEADER not in incoming.headers and await self._known(incoming, envelope):

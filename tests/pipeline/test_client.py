@@ -11,10 +11,10 @@ from servers import until
 
 from pipeline.adapters.clock import SystemClock
 from pipeline.adapters.results import StreamResults
-from pipeline.admission import Admission
+from pipeline.admission import MAX_BODY, Admission
 from pipeline.client import Client
 from pipeline.contracts import Budget, Chunk, Envelope, OutcomeEvent, Reply, Request
-from pipeline.errors import DeadlineExceeded, InvalidRequest, NoWorker
+from pipeline.errors import DeadlineExceeded, InvalidRequest, NoWorker, RequestTooLarge
 from pipeline.policy.models import Lanes
 from pipeline.ports import Link, Outcome, Run
 from pipeline.runner import Runner
@@ -239,6 +239,13 @@ async def test_a_request_that_breaks_its_contract_is_answered_with_the_field(
     assert answer.headers["Nats-Service-Error-Code"] == "400"
 
 
+@pytest.mark.parametrize("characters", [MAX_BODY, 2_000_000])
+async def test_a_request_that_is_too_large_is_said_to_be_so(link: Link, characters: int) -> None:
+    """Also one that NATS itself would not carry."""
+    async with working(link, *stages()):
+        assert await _code_of(Client(link), Request(input="x" * characters)) == "request_too_large"
+
+
 async def test_a_bare_nats_client_gets_one_message_the_reply(link: Link) -> None:
     async with working(link, *stages(audit=keeping(link))):
         conversation = await link.converse("request.ask.default", b'{"input": "hello"}')
@@ -256,3 +263,12 @@ async def test_an_outcome_is_taken_once(link: Link) -> None:
         assert not await client.outcome(event)
         with pytest.raises(InvalidRequest, match="reward"):
             await client.outcome(event.model_copy(update={"id": "e2", "reward": 3.0}))
+
+
+async def _code_of(client: Client, request: Request) -> str | None:
+    """The error code, whether it came as a reply or was raised before anything was sent."""
+    try:
+        reply = await client.ask(request)
+    except RequestTooLarge as error:
+        return error.code
+    return reply.error.code if reply.error else None

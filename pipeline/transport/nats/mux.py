@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
+from nats.errors import MaxPayloadError
 
-from pipeline.errors import TransportUnavailable
+from pipeline.errors import RequestTooLarge, TransportUnavailable
 
 __all__ = ["Mux", "status_of"]
 
@@ -113,6 +114,9 @@ class Mux:
         """Publish with an address for answers."""
         try:
             await self._client.publish(subject, body, reply=reply, headers=dict(headers) if headers else None)
+        except MaxPayloadError:
+            message = f"{len(body)} bytes are more than NATS takes in one message ({self._client.max_payload})"
+            raise RequestTooLarge(message) from None
         except (NatsError, OSError) as error:
             raise TransportUnavailable(f"NATS is not connected ({type(error).__name__})") from None
 
