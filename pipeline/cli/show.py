@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import orjson
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from pipeline.errors import StepwellError
@@ -30,9 +31,11 @@ def print_rows(rows: Iterable[Mapping[str, object]], columns: Sequence[str], *, 
     if as_json:
         print_json([dict(row) for row in rows])
         return
-    table = Table(*columns, title=title or None, title_justify="left")
+    table = Table(title=title or None, title_justify="left")
+    for name in columns:
+        table.add_column(name, overflow="fold")  # an id that is cut off is of no use for the next command
     for row in rows:
-        table.add_row(*("" if row.get(name) is None else str(row.get(name)) for name in columns))
+        table.add_row(*("" if row.get(name) is None else escape(str(row.get(name))) for name in columns))
     console.print(table)
 
 
@@ -44,7 +47,7 @@ def errors_as_sentences(command: Callable[..., T]) -> Callable[..., T]:
         try:
             return command(*arguments, **options)
         except StepwellError as error:
-            _stderr.print(f"[bold red]{error.code}[/]: {error.message}", highlight=False, soft_wrap=True)
+            _stderr.print(f"[bold red]{error.code}[/]: {escape(error.message)}", highlight=False, soft_wrap=True)
             raise typer.Exit(1) from None
         except KeyboardInterrupt:
             raise typer.Exit(130) from None

@@ -47,7 +47,7 @@ def _end(record: AuditRecord) -> Text:
     if record.degraded:
         line.append(f", degraded: {record.degraded}")
     took = (record.at - record.received_at) * 1000
-    return line.append(f", {took:.0f} ms, {_money(record.cost_usd)}")
+    return line.append(f", {took:.0f} ms, {_money(record.cost_usd)}, request {record.request_id}")
 
 
 def because(error: ErrorBody) -> str:

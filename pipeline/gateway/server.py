@@ -1,6 +1,7 @@
 """The door on a port: connection limits, a clean start and a clean end."""
 
 import errno
+import logging
 from typing import Final
 
 from aiohttp import web
@@ -11,6 +12,8 @@ from pipeline.gateway.limits import Limits
 __all__ = ["listening"]
 
 BACKLOG: Final = 1024
+_SILENT: Final = logging.Logger("stepwell.http", level=logging.CRITICAL + 1)
+"""What the HTTP library logs of a malformed message holds pieces of its body, and with them a prompt."""
 
 
 async def listening(app: web.Application, host: str, port: int, limits: Limits, grace_s: float) -> web.AppRunner:
@@ -26,6 +29,7 @@ async def listening(app: web.Application, host: str, port: int, limits: Limits, 
         app,
         handler_cancellation=True,
         access_log=None,
+        logger=_SILENT,
         keepalive_timeout=limits.idle_s,
         lingering_time=min(limits.body_s, 5.0),
         max_line_size=limits.line_bytes,
