@@ -41,6 +41,10 @@ class ScanFailed(Exception):
     """A scan has no result. The message is a short word for the report: timeout, crashed, unavailable."""
 
 
+class _Bystander(ScanFailed):
+    """The child ended while it worked on another text."""
+
+
 @dataclass(slots=True)
 class _Job:
     answer: asyncio.Future[UnitFindings]
@@ -89,10 +93,10 @@ class _Child:
     async def end(self) -> None:
         """Kill, let every waiter know, and reap."""
         self.kill()
-        for job in self.jobs.values():
+        for place, job in enumerate(self.jobs.values()):
             job.watch.cancel()
             if not job.answer.done():
-                job.answer.set_exception(ScanFailed("crashed"))
+                job.answer.set_exception(_Bystander("crashed") if place else ScanFailed("crashed"))
         self.jobs.clear()
         self.writer.close()
         await self.process.wait()
@@ -114,7 +118,7 @@ def _sendable(unit: str) -> str:
 class ProcessScanner:
     """Scans in a child process that is killed when it takes longer than the budget, and then replaced.
 
-    Jobs are answered one after the other. When the child is killed or dies, every job in flight gets a failed report.
+    Jobs are answered one after the other. When the child is killed or dies, the job it worked on fails; those behind it are given to the next child, once.
     The child keeps its own time only to skip jobs that waited too long. Start returns at once; until the child has
     loaded, scans wait, at most for `start_wait_s`; while it fails to load at all, they fail at once.
 
@@ -241,9 +245,14 @@ class ProcessScanner:
         Raises:
             ScanFailed: the child is not there, took too long, or died.
         """
+        try:
+            return await self._once(units, names=names)
+        except _Bystander:  # another text brought the child down while this one waited its turn
+            return await self._once(units, names=names)
+
+    async def _once(self, units: Sequence[str], *, names: bool) -> UnitFindings:
         child = await self._loaded()
-        job = self._submit(child, units, names=names, budget=self._budget_s())
-        return await job.answer
+        return await self._submit(child, units, names=names, budget=self._budget_s()).answer
 
     async def _loaded(self) -> _Child:
         if self._stopped:
