@@ -119,8 +119,9 @@ class ProcessScanner:
     """Scans in a child process that is killed when it takes longer than the budget, and then replaced.
 
     Jobs are answered one after the other. When the child is killed or dies, the job it worked on fails; those behind it
-    are given to the next child, once. The child keeps its own time only to skip jobs that waited too long. Start returns at once; until the child has
-    loaded, scans wait, at most for `start_wait_s`; while it fails to load at all, they fail at once.
+    are given to the next child, once. The child keeps its own time only to skip jobs that waited too long. Start
+    returns at once; until the child has loaded, scans wait, at most for `start_wait_s`; while it fails to load at all,
+    they fail at once.
 
     Args:
         budget_s: seconds that a scan may take, read anew for each scan (a policy may change it).
