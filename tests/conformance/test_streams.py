@@ -86,6 +86,7 @@ async def test_a_subject_without_a_stream_is_an_error_that_names_the_remedy(link
 async def test_a_bucket_gives_back_what_was_put_and_none_otherwise(link: Link) -> None:
     bucket = link.bucket("weights")
     assert await bucket.get("route") is None
+    assert await bucket.get("[no key] >") is None
     revision = await bucket.put("route", b"1")
     assert await bucket.get("route") == Entry("route", b"1", revision)
     assert await bucket.keys() == ("route",)

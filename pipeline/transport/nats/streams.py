@@ -10,7 +10,14 @@ import orjson
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js.client import JetStreamContext
-from nats.js.errors import APIError, KeyNotFoundError, KeyWrongLastSequenceError, NoKeysError, NotFoundError
+from nats.js.errors import (
+    APIError,
+    InvalidKeyError,
+    KeyNotFoundError,
+    KeyWrongLastSequenceError,
+    NoKeysError,
+    NotFoundError,
+)
 from nats.js.kv import KeyValue
 
 from pipeline.errors import TransportUnavailable
@@ -176,7 +183,7 @@ class NatsBucket:
         """The value of `key`."""
         try:
             entry = await (await self._bucket()).get(key)
-        except KeyNotFoundError:
+        except (KeyNotFoundError, InvalidKeyError):  # what cannot be a key has no value
             return None
         except TimeoutError:
             raise TransportUnavailable(f"NATS did not answer a read of bucket {self._name}") from None
