@@ -9,8 +9,8 @@ import orjson
 
 from pipeline import errors
 from pipeline.admission import ACCEPTED_HEADER, FRESH_HEADER
-from pipeline.contracts import Chunk, OutcomeEvent, Reply, Request
-from pipeline.errors import DeadlineExceeded, NotFound, StepwellError, TransportUnavailable
+from pipeline.contracts import Chunk, OutcomeEvent, Reply, Request, is_name
+from pipeline.errors import DeadlineExceeded, InvalidRequest, NotFound, StepwellError, TransportUnavailable
 from pipeline.ports import Conversation, Incoming, Link
 from pipeline.topology import cancel_subject, request_subject
 
@@ -43,6 +43,8 @@ class Client:
     """One caller of one tenant. Safe to share between tasks."""
 
     def __init__(self, link: Link, tenant: str = "default") -> None:
+        if not is_name(tenant):
+            raise InvalidRequest("tenant: 1 to 64 letters, digits, - or _", param="tenant")
         self._link = link
         self.tenant = tenant
 

@@ -103,6 +103,11 @@ async def test_what_is_enqueued_is_fetched_later_by_its_id(link: Link) -> None:
     assert (reply.id, reply.status) == (request_id, "answered")
 
 
+async def test_a_tenant_that_cannot_stand_in_a_subject_is_refused_before_anything_is_sent(link: Link) -> None:
+    with pytest.raises(InvalidRequest, match="tenant"):
+        Client(link, "a.b")
+
+
 async def test_a_result_that_is_not_there_is_none(link: Link) -> None:
     async with working(link, *stages()):
         assert await Client(link).result("unknown") is None
