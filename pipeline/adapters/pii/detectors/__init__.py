@@ -2,12 +2,13 @@
 
 from typing import Final
 
+from pipeline.adapters.pii.detectors.addresses import ADDRESS
 from pipeline.adapters.pii.detectors.base import Detector
 from pipeline.adapters.pii.detectors.contact import EMAIL, IP, PHONE
 from pipeline.adapters.pii.detectors.credentials import CREDENTIALS
 from pipeline.adapters.pii.detectors.ids import MEDICAL, NATIONAL, PASSPORT, SSN
 from pipeline.adapters.pii.detectors.money import CARD, IBAN
-from pipeline.adapters.pii.detectors.people import ADDRESS, BIRTH
+from pipeline.adapters.pii.detectors.people import BIRTH
 
 __all__ = ["DETECTORS", "Detector"]
 
