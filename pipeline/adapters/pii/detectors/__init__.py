@@ -4,11 +4,11 @@ from typing import Final
 
 from pipeline.adapters.pii.detectors.addresses import ADDRESS
 from pipeline.adapters.pii.detectors.base import Detector
+from pipeline.adapters.pii.detectors.births import BIRTH
 from pipeline.adapters.pii.detectors.contact import EMAIL, IP, PHONE
 from pipeline.adapters.pii.detectors.credentials import CREDENTIALS
 from pipeline.adapters.pii.detectors.ids import MEDICAL, NATIONAL, PASSPORT, SSN
 from pipeline.adapters.pii.detectors.money import CARD, IBAN
-from pipeline.adapters.pii.detectors.people import BIRTH
 
 __all__ = ["DETECTORS", "Detector"]
 
