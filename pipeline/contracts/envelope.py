@@ -1,6 +1,6 @@
 """What travels between stages: the request, what was found out about it so far, and the trail that explains it."""
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import Field
 
@@ -28,8 +28,10 @@ __all__ = [
     "Envelope",
     "Exclusion",
     "Finding",
+    "Mark",
     "Plan",
     "Residency",
+    "Shielded",
     "Step",
     "Tier",
     "TokenLogprob",
@@ -40,7 +42,8 @@ __all__ = [
 ENVELOPE_VERSION = "1.0"
 
 DataClass = Literal["public", "internal", "confidential", "restricted"]
-Action = Literal["allow", "local_only", "deny"]
+Action = Literal["allow", "pseudonymise", "mask", "local_only", "deny"]
+"""What may happen with data at a target, from the weakest to the strongest."""
 
 
 class Finding(OpenContract):
@@ -51,17 +54,51 @@ class Finding(OpenContract):
     score: Share | None = None
 
 
+class Mark(NamedTuple):
+    """Where a finding stands: characters `start` to `end` of text unit `unit` of the request (see disclosure.units).
+
+    It says where personal data is, so that a target may be kept from it, and never what it is.
+    """
+
+    unit: int
+    start: int
+    end: int
+    type: str
+    score: float
+
+
 class Residency(OpenContract):
-    """What the residency policy says about one target, and which rule said it."""
+    """What the residency policy says about one target, and which rule said it.
+
+    `pseudonymise` and `mask` name the types that the target must not see as they are, `*` all of them: the union over
+    all rules that hold, whichever rule decided the action. A type in both is masked.
+    """
 
     target: Name
     action: Action
     rule: str | None = None
     reason: str | None = None
+    pseudonymise: tuple[str, ...] = ()
+    mask: tuple[str, ...] = ()
+
+
+class Shielded(OpenContract):
+    """What a target was kept from: how many findings of a type were replaced, or that a field was left out."""
+
+    action: Literal["pseudonymise", "mask", "omit"]
+    what: str
+    count: Whole = Field(ge=1)
 
 
 class Classification(OpenContract):
-    """What the request contains and who may see it. `names_scanned`: people and places were looked for as well."""
+    """What the request contains and who may see it.
+
+    Attributes:
+        names_scanned: people and places were looked for as well.
+        names_covered: every text is in a language whose names the scan knows (true also where names were not needed).
+        units: fingerprint of the text units that were scanned; who uses `marks` compares it with the units he sees.
+        marks: where the findings stand. Empty without `units`: then nothing may be concluded from it.
+    """
 
     data_class: DataClass
     findings: tuple[Finding, ...] = ()
@@ -69,7 +106,10 @@ class Classification(OpenContract):
     origin: Origin | None = None
     scan: Literal["complete", "partial", "failed"]
     names_scanned: bool = False
+    names_covered: bool = True
     engine: str
+    units: str | None = None
+    marks: tuple[Mark, ...] = ()
     residency: tuple[Residency, ...] = ()
 
     def action_for(self, target: str) -> Action:
@@ -129,7 +169,10 @@ class TokenLogprob(OpenContract):
 
 
 class Attempt(OpenContract):
-    """One paid call of a model, whether it succeeded or not. Cost in US dollars; null when the price is unknown."""
+    """One paid call of a model, whether it succeeded or not. Cost in US dollars; null when the price is unknown.
+
+    `shielded`: what the target was kept from. `found`: personal data that the model itself brought up.
+    """
 
     number: Whole = Field(ge=1)
     stage: StageName
@@ -148,6 +191,8 @@ class Attempt(OpenContract):
     first_token_ms: float | None = None
     streamed: bool = False
     replayed: bool = False
+    shielded: tuple[Shielded, ...] = ()
+    found: tuple[Finding, ...] = ()
     error: ErrorBody | None = None
 
 

@@ -17,7 +17,7 @@ from pipeline.contracts.base import (
     UnixTime,
     Whole,
 )
-from pipeline.contracts.envelope import DataClass, Exclusion, Finding, Residency, Step
+from pipeline.contracts.envelope import DataClass, Exclusion, Finding, Residency, Shielded, Step
 from pipeline.contracts.reply import ErrorBody, Served, Status, Usage
 
 __all__ = ["AttemptRecord", "AuditRecord", "DeadLetter", "OutcomeEvent", "Unconfirmed"]
@@ -37,6 +37,8 @@ class AttemptRecord(OpenContract):
     latency_ms: float
     finish_reason: str | None = None
     replayed: bool = False
+    shielded: tuple[Shielded, ...] = ()
+    found: tuple[Finding, ...] = ()
     error_code: str | None = None
 
 
