@@ -60,11 +60,11 @@ class Mark(NamedTuple):
     It says where personal data is, so that a target may be kept from it, and never what it is.
     """
 
-    unit: int
-    start: int
-    end: int
+    unit: Whole
+    start: Whole
+    end: Whole
     type: str
-    score: float
+    score: Share
 
 
 class Residency(OpenContract):

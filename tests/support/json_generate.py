@@ -57,6 +57,8 @@ def _object(schema: Schema, root: Schema) -> st.SearchStrategy[Any]:
 
 
 def _array(schema: Schema, root: Schema) -> st.SearchStrategy[Any]:
+    if "prefixItems" in schema:
+        return st.tuples(*(values_of(item, root) for item in schema["prefixItems"])).map(list)
     most = min(schema.get("maxItems", 3), 3)
     return st.lists(values_of(schema["items"], root), min_size=schema.get("minItems", 0), max_size=most)
 
