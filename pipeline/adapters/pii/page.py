@@ -2,30 +2,51 @@
 
 Full-width and foreign digits, look-alike letters, no-break spaces and typographic hyphens become their plain ASCII
 counterpart, one character for one; invisible characters are dropped. ASCII text passes untouched.
+
+What several detectors need of the same text is computed once and kept here.
 """
 
 import re
 import unicodedata
+from collections.abc import Iterator, Sequence
 from functools import cached_property
+from itertools import chain
 from typing import Final
 
 __all__ = ["Page"]
 
 _INVISIBLE: Final = frozenset(
-    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e"
-    "\u2060\u2061\u2062\u2063\u2064\u2066\u2067\u2068\u2069\ufe00\ufe01\ufe0e\ufe0f\ufeff"
+    map(
+        chr,
+        chain(
+            (0xAD, 0x34F, 0x61C, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFEFF, 0xFFA0),
+            (0x305, 0x332, 0x333, *range(0x335, 0x339), *range(0x20D0, 0x20F1)),  # drawn over the character before
+            range(0x180B, 0x1810),
+            range(0x200B, 0x2010),
+            range(0x202A, 0x202F),
+            range(0x2060, 0x2070),
+            range(0xFE00, 0xFE10),
+            range(0xFFF9, 0xFFFC),
+            range(0x1D173, 0x1D17B),
+            range(0xE0000, 0xE0080),
+            range(0xE0100, 0xE01F0),
+        ),
+    )
 )
 _LOOKALIKES: Final = dict(
     zip(
-        "асеорхуіјѕԁһԛԝАВЕКМНОРСТХУІЈЅαοντικρΑΒΕΖΗΙΚΜΝΟΡΤΥΧİı",
-        "aceopxyijsdhqwABEKMHOPCTXYIJSaovtikpABEZHIKMNOPTYXIi",
+        "асеорхуіјѕԁһԛԝкмтѵӏԍАВЕКМНОРСТХУІЈЅԌԚԜҮαοντικρυγχωΑΒΕΖΗΙΚΜΝΟΡΤΥΧҒЬİıɑɡƖǀꞮᴀʙᴄᴅᴇꜰɢʜᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢօոսցհոѡΥ",
+        "aceopxyijsdhqwkmtvlgABEKMHOPCTXYIJSGQWYaovtikpuyxwABEZHIKMNOPTYXFbIiagllIABCDEFGHJKLMNOPRSTUVWYZonughnwY",
         strict=True,
     )
 )
-_HYPHENS: Final = frozenset("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d")
+_HYPHENS: Final = frozenset("\u2010\u2011\u2012\u2013\u2014\u2015\u2043\u2212\ufe58\ufe63\uff0d\u00af\u02d7")
+_SIGNS: Final = dict(zip("\u00b7\u2022\u2024\u3002\uff61\u2044\u2215\u2236\ua789\ufe55", ".....//:::", strict=True))
 _NOT_DIGITS: Final = bytes(code for code in range(256) if not 0x30 <= code <= 0x39)
 _REMEMBERED: Final = 8192
 _CHAIN: Final = re.compile(r"\d(?:[ ./()+-]{0,3}\d)*")
+_NUMBER: Final = re.compile(r"(?<![\w])(?=[A-Za-z]{0,6}\d)")
+_LONG: Final = 15
 
 
 def _fold(character: str) -> str:
@@ -33,7 +54,9 @@ def _fold(character: str) -> str:
         return _LOOKALIKES[character]
     if character in _HYPHENS:
         return "-"
-    if character.isspace():
+    if character in _SIGNS:
+        return _SIGNS[character]
+    if character.isspace() or character == "\u2800":
         return "\n" if character in "\u2028\u2029\u0085" else " "
     if character.isdecimal():
         return str(unicodedata.decimal(character))
@@ -85,6 +108,24 @@ class Page:
             return 0
         text = self.text
         return max(sum(map(str.isdigit, text[at.start() : at.end()])) for at in _CHAIN.finditer(text))
+
+    @cached_property
+    def long_words(self) -> str:
+        """The words of fifteen and more characters, a line each: what holds no key in prose is short."""
+        return "\n".join([word for word in self.text.split() if len(word) >= _LONG])
+
+    @cached_property
+    def numbers(self) -> Sequence[int]:
+        """Where words begin that hold a digit among their first seven characters, after at most six letters."""
+        return [at.start() for at in _NUMBER.finditer(self.text)] if self.digits else []
+
+    def at_numbers(self, pattern: re.Pattern[str]) -> Iterator[re.Match[str]]:
+        """As `pattern.finditer`, for a pattern that can only match where one of `numbers` begins."""
+        text, end = self.text, 0
+        for at in self.numbers:
+            if at >= end and (match := pattern.match(text, at)) is not None:
+                end = match.end()
+                yield match
 
     def original(self, start: int, end: int) -> tuple[int, int]:
         """Where `text[start:end]` stands in the original."""
