@@ -7,7 +7,7 @@ say about themselves, `gaps` asks about what they do not say. `source` keeps the
 
 from pipeline.policy.compiled import CompiledRoute, CompiledRule, Policy, RouteChoice, permits
 from pipeline.policy.facts import RequestFacts, request_facts
-from pipeline.policy.rejudge import rejudge
+from pipeline.policy.rejudge import decided, rejudge
 
 __all__ = [
     "CompiledRoute",
@@ -15,6 +15,7 @@ __all__ = [
     "Policy",
     "RequestFacts",
     "RouteChoice",
+    "decided",
     "permits",
     "rejudge",
     "request_facts",

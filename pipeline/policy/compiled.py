@@ -11,11 +11,31 @@ from typing import Final, TypeVar
 from pipeline.contracts import Action, DataClass, Residency
 from pipeline.policy.conditions import Activation, Condition, known
 from pipeline.policy.facts import RequestFacts
-from pipeline.policy.models import LimitsFile, ResidencyFile, ResidencyRule, Route, Target, Variant
+from pipeline.policy.kinds import EVERY
+from pipeline.policy.models import (
+    REQUIRED,
+    TRANSFORMS,
+    Exposed,
+    LimitsFile,
+    ResidencyFile,
+    ResidencyRule,
+    Route,
+    Target,
+    Variant,
+)
 
-__all__ = ["CompiledRoute", "CompiledRule", "Policy", "RouteChoice", "permits"]
+__all__ = ["SEVERITY", "CompiledRoute", "CompiledRule", "Policy", "RouteChoice", "permits", "stricter"]
 
-_SEVERITY: Final[Mapping[Action, int]] = {"allow": 0, "local_only": 1, "deny": 2}
+SEVERITY: Final[Mapping[Action, int]] = {"allow": 0, "pseudonymise": 1, "mask": 2, "local_only": 3, "deny": 4}
+_ORDER: Final[tuple[DataClass, ...]] = ("public", "internal", "confidential", "restricted")
+_SHOWS: Final[Mapping[Exposed, str]] = {
+    "system": "req.has_system",
+    "tools": "req.has_tools",
+    "tool_results": "req.has_tool_results",
+    "response_schema": "req.has_schema",
+    "images": "req.has_images",
+}
+"""The fact that says whether a request has a field; every request has messages."""
 _REMEMBERED: Final = 2048
 V = TypeVar("V")
 
@@ -82,7 +102,8 @@ class Policy:
     def __post_init__(self) -> None:
         self._routes_by_name.update((route.spec.name, route) for route in self.routes)
         object.__setattr__(self, "_route_names", _mentioned(route.condition for route in self.routes))
-        object.__setattr__(self, "_residency_names", _mentioned(rule.condition for rule in self.residency_rules))
+        names = {*_mentioned(rule.condition for rule in self.residency_rules), *_SHOWS.values()}
+        object.__setattr__(self, "_residency_names", tuple(sorted(names)))
 
     def route(self, name: str) -> CompiledRoute | None:
         """The route of this name."""
@@ -100,7 +121,9 @@ class Policy:
     def residency_actions(self, facts: RequestFacts) -> tuple[Residency, ...]:
         """What may happen with this data at each target; the strictest rule that holds decides, no rule allows.
 
-        A rule without an answer denies under its own id, since what it protects is then unknown.
+        A rule without an answer denies under its own id, since what it protects is then unknown. The types that rules
+        hide are those of all rules that hold. A target whose provider may not see a field that the request cannot do
+        without is denied, by the rule `visibility:<provider>`.
         """
         key = facts.key(self._residency_names)
         actions = self._residency_memory.get(key)
@@ -126,19 +149,57 @@ class Policy:
                 silent.append(route.spec.name)
         return RouteChoice(None, tuple(silent))
 
+    def sees(self, target: str) -> tuple[Exposed, ...]:
+        """The fields of a request that the provider of `target` may see."""
+        return self.residency.visibility.shown_to(self.targets[target].provider)
+
+    def sometimes_seen(self) -> frozenset[str]:
+        """The fields that the provider of at least one target may see."""
+        return frozenset(field for target in self.targets for field in self.sees(target))
+
     def _residency(self, name: str, facts: RequestFacts) -> Residency:
         activation = known({**facts.values, **self.target_facts[name]}, targets=True)
-        decided = Residency(target=name, action="allow")
+        hidden = self._hidden(name, facts)
+        decided = Residency(target=name, action="allow") if hidden is None else hidden
+        shields: dict[str, dict[str, None]] = {action: {} for action in TRANSFORMS}
         for rule in self.residency_rules:
             found = _verdict(name, rule, rule.condition.ask(activation))
-            if found is not None and (decided.rule is None or _SEVERITY[found.action] > _SEVERITY[decided.action]):
+            if found is None:
+                continue
+            if found.action in shields:
+                shields[found.action].update(dict.fromkeys(rule.spec.types or (EVERY,)))
+            if decided.rule is None or SEVERITY[found.action] > SEVERITY[decided.action]:
                 decided = found
-        return decided
+        return _shielding(decided, shields["pseudonymise"], shields["mask"])
+
+    def _hidden(self, name: str, facts: RequestFacts) -> Residency | None:
+        """The denial of a target whose provider may not see a field that the request needs."""
+        shown = self.sees(name)
+        missing = [field for field in REQUIRED if field not in shown and facts.values.get(_SHOWS.get(field, ""), True)]
+        if not missing:
+            return None
+        provider = self.targets[name].provider
+        reason = f"the provider {provider} may not see {', '.join(missing)} of a request"
+        return Residency(target=name, action="deny", rule=f"visibility:{provider}", reason=reason)
 
 
 def permits(action: Action, target: Target) -> bool:
     """Whether a residency decision lets the target serve: `local_only` lets those that are not external."""
-    return action == "allow" or (action == "local_only" and not target.external)
+    return action != "deny" and (action != "local_only" or not target.external)
+
+
+def stricter(data_class: DataClass, other: DataClass) -> bool:
+    """Whether `data_class` is above `other`."""
+    return _ORDER.index(data_class) > _ORDER.index(other)
+
+
+def _shielding(decided: Residency, pseudonymise: Iterable[str], mask: Iterable[str]) -> Residency:
+    """The decision with the types to hide; what is masked anyway is not given a pseudonym too."""
+    masked = tuple(mask)
+    if not masked and not pseudonymise:
+        return decided
+    replaced = () if EVERY in masked else tuple(kind for kind in pseudonymise if kind not in masked)
+    return decided.model_copy(update={"pseudonymise": replaced, "mask": masked})
 
 
 def _verdict(target: str, rule: CompiledRule, answer: bool | None) -> Residency | None:

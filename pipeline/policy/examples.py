@@ -37,3 +37,12 @@ def _residency(policy: Policy, file: Located[ResidencyFile]) -> Iterator[Problem
             by = f"by rule {found.rule}" if found.rule else "since no rule speaks about it"
             text = f"the example expects {example.expect}, and the rules say {found.action} ({by})"
             yield file.problem(text, "examples", index, "expect")
+        for name, hidden in (("pseudonymise", found.pseudonymise), ("mask", found.mask)):
+            expected = getattr(example, name)
+            if expected is not None and set(expected) != set(hidden):
+                text = f"the example expects to {name} {_list(expected)}, and the rules say {_list(hidden)}"
+                yield file.problem(text, "examples", index, name)
+
+
+def _list(types: tuple[str, ...]) -> str:
+    return ", ".join(types) or "nothing"

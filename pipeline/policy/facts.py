@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Final, Literal
 
 from pipeline.contracts import Classification, ImagePart, Message, Request
+from pipeline.policy.kinds import CONTACTS
 from pipeline.policy.models import Given, Target
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "FactType",
     "RequestFacts",
     "facts_of_example",
+    "identifiable",
     "request_facts",
     "target_facts",
 ]
@@ -32,6 +34,8 @@ REQUEST_FACTS: Final[Mapping[str, FactType]] = MappingProxyType(
         "req.has_schema": "boolean",
         "req.has_tools": "boolean",
         "req.has_images": "boolean",
+        "req.has_system": "boolean",
+        "req.has_tool_results": "boolean",
         "req.message_count": "integer",
         "req.characters": "integer",
         "req.lane": "text",
@@ -40,6 +44,8 @@ REQUEST_FACTS: Final[Mapping[str, FactType]] = MappingProxyType(
         "req.types": "list",
         "req.special": "list",
         "req.scan": "text",
+        "req.names_covered": "boolean",
+        "req.identifiable": "boolean",
         "req.metadata": "map",
     }
 )
@@ -50,6 +56,10 @@ TARGET_FACTS: Final[Mapping[str, FactType]] = MappingProxyType(
         "target.region": "text",
         "target.jurisdiction": "text",
         "target.external": "boolean",
+        "target.zdr": "boolean",
+        "target.baa": "boolean",
+        "target.pci": "boolean",
+        "target.training": "boolean",
     }
 )
 
@@ -73,22 +83,28 @@ def request_facts(request: Request, classification: Classification | None = None
     """
     messages = request.conversation()
     found = _UNKNOWN if classification is None else classification
+    roles = {message.role for message in messages}
+    types = [finding.type for finding in found.findings]
     return RequestFacts(
         {
             "req.tenant": request.tenant,
             "req.task": request.metadata.get("task"),
             "req.language": request.metadata.get("language"),
             "req.has_schema": request.response_schema is not None,
-            "req.has_tools": bool(request.tools),
+            "req.has_tools": bool(request.tools) or any(message.tool_calls for message in messages),
             "req.has_images": any(_has_image(message) for message in messages),
+            "req.has_system": not roles.isdisjoint(_SYSTEM),
+            "req.has_tool_results": "tool" in roles,
             "req.message_count": len(messages),
             "req.characters": sum(_characters(message) for message in messages),
             "req.lane": request.lane,
             "req.origin": request.origin,
             "req.data_class": found.data_class,
-            "req.types": [finding.type for finding in found.findings],
+            "req.types": types,
             "req.special": list(found.special),
             "req.scan": found.scan,
+            "req.names_covered": found.names_covered,
+            "req.identifiable": identifiable(types),
             "req.metadata": request.metadata,
         }
     )
@@ -98,7 +114,14 @@ def facts_of_example(given: Given) -> RequestFacts:
     """The facts that an example in a policy file states."""
     values = {f"req.{name}": getattr(given, name) for name in Given.model_fields}
     lists = {name: list(value) for name, value in values.items() if isinstance(value, tuple)}
-    return RequestFacts(values | lists)
+    known = {} if given.identifiable is not None else {"req.identifiable": identifiable(given.types)}
+    return RequestFacts(values | lists | known)
+
+
+def identifiable(types: Iterable[str]) -> bool:
+    """Whether findings of these types say who somebody is: a name together with a contact, an id or an address."""
+    found = set(types)
+    return "PERSON" in found and not found.isdisjoint(CONTACTS)
 
 
 def target_facts(name: str, target: Target) -> dict[str, object]:
@@ -109,10 +132,12 @@ def target_facts(name: str, target: Target) -> dict[str, object]:
         "target.region": target.region,
         "target.jurisdiction": target.jurisdiction,
         "target.external": target.external,
+        **{f"target.{name}": promised for name, promised in target.properties},
     }
 
 
-_UNKNOWN: Final = Classification(data_class="restricted", scan="failed", engine="none")
+_SYSTEM: Final = frozenset({"system", "developer"})
+_UNKNOWN: Final = Classification(data_class="restricted", scan="failed", engine="none", names_covered=False)
 
 
 def _hashable(value: object) -> object:

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from typing import Final, Literal
 
-from pipeline.policy.compiled import Policy
+from pipeline.policy.compiled import Policy, permits
 from pipeline.policy.facts import RequestFacts, facts_of_example
-from pipeline.policy.models import Given
-from pipeline.policy.problems import Problem
-from pipeline.policy.resolve import PolicySet
+from pipeline.policy.kinds import EVERY, KINDS_OF_DATA, NAMES, covers
+from pipeline.policy.models import TRANSFORMS, Given, ResidencyFile
+from pipeline.policy.problems import Path, Problem, did_you_mean
+from pipeline.policy.resolve import Located, PolicySet
 
 __all__ = ["gaps"]
 
@@ -16,12 +17,15 @@ _CLASSES: Final[tuple[AbovePublic, ...]] = ("restricted", "confidential", "inter
 
 
 def gaps(policy: Policy, joined: PolicySet) -> Iterator[Problem]:
-    """A warning for every external target and data class above public about which no residency rule speaks.
+    """Warnings: what nobody speaks about, what could not be hidden, types that do not exist, routes that miss some.
 
-    Each class is tried without a finding and with each of its kinds of data, from every origin that can matter. A
-    rule with the action `allow` is an answer too: it shows that somebody thought of it.
+    Every external target and data class above public should have a rule. Each class is tried without a finding and with
+    each of its kinds of data, from every origin that can matter. A rule with the action `allow` is an answer too: it
+    shows that somebody thought of it.
     """
     file = joined.residency[0]
+    yield from _unknown_types(file)
+    yield from _unhideable(policy, file)
     for name, target in policy.targets.items():
         for data_class in _CLASSES if target.external else ():
             given = _unspoken(policy, name, data_class)
@@ -30,6 +34,51 @@ def gaps(policy: Policy, joined: PolicySet) -> Iterator[Problem]:
     if all(route.condition.source != "true" for route in policy.routes):
         last = joined.routes[-1]
         yield last.problem("no route takes every request; give the last one 'match: \"true\"'", "match")
+
+
+def _unknown_types(file: Located[ResidencyFile]) -> Iterator[Problem]:
+    for path, kind in _types_in(file.spec):
+        if kind not in KINDS_OF_DATA and kind not in ("default", EVERY):
+            text = f"the scan finds no {kind}{did_you_mean(kind, KINDS_OF_DATA)}, so this changes nothing"
+            yield file.problem(text, *path)
+
+
+def _types_in(spec: ResidencyFile) -> Iterator[tuple[Path, str]]:
+    for section in ("classes", "special"):
+        for name, kinds in getattr(spec, section).items():
+            yield from (((section, name, at), kind) for at, kind in enumerate(kinds))
+    yield from ((("thresholds", kind), kind) for kind in spec.thresholds)
+    yield from ((("output", "mask", at), kind) for at, kind in enumerate(spec.output.mask))
+    for index, rule in enumerate(spec.rules):
+        yield from ((("rules", index, "types", at), kind) for at, kind in enumerate(rule.types or ()))
+
+
+def _unhideable(policy: Policy, file: Located[ResidencyFile]) -> Iterator[Problem]:
+    """Rules that hide data from a target also where a scan failed or names are unknown: then they refuse instead."""
+    origins = (None, *_origins(policy))
+    failed = [Given(origin=origin, data_class="restricted", scan="failed") for origin in origins]
+    uncovered = [Given(origin=origin, data_class="confidential", names_covered=False) for origin in origins]
+    for index, rule in enumerate(file.spec.rules):
+        types = rule.types or (EVERY,)
+        if rule.action not in TRANSFORMS:
+            continue
+        if _hides(policy, rule.id, failed):
+            text = f"when a scan failed, {rule.id} has nothing to {rule.action}, and the target is refused under its id"
+            yield file.problem(f'{text}; add req.scan == "complete" to it, and a rule for the rest', "rules", index)
+        if any(covers(types, kind) for kind in NAMES) and not policy.residency.scan.names:
+            text = f"{rule.id} hides names, but scan.names is false: the target is refused; name the types to hide"
+            yield file.problem(text, "rules", index)
+        elif any(covers(types, kind) for kind in NAMES) and _hides(policy, rule.id, uncovered):
+            text = f"in a language whose names are not known, {rule.id} cannot hide names, and the target is refused"
+            yield file.problem(
+                f"{text} under its id; add req.names_covered to it, and a rule for the rest", "rules", index
+            )
+
+
+def _hides(policy: Policy, rule: str, cases: list[Given]) -> bool:
+    """Whether this rule decides, in one of the cases, that a target sees the request with something hidden."""
+    decided = (entry for given in cases for entry in policy.residency_actions(facts_of_example(given)))
+    return any(entry.rule == rule and permits(entry.action, policy.targets[entry.target]) for entry in decided)
 
 
 def _sentence(target: str, data_class: AbovePublic, given: Given) -> str:
@@ -49,11 +98,14 @@ def _unspoken(policy: Policy, target: str, data_class: AbovePublic) -> Given | N
 
 
 def _cases(policy: Policy, data_class: AbovePublic) -> Iterator[Given]:
-    origins = sorted({target.jurisdiction for target in policy.targets.values()} | {"EU", "US", "XX"})
     kinds: tuple[tuple[str, ...], ...] = ((), *((kind,) for kind in policy.residency.classes.get(data_class, ())))
-    for origin in (None, *origins):
+    for origin in (None, *_origins(policy)):
         for types in kinds:
             yield Given(origin=origin, data_class=data_class, types=types)
+
+
+def _origins(policy: Policy) -> list[str]:
+    return sorted({target.jurisdiction for target in policy.targets.values()} | {"EU", "US", "XX"})
 
 
 def _rule(policy: Policy, target: str, facts: RequestFacts) -> str | None:

@@ -1,22 +1,29 @@
 """What the files in `policies/` may say. Strict: an unknown key is an error with its place in the file."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from pipeline.contracts import DataClass, Json, Name, Origin, Parameters, Share, Whole
+from pipeline.contracts import Action, DataClass, Json, Name, Origin, Parameters, Share, Whole
 
 __all__ = [
     "API_VERSION",
+    "REQUIRED",
+    "TRANSFORMS",
     "Accept",
     "Breaker",
     "CachePolicy",
+    "Ceiling",
     "Document",
+    "Exposed",
     "Given",
     "Lanes",
     "LimitsFile",
     "ModelsFile",
+    "Output",
     "Price",
+    "Properties",
+    "Pseudonyms",
     "ResidencyExample",
     "ResidencyFile",
     "ResidencyRule",
@@ -25,10 +32,12 @@ __all__ = [
     "RouteExample",
     "RoutesFile",
     "Scan",
+    "Sinks",
     "Target",
     "TierSpec",
     "Timeouts",
     "Variant",
+    "Visibility",
 ]
 
 API_VERSION = "stepwell/v1"
@@ -62,6 +71,22 @@ class Timeouts(Section):
     total: Seconds = 60.0
 
 
+class Properties(Section):
+    """What the provider has promised; what is not written down was not promised.
+
+    Attributes:
+        zdr: zero data retention: nothing of a request is kept.
+        baa: a contract for health data (HIPAA).
+        pci: may hold card data.
+        training: it may train on what we send.
+    """
+
+    zdr: bool = False
+    baa: bool = False
+    pci: bool = False
+    training: bool = True
+
+
 class Target(Section):
     """A model at an endpoint, in a region, under a provider."""
 
@@ -71,6 +96,7 @@ class Target(Section):
     region: Name
     jurisdiction: Origin
     external: bool
+    properties: Properties = Properties()
     context_window: Whole = Field(ge=1)
     max_output_tokens: Whole = Field(default=1024, ge=1)
     capabilities: frozenset[Capability] = frozenset({"chat"})
@@ -118,7 +144,10 @@ class CachePolicy(Section):
 
 
 class Given(Section):
-    """The facts an example states; what it leaves out has the value of a plain English chat request."""
+    """The facts an example states; what it leaves out has the value of a plain English chat request.
+
+    `identifiable` follows from the types where it is left out.
+    """
 
     tenant: Name = "default"
     task: str | None = None
@@ -126,6 +155,8 @@ class Given(Section):
     has_schema: bool = False
     has_tools: bool = False
     has_images: bool = False
+    has_system: bool = False
+    has_tool_results: bool = False
     message_count: Whole = 1
     characters: Whole = 100
     lane: Literal["interactive", "batch"] = "interactive"
@@ -134,6 +165,8 @@ class Given(Section):
     types: tuple[str, ...] = ()
     special: tuple[str, ...] = ()
     scan: Literal["complete", "partial", "failed"] = "complete"
+    names_covered: bool = True
+    identifiable: bool | None = None
     metadata: dict[str, str] = Field(default_factory=dict)
 
 
@@ -165,29 +198,111 @@ class RoutesFile(Section):
     examples: tuple[RouteExample, ...] = ()
 
 
+TRANSFORMS: Final = ("pseudonymise", "mask")
+"""Actions that let a target see the request, but not the personal data in it."""
+
+Types = Annotated[tuple[str, ...], Field(min_length=1)]
+
+
 class ResidencyRule(Section):
-    """Where `when` (CEL over `req` and `target`) is true, this action holds. The strictest action wins."""
+    """Where `when` (CEL over `req` and `target`) is true, this action holds. The strictest action wins.
+
+    `types` are the kinds of data that `pseudonymise` or `mask` keep from the target; left out, all of them.
+    """
 
     id: Name
     when: str
-    action: Literal["allow", "local_only", "deny"]
+    action: Action
+    types: Types | None = None
     reason: str
+
+    @model_validator(mode="after")
+    def _types_of_a_transform(self) -> Self:
+        if self.types is not None and self.action not in TRANSFORMS:
+            raise ValueError(f"types belong to pseudonymise and mask; {self.action} is about the whole request")
+        return self
 
 
 class ResidencyExample(Section):
-    """A test inside the file: with these facts, this target gets this action."""
+    """A test inside the file: with these facts, this target gets this action, and these types are kept from it."""
 
     given: Given
     target: Name
-    expect: Literal["allow", "local_only", "deny"]
+    expect: Action
+    pseudonymise: tuple[str, ...] | None = None
+    mask: tuple[str, ...] | None = None
 
 
 class Scan(Section):
-    """Budgets of the scan for personal data. Beyond them the request counts as restricted."""
+    """Budgets of the scan for personal data. Beyond them the request counts as restricted.
+
+    `languages` are those whose names are looked for; a text in another one is said to be uncovered.
+    """
 
     max_bytes: Whole = Field(default=1_048_576, ge=1)
     timeout: Seconds = 2.0
     names: bool = True
+    languages: tuple[Annotated[str, Field(pattern=r"^[a-z]{2,3}$")], ...] = ("en",)
+
+
+class Pseudonyms(Section):
+    """How data is replaced: by its type and a number, or by something of the same format; and how long it is known."""
+
+    style: Literal["typed", "format"] = "typed"
+    ttl: Seconds = 86_400.0
+
+
+class Output(Section):
+    """Answers of models: whether they are scanned, and which kinds of data are masked in them."""
+
+    scan: bool = False
+    mask: tuple[str, ...] = ()
+
+
+Exposed = Literal[
+    "messages",
+    "system",
+    "tools",
+    "tool_results",
+    "response_schema",
+    "images",
+    "names",
+    "user",
+    "session",
+    "metadata",
+    "request_id",
+    "traceparent",
+]
+"""A field of a request that a provider may or may not see."""
+REQUIRED: Final[tuple[Exposed, ...]] = ("messages", "system", "tools", "tool_results", "response_schema", "images")
+"""Fields without which a request would be another one: who may not see them cannot serve it."""
+_USUAL: Final[tuple[Exposed, ...]] = (*REQUIRED, "names", "request_id", "traceparent")
+
+
+class Ceiling(Section):
+    """The strictest class of data that may be kept in full."""
+
+    up_to: DataClass = "restricted"
+
+
+class Sinks(Section):
+    """What else than a provider sees requests: `telemetry` lists what a trace may say of who asked."""
+
+    cache: Ceiling = Ceiling()
+    dead_letters: Ceiling = Ceiling()
+    exports: Ceiling = Ceiling()
+    telemetry: tuple[Literal["tenant", "session", "request_id"], ...] = ("tenant", "session", "request_id")
+
+
+class Visibility(Section):
+    """What each provider may see, `default` for those that are not named, and what may be kept where."""
+
+    providers: dict[Name, tuple[Exposed, ...]] = Field(default_factory=dict)
+    sinks: Sinks = Sinks()
+
+    def shown_to(self, provider: str) -> tuple[Exposed, ...]:
+        """The fields that this provider may see."""
+        return self.providers.get(provider, self.providers.get("default", _USUAL))
 
 
 class ResidencyFile(Section):
@@ -199,6 +314,9 @@ class ResidencyFile(Section):
     classes: dict[Literal["restricted", "confidential", "internal"], tuple[str, ...]]
     thresholds: dict[str, Share] = Field(default_factory=dict)
     special: dict[Name, tuple[str, ...]] = Field(default_factory=dict)
+    pseudonyms: Pseudonyms = Pseudonyms()
+    output: Output = Output()
+    visibility: Visibility = Visibility()
     rules: tuple[ResidencyRule, ...] = ()
     examples: tuple[ResidencyExample, ...] = ()
 

@@ -2,11 +2,12 @@
 
 from typing import Final
 
-from pipeline.contracts import Classification, DataClass, Request
+from pipeline.contracts import Classification, DataClass, Request, Residency
 from pipeline.policy.compiled import Policy
 from pipeline.policy.facts import request_facts
+from pipeline.policy.feasible import feasible
 
-__all__ = ["rejudge"]
+__all__ = ["decided", "rejudge"]
 
 _ORDER: Final[tuple[DataClass, ...]] = ("public", "internal", "confidential", "restricted")
 
@@ -22,4 +23,10 @@ def rejudge(request: Request, before: Classification, policy: Policy) -> Classif
     if policy.residency.scan.names and not before.names_scanned:
         update = {"data_class": "restricted", "scan": "failed" if before.scan == "failed" else "partial"}
     found = before.model_copy(update=update)
-    return found.model_copy(update={"residency": policy.residency_actions(request_facts(request, found))})
+    return found.model_copy(update={"residency": decided(request, found, policy)})
+
+
+def decided(request: Request, found: Classification, policy: Policy) -> tuple[Residency, ...]:
+    """What `policy` says of each target, where what is to be hidden can be; a denial where it cannot."""
+    actions = policy.residency_actions(request_facts(request, found))
+    return tuple(feasible(entry, policy.targets[entry.target], found) for entry in actions)

@@ -139,7 +139,18 @@ def _dangling(joined: PolicySet) -> Iterator[Problem]:
                 if name not in joined.variants:
                     place = (*route.path, "tiers", index, "variants", name)
                     yield route.source.problem(place, _no_such("variant", name, joined.variants), key=True)
+    yield from _dangling_providers(joined)
     yield from _dangling_examples(joined)
+
+
+def _dangling_providers(joined: PolicySet) -> Iterator[Problem]:
+    """Providers whose visibility is set, but that no target has."""
+    known = {target.spec.provider for target in joined.targets.values()} | {"default"}
+    for file in joined.residency:
+        for name in file.spec.visibility.providers:
+            if name not in known:
+                place = (*file.path, "visibility", "providers", name)
+                yield file.source.problem(place, _no_such("provider", name, known), key=True)
 
 
 def _dangling_examples(joined: PolicySet) -> Iterator[Problem]:
