@@ -21,6 +21,8 @@ class Settings:
         home: data folder of the embedded default (`STEPWELL_HOME`).
         secret: key of the MACs over cache keys and references (`STEPWELL_SECRET`).
         otlp_endpoint: where traces go (`OTEL_EXPORTER_OTLP_ENDPOINT`); None: nowhere.
+        vault_keys: keys of the vault of pseudonyms, `id:base64,id2:base64` (`STEPWELL_VAULT_KEYS`): the first encrypts,
+            all decrypt; None: one derived from `secret`.
         otlp_ratio: share of the requests that are traced when their caller does not say (`OTEL_TRACES_SAMPLER_ARG`).
     """
 
@@ -33,6 +35,7 @@ class Settings:
     secret: bytes
     otlp_endpoint: str | None
     otlp_ratio: float = 1.0
+    vault_keys: str | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -49,6 +52,7 @@ class Settings:
             secret=env.get("STEPWELL_SECRET", "").encode(),
             otlp_endpoint=env.get("OTEL_EXPORTER_OTLP_ENDPOINT") or None,
             otlp_ratio=_share(env.get("OTEL_TRACES_SAMPLER_ARG") or "1"),
+            vault_keys=env.get("STEPWELL_VAULT_KEYS") or None,
         )
 
 
