@@ -147,6 +147,12 @@ def _phone(region: str, draw: random.Random) -> str | None:
     return phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
 
 
+def _foreign_phone(draw: random.Random) -> str:
+    return (
+        _phone(draw.choice(["US", "GB", "DE", "FR", "ES", "IT", "NL", "PL", "SE", "CH", "AU", "IN", "BR"]), draw) or ""
+    )
+
+
 def _national_phone(draw: random.Random) -> str:
     region = draw.choice(["US", "GB", "DE", "FR", "ES", "IT", "NL", "PL", "SE", "CH", "AU", "IN", "BR", "PT", "BE"])
     number = phonenumbers.parse(_phone(region, draw) or "", None)
@@ -215,6 +221,7 @@ MAKERS: Final[dict[str, tuple[str, Maker]]] = {
     "SSN": ("US_SSN", _ssn),
     "IP v4": ("IP", _ip4),
     "IP v6": ("IP", _ip6),
+    "phone, with its country": ("PHONE", _foreign_phone),
     "phone, national form": ("PHONE", _national_phone),
     "MAC": ("MAC", _mac),
     "crypto wallet": ("CRYPTO_WALLET", _wallet),

@@ -44,7 +44,7 @@ IDENTIFIERS: Final = {
     "e-mail": "e-mail",
     "card": "card, Visa",
     "IBAN": "IBAN, in groups",
-    "phone": "phone, national form",
+    "phone": "phone, with its country",
     "SSN": "SSN",
     "IP": "IP v4",
 }

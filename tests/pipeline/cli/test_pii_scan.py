@@ -1,0 +1,181 @@
+"""`stepwell pii scan` shows types, places and classes, and text only when asked."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from click.testing import Result
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from policies_pii import policy
+from rich.console import Console
+from typer.testing import CliRunner
+
+from pipeline.adapters.pii import PatternScanner, Span
+from pipeline.cli import pii, pii_scan, pii_text, show
+
+TEXT = "Charge 4111 1111 1111 1111 and 4222222222222,\nwrite to odalys@example.org. My name is Odalys Brandvold."
+
+
+@pytest.fixture
+def letter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "policies").mkdir()
+    policy(tmp_path / "policies")
+    monkeypatch.setenv("STEPWELL_POLICIES", str(tmp_path / "policies"))
+    monkeypatch.setenv("COLUMNS", "200")
+    file = tmp_path / "letter.txt"
+    file.write_text(TEXT)
+    return file
+
+
+def scan(*arguments: str, given: str | bytes | None = None) -> Result:
+    root = typer.Typer()
+    pii.register(root)
+    return CliRunner().invoke(root, ["pii", "scan", *arguments], input=given)
+
+
+def found(*arguments: str, given: str | bytes | None = None) -> dict[str, Any]:
+    data: dict[str, Any] = json.loads(scan(*arguments, "--no-names", "--json", given=given).stdout)
+    return data
+
+
+def test_types_places_and_classes_are_shown_and_no_text(letter: Path) -> None:
+    result = scan(str(letter), "--no-names", "--json")
+    data = json.loads(result.stdout)
+    assert [(row["type"], row["line"], row["column"], row["class"]) for row in data["findings"]] == [
+        ("CREDIT_CARD", 1, 8, "restricted"),
+        ("CREDIT_CARD", 1, 32, "restricted"),
+        ("EMAIL", 2, 10, "confidential"),
+    ]
+    assert (data["class"], data["types"]) == ("restricted", {"CREDIT_CARD": 2, "EMAIL": 1})
+    assert not any(word in result.output for word in ("4111", "4222", "odalys"))
+
+
+def test_the_table_of_a_pipe_shows_no_text_either(letter: Path) -> None:
+    result = scan(str(letter), "--no-names")
+    assert "CREDIT_CARD" in result.output
+    assert "1:32" in result.output
+    assert "4111" not in result.output
+
+
+def test_the_text_is_shown_when_asked(letter: Path) -> None:
+    row = found(str(letter), "--show")["findings"][0]
+    assert row["text"] == "4111 1111 1111 1111"
+    assert row["start"] == TEXT.index("4111")
+
+
+def test_a_terminal_shows_the_text_with_its_findings_in_colours(letter: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Console(force_terminal=True, width=200, color_system="standard", record=True)
+    monkeypatch.setattr(pii_scan, "console", terminal)
+    monkeypatch.setattr(show, "console", terminal)
+    scan(str(letter), "--no-names")
+    drawn = terminal.export_text(styles=True)
+    assert "\x1b[1;37;41m4111 1111 1111 1111\x1b[0m" in drawn
+    assert "My name is" in drawn
+
+
+def test_standard_input_is_read_for_a_dash(letter: Path) -> None:
+    assert letter.exists()
+    assert found("-", given="from 203.0.113.77")["types"] == {"IP": 1}
+
+
+def test_a_clean_text_says_so(letter: Path) -> None:
+    letter.write_text("Why is the sky blue?")
+    assert "nothing found" in scan(str(letter), "--no-names").output
+    assert found(str(letter))["findings"] == []
+    assert found(str(letter))["class"] == "public"
+
+
+def test_a_finding_below_the_threshold_is_shown_and_does_not_count(letter: Path) -> None:
+    assert [row["counts"] for row in found(str(letter), "--threshold", "1.0")["findings"]] == [False] * 3
+    assert found(str(letter), "--threshold", "1.0")["class"] == "public"
+    assert [row["counts"] for row in found(str(letter), "--threshold", "0.0")["findings"]] == [True] * 3
+
+
+def test_findings_of_lower_classes_can_be_left_out(letter: Path) -> None:
+    assert set(found(str(letter), "--min-class", "restricted")["types"]) == {"CREDIT_CARD"}
+
+
+def test_a_gate_ends_with_one_when_something_of_the_class_counts(letter: Path) -> None:
+    assert scan(str(letter), "--no-names", "--fail-on", "restricted").exit_code == 1
+    assert scan(str(letter), "--no-names", "--fail-on", "restricted", "--threshold", "1").exit_code == 0
+    letter.write_text("write to odalys@example.org")
+    assert scan(str(letter), "--no-names", "--fail-on", "restricted").exit_code == 0
+    assert scan(str(letter), "--no-names", "--fail-on", "confidential").exit_code == 1
+
+
+def test_a_class_that_does_not_exist_is_one_sentence(letter: Path) -> None:
+    result = scan(str(letter), "--no-names", "--fail-on", "secret")
+    assert result.exit_code == 1
+    assert "secret is no data class: write one of public" in result.stderr
+
+
+def test_a_missing_file_is_one_sentence(letter: Path) -> None:
+    result = scan(str(letter.with_name("nowhere.txt")), "--no-names")
+    assert result.exit_code == 1
+    assert "cannot be read" in result.stderr
+
+
+@pytest.mark.parametrize("body", [b"\x7fELF\x02\x01\0\0", b"PK\x03\x04\x14\x06\x08\x01\x02\x05" * 9])
+def test_a_binary_file_is_refused_kindly(letter: Path, body: bytes) -> None:
+    letter.write_bytes(body)
+    result = scan(str(letter), "--no-names")
+    assert result.exit_code == 1
+    assert "holds no text" in result.stderr
+
+
+def test_what_is_no_utf8_is_read_around(letter: Path) -> None:
+    letter.write_bytes(b"caf\xe9 at 203.0.113.77")
+    result = scan(str(letter), "--no-names")
+    assert result.exit_code == 0
+    assert "1 places are no UTF-8" in result.stderr
+    assert "IP" in result.output
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+def test_texts_of_other_programs_are_read_by_their_mark(letter: Path, encoding: str) -> None:
+    letter.write_text("from 203.0.113.77", encoding=encoding)
+    assert found(str(letter))["findings"][0]["column"] == 6
+
+
+def test_signs_that_steer_a_terminal_are_shown_and_not_obeyed() -> None:
+    text = "a\x1b[2J\u202eb\u200bc\u00a0d\te\n"
+    shown = pii_text.plain(text)
+    assert shown == "a␛[2J·b·c d\te\n"
+    assert len(shown) == len(text)
+
+
+def test_of_a_long_text_only_lines_with_findings_are_drawn() -> None:
+    text = "\n" * 500 + "from 203.0.113.77\n" + "\n" * 500
+    spans = PatternScanner().scan_text(text)
+    assert [line.plain for line in pii_text.highlighted(text, spans, ["confidential"])] == [" 501  from 203.0.113.77"]
+
+
+def test_a_finding_across_two_pieces_of_a_large_text_is_found_once() -> None:
+    for shift in range(0, 24, 3):
+        text = " " * (65_536 - shift) + "4111 1111 1111 1111 " + " " * 70_000 + "from 203.0.113.77"
+        spans = list(pii_scan.found_in(text, PatternScanner().scan_text))
+        assert [text[span.start : span.end] for span in spans] == ["4111 1111 1111 1111", "203.0.113.77"]
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.integers(0, 200_000), max_size=8, unique=True))
+def test_what_a_large_text_holds_is_found_wherever_it_stands(places: list[int]) -> None:
+    words = ["x" * 7] * 25_001
+    for place in places:
+        words[place // 8] = "MARKED!"
+
+    def scan_marks(text: str) -> list[Span]:
+        starts = (at for at in range(len(text)) if text.startswith("MARKED!", at))
+        return [Span("MARK", at, at + 7, 1.0) for at in starts]
+
+    text = " ".join(words)
+    assert list(pii_scan.found_in(text, scan_marks)) == scan_marks(text)
+
+
+@pytest.mark.nlp
+def test_names_are_found_by_default(letter: Path) -> None:
+    data = json.loads(scan(str(letter), "--json").stdout)
+    assert "PERSON" in data["types"]
