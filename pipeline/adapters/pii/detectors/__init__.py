@@ -4,14 +4,17 @@ from typing import Final
 
 from pipeline.adapters.pii.detectors.addresses import ADDRESS
 from pipeline.adapters.pii.detectors.base import Detector
-from pipeline.adapters.pii.detectors.births import BIRTH
+from pipeline.adapters.pii.detectors.births import AGE, BIRTH
 from pipeline.adapters.pii.detectors.contact import EMAIL, IP, PHONE
 from pipeline.adapters.pii.detectors.credentials import CREDENTIALS
-from pipeline.adapters.pii.detectors.ids import MEDICAL, NATIONAL, PASSPORT, SSN
+from pipeline.adapters.pii.detectors.ids import NATIONAL, SSN
+from pipeline.adapters.pii.detectors.licences import LICENCE
+from pipeline.adapters.pii.detectors.medical import MEDICAL
 from pipeline.adapters.pii.detectors.money import CARD, IBAN
+from pipeline.adapters.pii.detectors.passports import PASSPORT
 
 __all__ = ["DETECTORS", "Detector"]
 
 DETECTORS: Final[tuple[Detector, ...]] = (
-    CREDENTIALS, EMAIL, CARD, IBAN, PHONE, SSN, NATIONAL, PASSPORT, MEDICAL, IP, BIRTH, ADDRESS,
+    CREDENTIALS, EMAIL, CARD, IBAN, PHONE, SSN, NATIONAL, PASSPORT, LICENCE, MEDICAL, IP, BIRTH, AGE, ADDRESS,
 )  # fmt: skip

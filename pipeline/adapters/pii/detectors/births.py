@@ -1,4 +1,4 @@
-"""Dates of birth."""
+"""Dates of birth and ages, as they are written in eight languages."""
 
 import re
 from collections.abc import Iterator
@@ -9,30 +9,85 @@ from pipeline.adapters.pii.detectors.base import Detector
 from pipeline.adapters.pii.page import Page
 from pipeline.adapters.pii.spans import Span
 
-__all__ = ["BIRTH"]
+__all__ = ["AGE", "BIRTH"]
+
+# ---------------------------------------------------------------- dates of birth
 
 _MONTH: Final = (
-    r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mär|mai|okt|dez|fév|avr|juil|août|déc|ene|abr|ago|dic|gen|mag|giu"
-    r"|lug|set|ott|maj|kwi|cze|lip|sie|wrz|paź|lis|gru|sty|lut|mrt|mei)[^\W\d_]{0,8}\.?"
+    r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mär|mrz|mai|okt|dez|fév|fev|avr|jui|août|aoû|déc|ene"
+    r"|abr|ago|dic"
+    r"|gen|mag|giu|lug|set|ott|out|maj|kwi|cze|lip|sie|wrz|paź|lis|gru|sty|lut|mrt|mei)[^\W\d_]{0,8}\.?"
 )
+_OF: Final = r"(?:of |de |del |di )?"
+_YEAR: Final = r"(?:(?:1[89]|20)\d\d)"
 _DATE: Final = re.compile(
-    rf"(?<![\w.])(?:\d{{1,2}}[./-]\d{{1,2}}[./-](?:\d{{4}}|\d{{2}})|\d{{4}}[./-]\d{{1,2}}[./-]\d{{1,2}}"
-    rf"|\d{{1,2}}(?:st|nd|rd|th|\.)? (?:of |de )?{_MONTH},? (?:de )?\d{{4}}"
-    rf"|{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?,? \d{{4}})(?!\w)"
+    r"(?<![\w.])(?:\d{1,2}([./-] ?)\d{1,2}\1(?:\d{4}|\d{2})|\d{4}([./-])\d{1,2}\2\d{1,2}|\d{1,2} \d{1,2} \d{4}"
+    rf"|{_YEAR}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
+    rf"|\d{{1,2}}(?:st|nd|rd|th|er|\.|º|°)?[ -]?(?:day )?{_OF}{_MONTH}[,/-]? ?{_OF}(?:\d{{4}}|'\d\d)"
+    rf"|(?:{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?,? |{_MONTH},? {_OF}){_YEAR}|{_YEAR} {_MONTH} \d{{1,2}}(?:st|nd|rd"
+    rf"|th)?)(?!\w)"
 )
+_BORN_IN: Final = re.compile(
+    r"(?<!\w)(?:born(?: back)?(?: in)?|born around|n[ée]e? en|geboren(?: im jahre?)?(?: in)?|jahrgang"
+    r"|nat[oa] nel|nacid[oa] en"
+    r"|nací en|nascid[oa] em|urodzon[ya] w|(?:birth year|year of birth|birthyear|année de naissance|geburtsjahr"
+    r"|geboortejaar"
+    r"|anno di nascita|año de nacimiento|ano de nascimento|rok urodzenia)(?: is| was|:|=)?)"
+    r" ?((?:19|20)\d\d)(?![\w/-]|[.,]\d)"
+)
+_REACH: Final = 48
+_BIRTHDAY: Final = re.compile(
+    r"[^\w\n]{1,3}(?:is|was|being) (?:my|his|her|their|the) (?:birthday|birth ?date|date of birth|dob)"
+)
+
+
+def _announced(page: Page, start: int, end: int, before: int) -> bool:
+    """Whether a word of birth stands before the date and after the last date of birth, or straight behind it."""
+    if cues.within(page, cues.BIRTH, max(before, start - _REACH), start):
+        return True
+    return _BIRTHDAY.match(page.lower, end) is not None
 
 
 def _births(page: Page) -> Iterator[Span]:
-    if not _says_birth(page):
+    if not cues.within(page, cues.BIRTH, 0, len(page.text)) and "jahrgang" not in page.lower:
         return
+    before = 0
     for match in _DATE.finditer(page.lower):
-        if cues.BIRTH.search(page.lower, max(0, match.start() - 40), match.start()):
+        if _announced(page, *match.span(), before):
             yield Span("DATE_OF_BIRTH", *match.span(), 0.85)
+            before = match.end()
+    for match in _BORN_IN.finditer(page.lower):
+        yield Span("DATE_OF_BIRTH", *match.span(1), 0.6)
 
 
-def _says_birth(page: Page) -> bool:
+BIRTH: Final = Detector("births", ("DATE_OF_BIRTH",), lambda page: page.digits >= 3, _births)
+
+# ---------------------------------------------------------------- ages
+
+_AGE_SCORE: Final = 0.4
+"""Below the usual threshold: an age is reported, and counts only where a policy asks for it."""
+_AFTER: Final = re.compile(
+    r"(?<![\w.,$€£-])(1[01]\d|\d{1,2})(?:[- ]years?[- ]olds?|[- ]?y/?o|[- ]yrs?[- ]old|[- ]jährig\w{0,2}"
+    r"|[- ]jahre? alt"
+    r"| ans(?= (?:et|de|j|homme|femme))| años(?! de)| anni di età|[- ]jarige?| jaar oud| lat(?= i| mam|,|\.|$)"
+    r"| anos de idade)(?!\w)"
+)
+_BEFORE: Final = re.compile(
+    r"(?<!\w)(?:aged?(?: of| is|:)? ?|at the age of |i am |i'm |alter:? |âgée? de |edad:? (?:de )?|idade:? "
+    r"|età:? (?:di )?"
+    r"|tengo |j'ai |ho |mam )(1[01]\d|\d{1,2})(?![\w%]|[.,:/-]\d)(?=(?:[.,;)]|$| (?:years?|and|ans|años|anni"
+    r"|lat)(?!\w)|\n))"
+)
+_AGE_SIGNS: Final = ("year", "yo", "y/o", "yr", "jähr", "jahr", "ans", "años", "anni", "jar", "jaar", "lat", "anos")
+
+
+def _ages(page: Page) -> Iterator[Span]:
     lower = page.lower
-    return any(word in lower for word in cues.BIRTH_WORDS)
+    if any(sign in lower for sign in _AGE_SIGNS):
+        for match in _AFTER.finditer(lower):
+            yield Span("AGE", *match.span(), _AGE_SCORE)
+    for match in _BEFORE.finditer(lower):
+        yield Span("AGE", *match.span(1), _AGE_SCORE)
 
 
-BIRTH: Final = Detector("births", ("DATE_OF_BIRTH",), lambda page: page.digits >= 3 and _says_birth(page), _births)
+AGE: Final = Detector("ages", ("AGE",), lambda page: page.digits >= 1, _ages)

@@ -1,208 +1,261 @@
-"""Numbers that states and health systems give to people. Format, check digits and cue words add up to the score."""
+"""Numbers that states give to people: social security, identity cards, tax. Over fifty of them, as a table of forms."""
 
-import re
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
 from pipeline.adapters.pii import cues
-from pipeline.adapters.pii.detectors.base import Detector, checks_out
+from pipeline.adapters.pii.detectors import check_digits as check
+from pipeline.adapters.pii.detectors.base import Detector
+from pipeline.adapters.pii.detectors.forms import Form, best, by_shape, raised, spans_of
+from pipeline.adapters.pii.detectors.pieces import Piece, pieces
 from pipeline.adapters.pii.page import Page
 from pipeline.adapters.pii.spans import Span
 
-__all__ = ["MEDICAL", "NATIONAL", "PASSPORT", "SSN"]
-
-_CUED: Final = 0.3
-_TOP: Final = 0.95
+__all__ = ["FORMS", "NATIONAL", "SSN"]
 
 # ---------------------------------------------------------------- United States
 
-_SSN: Final = re.compile(r"(?<![\w.-])\d{3}([- .])\d{2}\1\d{4}(?![\w-]|\.\d)")
-_NINE: Final = re.compile(r"(?<![\w.,$€£-])\d{9}(?![\w-]|[.,]\d)")
+_SSN: Final = by_shape(
+    [
+        Form("US", "9{3}-9{2}-9{4}", 0.4, 0.85, lambda number: _social(number)),
+        Form("US", "9{3} 9{2} 9{4}|9{3}.9{2}.9{4}", 0.4, 0.55, lambda number: _social(number)),
+        Form("US", "9{9}", 0.1, 0.25, lambda number: _social(number)),
+        Form("US", "9{5} 9{4}|9{3}-9{6}|9{5}-9{4}", 0.1, 0.15, lambda number: _social(number)),
+    ]
+)
+
+
+def _social(digits: str) -> bool:
+    """A number that may be given out, or one of a taxpayer without: those begin with 9."""
+    return digits[0] == "9" or not (digits[:3] in ("000", "666") or digits[3:5] == "00" or digits[5:] == "0000")
 
 
 def _ssns(page: Page) -> Iterator[Span]:
-    for match in _SSN.finditer(page.text):
-        good = checks_out("us.ssn", match.group().replace(match[1], "-")) or match.group()[0] == "9"
-        cued = cues.near(page, cues.SOCIAL, *match.span())
-        score = (0.85 if match[1] == "-" else 0.55) if good else 0.4
-        yield Span("US_SSN", *match.span(), min(_TOP, score + _CUED) if cued else score)
-    for match in _NINE.finditer(page.text):
-        if cues.near(page, cues.SOCIAL, *match.span()):
-            yield Span("US_SSN", *match.span(), 0.7 if checks_out("us.ssn", match.group()) else 0.5)
+    yield from spans_of("US_SSN", _SSN, cues.SOCIAL, page)
 
 
 SSN: Final = Detector("us-ssn", ("US_SSN",), lambda page: page.digits >= 9 and page.chain >= 9, _ssns)
 
 # ---------------------------------------------------------------- the rest of the world
 
-
-class _Id(NamedTuple):
-    """A number with a shape of its own: score by shape alone, and with right check digits.
-
-    `chain` is how many digits stand in a row at least, with separators between them at most (see `Page.chain`).
-    """
-
-    country: str
-    shape: re.Pattern[str]
-    plain: float
-    checked: float
-    validator: str | None = None
-    chain: int = 6
+_BIRTH_FIRST: Final = 0.55
+"""Ten to thirteen digits that begin with a date and end in a check digit: hardly anything else does."""
 
 
-def _id(
-    country: str, shape: str, plain: float, checked: float = 0.0, validator: str | None = None, chain: int = 6
-) -> _Id:
-    return _Id(country, re.compile(rf"(?<![\w.-])(?:{shape})(?![\w-]|\.\d)"), plain, checked, validator, chain)
+def _date(at: int, order: str) -> check.Check:
+    return lambda number: check.date_in(number[at : at + 6], order)
 
 
-_SHAPED: Final = (
-    _id("IT", r"[A-Za-z]{6}\d{2}[A-Za-z]\d{2}[A-Za-z]\d{3}[A-Za-z]", 0.6, 0.95, "it.codicefiscale", chain=3),
-    _id("ES", r"\d{8}[- ]?[A-Za-z]|[XYZxyz][- ]?\d{7}[- ]?[A-Za-z]", 0.3, 0.8, "es.nif"),
-    _id("FI", r"\d{6}[-+A-FU-Ya-fu-y]\d{3}[0-9A-Ya-y]", 0.35, 0.85, "fi.hetu"),
-    _id("SE", r"(?:19|20)?\d{6}[-+]\d{4}", 0.35, 0.85, "se.personnummer"),
-    _id("DK", r"(?:0[1-9]|[12]\d|3[01])(?:0[1-9]|1[0-2])\d{2}-\d{4}", 0.45, 0.7, "dk.cpr"),
-    _id("GB", r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-D]", 0.7),
-    _id("MX", r"[A-Z]{4}\d{6}[HM][A-Z]{5}[0-9A-Z]\d", 0.7, 0.95, "mx.curp"),
-    _id("IN", r"[A-Z]{3}[ABCFGHLJPT][A-Z]\d{4}[A-Z]", 0.55, 0.6, "in_.pan", chain=4),
-    _id("IN", r"[2-9]\d{3}([ -])\d{4}\1\d{4}", 0.3, 0.7, "in_.aadhaar"),
-    _id("BR", r"\d{3}\.\d{3}\.\d{3}-\d{2}", 0.7, 0.95, "br.cpf"),
-    _id("CH", r"756([. ])\d{4}\1\d{4}\1\d{2}", 0.75, 0.95, "ch.ssn"),
-    _id("FR", r"[12] \d{2} (?:0[1-9]|1[0-2]|[2-9]\d) (?:\d{2}|2[AB]) \d{3} \d{3}(?: \d{2})?", 0.7, 0.95, "fr.nir"),
-    _id("FR", r"[12]\d{4}2[ABab]\d{8}", 0.6, 0.95, "fr.nir"),
-    _id("KR", r"\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])-[1-8]\d{6}", 0.75),
-    _id("BE", r"\d{2}\.\d{2}\.\d{2}[-.]\d{3}[-.]\d{2}", 0.75, 0.95, "be.nn"),
-    _id("CA", r"\d{3}([ -])\d{3}\1\d{3}", 0.3, 0.6, "ca.sin"),
-    _id("CZ", r"\d{6}/\d{3,4}", 0.4, 0.8, "cz.rc"),
-    _id("LV", r"\d{6}-[012]\d{4}", 0.45),
-    _id("IE", r"\d{7}[A-W][A-IW]?", 0.35, 0.65, "ie.pps"),
-    _id("CN", r"\d{17}[Xx]", 0.6, 0.9, "cn.ric"),
-)
-
-_BARE: Final = re.compile(r"(?<![\w.,$€£-])\d{9,18}(?![\w-]|[.,]\d)")
-_BY_LENGTH: Final[dict[int, tuple[tuple[str, float], ...]]] = {
-    9: (("nl.bsn", 0.3), ("ca.sin", 0.3), ("pt.nif", 0.3), ("au.tfn", 0.3)),
-    10: (("at.vnr", 0.3), ("bg.egn", 0.45), ("cz.rc", 0.35), ("se.personnummer", 0.4), ("dk.cpr", 0.35)),
-    11: (
-        ("pl.pesel", 0.55), ("no.fodselsnummer", 0.65), ("de.idnr", 0.5), ("hr.oib", 0.35), ("br.cpf", 0.5),
-        ("be.nn", 0.55), ("ee.ik", 0.55), ("gr.amka", 0.5), ("pl.pesel", 0.55),
-    ),
-    12: (("in_.aadhaar", 0.4), ("se.personnummer", 0.6)),
-    13: (("ro.cnp", 0.7), ("ch.ssn", 0.8)),
-    15: (("fr.nir", 0.75),),
-    18: (("cn.ric", 0.9),),
-}  # fmt: skip
-"""Numbers without a shape: which check may hold for which length, and the score when it does."""
+def _nino(number: str) -> bool:
+    """National Insurance: letters that are given out."""
+    first, second = number[0], number[1]
+    return (
+        first not in "DFIQUV"
+        and second not in "DFIOQUV"
+        and number[:2] not in ("BG", "GB", "NK", "TN", "ZZ")
+        and (number[8:] in ("", "A", "B", "C", "D"))
+    )
 
 
-def _tidy(number: str) -> str:
-    return number.replace(" ", "") if " " in number else number
+def _pan(number: str) -> bool:
+    return number[3] in "ABCFGHJLPT"
 
 
-def _shaped(page: Page) -> Iterator[Span]:
-    for kind in _SHAPED:
-        if page.chain < kind.chain:
-            continue
-        for match in kind.shape.finditer(page.text):
-            good = kind.validator is not None and checks_out(kind.validator, _tidy(match.group()).upper())
-            yield _scored(page, match, kind.checked if good else kind.plain)
+def _rrn(number: str) -> bool:
+    """Korean registration: a date and a digit for sex and century. Newer ones have no check digit."""
+    return check.date_in(number) and number[6] in "12345678"
 
 
-def _scored(page: Page, match: re.Match[str], score: float) -> Span:
-    if cues.near(page, cues.NATIONAL, *match.span()):
-        score = min(_TOP, score + _CUED)
-    return Span("NATIONAL_ID", *match.span(), round(score, 2))
+def _tidy_hong_kong(number: str) -> bool:
+    return number[-1] in "0123456789A"
 
 
-_LICENCE: Final = re.compile(r"(?<![\w-])[A-Za-z]{0,2}\d{6,14}[A-Za-z]?(?![\w-])|(?<![\w-])\d{4}-\d{2}-\d{4}(?![\w-])")
+def _danish(number: str) -> bool:
+    return check.date_in(number, "dmy")
 
 
-def _licences(page: Page) -> Iterator[Span]:
-    for match in _LICENCE.finditer(page.text):
-        if cues.near(page, cues.LICENCE, *match.span()):
-            yield Span("NATIONAL_ID", *match.span(), 0.65)
+def _emirates(number: str) -> bool:
+    return number[:3] == "784"
 
 
-def _bare_score(digits: str) -> float:
-    good = (score for validator, score in _BY_LENGTH.get(len(digits), ()) if checks_out(validator, digits))
-    return max(good, default=0.2)
+def _swiss(number: str) -> bool:
+    return number[:3] == "756"
+
+
+def _czech(number: str) -> bool:
+    return int(number[2:4]) % 50 % 20 in range(1, 13)
+
+
+def _french(number: str) -> bool:
+    return number[0] in "1278"
+
+
+def _foreign(number: str) -> bool:
+    return number[0] in "XYZ"
+
+
+def _indian(number: str) -> bool:
+    return number[0] not in "01"
+
+
+def _egyptian(number: str) -> bool:
+    return number[0] in "23" and check.date_in(number[1:7]) and (int(number[7:9]) <= 35 or number[7:9] == "88")
+
+
+def _sri_lankan(number: str) -> bool:
+    return number[-1] in "VX" and 1 <= int(number[2:5]) % 500 <= 366
+
+
+FORMS: Final = (
+    # Americas
+    Form("US", "99-9{7}", 0.2, 0.25, "us.ein"),
+    Form("US", "9{3}-99-9{4}", 0.1, 0.3, "us.itin"),
+    Form("CA", "9{3}_9{3}_9{3}", 0.25, 0.3, "ca.sin"),
+    Form("BR", "9{3}.9{3}.9{3}-99", 0.7, 0.95, "br.cpf"),
+    Form("BR", "9{11}|9{9}-99|9{3} 9{3} 9{3} 99", 0.2, 0.5, "br.cpf"),
+    Form("BR", "99.9{3}.9{3}/9{4}-99", 0.5, 0.6, "br.cnpj"),
+    Form("BR", "99.9{3}.9{3}-9|99.9{3}.9{3}-A", 0.35),
+    Form("AR", "99-9{8}-9", 0.35, 0.75, "ar.cuit"),
+    Form("AR", "9{11}", 0.2, 0.3, "ar.cuit"),
+    Form("AR", "99.9{3}.9{3}|9.9{3}.9{3}", 0.2),
+    Form("CL", "99.9{3}.9{3}-9|9.9{3}.9{3}-9|99.9{3}.9{3}-A|9.9{3}.9{3}-A", 0.5, 0.9, "cl.rut"),
+    Form("CL", "9{7}-9|9{8}-9|9{7}-A|9{8}-A", 0.25, 0.5, "cl.rut"),
+    Form("MX", "A{4}9{6}A{7}9|A{4}9{6}A{6}99", 0.7, 0.95, "mx.curp", _date(4, "ymd")),
+    Form("MX", "A{4}_9{6}_A{3}|A{4}_9{6}_AA9|A{4}_9{6}_9AA|A{4}_9{6}_99A|A{4}_9{6}_A99|A{4}_9{6}_A9A|A{4}_9{6}_9A9"
+         "|A{4}_9{6}_9{3}", 0.5, 0.75, "mx.rfc", _date(4, "ymd")),
+    Form("CO", "9.9{3}.9{3}.9{3}|9{3}.9{3}.9{3}-9", 0.25, 0.5, "co.nit"),
+    Form("PE", "9{8}-9|9{11}", 0.2, 0.3, "pe.ruc"),
+    Form("UY", "9.9{3}.9{3}-9", 0.4),
+    Form("EC", "9{10}|9{9}-9", 0.2, 0.3, "ec.ci"),
+    Form("DO", "9{3}-9{7}-9", 0.4, 0.85, "do.cedula"),
+    Form("VE", "A-9{8}-9|A-9{8}|A9{9}", 0.2, 0.3, "ve.rif"),
+    # Britain and Ireland
+    Form("GB", "AA_99_99_99_A", 0.7, fits=_nino),
+    Form("GB", "AA_99_99_99", 0.2, fits=_nino),
+    Form("GB", "AA9{6}A|AA 9{6} A|AA9{6} A|AA 9{6}A|AA 99 99 99A|AA99 9999 A|AA-9{6}-A", 0.7, fits=_nino),
+    Form("GB", "9{10}|9{5} 9{5}", 0.2, 0.25, "gb.utr"),
+    Form("IE", "9{7} ?A|9{7} ?AA", 0.35, 0.65, "ie.pps"),
+    # German-speaking countries
+    Form("DE", "9{11}|99 9{3} 9{3} 9{3}|9{2}/9{3}/9{3}/9{3}", 0.2, 0.5, "de.idnr"),
+    Form("DE", "99_9{6}_A_9{3}|99 9{6} A 9{3}|99 9{6} A9{3}", 0.35, 0.75, check.sv, _date(2, "dmy")),
+    Form("DE", "9{2}/9{3}/9{5}|9{3}/9{3}/9{5}|9{3}/9{4}/9{4}|9{5}/9{5}", 0.25, 0.3, "de.stnr"),
+    Form("DE", "A9A9A9A99|AAA9AAAA99|A9{8}9|A99AAAA999|AAA9A99A9|AA99A9A999", 0.15),
+    Form("AT", "9{4}_9{6}|9{10}", 0.2, 0.4, "at.vnr"),
+    Form("AT", "99-9{3}/9{4}", 0.3, 0.5, "at.tin"),
+    Form("CH", "9{3}.9{4}.9{4}.99|9{3} 9{4} 9{4} 99|9{13}", 0.75, 0.95, "ch.ssn", _swiss),
+    Form("LU", "9{13}|9{4} 99 99 9{5}", 0.2, 0.7, check.luxembourg),
+    # Romance countries
+    Form("FR", "9 99 99 99 9{3} 9{3}|9 99 99 99 9{3} 9{3} 99", 0.7, 0.95, "fr.nir", _french),
+    Form("FR", "9 99 99 9A 9{3} 9{3} 99|9{6}A9{8}|9 99 99 99 9{3} 9{3}/99|9 99 99 99 9{3} 9{3}-99",
+         0.6, 0.95, "fr.nir"),
+    Form("FR", "9{15}|9{13} 99", 0.2, 0.75, "fr.nir"),
+    Form("FR", "9{13}|99 99 9{3} 9{3} 9{3}", 0.2, 0.4, "fr.nif"),
+    Form("ES", "9{8}-?A|9{8} A|99.9{3}.9{3}-A|99.9{3}.9{3} A|99.9{3}.9{3}A", 0.3, 0.8, "es.dni"),
+    Form("ES", "A-?9{7}-?A|A 9{7} A|A9{7} A", 0.3, 0.8, "es.nie", _foreign),
+    Form("ES", "99_9{8}_99|99/9{8}/99|99/9{10}|99 9{10}|9{12}", 0.2, 0.4, check.spanish_social),
+    Form("IT", "A{6}99A99A9{3}A|A{6} 99A99 A9{3}A|A{3} A{3} 99A99 A9{3}A", 0.6, 0.95, "it.codicefiscale"),
+    Form("IT", "AA9{5}AA", 0.2),
+    Form("PT", "9{9}|9{3} 9{3} 9{3}", 0.2, 0.3, "pt.nif"),
+    Form("PT", "9{8} 9 AA9|9{8}-9-AA9|9{9}AA9|9{8} 9AA9", 0.4, 0.85, "pt.cc"),
+    Form("PT", "9{11}", 0.2),
+    Form("RO", "9{13}", 0.2, 0.7, "ro.cnp"),
+    # Low Countries
+    Form("NL", "9{9}|9{3}_9{3}_9{3}|9{4}.99.9{3}|9{4} 99 9{3}", 0.2, 0.3, "nl.bsn"),
+    Form("BE", "99.99.99-9{3}.99|99.99.99-9{3}-99|99.99.99.9{3}.99", 0.75, 0.95, "be.nn"),
+    Form("BE", "9{11}|9{6}-9{3}-99|9{6} 9{3} 99|99 99 99 9{3} 99", 0.2, _BIRTH_FIRST, "be.nn"),
+    # Northern countries
+    Form("SE", "9{6}-9{4}|9{8}-9{4}|9{6}+9{4}", 0.35, 0.85, "se.personnummer"),
+    Form("SE", "9{10}|9{12}", 0.2, 0.4, "se.personnummer"),
+    Form("NO", "9{11}|9{6} 9{5}", 0.2, 0.65, "no.fodselsnummer"),
+    Form("DK", "9{6}-9{4}", 0.45, 0.7, "dk.cpr", _danish),
+    Form("DK", "9{10}|9{6} 9{4}", 0.2, 0.3, "dk.cpr", _danish),
+    Form("FI", "9{6}-9{3}A|9{6}-9{4}|9{6}A9{3}A|9{6}A9{4}|9{6}+9{3}A|9{6}+9{4}", 0.35, 0.85, "fi.hetu"),
+    Form("IS", "9{6}-9{4}|9{10}|9{6} 9{4}", 0.2, 0.4, check.icelandic),
+    # Baltic countries, Poland, Czechia, Slovakia, Hungary
+    Form("EE LT", "9{11}", 0.2, _BIRTH_FIRST, "ee.ik"),
+    Form("LV", "9{6}-9{5}", 0.45, 0.7, "lv.pvn"),
+    Form("PL", "9{11}|9{6} 9{5}|99 99 99 9{5}", 0.2, _BIRTH_FIRST, "pl.pesel"),
+    Form("PL", "9{3}-9{3}-99-99|9{3}-99-99-9{3}", 0.4, 0.7, "pl.nip"),
+    Form("PL", "9{10}", 0.15, 0.25, "pl.nip"),
+    Form("PL", "A{3} ?9{6}", 0.2),
+    Form("CZ SK", "9{6}/9{3}|9{6}/9{4}", 0.4, 0.8, "cz.rc", _czech),
+    Form("CZ SK", "9{10}", 0.2, 0.35, "cz.rc"),
+    Form("HU", "9{3}_9{3}_9{3}", 0.2, 0.3, check.pension),
+    Form("HU", "9{10}", 0.2, 0.3, check.hungarian_tax),
+    Form("HU", "9 9{6} 9{4}|9-9{6}-9{4}", 0.4, fits=_date(1, "ymd")),
+    Form("HU", "9{6}AA", 0.2),
+    # The Balkans, Greece, Turkey
+    Form("BG", "9{10}", 0.2, 0.45, "bg.egn"),
+    Form("GR", "9{11}", 0.2, 0.5, "gr.amka"),
+    Form("GR", "9{9}", 0.15, 0.25, "gr.vat"),
+    Form("HR", "9{11}", 0.2, 0.35, "hr.oib"),
+    Form("SI RS", "9{13}|9{7} 9{6}", 0.2, 0.7, "si.emso"),
+    Form("AL", "A9{8}A", 0.25, 0.3, "al.nipt"),
+    Form("TR", "9{11}|9{3} 9{3} 9{3} 99", 0.2, 0.45, "tr.tckimlik"),
+    # Russia and its neighbours
+    Form("RU", "9{3}-9{3}-9{3} 99|9{3}-9{3}-9{3}-99", 0.6, 0.95, check.snils),
+    Form("RU", "9{11}", 0.15, 0.3, check.snils),
+    Form("RU", "9{12}|9{10}", 0.2, 0.4, "ru.inn"),
+    Form("UA", "9{10}", 0.2, 0.3, "ua.rntrc"),
+    Form("KZ", "9{12}", 0.2, fits=_date(0, "ymd")),
+    # Asia
+    Form("IN", "A{5}9{4}A", 0.55, fits=_pan),
+    Form("IN", "9{4}_9{4}_9{4}", 0.3, 0.6, "in_.aadhaar", _indian),
+    Form("IN", "A{3}9{7}", 0.2, 0.3, "in_.epic"),
+    Form("CN", "9{18}|9{17}A|9{6} 9{8} 9{4}|9{6} 9{8} 9{3}A", 0.35, 0.9, "cn.ric", _date(8, "ymd")),
+    Form("KR", "9{6}-9{7}", 0.75, fits=_rrn),
+    Form("KR", "9{13}|9{6} 9{7}", 0.25, fits=_rrn),
+    Form("JP", "9{4}_9{4}_9{4}", 0.2, 0.35, "jp.in_"),
+    Form("TW", "A9{9}", 0.2, 0.6, check.taiwan, lambda number: number[1] in "1289ABCD"),
+    Form("HK", "A9{7}|AA9{7}|A9{6}A|AA9{6}A|A9{6}-9|A9{6}-A|A9{6}(9)|AA9{6}(9)|A9{6}(A)",
+         0.25, 0.5, check.hong_kong, _tidy_hong_kong),
+    Form("SG", "A9{7}A", 0.3, 0.85, check.singapore, lambda number: number[0] in "STFGM"),
+    Form("MY", "9{6}-99-9{4}", 0.6, 0.8, "my.nric", _date(0, "ymd")),
+    Form("MY", "9{12}", 0.2, 0.35, "my.nric"),
+    Form("TH", "9-9{4}-9{5}-99-9|9 9{4} 9{5} 99 9", 0.6, 0.95, "th.pin"),
+    Form("TH", "9{13}", 0.2, 0.45, "th.pin"),
+    Form("ID", "9{16}|99.99.99.9{6}.9{4}", 0.2, 0.45, "id.nik"),
+    Form("ID", "99.9{3}.9{3}.9-9{3}.9{3}", 0.6, 0.8, "id.npwp"),
+    Form("PH", "99-9{7}-9|9{4}-9{7}-9|9{4}-9{4}-9{4}-9{4}", 0.25),
+    Form("VN", "9{12}|9{9}", 0.15),
+    Form("PK", "9{5}-9{7}-9", 0.65, 0.75, "pk.cnic"),
+    Form("LK", "9{9}A", 0.3, fits=_sri_lankan),
+    Form("AE", "9{3}-9{4}-9{7}-9|9{15}|9{3} 9{4} 9{7} 9", 0.55, 0.95, check.emirates, _emirates),
+    Form("SA", "9{10}", 0.15, 0.25, check.luhn),
+    Form("IL", "9{9}|9{8}-9", 0.2, 0.3, "il.idnr"),
+    # Africa
+    Form("ZA", "9{13}|9{6} 9{4} 99 9|9{6} 9{4} 9{3}", 0.2, 0.6, "za.idnr"),
+    Form("EG", "9{14}", 0.45, fits=_egyptian),
+    Form("NG", "9{11}", 0.15),
+    Form("KE", "A9{9}A", 0.25, 0.3, "ke.pin"),
+    Form("MU", "A9{12}9|A9{12}A", 0.3, 0.7, "mu.nid"),
+    # Oceania
+    Form("AU", "9{3}_9{3}_9{3}", 0.2, 0.3, "au.tfn"),
+    Form("AU", "99 9{3} 9{3} 9{3}", 0.3, 0.6, "au.abn"),
+    Form("NZ", "9{2}-9{3}-9{3}|9{3}-9{3}-9{3}|9{8}", 0.2, 0.3, "nz.ird"),
+)  # fmt: skip
+"""Score by shape, and with right check digits. Those under one half need a word beside them."""
+
+_FORMS: Final = by_shape(FORMS)
+_ANNOUNCED: Final = 0.55
+
+
+def _vague(piece: Piece) -> bool:
+    """Whether a number of no known form could be an identifier when it is called one."""
+    digits = sum(map(str.isdigit, piece.text))
+    return piece.alone and 6 <= digits <= 14 and len(piece.text) - digits <= 5 and "/" not in piece.text
 
 
 def _nationals(page: Page) -> Iterator[Span]:
-    yield from _shaped(page)
-    if page.chain < 6:
-        return
-    yield from _licences(page)
-    for match in _BARE.finditer(page.text):
-        if len(match.group()) in _BY_LENGTH:
-            yield _scored(page, match, _bare_score(match.group()))
+    for piece in pieces(page):
+        forms = _FORMS.get(piece.shape)
+        score = 0.0 if forms is None else best(forms, piece)
+        if score:
+            yield Span("NATIONAL_ID", piece.start, piece.end, raised(page, cues.NATIONAL, piece, score))
+        elif _vague(piece) and cues.leading(page, cues.NATIONAL, piece.start, piece.end):
+            yield Span("NATIONAL_ID", piece.start, piece.end, _ANNOUNCED)
 
 
 NATIONAL: Final = Detector(
     "national-ids", ("NATIONAL_ID",), lambda page: page.digits >= 4 and page.chain >= 3, _nationals
 )
-
-# ---------------------------------------------------------------- passports
-
-_PASSPORT: Final = re.compile(
-    r"(?<![\w-])(?:[A-Za-z]{1,2} ?\d{6,8}|\d{8,9}|[A-Za-z]\d{2}[A-Za-z]{2}\d{4}|[CFGHJKLMNPRTVWXYZ0-9]{9})(?![\w-])"
-)
-_MACHINE: Final = re.compile(r"P[A-Z<][A-Z]{3}[A-Z]{2,37}<[A-Z<]{2,37}")
-
-
-def _passports(page: Page) -> Iterator[Span]:
-    for match in _MACHINE.finditer(page.text):
-        yield Span("PASSPORT", *match.span(), _TOP)
-    if page.digits < 3 or not any(word in page.lower for word in cues.PASSPORT_WORDS):
-        return
-    for match in _PASSPORT.finditer(page.text):
-        digits = sum(map(str.isdigit, match.group()))
-        if digits >= 3 and cues.near(page, cues.PASSPORT, *match.span()):
-            yield Span("PASSPORT", *match.span(), 0.85)
-
-
-def _may_have_passport(page: Page) -> bool:
-    return "<" in page.text or (page.digits >= 3 and any(word in page.lower for word in cues.PASSPORT_WORDS))
-
-
-PASSPORT: Final = Detector("passports", ("PASSPORT",), _may_have_passport, _passports)
-
-# ---------------------------------------------------------------- health
-
-_MBI: Final = re.compile(
-    r"(?<![\w-])[1-9][AC-HJKMNP-RT-Y][AC-HJKMNP-RT-Y0-9]\d-?[AC-HJKMNP-RT-Y][AC-HJKMNP-RT-Y0-9]\d-?[AC-HJKMNP-RT-Y]{2}\d{2}(?![\w-])"
-)
-_RECORD: Final = re.compile(r"(?<![\w.,$€£])[A-Za-z]{0,4}[- ]?\d{2,12}(?:[- ]\d{2,6}){0,3}(?!\w|[.,]\d)")
-
-
-def _records(page: Page) -> Iterator[Span]:
-    for match in _MBI.finditer(page.text):
-        yield Span("MEDICAL_ID", *match.span(), 0.8)
-    if page.chain < 6 or not any(word in page.lower for word in cues.HEALTH_WORDS):
-        return
-    for match in _RECORD.finditer(page.text):
-        if sum(map(str.isdigit, match.group())) >= 6 and _names_a_record(page, match):
-            yield Span("MEDICAL_ID", *match.span(), 0.75)
-
-
-_DIGIT: Final = re.compile(r"[0-9]")
-_LINK: Final = re.compile(
-    r"(?:mrn|nhs|medicare|medicaid|mbi|(?:medical|patient|health|hospital|kranken|versichert|gesundheit|sanitaria|assuré"
-    r"|paciente|paziente|pacjent|carte vitale)[^\n.]{0,24}"
-    r"(?:id|no|nr|num|number|nummer|record|card|karte|chart|policy|code))"
-    r"[^\d\n]{0,20}$"
-)
-
-
-def _names_a_record(page: Page, match: re.Match[str]) -> bool:
-    """Whether the words straight before the number say that it is one of a patient."""
-    number = _DIGIT.search(page.text, match.start())
-    at = match.start() if number is None else number.start()
-    return _LINK.search(page.lower[max(0, at - 64) : at]) is not None
-
-
-def _may_have_record(page: Page) -> bool:
-    return page.digits >= 5
-
-
-MEDICAL: Final = Detector("medical-ids", ("MEDICAL_ID",), _may_have_record, _records)

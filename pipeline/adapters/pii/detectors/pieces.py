@@ -1,0 +1,126 @@
+"""The numbers of a page, cut into all the pieces that could be an identifier, once for every detector.
+
+A shape writes each digit as `9` and each letter as `A`: `756.9217.0769.85` has the shape `999.9999.9999.99`. So a
+detector finds its forms by looking shapes up, whatever the number of forms.
+"""
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from itertools import product
+from typing import Final, NamedTuple
+
+from pipeline.adapters.pii.memo import memo
+from pipeline.adapters.pii.page import Page
+
+__all__ = ["Piece", "pieces", "shapes"]
+
+_SHAPE: Final = str.maketrans("012345678abcdefghijklmnopqrstuvwxyzBCDEFGHIJKLMNOPQRSTUVWXYZ", "9" * 9 + "A" * 51)
+_GROUP: Final = r"[A-Za-z]{0,8}\d[A-Za-z0-9]{0,24}"
+_RUN: Final = re.compile(
+    rf"(?<![A-Za-z0-9_À-ɏ])(?:[A-Za-z]{{1,2}}-|[A-Z]{{1,2}} (?=\d)|[A-Z]{{3}} [A-Z]{{3}} (?=\d)"
+    rf"|[A-Z]{{6}} (?=\d))?{_GROUP}(?:[ ./+-]{_GROUP})*"
+    r"(?:[-/][A-Za-z]{1,2}(?![A-Za-z])| [A-Z]{1,2}(?![A-Za-z])|\([0-9A]\))?(?![A-Za-z0-9_À-ɏ])"
+)
+_BREAK: Final = re.compile(r" |$")
+_MOST_GROUPS: Final = 8
+_LONGEST: Final = 26
+_SHORTEST: Final = 5
+_NOT_BEFORE: Final = frozenset(",$€£¥%*^&+/@")
+_HEXADECIMAL: Final = "0X"
+_JOINS: Final = frozenset(".-")
+_REGISTERED: Final[set[str]] = set()
+
+
+class Piece(NamedTuple):
+    """A run of groups, or one to eight neighbours among them, made of digits and letters.
+
+    Attributes:
+        text: as it stands, in upper case.
+        shape: each digit as 9, each letter as A.
+        alone: nothing of the same run of numbers stands before or behind it.
+    """
+
+    start: int
+    end: int
+    text: str
+    shape: str
+    alone: bool
+
+    @property
+    def compact(self) -> str:
+        """Its letters and digits."""
+        return "".join(filter(str.isalnum, self.text))
+
+
+def pieces(page: Page) -> list[Piece]:
+    """The whole runs of numbers of the page, and of their parts those with the shape of some form."""
+    known: list[Piece] | None = memo(page).get("pieces")
+    if known is None:
+        known = memo(page)["pieces"] = [] if page.digits < 3 else [*_cut(page.text)]
+    return known
+
+
+def _cut(text: str) -> Iterator[Piece]:
+    for run in _RUN.finditer(text):
+        start, end = run.span()
+        if end - start < _SHORTEST or _belongs_before(text, start) or _belongs_behind(text, end):
+            continue
+        words = run.group().upper()
+        if words.startswith(_HEXADECIMAL):
+            continue
+        shape = words.translate(_SHAPE)
+        if len(shape) <= _LONGEST:
+            yield Piece(start, end, words, shape, alone=True)
+        if " " in shape:
+            yield from _parts(start, words, shape)
+
+
+def _belongs_before(text: str, start: int) -> bool:
+    """Whether the run is a part of a longer thing: an amount, a path, a fraction."""
+    before = text[start - 1 : start]
+    return (before != "" and before in _NOT_BEFORE) or (before in _JOINS and not text[start - 2 : start - 1].isalpha())
+
+
+def _belongs_behind(text: str, end: int) -> bool:
+    behind = text[end : end + 1]
+    return behind == "%" or (behind in (".", ",") and text[end + 1 : end + 2].isdigit())
+
+
+def _parts(start: int, words: str, shape: str) -> Iterator[Piece]:
+    """The stretches of a run between spaces whose shape is that of a form, from the longest at each place."""
+    ends = [match.start() for match in _BREAK.finditer(shape)]
+    begin = 0
+    for at, stop in enumerate(ends):
+        for end in reversed(ends[at : at + _MOST_GROUPS]):
+            stretch = shape[begin:end]
+            if stretch in _REGISTERED and len(stretch) < len(shape):
+                yield Piece(start + begin, start + end, words[begin:end], stretch, alone=False)
+        begin = stop + 1
+
+
+_ANY_SEPARATOR: Final = ("", " ", "-", ".")
+_TERM: Final = re.compile(r"([A9])\{(\d+)\}")
+
+
+@cache
+def shapes(form: str) -> tuple[str, ...]:
+    """All shapes of a form. `_` is any separator or none, the same in all places; `|` parts alternatives.
+
+    `9{3}` is three digits; `?` behind a separator makes it optional.
+    """
+    found: dict[str, None] = {}
+    for alternative in form.split("|"):
+        spelled = _TERM.sub(lambda term: term[1] * int(term[2]), alternative)
+        for separator in _ANY_SEPARATOR if "_" in spelled else ("",):
+            found.update(dict.fromkeys(_optional(spelled.replace("_", separator))))
+    _REGISTERED.update(found)
+    return tuple(found)
+
+
+def _optional(shape: str) -> Iterator[str]:
+    """The shape with and without each sign that a question mark follows."""
+    parts = re.split(r"(.)\?", shape)
+    kept, maybe = parts[::2], parts[1::2]
+    for choice in product((True, False), repeat=len(maybe)):
+        yield kept[0] + "".join(sign * use + rest for sign, use, rest in zip(maybe, choice, kept[1:], strict=True))
