@@ -1,22 +1,26 @@
 """Whether looking for names can change anything for a request. It costs a hundred times what the patterns cost.
 
 The question is put to the policy itself: what would it say of each target if people, places, organisations or
-nationalities were found, in any combination? When no action differs from what it says without them, and no route
-depends on what was found, names are not looked for. So the answer is exact, and never a guess about conditions.
+nationalities were found, in any combination? When no action differs from what it says without them, no names would be
+hidden from a target, no other class would be kept elsewhere, and no route depends on what was found, then names are
+not looked for. So the answer is exact, and never a guess about conditions.
 """
 
 from collections.abc import Iterator
 from itertools import combinations
 from typing import Final
 
-from pipeline.contracts import Action, Classification, DataClass, Finding
-from pipeline.policy import Policy, RequestFacts
+from pipeline.contracts import Classification, DataClass, Finding, Residency
+from pipeline.policy import Policy, RequestFacts, permits
+from pipeline.policy.compiled import stricter
+from pipeline.policy.facts import identifiable
+from pipeline.policy.kinds import NAMES, covers
 from stages.classify.decide import class_and_special
 
 __all__ = ["NAME_TYPES", "NamesQuestion", "names_matter"]
 
-NAME_TYPES: Final = ("LOCATION", "NRP", "ORG", "PERSON")
-_FOUND: Final = frozenset({"req.data_class", "req.types", "req.special"})
+NAME_TYPES: Final = tuple(sorted(NAMES))
+_FOUND: Final = frozenset({"req.data_class", "req.types", "req.special", "req.identifiable"})
 """Facts that a name can change."""
 _REMEMBERED: Final = 2048
 
@@ -53,14 +57,39 @@ def names_matter(facts: RequestFacts, found: Classification, policy: Policy) -> 
     """Whether names could change what may happen with a request of these facts, in which `found` stands already."""
     if any(_FOUND.intersection(route.condition.names) for route in policy.routes):
         return True
-    if not any(_FOUND.intersection(rule.condition.names) for rule in policy.residency_rules):
-        return False
-    without = _actions(facts, policy)
-    return any(_actions(possible, policy) != without for possible in _possible(facts, found, policy))
+    without = policy.residency_actions(facts)
+    if _hides_names(without, policy):
+        return True
+    return any(_differs(possible, facts, without, policy) for possible in _possible(facts, found, policy))
 
 
-def _actions(facts: RequestFacts, policy: Policy) -> list[Action]:
-    return [residency.action for residency in policy.residency_actions(facts)]
+def _differs(possible: RequestFacts, facts: RequestFacts, without: tuple[Residency, ...], policy: Policy) -> bool:
+    actions = policy.residency_actions(possible)
+    return (
+        _outlook(actions) != _outlook(without)
+        or _hides_names(actions, policy)
+        or _barred(possible, policy) != _barred(facts, policy)
+    )
+
+
+def _outlook(actions: tuple[Residency, ...]) -> list[tuple[object, ...]]:
+    return [(entry.action, entry.pseudonymise, entry.mask) for entry in actions]
+
+
+def _hides_names(actions: tuple[Residency, ...], policy: Policy) -> bool:
+    """Whether a target may serve that must not see names. Then somebody has to know where they stand."""
+    return any(
+        permits(entry.action, policy.targets[entry.target])
+        and any(covers((*entry.pseudonymise, *entry.mask), kind) for kind in NAMES)
+        for entry in actions
+    )
+
+
+def _barred(facts: RequestFacts, policy: Policy) -> list[bool]:
+    """Whether the class is too strict for each place where requests are kept."""
+    sinks = policy.residency.visibility.sinks
+    data_class: DataClass = facts.values["req.data_class"]  # type: ignore[assignment]  # a fact of this type
+    return [stricter(data_class, sink.up_to) for sink in (sinks.cache, sinks.dead_letters, sinks.exports)]
 
 
 def _possible(facts: RequestFacts, found: Classification, policy: Policy) -> Iterator[RequestFacts]:
@@ -76,5 +105,10 @@ def _with(facts: RequestFacts, found: Classification, kinds: tuple[str, ...], po
     together = tuple(findings[kind] for kind in sorted(findings))
     data_class: DataClass
     data_class, special = class_and_special(together, policy)
-    changed = {"req.data_class": data_class, "req.types": sorted(findings), "req.special": list(special)}
+    changed = {
+        "req.data_class": data_class,
+        "req.types": sorted(findings),
+        "req.special": list(special),
+        "req.identifiable": identifiable(findings),
+    }
     return RequestFacts({**facts.values, **changed})

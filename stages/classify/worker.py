@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import Final
 
 from pipeline.contracts import Envelope, StageName
+from pipeline.disclosure.units import Units, fingerprint, units_of
 from pipeline.policy import Policy, request_facts
 from pipeline.policy.source import PolicySource
 from pipeline.ports import Outcome, PiiScanner, Run, ScanReport
 from stages.classify.decide import Seen, classification_of, decide
 from stages.classify.names import NamesQuestion
-from stages.classify.units import Units, units_of
 
 __all__ = ["Classify"]
 
@@ -39,16 +39,17 @@ class Classify:
         return Outcome(outcome.kind, outcome.reasons, changes, outcome.facts)
 
     async def _see(self, envelope: Envelope, policy: Policy) -> Seen:
-        units = units_of(envelope.request)
+        units = units_of(envelope.request, policy.sometimes_seen())
         problem = _too_much(units, policy.residency.scan.max_bytes)
         if problem is not None:
             return Seen(ScanReport((), _ENGINE, "failed", problem), units.opaque)
-        first = Seen(await self._scanner.scan(units.texts, names=False), units.opaque)
+        mark = fingerprint(units)
+        first = Seen(await self._scanner.scan(units.texts, names=False), units.opaque, units=mark)
         if first.report.scan == "failed" or not policy.residency.scan.names:
             return first
         if not self._names_matter(envelope, first, policy):
-            return Seen(first.report, units.opaque, "not needed")
-        return Seen(await self._scanner.scan(units.texts, names=True), units.opaque, "scanned")
+            return Seen(first.report, units.opaque, "not needed", mark)
+        return Seen(await self._scanner.scan(units.texts, names=True), units.opaque, "scanned", mark)
 
     def _names_matter(self, envelope: Envelope, first: Seen, policy: Policy) -> bool:
         found = classification_of(envelope, first, policy)

@@ -36,12 +36,19 @@ classes:
   internal: [ORG, LOCATION, NRP]
 thresholds: {default: 0.5, PERSON: 0.6}
 special: {health: [MEDICAL_ID], belief: [NRP]}
+%s
 rules:%s
 """
 
 
-def policy(folder: Path, rules: Sequence[Mapping[str, str]] = (), route: str = "true", names: str = "true") -> Policy:
-    """A policy with these residency rules (`when`, `action`)."""
+def policy(
+    folder: Path,
+    rules: Sequence[Mapping[str, str]] = (),
+    route: str = "true",
+    names: str = "true",
+    more: str = "",
+) -> Policy:
+    """A policy with these residency rules (`when`, `action`) and more sections of the residency file."""
     lines = [
         f"\n  - {{id: rule-{number}, when: '{rule['when']}', action: {rule['action']}, reason: because}}"
         for number, rule in enumerate(rules)
@@ -49,7 +56,7 @@ def policy(folder: Path, rules: Sequence[Mapping[str, str]] = (), route: str = "
     written = {
         "models.yaml": _MODELS,
         "routes.yaml": _ROUTES % route,
-        "residency.yaml": _RESIDENCY % (names, "".join(lines) or " []"),
+        "residency.yaml": _RESIDENCY % (names, more, "".join(lines) or " []"),
         "limits.yaml": "apiVersion: stepwell/v1\nkind: Limits\n",
     }
     for name, text in written.items():

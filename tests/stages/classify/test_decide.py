@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from policies_pii import policy
 
-from pipeline.contracts import Classification, DataClass, Envelope, Finding, Request
+from pipeline.contracts import Classification, DataClass, Envelope, Finding, Mark, Request
 from pipeline.policy import Policy
 from pipeline.ports import Outcome, ScanReport
 from pipeline.topology import outcomes_of
-from stages.classify.decide import Seen, class_and_special, counted, decide
+from stages.classify.decide import Seen, class_and_special, classification_of, counted, decide
 
 STRICT = [{"when": 'target.external && req.data_class == "restricted"', "action": "deny"}]
 CLASSES: tuple[DataClass, ...] = ("public", "internal", "confidential", "restricted")
@@ -109,6 +109,7 @@ def test_the_trail_tells_types_and_counts_and_what_became_of_names(strict: Polic
         "scan": "complete",
         "engine": "engine-1",
         "names": "scanned",
+        "names_covered": True,
     }
 
 
@@ -124,3 +125,36 @@ def test_one_more_finding_never_lowers_the_class(strict: Policy, kinds: list[str
     before, _ = class_and_special(findings, strict)
     after, _ = class_and_special([*findings, Finding(type=more, count=1)], strict)
     assert CLASSES.index(after) >= CLASSES.index(before)
+
+
+# ---------------------------------------------------------------- where findings stand
+
+
+def with_marks(*marks: Mark, findings: tuple[Finding, ...]) -> ScanReport:
+    return ScanReport(findings, "engine-1", marks=marks)
+
+
+def test_marks_that_reach_their_threshold_are_kept_with_the_fingerprint_of_the_units(strict: Policy) -> None:
+    sure, unsure = Mark(0, 0, 3, "PERSON", 0.9), Mark(0, 5, 8, "PERSON", 0.55)
+    findings = (Finding(type="PERSON", count=1, score=0.9), Finding(type="PERSON", count=1, score=0.55))
+    found = classification_of(envelope(), Seen(with_marks(sure, unsure, findings=findings), units="u1"), strict)
+    assert (found.units, found.marks) == ("u1", (sure,))
+
+
+def test_findings_whose_place_is_not_told_leave_no_units_and_no_marks(strict: Policy) -> None:
+    findings = (Finding(type="PERSON", count=2, score=0.9),)
+    found = classification_of(
+        envelope(), Seen(with_marks(Mark(0, 0, 3, "PERSON", 0.9), findings=findings), units="u1"), strict
+    )
+    assert (found.units, found.marks) == (None, ())
+
+
+def test_without_a_finding_the_units_are_known_to_hold_nothing(strict: Policy) -> None:
+    found = classification_of(envelope(), Seen(report(), units="u1"), strict)
+    assert (found.units, found.marks) == ("u1", ())
+
+
+@pytest.mark.parametrize(("names", "covered"), [("scanned", False), ("not needed", True), ("off", True)])
+def test_names_are_uncovered_only_where_they_were_looked_for(strict: Policy, names: str, covered: bool) -> None:
+    seen = Seen(ScanReport((), "e", names_covered=False), names=names)  # type: ignore[arg-type]
+    assert classification_of(envelope(), seen, strict).names_covered is covered

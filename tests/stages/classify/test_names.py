@@ -76,3 +76,38 @@ def test_answers_of_an_earlier_revision_are_forgotten(tmp_path: Path) -> None:
     for name, when, needed in (("a", CONFIDENTIAL, True), ("b", "target.external", False), ("c", CONFIDENTIAL, True)):
         (tmp_path / name).mkdir()
         assert question.matter(facts, found, deny(tmp_path / name, when)) is needed
+
+
+@pytest.mark.parametrize(
+    ("when", "action", "types", "answer"),
+    [
+        ("target.external", "mask", "[PERSON]", True),
+        ("target.external", "pseudonymise", '["*"]', True),
+        ("target.external", "mask", "[EMAIL]", False),
+        ('req.origin == "US"', "mask", '["*"]', False),
+        ('"EMAIL" in req.types', "mask", '["*"]', False),
+        ('"PERSON" in req.types', "mask", "[EMAIL]", True),
+        ("req.identifiable", "mask", "[EMAIL]", False),
+    ],
+)
+def test_names_matter_where_they_would_be_hidden(
+    tmp_path: Path, when: str, action: str, types: str, answer: bool
+) -> None:
+    rule = {"when": when, "action": f"{action}, types: {types}"}
+    assert ask(policy(tmp_path, [rule])) is answer
+
+
+def test_a_name_beside_a_contact_matters_where_identification_does(tmp_path: Path) -> None:
+    rules = policy(tmp_path, [{"when": "req.identifiable && target.external", "action": "deny"}])
+    assert not ask(rules)
+    assert ask(rules, None, "confidential", "EMAIL")
+
+
+def test_names_do_not_matter_to_a_target_that_is_denied_anyway(tmp_path: Path) -> None:
+    rules = [{"when": "target.external", "action": "deny"}, {"when": "target.external", "action": "mask"}]
+    assert not ask(policy(tmp_path, rules))
+
+
+def test_names_matter_where_their_class_is_not_kept(tmp_path: Path) -> None:
+    assert not ask(policy(tmp_path))
+    assert ask(policy(tmp_path, more="visibility: {sinks: {cache: {up_to: internal}}}"))
