@@ -49,6 +49,13 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "NIR 1 85 05 78 006 084 91",
         "RRN 850101-1234567",
     ),
+    "BANK_ACCOUNT": (
+        "routing number 021000021",
+        "account number 123456789",
+        "Sort code 20-00-00, account 55779911",
+        "Kontonummer 1234567, BLZ 370 400 44",
+        "SWIFT: DEUTDEFF500",
+    ),
     "DRIVER_LICENSE": ("driver's license number is D1234567",),
     "PASSPORT": ("Passport No. C01X00T47", "Reisepass: C01X00T47", "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<"),
     "MEDICAL_ID": ("MRN: 00123456", "patient number 4567890", "NHS no 943 476 5919", "Medicare 1EG4-TE5-MK73"),
@@ -107,13 +114,16 @@ FRAGMENTS: tuple[str, ...] = (*(text for texts in EXAMPLES.values() for text in 
 
 
 def child(folder: Path, body: str) -> Sequence[str]:
-    """A command for a scan process of our own: `body` sees `jobs`, `send(value)` and `read()`."""
+    """A command for a scan process of our own: `body` sees `send(value)`, `read()` and `answer(job, rows)`."""
     script = folder / "child.py"
     script.write_text(
         "import os, sys, time\n"
         "from pipeline.adapters.pii import frames\n"
         "def read():\n    return frames.read_blocking(sys.stdin.buffer)\n"
         "def send(value):\n    sys.stdout.buffer.write(frames.pack(value)); sys.stdout.buffer.flush()\n"
+        "def answer(job, units):\n"
+        "    return {'id': job['id'], 'types': ['SEEN'], 'units': units,\n"
+        "            'languages': [['en']] * len(units), 'covered': [True] * len(units)}\n"
         f"{body}\n"
     )
     return (sys.executable, str(script))
@@ -122,6 +132,9 @@ def child(folder: Path, body: str) -> Sequence[str]:
 ECHO = """
 send({"engine": "echo-1"})
 while (job := read()) is not None:
+    if "drop" in job:
+        continue
+    send({"at": [job["id"]]})
     if "die" in job["units"]:
         os._exit(3)
     if "hang" in job["units"]:
@@ -131,6 +144,6 @@ while (job := read()) is not None:
     if "break" in job["units"]:
         send({"id": job["id"], "error": "ValueError"})
         continue
-    send({"id": job["id"], "findings": [[["SEEN", len(unit), 0.9]] if unit else [] for unit in job["units"]]})
+    send(answer(job, [[[0, 0, len(unit), 0.9]] if unit else [] for unit in job["units"]]))
 """
-"""A scan process that finds as many things as a unit has characters, and dies, hangs or breaks when told."""
+"""A scan process that finds every unit to be one SEEN thing, and dies, hangs or breaks when told."""

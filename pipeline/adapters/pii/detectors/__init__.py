@@ -3,6 +3,7 @@
 from typing import Final
 
 from pipeline.adapters.pii.detectors.addresses import ADDRESS
+from pipeline.adapters.pii.detectors.banks import BANK
 from pipeline.adapters.pii.detectors.base import Detector
 from pipeline.adapters.pii.detectors.births import AGE, BIRTH
 from pipeline.adapters.pii.detectors.contact import EMAIL, IP, PHONE
@@ -16,5 +17,5 @@ from pipeline.adapters.pii.detectors.passports import PASSPORT
 __all__ = ["DETECTORS", "Detector"]
 
 DETECTORS: Final[tuple[Detector, ...]] = (
-    CREDENTIALS, EMAIL, CARD, IBAN, PHONE, SSN, NATIONAL, PASSPORT, LICENCE, MEDICAL, IP, BIRTH, AGE, ADDRESS,
+    CREDENTIALS, EMAIL, CARD, IBAN, BANK, PHONE, SSN, NATIONAL, PASSPORT, LICENCE, MEDICAL, IP, BIRTH, AGE, ADDRESS,
 )  # fmt: skip

@@ -4,54 +4,110 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from stdnum import numdb
+
 from pipeline.adapters.pii import cues
 from pipeline.adapters.pii.detectors.base import Detector
+from pipeline.adapters.pii.detectors.check_digits import luhn
 from pipeline.adapters.pii.page import Page
 from pipeline.adapters.pii.spans import Span
 
 __all__ = ["CARD", "IBAN"]
 
-_CARD: Final = re.compile(
-    r"(?<![\w])(?<!\d[.,])"
-    r"(?:\d{4}([ .-])\d{4}\1\d{4}\1\d{1,4}(?:\1\d{1,3})?"
-    r"|\d{4}([ .-])\d{6}\2\d{4,5}"
-    r"|\d{12,19}"
-    r"|\d(?:[ -]\d){11,18}(?![ -]\d))"
-    r"(?!\w|[.,]\d)"
-)
+_RUN: Final = re.compile(r"(?<![A-Za-z0-9_À-ɏ])\d+(?:[ .-]\d+)*(?![A-Za-z0-9_À-ɏ])")
+_GROUP: Final = re.compile(r"\d+")
 _SEPARATORS: Final = str.maketrans("", "", " -.")
+_SHORTEST, _LONGEST = 12, 19
 _SERIES: Final = re.compile(
-    r"4\d{12}(?:\d{3}){0,2}|5[1-5]\d{14}|2(?:22[1-9]|2[3-9]\d|[3-6]\d\d|7[01]\d|720)\d{12}|3[47]\d{13}"
-    r"|3(?:0[0-5]|095|[689]\d)\d{10,16}|35\d{14,17}|(?:2131|1800)\d{11}|6(?:011|4[4-9]\d|5\d\d)\d{12,15}"
-    r"|(?:62|81)\d{14,17}|(?:50|5[6-9]|6\d)\d{10,17}|220[0-4]\d{12,15}|9792\d{12}|82\d{14}"
+    r"4\d{15}(?:\d{3})?|5[1-5]\d{14}|2(?:22[1-9]|2[3-9]\d|[3-6]\d\d|7[01]\d|720)\d{12}|3[47]\d{13}"
+    r"|3(?:0[0-5]|095|[689]\d)\d{11}|35(?:2[89]|[3-8]\d)\d{12,15}|(?:2131|1800)\d{11}|6(?:011|4[4-9]\d|5\d\d)\d{12}"
+    r"|(?:62|81)\d{14,17}|(?:50[0-9]|5[6-8]\d|6\d\d)\d{13}|220[0-4]\d{12,15}|9792\d{12}|82\d{14}|(?:508|353"
+    r"|356)\d{13}"
 )
 """Who issues which first digits, and how long the number is (ISO/IEC 7812; public lists of issuers)."""
+_RARE: Final = re.compile(
+    r"4\d{12}|4\d{17}|(?:50|5[6-9]|6\d)\d{10,17}|3(?:0[0-5]|095|[689]\d)\d{12,16}|1\d{14}|6(?:011|4[4-9]\d"
+    r"|5\d\d)\d{13,15}"
+)
+"""Old Visa, Maestro of unusual lengths, UATP: so short or so wide that other numbers fall in by chance."""
+_PRINTED: Final = "4-4-4-4|4-6-5|4-6-4|4-4-4-4-3|4-4-4-4-2|4-4-4-4-1|4-4-4|4-4-4-1|4-4-4-2|4-4-4-3|4-4-5|6-13|6-10|4-5-6|8-8|4-4-4-3-3"
+_USUAL: Final = frozenset(tuple(map(int, groups.split("-"))) for groups in _PRINTED.split("|"))
 
 
-def _luhn(digits: str) -> bool:
-    total = sum(map(int, digits[-1::-2])) + sum(sum(divmod(2 * int(digit), 10)) for digit in digits[-2::-2])
-    return total % 10 == 0
+def _is_usual(groups: tuple[int, ...]) -> bool:
+    """Groups as they are printed on cards, or digit by digit."""
+    return groups in _USUAL or set(groups) == {1}
 
 
-def _card_score(digits: str, grouped: bool, cued: bool) -> float:
-    known = _SERIES.fullmatch(digits) is not None
+def _card_score(digits: str, groups: tuple[int, ...], cued: bool, contested: bool) -> float:
+    """By series, Luhn digit, grouping and cue. `contested`: the closest cue names a number that is no card."""
     if len(set(digits)) < 2:
         return 0.0
-    if _luhn(digits):
-        return (0.95 if cued or grouped else 0.9) if known else (0.85 if cued else 0.45)
-    if known and grouped:
+    known = _SERIES.fullmatch(digits) is not None
+    rare = not known and _RARE.fullmatch(digits) is not None
+    usual = len(groups) > 1 and _is_usual(groups)
+    if luhn(digits):
+        return _valid_score(known, rare, usual, cued, contested and len(groups) == 1)
+    if len(groups) > 1 and not usual:
+        return 0.3 if cued and known else 0.0
+    if known and usual:
         return 0.6 if cued else 0.5
-    return 0.55 if cued and (known or grouped) else 0.2
+    return 0.55 if cued and (known or rare or usual) else 0.2
+
+
+def _valid_score(known: bool, rare: bool, usual: bool, cued: bool, contested: bool) -> float:
+    if contested and not known:
+        return 0.4
+    if known:
+        return 0.95 if cued or usual else 0.9
+    if rare:
+        return 0.85 if cued or usual else 0.55
+    return 0.85 if cued else 0.45
+
+
+def _stretches(text: str, run: re.Match[str]) -> Iterator[tuple[int, int, tuple[int, ...]]]:
+    """Neighbouring groups of the run with as many digits as a card has, apart from the rest of it by spaces."""
+    groups = [group.span() for group in _GROUP.finditer(text, *run.span())]
+    for at, (start, _) in enumerate(groups):
+        if at and text[start - 1] != " ":
+            continue
+        lengths: list[int] = []
+        total = 0
+        for begin, end in groups[at : at + _LONGEST]:
+            lengths.append(end - begin)
+            total += end - begin
+            if total > _LONGEST:
+                break
+            if total >= _SHORTEST and (end == run.end() or text[end] == " "):
+                yield start, end, tuple(lengths)
+
+
+def _joined_otherwise(text: str, run: re.Match[str]) -> bool:
+    """Whether the run is the fraction of a number, an amount or a part of a sum."""
+    start, end = run.span()
+    before, behind = text[max(0, start - 2) : start], text[end : end + 2]
+    return (len(before) == 2 and before[1] in ".," and before[0].isdigit()) or (
+        len(behind) == 2 and behind[0] in ".," and behind[1].isdigit()
+    )
 
 
 def _cards(page: Page) -> Iterator[Span]:
-    for match in _CARD.finditer(page.text):
-        number = match.group()
-        digits = number.translate(_SEPARATORS)
-        if 12 <= len(digits) <= 19:
-            cued = cues.near(page, cues.CARD, *match.span())
-            yield Span("CREDIT_CARD", *match.span(), _card_score(digits, len(digits) < len(number), cued))
+    text = page.text
+    for run in _RUN.finditer(text):
+        if run.end() - run.start() < _SHORTEST or _joined_otherwise(text, run):
+            continue
+        for start, end, groups in _stretches(text, run):
+            number = text[start:end]
+            if len(groups) == _TWO and "." in number:
+                continue
+            around = cues.around(page, start, end)
+            contested = bool(around.closest and not around.closest & cues.CARD)
+            score = _card_score(number.translate(_SEPARATORS), groups, bool(around.near & cues.CARD), contested)
+            if score:
+                yield Span("CREDIT_CARD", start, end, score)
 
+
+_TWO: Final = 2
 
 _IBAN_HEAD: Final = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}\d{2}(?=[ -]?[A-Za-z0-9])")
 _IBAN_BODY: Final = re.compile(r"[ -]?([A-Za-z0-9])")
@@ -68,7 +124,7 @@ _IBAN_COUNTRIES: Final = {
     25: "LY PT ST",
     26: "IS TR",
     27: "BI DJ FR GR IT MC MR SM",
-    28: "AL AZ BY CY DO GT HU LB NI PL SV",
+    28: "AL AZ BY CY DO GT HN HU LB NI PL SV",
     29: "BR EG PS QA UA",
     30: "JO KW MU YE",
     31: "MT SC",
@@ -102,16 +158,39 @@ def _iban_at(text: str, match: re.Match[str]) -> tuple[str, int] | None:
     return None if text[end : end + 1].isalnum() else ("".join(letters).upper(), end)
 
 
+def _structured(iban: str) -> bool:
+    """Whether letters and digits stand where the country has them (SWIFT IBAN registry, as python-stdnum keeps it)."""
+    info = numdb.get("iban").info(iban)[0][1]
+    kinds = "".join(int(count) * kind for count, kind in _TERM.findall(info.get("bban", "")))
+    return all(
+        kind == "c" or (sign.isdigit() if kind == "n" else sign.isalpha())
+        for kind, sign in zip(kinds, iban[4:], strict=False)
+    )
+
+
+_TERM: Final = re.compile(r"(\d+)!([nac])")
+
+
+def _iban_score(page: Page, iban: str, start: int, end: int) -> float:
+    """By check digits (ISO 7064, modulo 97-10), the structure of the country, and a cue."""
+    if _mod97(iban):
+        return 0.97
+    cued = cues.near(page, cues.IBAN, start, end)
+    if _structured(iban):
+        return 0.75 if cued else 0.55 if page.text[start].isupper() else 0.3
+    return 0.6 if cued else 0.3
+
+
 def _ibans(page: Page) -> Iterator[Span]:
-    for match in _IBAN_HEAD.finditer(page.text):
+    for match in page.at_numbers(_IBAN_HEAD):
         found = _iban_at(page.text, match)
-        if found is None or sum(map(str.isdigit, found[0])) < 7:
-            continue
-        score = 0.97 if _mod97(found[0]) else 0.55
-        if score < 0.9 and cues.near(page, cues.IBAN, match.start(), found[1]):
-            score = 0.75
-        yield Span("IBAN", match.start(), found[1], score)
+        if found is not None and sum(map(str.isdigit, found[0])) >= _FEWEST_DIGITS:
+            yield Span("IBAN", match.start(), found[1], _iban_score(page, found[0], match.start(), found[1]))
 
 
-CARD: Final = Detector("cards", ("CREDIT_CARD",), lambda page: page.digits >= 12 and page.chain >= 12, _cards)
+_FEWEST_DIGITS: Final = 7
+
+CARD: Final = Detector(
+    "cards", ("CREDIT_CARD",), lambda page: page.digits >= _SHORTEST and page.chain >= _SHORTEST, _cards
+)
 IBAN: Final = Detector("ibans", ("IBAN",), lambda page: page.digits >= 7, _ibans)

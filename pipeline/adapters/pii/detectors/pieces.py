@@ -24,7 +24,7 @@ _RUN: Final = re.compile(
 )
 _BREAK: Final = re.compile(r" |$")
 _MOST_GROUPS: Final = 8
-_LONGEST: Final = 26
+_LONGEST: Final = 34
 _SHORTEST: Final = 5
 _NOT_BEFORE: Final = frozenset(",$€£¥%*^&+/@")
 _HEXADECIMAL: Final = "0X"
