@@ -35,9 +35,13 @@ def patterns() -> Engine:
 def names() -> Engine:
     """Patterns and names, with what the scan process of a worker loads."""
     settle_threads()
-    from pipeline.adapters.pii.child import _analyzer
+    from pipeline.adapters.pii.names import SmallEngine
+    from pipeline.adapters.pii.presidio import Analyzer, registry, stay_offline
 
-    analyzer = _analyzer()
+    stay_offline()
+    engine = SmallEngine()
+    engine.load()
+    analyzer = Analyzer(engine, registry())
     return Engine("patterns and names", analyzer.version, lambda text: analyzer.scan_text(text, names=True))
 
 
