@@ -60,6 +60,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "PASSPORT": ("Passport No. C01X00T47", "Reisepass: C01X00T47", "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<"),
     "MEDICAL_ID": ("MRN: 00123456", "patient number 4567890", "NHS no 943 476 5919", "Medicare 1EG4-TE5-MK73"),
     "IP": ("from 203.0.113.77 at noon", "host 2001:db8::8a2e:370:7334 is up", "fe80::1ff:fe23:4567:890a."),
+    "MAC": ("device 00:1B:44:11:3A:B7 joined", "00-1b-44-11-3a-b7", "001b.4411.3ab7"),
     "DATE_OF_BIRTH": ("born on 12 March 1985", "DOB: 12/03/1985", "geboren am 12.03.1985", "née le 3 août 1971"),
     "ADDRESS": (
         "I live at 742 Evergreen Terrace, Springfield, IL 62704",

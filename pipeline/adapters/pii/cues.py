@@ -185,7 +185,10 @@ ADDRESS: Final = _kind(
     "address*|live|lives|lived|living|ship*|deliver*|mail*|located|locate|location|reside*|home*|adresse*|anschrift*"
     "|wohn*|habite*|dirección*|direccion*|vivo|indirizz*|abito|abita|adres*|mieszka*|woon*|endereço*|moro|mora|visit*"
 )
-VERSION: Final = _kind("version*|v|release*|ver|build*|firmware*|revision*|upgrade*|update*|oid|pip|npm|kernel")
+VERSION: Final = _kind(
+    "version*|section*|chapter*|clause*|paragraph*|appendix|v|release*|ver|build*|firmware*"
+    "|revision*|upgrade*|update*|oid|pip|npm|kernel"
+)
 BANK: Final = _kind(
     "account*|acct*|acc|a/c|ac|bank*|routing*|aba|rtn|sort code*|sortcode*|sc|konto*|kontonr|ktonr|kto|blz"
     "|bankleitzahl*"

@@ -3,19 +3,22 @@
 from typing import Final
 
 from pipeline.adapters.pii.detectors.addresses import ADDRESS
+from pipeline.adapters.pii.detectors.assignments import ASSIGNMENTS
 from pipeline.adapters.pii.detectors.banks import BANK
 from pipeline.adapters.pii.detectors.base import Detector
 from pipeline.adapters.pii.detectors.births import AGE, BIRTH
-from pipeline.adapters.pii.detectors.contact import EMAIL, IP, PHONE
-from pipeline.adapters.pii.detectors.credentials import CREDENTIALS
+from pipeline.adapters.pii.detectors.contact import EMAIL, PHONE
+from pipeline.adapters.pii.detectors.credentials import ADDRESSED, CREDENTIALS
 from pipeline.adapters.pii.detectors.ids import NATIONAL, SSN
+from pipeline.adapters.pii.detectors.keyblocks import KEY_BLOCKS
 from pipeline.adapters.pii.detectors.licences import LICENCE
 from pipeline.adapters.pii.detectors.medical import MEDICAL
 from pipeline.adapters.pii.detectors.money import CARD, IBAN
+from pipeline.adapters.pii.detectors.networks import IP, MAC
 from pipeline.adapters.pii.detectors.passports import PASSPORT
 
 __all__ = ["DETECTORS", "Detector"]
 
 DETECTORS: Final[tuple[Detector, ...]] = (
-    CREDENTIALS, EMAIL, CARD, IBAN, BANK, PHONE, SSN, NATIONAL, PASSPORT, LICENCE, MEDICAL, IP, BIRTH, AGE, ADDRESS,
+    CREDENTIALS, ADDRESSED, KEY_BLOCKS, ASSIGNMENTS, EMAIL, CARD, IBAN, BANK, PHONE, SSN, NATIONAL, PASSPORT, LICENCE, MEDICAL, IP, MAC, BIRTH, AGE, ADDRESS,
 )  # fmt: skip

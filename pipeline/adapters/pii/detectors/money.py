@@ -26,12 +26,16 @@ _SERIES: Final = re.compile(
 )
 """Who issues which first digits, and how long the number is (ISO/IEC 7812; public lists of issuers)."""
 _RARE: Final = re.compile(
-    r"4\d{12}|4\d{17}|(?:50|5[6-9]|6\d)\d{10,17}|3(?:0[0-5]|095|[689]\d)\d{12,16}|1\d{14}|6(?:011|4[4-9]\d"
+    r"4\d{12}|4\d{17}|(?:50|5[6-9]|6\d)\d{10,17}|3(?:0[0-5]|095|[689]\d)\d{12,16}|1\d{14}"
+    r"|6(?:011|4[4-9]\d"
     r"|5\d\d)\d{13,15}"
 )
 """Old Visa, Maestro of unusual lengths, UATP: so short or so wide that other numbers fall in by chance."""
-_PRINTED: Final = "4-4-4-4|4-6-5|4-6-4|4-4-4-4-3|4-4-4-4-2|4-4-4-4-1|4-4-4|4-4-4-1|4-4-4-2|4-4-4-3|4-4-5|6-13|6-10|4-5-6|8-8|4-4-4-3-3"
-_USUAL: Final = frozenset(tuple(map(int, groups.split("-"))) for groups in _PRINTED.split("|"))
+_PRINTED: Final = (
+    "4-4-4-4 4-6-5 4-6-4 4-4-4-4-3 4-4-4-4-2 4-4-4-4-1 4-4-4 4-4-4-1 4-4-4-2 4-4-4-3 4-4-5 6-13 6-10 4-5-6 8-8",
+    "4-4-4-3-3 4-4-4-5 4-4-4-6 5-5-5 6-6-4 4-4-8",
+)
+_USUAL: Final = frozenset(tuple(map(int, groups.split("-"))) for groups in " ".join(_PRINTED).split())
 
 
 def _is_usual(groups: tuple[int, ...]) -> bool:
