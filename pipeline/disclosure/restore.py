@@ -14,7 +14,17 @@ from typing import Final, NamedTuple
 
 from pipeline.contracts import TokenLogprob
 
-__all__ = ["TOKEN", "Edit", "Issued", "Restorer", "edited", "edited_tokens", "restore_tokens", "restored_split"]
+__all__ = [
+    "TOKEN",
+    "Edit",
+    "Issued",
+    "Restorer",
+    "decoded_json",
+    "edited",
+    "edited_tokens",
+    "restore_tokens",
+    "restored_split",
+]
 
 TOKEN: Final = re.compile(r"<[A-Z]{1,12}_[0-9A-Z]{1,64}(?:_[0-9]{1,9})?>")
 """The form of a token. Tokens hold `<` and `>` nowhere else, so two never overlap."""
@@ -182,7 +192,7 @@ class Restorer:
         issued = self._issued
         if not self._json:
             return list(issued.found_loosely(text) if tolerant else issued.found(text))
-        view, at = _decoded(text)
+        view, at = decoded_json(text)
         found = issued.found_loosely(view) if tolerant else issued.found(view)
         return [Edit(at[edit.start], at[edit.end], self._written(edit.value)) for edit in found]
 
@@ -196,7 +206,7 @@ class Restorer:
         and the longest then, as it would be in the whole text.
         """
         raw, known = self._raw, len(self._before)
-        view, at = _decoded(raw) if self._json else (raw, range(len(raw) + 1))
+        view, at = decoded_json(raw) if self._json else (raw, range(len(raw) + 1))
         text = self._before + view
         stop, edits = self._settled(text, known, final=final)
         done = at[stop - known]
@@ -227,7 +237,7 @@ class Restorer:
         return next((at for at in starts if issued.begins(text[at:])), end)
 
 
-def _decoded(raw: str) -> tuple[str, Sequence[int]]:
+def decoded_json(raw: str) -> tuple[str, Sequence[int]]:
     """JSON text with its escapes undone, and where each character begins in `raw`. An open escape is left out."""
     if "\\" not in raw:
         return raw, range(len(raw) + 1)
