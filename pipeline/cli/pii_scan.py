@@ -56,16 +56,16 @@ def scan_command(
     ] = None,
     policies: Annotated[Path | None, typer.Option(help="Folder of policies; STEPWELL_POLICIES otherwise.")] = None,
 ) -> None:
-    r"""Show which personal data and credentials a text holds, where, and of which class under the policy.
+    """Show which personal data and credentials a text holds, where, and of which class under the policy.
 
-    A terminal shows the text in colours. What goes into a pipe or a file holds the findings' places and never their
-    text, unless --show asks for it. Nothing leaves this machine.
+    A terminal shows the text in colours; a pipe or a file gets places and never text, unless --show asks for it.
+    Nothing leaves this machine.
 
-    \b
-    Examples:
-      stepwell pii scan letter.txt
-      git diff | stepwell pii scan - --no-names --fail-on restricted
-      stepwell pii scan chat.log --min-class confidential --json
+    Example: stepwell pii scan letter.txt
+
+    Example: git diff | stepwell pii scan - --no-names --fail-on restricted
+
+    Example: stepwell pii scan chat.log --min-class confidential --json
     """
     least, worst = _class(min_class), _class(fail_on) if fail_on is not None else None
     policy = load_folder(policies or Settings.from_environment().policies, os.environ)
@@ -185,6 +185,9 @@ def _print(view: _View, *, show: bool) -> None:
     if console.is_terminal:
         for line in highlighted(view.text, view.spans, view.classes):
             console.print(line, highlight=False, soft_wrap=True)
-    rows = [row | {"place": f"{row['line']}:{row['column']}"} for row in view.rows(show=show)]
+    rows = [
+        row | {"place": f"{row['line']}:{row['column']}", "counts": "yes" if row["counts"] else "no"}
+        for row in view.rows(show=show)
+    ]
     print_rows(rows, (*_COLUMNS, "text") if show else _COLUMNS, as_json=False)
     console.print(f"{len(rows)} found; the text is [bold]{view.strictest()}[/]", highlight=False)

@@ -97,6 +97,8 @@ def highlighted(text: str, spans: Sequence[Span], classes: Sequence[str]) -> Ite
     for span, data_class in zip(spans, classes, strict=True):
         shown.stylize(COLOURS[data_class], span.start, span.end)
     held = set(_held(lines, spans))
+    if text.endswith("\n"):
+        shown.right_crop(1)
     whole = len(lines.starts) <= _SHORT
     width = len(str(len(lines.starts)))
     for number, line in enumerate(shown.split("\n", allow_blank=True), start=1):

@@ -147,6 +147,10 @@ def test_signs_that_steer_a_terminal_are_shown_and_not_obeyed() -> None:
     assert len(shown) == len(text)
 
 
+def test_the_end_of_the_last_line_begins_no_other() -> None:
+    assert [line.plain for line in pii_text.highlighted("a\n\nb\n", [], [])] == ["1  a", "2  ", "3  b"]
+
+
 def test_of_a_long_text_only_lines_with_findings_are_drawn() -> None:
     text = "\n" * 500 + "from 203.0.113.77\n" + "\n" * 500
     spans = PatternScanner().scan_text(text)
