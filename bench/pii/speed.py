@@ -198,7 +198,8 @@ def streams(run: Run) -> Iterator[Figure]:
         except ImportError as error:
             yield Figure("random splits of streams", f"{name}, mismatches", None, note=f"{error.name} is not there")
             continue
-        note = f"at most {done.held} characters held" if done.held else ""
+        note = f"{done.changed} had something to change"
+        note += f", at most {done.held} characters held" if done.held else ""
         yield Figure(
             "random splits of streams", f"{name}, mismatches", done.mismatches, "<= 0", done.splits, None, note
         )

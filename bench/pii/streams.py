@@ -22,10 +22,14 @@ _ESCAPES: Final = ("\\n", '\\"', "\\\\", "\\u00e9", "\\u003c", "\\u003cPERSON_1\
 
 
 class Streams(NamedTuple):
-    """How many splits were tried, how many came out differently, and the most characters that were held back."""
+    """How many splits were tried, how many came out differently, how many had something to change.
+
+    `held` is the most characters that were held back at once.
+    """
 
     splits: int
     mismatches: int
+    changed: int
     held: int
 
 
@@ -51,7 +55,7 @@ def restored(splits: int, seed: int) -> Streams:
     """Restore pseudonyms in `splits` streams, half of them JSON, eight of each text."""
     from pipeline.disclosure.restore import Issued, Restorer
 
-    draw, wrong, held, tried = random.Random(seed), 0, 0, 0
+    draw, wrong, changed, held, tried = random.Random(seed), 0, 0, 0, 0
     while tried < splits:
         json = draw.random() < 0.5
         mapping = _issued(draw)
@@ -62,9 +66,10 @@ def restored(splits: int, seed: int) -> Streams:
             restorer = Restorer(issued, json=json)
             got, most = _streamed(restorer.feed, restorer.end, text, _cuts(draw, len(text)), lambda r=restorer: r.held)
             wrong += got != whole
+            changed += whole != text
             held = max(held, most)
             tried += 1
-    return Streams(tried, wrong, held)
+    return Streams(tried, wrong, changed, held)
 
 
 def redacted(splits: int, seed: int) -> Streams:
@@ -73,7 +78,7 @@ def redacted(splits: int, seed: int) -> Streams:
     from pipeline.adapters.pii import PatternScanner
     from pipeline.disclosure.redact import Redactor
 
-    draw, wrong, tried = random.Random(seed), 0, 0
+    draw, wrong, changed, tried = random.Random(seed), 0, 0, 0
     redactor = Redactor(PatternScanner().scan_text, lambda found: found.score >= 0.5)
     while tried < splits:
         text = dense(draw.choice([20, 60, 120]), draw.randrange(10**9))
@@ -81,8 +86,9 @@ def redacted(splits: int, seed: int) -> Streams:
         for _ in range(min(8, splits - tried)):
             one = redactor.fresh()
             wrong += _streamed(one.feed, one.end, text, _cuts(draw, len(text)), lambda: 0)[0] != whole
+            changed += whole != text
             tried += 1
-    return Streams(tried, wrong, 0)
+    return Streams(tried, wrong, changed, 0)
 
 
 def _streamed(
