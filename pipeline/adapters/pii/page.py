@@ -47,6 +47,7 @@ _REMEMBERED: Final = 8192
 _CHAIN: Final = re.compile(r"\d(?:[ ./()+-]{0,3}\d)*")
 _NUMBER: Final = re.compile(r"(?<![\w])(?=[A-Za-z]{0,6}\d)")
 _LONG: Final = 15
+_LONG_WORD: Final = re.compile(rf"(?<!\S)\S{{{_LONG},}}")
 
 
 def _fold(character: str) -> str:
@@ -113,6 +114,11 @@ class Page:
     def long_words(self) -> str:
         """The words of fifteen and more characters, a line each: what holds no key in prose is short."""
         return "\n".join([word for word in self.text.split() if len(word) >= _LONG])
+
+    @cached_property
+    def long_places(self) -> Sequence[tuple[int, int]]:
+        """Where the long words stand."""
+        return [at.span() for at in _LONG_WORD.finditer(self.text)] if self.long_words else []
 
     @cached_property
     def numbers(self) -> Sequence[int]:

@@ -1,113 +1,128 @@
-"""Keys, tokens and passwords. Each form is looked for only where its fixed part occurs."""
+"""Keys and tokens of known forms, tokens that only the words beside them give away, and passwords within addresses.
 
+A credential is one long word, so only the long words of a text are looked at, and a form only where its fixed part
+occurs among them.
+"""
+
+import math
 import re
+from collections import Counter
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
 from pipeline.adapters.pii.detectors.base import Detector
+from pipeline.adapters.pii.detectors.formats import FORMATS, Format
 from pipeline.adapters.pii.page import Page
 from pipeline.adapters.pii.spans import Span
 
-__all__ = ["CREDENTIALS"]
+__all__ = ["ADDRESSED", "CREDENTIALS", "entropy"]
 
-
-class _Form(NamedTuple):
-    literal: str
-    pattern: re.Pattern[str]
-    score: float = 0.95
-
-
-def _form(literal: str, rest: str, score: float = 0.95) -> _Form:
-    return _Form(literal, re.compile(rf"(?<![A-Za-z0-9]){re.escape(literal)}{rest}"), score)
-
-
-_FORMS: Final = (
-    _form("AKIA", r"[A-Z2-7]{16}(?![A-Za-z0-9])"),
-    _form("ASIA", r"[A-Z2-7]{16}(?![A-Za-z0-9])"),
-    _form("ghp_", r"[A-Za-z0-9]{30,255}"),
-    _form("gho_", r"[A-Za-z0-9]{30,255}"),
-    _form("ghu_", r"[A-Za-z0-9]{30,255}"),
-    _form("ghs_", r"[A-Za-z0-9]{30,255}"),
-    _form("ghr_", r"[A-Za-z0-9]{30,255}"),
-    _form("github_pat_", r"\w{22,255}"),
-    _form("glpat-", r"[\w-]{20,64}"),
-    _form("xox", r"[abeprs]-[A-Za-z0-9-]{10,255}"),
-    _form("hooks.slack.com/services/", r"T\w{5,20}/B\w{5,20}/\w{12,40}"),
-    _form("sk-", r"(?:ant-|proj-|svcacct-|or-)?[\w-]{20,255}"),
-    _form("sk_live_", r"[A-Za-z0-9]{10,255}"),
-    _form("sk_test_", r"[A-Za-z0-9]{10,255}", 0.8),
-    _form("rk_live_", r"[A-Za-z0-9]{10,255}"),
-    _form("whsec_", r"[A-Za-z0-9+/=]{20,128}"),
-    _form("AIza", r"[\w-]{35}(?![\w-])"),
-    _form("ya29.", r"[\w-]{20,255}"),
-    _form("GOCSPX-", r"[\w-]{20,64}"),
-    _form("SG.", r"[\w-]{16,64}\.[\w-]{16,128}"),
-    _form("npm_", r"[A-Za-z0-9]{36}(?![A-Za-z0-9])"),
-    _form("pypi-", r"[\w-]{32,255}"),
-    _form("hf_", r"[A-Za-z]{30,64}(?![A-Za-z0-9])"),
-    _form("dop_v1_", r"[a-f0-9]{40,80}"),
-    _form("shpat_", r"[a-fA-F0-9]{32}"),
-    _form("dapi", r"[a-f0-9]{32}(?![a-f0-9])"),
-    _form("dckr_pat_", r"[\w-]{20,64}"),
-    _form("hvs.", r"[\w-]{20,255}"),
-    _form("AGE-SECRET-KEY-1", r"[A-Z0-9]{50,60}"),
-    _form("nvapi-", r"[\w-]{40,128}"),
-    _form("gsk_", r"[A-Za-z0-9]{40,128}"),
-    _form("SK", r"[a-f0-9]{32}(?![a-f0-9])"),
-    _form("AccountKey=", r"[A-Za-z0-9+/]{40,100}={0,2}"),
-    _form("eyJ", r"[\w-]{8,4096}\.eyJ[\w-]{8,4096}\.[\w-]{6,1024}"),
-    _form("-----BEGIN ", r"(?:[A-Z]{2,12} ){0,2}PRIVATE KEY(?: BLOCK)?-----[^-]{0,16384}"),
-    _Form(
-        "://", re.compile(r"[a-z][a-z0-9+]{1,20}://[^\s:/@]{0,64}:(?![$<{*])[^\s:/@]{3,128}@[\w.-]{1,255}", re.I), 0.97
-    ),
-    _Form(":AA", re.compile(r"(?<!\d)\d{8,10}:AA[\w-]{33}(?![\w-])")),
+_PLACEHOLDER: Final = re.compile(
+    r"[xX]{8}|[*.]{5}|(?:your|insert|replace)[-_]|placeholder|redacted|1234567890abcdef$", re.IGNORECASE
 )
+_DOUBTFUL: Final = 0.3
 
-_NAMED_WORDS: Final = (
-    "passw", "pwd", "passphrase", "secret", "apikey", "api_key", "api-key", "api key", "token", "bearer", "access_key",
-    "access key", "kennwort", "passwort", "contraseña", "mot de passe", "hasło", "wachtwoord", "senha",
+
+def entropy(text: str) -> float:
+    """Bits per character, by the counts within `text` alone."""
+    return -sum(n / len(text) * math.log2(n / len(text)) for n in Counter(text).values())
+
+
+def _known(page: Page, word: tuple[int, int], formats: list[Format]) -> Iterator[Span]:
+    for form in formats:
+        for match in form.pattern.finditer(page.text, *word):
+            group = "secret" if "secret" in form.pattern.groupindex else 0
+            score = _DOUBTFUL if _PLACEHOLDER.search(match[group]) else form.score
+            yield Span("SECRET", *match.span(group), score)
+
+
+# ---------------------------------------------------------------- known by the words beside them
+
+_TOKEN: Final = re.compile(r"(?<![A-Za-z0-9+/_~-])[A-Za-z0-9+/_~.-]{20,256}")
+_BESIDE: Final = 64
+_OWNERS: Final = re.compile(
+    r"secret|token|(?:api|access|auth|private|account|signing|encryption|master|license|storage|service)[ _-]?key"
+    r"|credential|passw|client[_ ]?id|aws|datadog|dd[_-](?:api|app)|heroku|cloudflare|linode|fastly|vultr|hetzner|okta"
+    r"|mailgun|twilio|postmark|vonage|zendesk|algolia|coinbase|binance|kraken|plaid|snyk|codecov|travis|circleci|segment"
+    r"|mixpanel|amplitude|splunk|rollbar|opsgenie|pagerduty|confluent|kafka|cohere|mistral|deepgram|azure|wandb|ngrok"
+    r"|spotify|twitch|linkedin|dropbox|asana|intercom|firebase|pusher|bitbucket|gitea|drone|consul|openai"
+)
+_OWNER_SIGNS: Final = (
+    "key", "token", "secret", "credential", "passw", "client", "aws", "dd", "okta", "azure", "heroku", "cloud", "snyk",
+    "linode", "fastly", "vultr", "hetzner", "mail", "twilio", "post", "vonage", "desk", "algolia", "coin", "binance",
+    "kraken", "plaid", "codecov", "travis", "circleci", "segment", "mixpanel", "amplitude", "splunk", "rollbar",
+    "opsgenie", "pagerduty", "confluent", "kafka", "cohere", "mistral", "deepgram", "wandb", "ngrok", "spotify",
+    "twitch", "linkedin", "dropbox", "asana", "intercom", "firebase", "pusher", "bitbucket", "gitea", "drone", "consul",
+    "datadog", "openai",
 )  # fmt: skip
-_NAMED: Final = re.compile(
-    r"(?:password|passwd|passw|passphrase|pwd|passwort|kennwort|contraseña|mot de passe|hasło|wachtwoord|senha"
-    r"|secret|api[ _-]?key|access[ _-]key|token|bearer)[a-z_-]{0,16}[\"'`]?\s{0,3}(?:[:=]{1,2}|\bis\b|\s)\s{0,3}"
-    r"(?:bearer |basic )?([\"'`]?)(?P<value>[A-Za-z0-9+/=_!@#$%^&*~?.-]{8,256})(?P<after>.?)",
-    re.IGNORECASE | re.DOTALL,
+"""A part of every word of `_OWNERS`."""
+_HEX: Final = re.compile(r"[a-fA-F0-9]+(?:-[a-fA-F0-9]+){0,4}")
+_DIGITS_OR_UPPER: Final = re.compile(r"[0-9A-Z]")
+
+
+def _random(token: str) -> bool:
+    """Whether a word looks drawn by a machine: digits among letters, many different ones, no words in it."""
+    digits = sum(map(str.isdigit, token))
+    if digits < 2 or digits == len(token):
+        return False
+    if _HEX.fullmatch(token):
+        return len(token) >= 32 and entropy(token) >= 3.0
+    if sum(map(token.count, "/.-_")) > 1 and not (digits >= 3 and any(map(str.isupper, token))):
+        return False
+    return entropy(token) >= 3.6 and _longest_word(token) < 8
+
+
+_WORDS: Final = re.compile(r"[a-z]+")
+
+
+def _longest_word(token: str) -> int:
+    return max((len(word) for word in _WORDS.findall(token)), default=0)
+
+
+def _beside(page: Page, word: tuple[int, int]) -> Iterator[Span]:
+    """Words that look drawn by a machine, in a line that speaks of keys shortly before them."""
+    for match in _TOKEN.finditer(page.text, *word):
+        token = match.group().rstrip(".-=/")
+        start = match.start()
+        if len(token) < 20 or not _random(token):
+            continue
+        line = page.lower[max(0, start - _BESIDE) : start].rpartition("\n")[2]
+        if _OWNERS.search(line):
+            yield Span("SECRET", start, start + len(token), 0.7)
+
+
+# ---------------------------------------------------------------- passwords in addresses
+
+_USERINFO: Final = re.compile(
+    r"(?<![a-z0-9+])[a-z][a-z0-9+.-]{1,30}://[^\s:/@\"'<>]{0,96}:(?![$<{*%])([^\s/@\"'<>]{3,128})@[\w.\[-]{1,255}",
+    re.IGNORECASE,
 )
-_EXCUSED: Final = re.compile(r"[$<{*%]|x{4}|\.\.\.|your|example|changeme|placeholder|redacted", re.IGNORECASE)
-_STRONG: Final = re.compile(r"(?=.*\d)(?=.*[A-Za-z])|(?=.*[!@#$%^&*~?])(?=.*[A-Za-z])")
 
 
-def _looks_secret(value: str, after: str) -> bool:
-    """A value with letters and digits (or signs), which is not a call, an attribute or a placeholder."""
-    return after not in {"(", "["} and _STRONG.match(value) is not None and _EXCUSED.match(value) is None
+def _addressed(page: Page) -> Iterator[Span]:
+    for match in _USERINFO.finditer(page.text):
+        yield Span("SECRET", *match.span(), 0.97)
 
 
-def _named(page: Page) -> Iterator[Span]:
-    for match in _NAMED.finditer(page.lower):
-        start, end = match.span("value")
-        value = page.text[start:end].rstrip(".?!")
-        if len(value) >= 8 and _looks_secret(value, match["after"]):
-            yield Span("SECRET", start, start + len(value), 0.7)
+ADDRESSED: Final = Detector(
+    "passwords-in-addresses", ("SECRET",), lambda page: "://" in page.text and "@" in page.text, _addressed
+)
+
+# ---------------------------------------------------------------- together
 
 
 def _credentials(page: Page) -> Iterator[Span]:
-    text = page.text
-    for form in _FORMS:
-        if form.literal in text:
-            for match in form.pattern.finditer(text):
-                yield Span("SECRET", *match.span(), form.score)
-    if _has_name(page):
-        yield from _named(page)
-
-
-def _has_name(page: Page) -> bool:
+    long = page.long_words
+    formats = [form for form in FORMATS if form.literal in long]
     lower = page.lower
-    return any(word in lower for word in _NAMED_WORDS)
+    owned = page.digits >= 2 and any(sign in lower for sign in _OWNER_SIGNS)
+    if not formats and not owned:
+        return
+    for word in page.long_places:
+        if formats:
+            yield from _known(page, word, formats)
+        if owned and word[1] - word[0] >= 20:
+            yield from _beside(page, word)
 
 
-def _may_have_credential(page: Page) -> bool:
-    text = page.text
-    return any(form.literal in text for form in _FORMS) or _has_name(page)
-
-
-CREDENTIALS: Final = Detector("credentials", ("SECRET",), _may_have_credential, _credentials)
+CREDENTIALS: Final = Detector("credentials", ("SECRET",), lambda page: bool(page.long_words), _credentials)
