@@ -9,6 +9,7 @@ from pipeline.adapters.pii.detectors.base import Detector
 from pipeline.adapters.pii.detectors.births import AGE, BIRTH
 from pipeline.adapters.pii.detectors.contact import EMAIL, PHONE
 from pipeline.adapters.pii.detectors.credentials import ADDRESSED, CREDENTIALS
+from pipeline.adapters.pii.detectors.devices import DEVICE, VEHICLE
 from pipeline.adapters.pii.detectors.ids import NATIONAL, SSN
 from pipeline.adapters.pii.detectors.keyblocks import KEY_BLOCKS
 from pipeline.adapters.pii.detectors.licences import LICENCE
@@ -16,10 +17,14 @@ from pipeline.adapters.pii.detectors.medical import MEDICAL
 from pipeline.adapters.pii.detectors.money import CARD, IBAN
 from pipeline.adapters.pii.detectors.networks import IP, MAC
 from pipeline.adapters.pii.detectors.passports import PASSPORT
+from pipeline.adapters.pii.detectors.places import PLACE
+from pipeline.adapters.pii.detectors.special import SPECIAL
+from pipeline.adapters.pii.detectors.wallets import WALLET
 
 __all__ = ["DETECTORS", "Detector"]
 
 DETECTORS: Final[tuple[Detector, ...]] = (
     CREDENTIALS, ADDRESSED, KEY_BLOCKS, ASSIGNMENTS,
-    EMAIL, CARD, IBAN, BANK, PHONE, SSN, NATIONAL, PASSPORT, LICENCE, MEDICAL, IP, MAC, BIRTH, AGE, ADDRESS,
+    EMAIL, CARD, IBAN, BANK, PHONE, SSN, NATIONAL, PASSPORT, LICENCE, MEDICAL,
+    DEVICE, VEHICLE, IP, MAC, WALLET, PLACE, BIRTH, AGE, SPECIAL, ADDRESS,
 )  # fmt: skip
