@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 __all__ = ["Settings"]
@@ -19,7 +19,7 @@ class Settings:
         valkey_url: address of Valkey or Redis (`STEPWELL_VALKEY`); None: no shared cache.
         policies: folder of policy files (`STEPWELL_POLICIES`).
         home: data folder of the embedded default (`STEPWELL_HOME`).
-        secret: key of the MACs over cache keys and references (`STEPWELL_SECRET`).
+        secret: key of the MACs over cache keys and references, and of pseudonyms (`STEPWELL_SECRET`).
         otlp_endpoint: where traces go (`OTEL_EXPORTER_OTLP_ENDPOINT`); None: nowhere.
         vault_keys: keys of the vault of pseudonyms, `id:base64,id2:base64` (`STEPWELL_VAULT_KEYS`): the first encrypts,
             all decrypt; None: one derived from `secret`.
@@ -32,10 +32,10 @@ class Settings:
     valkey_url: str | None
     policies: Path
     home: Path
-    secret: bytes
+    secret: bytes = field(repr=False)
     otlp_endpoint: str | None
     otlp_ratio: float = 1.0
-    vault_keys: str | None = None
+    vault_keys: str | None = field(default=None, repr=False)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":

@@ -9,6 +9,7 @@ from pipeline.ports.road import Delivery, Handler, Transport
 from pipeline.ports.stage import Caller, Observer, Outcome, Run, Stage
 from pipeline.ports.streams import Appended, Bucket, Conflict, Entry, Stored, Streams
 from pipeline.ports.time import Clock, Random
+from pipeline.ports.vault import Vault
 from pipeline.ports.weights import Weights, WeightStore
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "Subscription",
     "TokenSink",
     "Transport",
+    "Vault",
     "WeightStore",
     "Weights",
 ]
