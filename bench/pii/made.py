@@ -121,7 +121,9 @@ def _email(draw: random.Random) -> str:
 
 
 def _ip4(draw: random.Random) -> str:
-    return ".".join(str(draw.randint(1, 254)) for _ in range(4))
+    """An address of a host: neither loopback nor multicast nor reserved."""
+    first = draw.choice([*range(1, 127), *range(128, 224)])
+    return ".".join(map(str, (first, *(draw.randint(1, 254) for _ in range(3)))))
 
 
 def _ip6(draw: random.Random) -> str:
