@@ -1,171 +1,288 @@
-"""Postal addresses in the forms of Europe and the United States."""
+"""Postal addresses of many countries, in one line or several.
+
+A text becomes a string of word classes, one letter for each word (see `address_classes`), and a form of address is an
+expression over these letters: `[nz]c{1,4}s` is a number, a name and a street type. Forms so become short, hold for
+all languages whose words are listed, and take time linear in the text. What follows a form (flat, town, state,
+country, post code, also on the next lines) is joined to it.
+"""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from bisect import bisect_left
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from pipeline.adapters.pii import cues
+from pipeline.adapters.pii.detectors.address_classes import ANCHORS, Reading, compound, read
 from pipeline.adapters.pii.detectors.base import Detector
 from pipeline.adapters.pii.page import Page
 from pipeline.adapters.pii.spans import Span
 
 __all__ = ["ADDRESS"]
 
-# ---------------------------------------------------------------- parts of an address
+# ---------------------------------------------------------------- parts, in word classes
 
-_NUMBER: Final = r"\d{1,5}(?: ?[A-Za-z](?![A-Za-z]))?(?:[-/]\d{1,4})?"
-_FREE: Final = r"(?<![\w.,$€£-])"
-_CAPITAL: Final = "[A-ZÀ-ÖØ-ÞĀ-Ž]"
-_WORD: Final = rf"{_CAPITAL}[\w'’.-]{{0,24}}"
-_UNIT: Final = r"(?:,?\s{0,2}(?:Apt|Apartment|Suite|Ste|Unit|Flat|Floor|Room|#)\.? ?#?\w{1,6})?"
-_TOWN: Final = rf"(?:[,\s]{{1,3}}(?:{_WORD} ?){{1,3}}(?:[,\s]{{1,3}}[A-Z]{{2,3}}(?!\w))?)?"
-_POSTCODE: Final = r"(?:[,\s]{1,3}(?:[A-Z]{1,2}-)?\d{4,5}(?:-\d{4})?(?!\d))?"
-_REST: Final = _UNIT + _TOWN + _POSTCODE
-
-_ENGLISH: Final = (
-    r"(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr|Court|Ct|Circle|Cir|Terrace|Ter|Parkway|Pkwy"
-    r"|Highway|Hwy|Way|Place|Pl|Square|Sq|Trail|Trl|Crescent|Close|Grove|Row|Alley|Loop|Plaza|Walk|Mews|Gardens|Hill"
-    r"|Creek|Esplanade|Parade)"
+_SEP: Final = ",?[rR]?,?"
+_H: Final = "[nzvf]"
+_NO: Final = "i?#{0,2}"
+_FIRST: Final = "[cOisTkeyB]"
+_KNOWN: Final = "[cOskeyB]"
+_NAME: Final = "[cOisTkyeaBbSpP]"
+_TOWN: Final = "[cTkyisebSpP][cTkyiasebSpP]"
+_UNIT: Final = rf"(?:{_SEP}(?:[uU]{_NO}|#)[nzfivwT])"
+_STOP: Final = "(?=[,.rRxsy]|$)"
+_END: Final = "(?=[,.rRx]|$)"
+_CODE: Final = rf"(?:wv|z|[nf]{_END})"
+_APART: Final = "(?:,[rR]?|[rR])"
+_AFTER: Final = "(?=[,.rRxl+]|$)"
+_TAIL: Final = re.compile(
+    rf"\.?{_UNIT}{{0,4}}(?:"
+    rf"(?P<land>(?:{_SEP}(?:{_TOWN}{{0,4}}n?)?){{0,3}}?{_SEP}(?:[Tno]{_SEP})?"
+    rf"(?:k(?:{_SEP}{_CODE})?|(?:wv|z(?:,?{_TOWN}{{0,3}}{_AFTER})?|T,?[nf]){_SEP}k?))"
+    rf"|(?P<code>{_APART}f,?[rR]?{_TOWN}{{0,4}}{_AFTER}(?:{_SEP}k)?)|{_APART}{_TOWN}{{0,3}}f{_END}(?:{_SEP}k)?"
+    rf"|(?:,{_TOWN}{{0,3}})?{_SEP}T{_END}|,{_TOWN}{{0,3}}{_END}"
+    rf")?{_UNIT}{{0,3}}"
 )
-_PLAIN: Final = r"(?:street|st|avenue|ave|road|rd|boulevard|blvd|lane|court)"
-_FILLER: Final = (
-    r"(?:the|a|an|of|in|on|down|along|to|per|each|more|miles?|feet|from|this|that|every|other|and|blocks?|different)"
-)
-_ROMANCE_WORDS: Final = (
-    "rue", "Rue", "avenue", "Avenue", "boulevard", "Boulevard", "place", "Place", "chemin", "Chemin", "allée", "Allée",
-    "impasse", "Impasse", "quai", "Quai", "cours", "Cours", "Via", "Viale", "Piazza", "Corso", "Largo", "Vicolo",
-    "Strada", "Calle", "Avenida", "Avda", "Plaza", "Paseo", "Camino", "Rua", "Travessa", "Praça", "bd", "Bd",
-)  # fmt: skip
-_ROMANCE_SHORT: Final = ("av.", "Av.", "bd.", "Bd.", "C/", "Avda.", "ul.", "Ul.", "al.", "Al.", "pl.", "Pl.", "os.")
-_ROMANCE: Final = rf"(?:(?:{'|'.join(_ROMANCE_WORDS)}) |(?:{'|'.join(map(re.escape, _ROMANCE_SHORT))}) ?)"
-_ARTICLES: Final = r"(?:(?:de|du|des|la|le|les|los|las|del|della|delle|dei|do|da|dos|das|di) |d['’]|l['’])"
-_ENDINGS: Final = (
-    "straße", "strasse", "str.", "weg", "platz", "allee", "gasse", "ufer", "damm", "straat", "laan", "plein", "gracht",
-    "kade", "dijk", "singel", "gatan", "vägen", "gata", "gade", "vej", "veien", "vegen", "katu", "gränd", "götu",
-    "gerði", "braut", "vegur", "stræti", "tún", "bakki",
-)  # fmt: skip
-_NOUNS: Final = (
-    "Straße", "Strasse", "Str.", "Weg", "Platz", "Allee", "Gasse", "Ring", "utca", "út", "u.", "tér", "ulica", "ulice",
-    "cesta", "trg", "tänav", "iela",
-)  # fmt: skip
-_STATE: Final = (
-    r"(?:A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|PA|RI|S[CD]|T[NX]|UT|V[AT]"
-    r"|W[AIVY])"
-)
-
-# ---------------------------------------------------------------- where to look at all
-
-_CAPITAL_FOLLOWS: Final = re.compile(rf"\d(?: ?[A-Za-z](?![A-Za-z]))?(?:[-/]\d{{1,4}})?,? {_CAPITAL}")
-_PLAIN_STREET: Final = re.compile(rf" {_PLAIN}(?!\w)")
-_DIGIT_RUN: Final = re.compile(r"\d+")
-_ROMANCE_SIGNS: Final = (*(f"{word} " for word in _ROMANCE_WORDS), *_ROMANCE_SHORT)
-_NOUNS_APART: Final = tuple(f" {noun}" for noun in _NOUNS)
-_BOXES: Final = ("box ", "postfach ", "apartado ", "postale ", "bp ")
-
-
-def _number_before_capital(page: Page) -> bool:
-    return _CAPITAL_FOLLOWS.search(page.text) is not None
-
-
-def _plain_street(page: Page) -> bool:
-    return _PLAIN_STREET.search(page.text) is not None
-
-
-def _romance(page: Page) -> bool:
-    return any(sign in page.text for sign in _ROMANCE_SIGNS)
-
-
-def _street_before_number(page: Page) -> bool:
-    text = page.text
-    for run in _DIGIT_RUN.finditer(text):
-        end = run.start() - text.startswith(" ", max(0, run.start() - 1), run.start())
-        if text.endswith(_ENDINGS, 0, end) or text.endswith(_NOUNS_APART, 0, end):
-            return True
-    return False
-
-
-def _box(page: Page) -> bool:
-    return any(box in page.lower for box in _BOXES)
-
-
-def _forces(page: Page) -> bool:
-    return "PO A" in page.text or "PO, A" in page.text
-
-
-def _postcode(page: Page) -> bool:
-    return page.digits >= 5
-
+"""What may follow a form: flat, then a town with country or code, a code with town, a state, or a town alone."""
+_FLAT_BEFORE: Final = re.compile(rf"(?:(?:[uU]{_NO}|i?#)[nzfiv]{_SEP}|i?#)$")
 
 # ---------------------------------------------------------------- forms
 
 
 class _Form(NamedTuple):
-    """A way to write an address: when it can occur at all, its score alone, and its score beside a cue."""
+    """A way to write an address: a class it cannot be without, its score alone, and what a cue or a tail adds."""
 
-    possible: Callable[[Page], bool]
+    sign: str
     pattern: re.Pattern[str]
     alone: float
-    cued: float
+    more: float
 
 
-def _form(possible: Callable[[Page], bool], pattern: str, alone: float, cued: float) -> _Form:
-    return _Form(possible, re.compile(pattern), alone, cued)
-
-
-def _any(words: Iterable[str]) -> str:
-    return f"(?:{'|'.join(map(re.escape, words))})"
+def _form(sign: str, pattern: str, alone: float, more: float) -> _Form:
+    return _Form(sign, re.compile(pattern), alone, more)
 
 
 _FORMS: Final = (
+    _form("s", rf"{_H}{{1,2}},?{_FIRST}{_NAME}{{0,4}}s[iT]?", 0.75, 0.1),  # 12 Old Mill Rd NW
+    _form("s", rf"{_H}[oc]{{1,2}}s", 0.45, 0.25),  # 742 evergreen terrace
+    _form("s", r"[cOTi]{1,3}s#?[nv]", 0.45, 0.2),  # Main Street 12
+    _form("y", rf"{_H}{{1,2}},?{_FIRST}{_NAME}{{0,3}}y[iT]?", 0.4, 0.25),  # 138 Consul Court
+    _form("y", rf"{_H}{{1,2}},?[cOi]{{0,2}}yn", 0.45, 0.2),  # 1200 Highway 61
+    _form("b", rf"{_H}{{1,2}},?{_FIRST}{_NAME}{{0,3}}b", 0.6, 0.2),  # 12 Park Avenue
+    _form("b", rf"{_H}{{0,2}},?ba{{0,2}}[cOisTkeyBo]{_NAME}{{0,4}}?,?{_NO}{_H}", 0.6, 0.2),  # Via Roma 12
+    _form("b", rf"b[nf][iT]?{_NO}[nf]", 0.6, 0.2),  # Av. 3 N° 53
+    _form("b", rf"{_H}{{1,2}},?ba{{0,3}}c[cOTiak]{{0,3}}", 0.65, 0.2),  # 12 avenue Foch
+    _form("b", rf"{_H}{{0,2}},?[cOTik][cOTiko]{{0,2}}b{_NO}{_H}", 0.55, 0.2),  # Jakhljeva cesta 12
+    _form("S", rf"{_H}{{0,2}},?[cOTik][cOTiko]{{0,2}}S{_NO}{_H}", 0.65, 0.2),  # Kossuth utca 12
+    _form("p", rf"{_H}{{0,2}},?p[oabcOisTkyeSpn#]{{1,6}}?,?{_NO}{_H}{{1,2}}", 0.6, 0.2),  # ul. Polna 12, Calle 7 # 12
+    _form("p", rf"{_H}{{1,2}},?pa{{0,3}}[oc][cOTiakpsyb]{{0,4}}", 0.65, 0.2),  # 12 rue de la Paix
+    _form("p", rf"{_H}{{1,2}},?{_FIRST}{_NAME}{{0,3}}p", 0.4, 0.2),  # 12 Linda Piazza
+    _form("P", rf"{_H}{{0,2}},?Pa{{0,2}}{_FIRST}{_NAME}{{0,4}}?,?{_NO}{_H}", 0.4, 0.25),  # Am Markt 12
+    _form("P", rf"{_H}{{1,2}},?{_FIRST}{_NAME}{{0,3}}P", 0.4, 0.25),  # 12 Consul Place
+    _form("P", rf"{_H}{{1,2}},?Pa{{0,3}}c[cOTiak]{{0,3}}", 0.4, 0.25),  # 12 place Stanislas
+    _form("e", rf"{_H}{{0,2}},?[cTi]{{0,3}}e,?{_NO}{_H}", 0.6, 0.2),  # Lange Hauptstrasse 12
+    _form("e", rf"{_H}c{{0,2}}e", 0.45, 0.25),
+    _form("B", rf"{_H}?,?B{_NO}{_H}", 0.65, 0.15),  # P.O. Box 12
+    _form("u", rf"u{_NO}[nzf]", 0.55, 0.2),
+    _form("u", rf"{_FIRST}{_NAME}{{0,4}}{_SEP}u{_NO}{_H}", 0.55, 0.2),  # Rosewood, Apt. 4
+    _form("u", rf"(?:{_H}{{1,2}},?{_FIRST}{_NAME}{{0,5}}{_H}?|{_FIRST}{_NAME}{{0,4}}[nf]){_SEP}u{_NO}{_H}", 0.7, 0.15),
+    _form("U", rf"(?:{_H}{{1,2}},?{_FIRST}{_NAME}{{0,5}}{_H}?|{_FIRST}{_NAME}{{0,4}}[nf]){_SEP}U{_NO}{_H}", 0.45, 0.2),
     _form(
-        _number_before_capital,
-        rf"{_FREE}{_NUMBER},? (?:[NSEW]{{1,2}}\.? )?(?:{_WORD} ){{1,4}}{_ENGLISH}(?!\w)\.?{_REST}",
-        0.75,
-        0.85,
-    ),
-    _form(_plain_street, rf"{_FREE}\d{{1,5}} (?:(?!{_FILLER} )[a-z]{{2,16}} ){{1,2}}{_PLAIN}(?!\w)", 0.45, 0.7),
-    _form(
-        _romance,
-        rf"(?<!\w){_ROMANCE}{_ARTICLES}{{0,2}}(?:\w[\w'’.-]{{0,24}} ){{1,4}}(?:n[°º.] ?)?{_NUMBER}(?!\w){_REST}",
-        0.6,
-        0.8,
-    ),
-    _form(
-        _romance,
-        rf"{_FREE}{_NUMBER},? (?:bis |ter )?{_ROMANCE}{_ARTICLES}{{0,2}}{_WORD}(?: {_WORD}){{0,3}}{_REST}",
-        0.7,
-        0.85,
-    ),
-    _form(
-        _street_before_number,
-        rf"(?<!\w)(?:{_CAPITAL}[\w.'-]{{0,30}}{_any(_ENDINGS)}|{_WORD} {_any(_NOUNS)}) ?{_NUMBER}(?!\w|[.,]\d){_REST}",
-        0.6,
-        0.8,
-    ),
-    _form(
-        _box,
-        r"(?<!\w)(?:[Pp]\.? ?[Oo]\.? ?[Bb]ox|Postfach|Apartado|Casella Postale|Boîte Postale|BP) \d{1,6}(?!\d)",
-        0.65,
-        0.8,
-    ),
-    _form(_forces, r"(?<!\w)(?:FPO|APO|DPO),? A[AEP] \d{5}(?!\d)", 0.8, 0.9),
-    _form(
-        _number_before_capital,
-        rf"{_FREE}\d{{1,5}} (?:{_WORD} ){{1,4}}(?:\d{{1,5}} )?(?:Apt|Suite|Unit|Flat)\.? ?#?\d{{1,5}}"
-        rf"{_TOWN}{_POSTCODE}",
-        0.7,
-        0.8,
-    ),
-    _form(_postcode, rf"(?<!\w){_STATE},? \d{{5}}(?:-\d{{4}})?(?!\d)", 0.6, 0.75),
+        "v", rf"(?:[ci]{{0,3}}[sye]{_SEP})?(?:[cy]{{1,3}}{_SEP}){{0,2}}T?{_SEP}wv", 0.6, 0.2
+    ),  # Mill Lane, Oxford OX1 2AB
+)
+_LANDED: Final = (
+    _form("", rf"{_H}{{1,2}},?{_KNOWN}{_NAME}{{0,4}}[nf]", 0.35, 0.3),  # 12 Rosewood 4, Springfield, Kenya
+    _form("", rf"{_H}{{1,2}},?{_KNOWN}{_NAME}{{0,4}}{_STOP}", 0.3, 0.3),  # 12 Rosewood, Springfield IL 62704
+    _form("", rf"{_KNOWN}{_NAME}{{0,4}}[nf]{_STOP}", 0.3, 0.3),  # Rosewood 12, Springfield, Kenya
+    _form("~", rf"{_KNOWN}[cOisTkyeaBbSpPo]{{0,4}},?{_NO}[nf]", 0.3, 0.3),  # Rosewood, 12, 2470 Springfield
+    _form("p", rf"pa{{0,3}}[oc]{_NAME}{{0,3}}", 0.3, 0.3),  # rue de la Paix, 75001 Paris
+    _form("b", rf"ba{{0,3}}{_FIRST}{_NAME}{{0,3}}", 0.3, 0.3),
+    _form("S", r"[cOT]{1,3}S", 0.3, 0.3),
+    _form("s", r"[cOi]{1,3}s", 0.3, 0.3),
+    _form("e", r"[cT]{0,2}e", 0.3, 0.3),
+    _form("+", rf"[cO][cOsy]{{0,2}}\+(?:{_H},?{_KNOWN}{_NAME}{{0,4}}|{_KNOWN}{_NAME}{{0,4}}[nf])", 0.3, 0.3),
+)
+"""A number and a name, no more: told by the country or post code that follows, or by the words that lead to it."""
+_ANY: Final = "~"
+_UNLED: Final = frozenset(("~", "s", "p", "b", "S", "e"))
+"""Signs of those that no words can lead to."""
+_LEADS: Final = re.compile(
+    r"(?:\b(?:address(?:es)?|live[sd]?|living|resid(?:e[sd]?|ing|ence)|located|location|meet(?:ing)?|office|headquarter\w*"
+    r"|deliver(?:ed|y)?|ship(?:ped|ping)?|send|sent|mail(?:ed)?|visit|mov(?:e[ds]?|ing)|relocat\w+|drops?|dropped|pick"
+    r"|off|home|house|apartment|restaurant|store|based|stay(?:ing|s)?|venue|wohn\w*|adress\w*|anschrift|habite|dirección|vivo"
+    r"|indirizzo|abito|adres\w*|mieszka\w*|woont?|endereço|moro|osoite|lakcím\w*|bydl\w*)\b[^.!?]{0,40}?"
+    r"(?:\b(?:at|on|to|is|in|from|are|with|near|and|der|am|à|en|em)|[:,]))\s{1,4}(?:the )?$"
+)
+_LEAD: Final = 72
+_YEAR: Final = re.compile("(?:19|20)[0-9]{2}")
+
+
+class _Found(NamedTuple):
+    """Words `start:end` of the reading."""
+
+    start: int
+    end: int
+    score: float
+
+
+_CAPITAL: Final = "[A-ZÀ-ÖØ-ÞĀ-ŽΆ-ΫЀ-Я]"
+_BESIDE: Final = re.compile(rf"\d\w?[,.]?\s{{1,2}}{_CAPITAL}|{_CAPITAL}[\w.'-]*,?\s\d")
+_WORDS: Final = re.compile(r"\w+")
+_LOW_LEADS: Final = re.compile(
+    r"(?<!\w)(?:address|live|resid|locat|meet|office|deliver|ship|sen[dt]|mail|visit|mov|adres|off )|\d[a-z]{2}(?!\w)"
 )
 
 
+def _promising(page: Page) -> bool:
+    """Whether a number stands beside a capital, or some word of an address occurs: without, no form can be met."""
+    text = page.text
+    if _BESIDE.search(text):
+        return True
+    seen = set(_WORDS.findall(text))
+    if not ANCHORS.isdisjoint(seen) or any(map(compound, seen)):
+        return True
+    return text.islower() and _LOW_LEADS.search(text) is not None
+
+
 def _addresses(page: Page) -> Iterator[Span]:
+    yield from _fixed(page)
+    yield from _eastern(page)
+    if not _promising(page):
+        return
+    reading = read(page.text)
+    found = [*_formed(page, reading), *_landed(page, reading), *_corners(page, reading)]
+    for one in _joined(reading, found):
+        for start, end in _items(reading, one):
+            yield Span("ADDRESS", reading.starts[start], reading.ends[end - 1], one.score)
+
+
+def _formed(page: Page, reading: Reading) -> Iterator[_Found]:
+    classes = reading.classes
     for form in _FORMS:
-        if form.possible(page):
-            for match in form.pattern.finditer(page.text):
-                cued = cues.near(page, cues.ADDRESS, *match.span())
-                yield Span("ADDRESS", *match.span(), form.cued if cued else form.alone)
+        if form.sign in classes:
+            for match in form.pattern.finditer(classes):
+                yield _grown(page, reading, match, form)
 
 
-ADDRESS: Final = Detector("addresses", ("ADDRESS",), lambda page: page.digits >= 1, _addresses)
+def _grown(page: Page, reading: Reading, match: re.Match[str], form: _Form) -> _Found:
+    tail = _TAIL.match(reading.classes, match.end())
+    end = tail.end() if tail else match.end()
+    sure = end > match.end() or cues.near(page, cues.ADDRESS, reading.starts[match.start()], reading.ends[end - 1])
+    return _Found(_flat_before(reading, match.start()), end, form.alone + form.more * sure)
+
+
+def _flat_before(reading: Reading, start: int) -> int:
+    flat = _FLAT_BEFORE.search(reading.classes, max(0, start - 5), start)
+    return flat.start() if flat else start
+
+
+def _landed(page: Page, reading: Reading) -> Iterator[_Found]:
+    for form in _LANDED:
+        if form.sign in reading.classes or form.sign == _ANY:
+            for match in form.pattern.finditer(reading.classes):
+                tail = _TAIL.match(reading.classes, match.end())
+                if (tail and (tail["land"] or tail["code"])) or _led(page, reading, match, form):
+                    yield _Found(match.start(), tail.end() if tail else match.end(), form.alone + form.more)
+
+
+def _led(page: Page, reading: Reading, match: re.Match[str], form: _Form) -> bool:
+    return form.sign not in _UNLED and _led_to(page, reading, match.start()) and not _dated(page, reading, match)
+
+
+def _led_to(page: Page, reading: Reading, word: int) -> bool:
+    if not word or reading.classes[word - 1] not in "laox,+.rR":
+        return False
+    start = reading.starts[word]
+    return _LEADS.search(page.lower, max(0, start - _LEAD), start) is not None
+
+
+def _dated(page: Page, reading: Reading, match: re.Match[str]) -> bool:
+    """Whether the last number may be a year."""
+    last = match.end() - 1
+    return _YEAR.fullmatch(page.text, reading.starts[last], reading.ends[last]) is not None
+
+
+_CORNER: Final = re.compile(r"\b(?:the )?(?:corner|intersection|junction|crossing) of ")
+_SIDE: Final = rf"(?:{_H}|[cOsTykepbSBPiaoR]){{1,8}}"
+_CROSSING: Final = re.compile(rf"{_SIDE}\+{_SIDE}")
+
+
+def _corners(page: Page, reading: Reading) -> Iterator[_Found]:
+    if " of " not in page.lower or "+" not in reading.classes:
+        return
+    for corner in _CORNER.finditer(page.lower):
+        first = bisect_left(reading.starts, corner.start())
+        sides = _CROSSING.match(reading.classes, bisect_left(reading.starts, corner.end()))
+        if sides:
+            yield _Found(first, sides.end(), 0.65)
+
+
+_FIXED: Final = re.compile(
+    r"(?i:\b(?:(?:PSC|CMR|Unit) \d{1,5}[, ]{0,2}(?:Box \d{1,6})?"
+    r"|US(?:S|NS|NV|CGC) [^\W\d_][\w'-]{0,24}(?: [^\W\d_][\w'-]{0,24}){0,2})"
+    r"[,\s]{0,3}(?:[AFD]PO),? A[AEP] \d{5}(?:-\d{4})?(?!\d)"
+    r"|\b[AFD]PO,? A[AEP] \d{5}(?!\d)"
+    r"|\b(?:RR|HC|Rural Route|Star Route) ?\d{1,4},? Box \d{1,6}[A-Z]?\b)"
+)
+"""Military post, and rural routes, of the United States."""
+
+
+def _fixed(page: Page) -> Iterator[Span]:
+    if "po a" in page.lower or "box " in page.lower or "po, a" in page.lower:
+        for match in _FIXED.finditer(page.text):
+            yield Span("ADDRESS", *match.span(), 0.9)
+
+
+_EAST: Final = re.compile(
+    r"(?:〒? ?\d{3}-\d{4} {0,2})?(?:東京都|北海道|京都府|大阪府|[^\W\d_都道府県]{2,3}県)[^\W\d_]{1,6}?[市区町村郡]"
+    r"[^\s\d,.。、()]{0,20}\d[\d丁目番地号-]{0,12}(?: [^\s,.。、]{1,24})?"
+    r"|[^\W\d_省市区]{2,7}(?:省|自治区|特别行政区|市)[^\W\d_市区县]{1,7}[市区县]"
+    r"[^\s\d,.。，()]{0,16}?[路街道巷弄座号村](?:\d{1,5}[号弄]?)?(?: \d{6})?"
+    r"|[가-힣]{1,7}[도시] ?[가-힣]{1,5}[시군구] (?:[가-힣]{1,5}[구읍면] )?"
+    r"[가-힣\d]{1,12}[로길동가리](?: \d{1,5}(?:-\d{1,5})?)?"
+)
+"""Japan, China and Korea: from the large to the small."""
+_EAST_SIGNS: Final = re.compile("[都道府県省市区县시군구]")
+
+
+def _eastern(page: Page) -> Iterator[Span]:
+    if not page.text.isascii() and _EAST_SIGNS.search(page.text):
+        for match in _EAST.finditer(page.text):
+            yield Span("ADDRESS", *match.span(), 0.75)
+
+
+_BETWEEN: Final = re.compile(r"[,rR.]{0,3}")
+
+
+def _joined(reading: Reading, found: list[_Found]) -> Iterator[_Found]:
+    """What overlaps or stands side by side is one address."""
+    last: _Found | None = None
+    for one in sorted(found):
+        if last is not None and (one.start <= last.end or _BETWEEN.fullmatch(reading.classes, last.end, one.start)):
+            last = _Found(last.start, max(last.end, one.end), max(last.score, one.score))
+            continue
+        if last is not None:
+            yield last
+        last = one
+    if last is not None:
+        yield last
+
+
+def _items(reading: Reading, one: _Found) -> Iterator[tuple[int, int]]:
+    """The address in one piece; or its items, where its lines are marked as the items of a list."""
+    if "R" not in reading.classes[one.start : one.end]:
+        yield one.start, one.end
+        return
+    for item in re.finditer(r"[^R]+", reading.classes[one.start : one.end]):
+        start, end = one.start + item.start(), one.start + item.end()
+        while start < end and reading.classes[start] == "k":
+            start += 1
+        if re.search(_H, reading.classes[start:end]):
+            yield start, end
+
+
+def _possible(page: Page) -> bool:
+    return page.digits >= 1 or "corner of " in page.lower
+
+
+ADDRESS: Final = Detector("addresses", ("ADDRESS",), _possible, _addresses)

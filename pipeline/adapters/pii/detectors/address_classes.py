@@ -1,0 +1,283 @@
+"""A text as a string of word classes: one letter for each word, number and sign of an address.
+
+| class | part | | class | part |
+|---|---|---|---|---|
+| `s` | street type after a name, certain | | `n`, `f` | number to four digits, `12b`, `12-14`; of four digits |
+| `y` | the same, also a common word | | `z` | five or six digits, or a post code in one piece |
+| `S` | street type between name and number | | `w`, `v` | halves of a British or Canadian post code |
+| `p` | street type before a name | | `O` | ordinal, `5th` |
+| `b` | street type on either side | | `u`, `U` | flat, suite; floor and other common words |
+| `P` | the same, also a common word | | `B` | post box |
+| `e` | compound that ends in a street type | | `k` | country |
+| `c`, `i`, `T` | capital, initial, two or three capitals | | `a`, `+`, `#` | particle; and; sign of a number |
+| `l` | common word | | `o` | other word without a capital |
+| `,`, `.` | comma, full stop | | `r`, `R` | new line; new line with a mark of a list or quotation |
+| | | | `x` | anything else |
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from pipeline.adapters.pii.detectors import address_words as words
+from pipeline.adapters.pii.page import Page
+
+__all__ = ["ANCHORS", "Reading", "compound", "read"]
+
+# ---------------------------------------------------------------- the classes of known words
+
+_DOTTED_KIND, _OPENING, _BOX_END = "D", "K", "Q"
+_LAYERS: Final = (
+    ("l", words.STOP), ("k", words.COUNTRIES), ("y", words.COMMON), ("S", words.AFTER), ("p", words.BEFORE),
+    ("b", words.EITHER), ("P", words.WEAK), ("s", words.CERTAIN), ("U", words.COMMON_UNITS), ("u", words.UNITS),
+    ("B", words.BOXES), (_BOX_END, words.BOX_ENDS), ("#", words.NUMBER_SIGNS), ("+", "and und et"),
+)  # fmt: skip
+"""A word in several lists has the class of the last."""
+_SHORTEST: Final = 2
+
+
+def _plain(listed: str) -> list[str]:
+    """Listed words as detectors see them, without look-alike letters."""
+    return [Page(word).text.lower() for word in listed.split()]
+
+
+_CAPITAL_ONLY: Final = frozenset(_plain(words.CAPITAL))
+_DOTTED: Final = {Page(entry[:-2]).text: entry[-1] for entry in words.DOTTED.split()}
+
+
+def _spellings(word: str) -> Iterable[str]:
+    yield word.capitalize()
+    if len(word) > _SHORTEST or word in ("st", "rd", "ln", "ul"):
+        yield word.upper()
+
+
+def _base(*, lower: bool) -> dict[str, str]:
+    table: dict[str, str] = {}
+    for kind, listed in _LAYERS:
+        for word in _plain(listed):
+            hidden = kind in "yUk" or word in _CAPITAL_ONLY
+            table[word] = kind if lower or not hidden else table.get(word, "l")
+            table.update(dict.fromkeys(_spellings(word), kind))
+    table.update(dict.fromkeys(_plain(words.LOWER_STOP), "l"))
+    table.update(dict.fromkeys(_plain(words.PARTICLES), "a"))
+    if not lower:
+        table["suite"] = "U"
+    return table
+
+
+def _openings(base: dict[str, str], *, lower: bool) -> dict[str, str]:
+    return {
+        spelling: base.get(spelling, "c" if lower or not spelling.islower() else "o")
+        for word in words.OPENINGS.split()
+        for spelling in (word, word.capitalize(), word.upper())
+    }
+
+
+class _Lexicon(NamedTuple):
+    """What is known of words, in texts with capitals or in those without.
+
+    Attributes:
+        kinds: the class of a word, or that it is one of the next two.
+        openings: the class of a word that may open the name of a country, where it does not.
+        dotted: the class of an abbreviation where no full stop follows.
+        plain: the class of any other word without a capital.
+    """
+
+    kinds: dict[str, str]
+    openings: dict[str, str]
+    dotted: dict[str, str]
+    plain: str
+
+
+def _lexicon(*, lower: bool) -> _Lexicon:
+    base = _base(lower=lower)
+    openings = _openings(base, lower=lower)
+    plain = "c" if lower else "o"
+    dotted = {
+        spelling: base.get(spelling, plain if spelling.islower() else "i" if len(spelling) == 1 else "c")
+        for word in _DOTTED
+        for spelling in (word, word.capitalize())
+    }
+    base["C/"] = base["c/"] = "p"
+    kinds = base | dict.fromkeys(openings, _OPENING) | dict.fromkeys(dotted, _DOTTED_KIND)
+    return _Lexicon(kinds, openings, dotted, plain)
+
+
+_MIXED: Final = _lexicon(lower=False)
+_LOWER: Final = _lexicon(lower=True)
+ANCHORS: Final = frozenset(
+    word for word, kind in {**_LOWER.kinds, **_MIXED.kinds}.items() if kind in f"sSpPbuUkB{_BOX_END}{_DOTTED_KIND}"
+)
+"""Words without one of which a text without a number beside a capital holds no address."""
+
+_COUNTRY: Final = re.compile(rf"(?:{words.LONG_COUNTRIES})(?!\w)", re.IGNORECASE)
+_ENDINGS: Final = tuple(sorted(set(_plain(words.ENDING))))
+_LAST: Final = frozenset(ending[-3:] for ending in _ENDINGS)
+_LONG: Final = 5
+
+
+def compound(word: str) -> bool:
+    """Whether a word can be a street name with its type in it: `Hauptstrasse`."""
+    return len(word) > _LONG and word[-3:].lower() in _LAST and word.lower().endswith(_ENDINGS)
+
+
+# ---------------------------------------------------------------- the classes of words, numbers and signs in a text
+
+_TOKEN: Final = re.compile(
+    r"[ACDEFHKNPRTVWXY]\d[\dW] ?[\dAC-FHKNPRTV-Y]{4}(?!\w)"
+    r"|[sS]/[nN](?!\w)|[cC]/(?= ?\w)|\d{3} \d{2}(?![\w.,:/-]?\d)(?!\w)"
+    r"|\d\w*(?:[.,:]\d+|[/-]\w+)*[%°º]?|\w+(?:['’-]\w+)*°?"
+    r"|\n[ \t]*[^\w\n,.]{0,6}(?=[\w,])|[,.\n]|[^\s\w]|[ \t]{3,}"
+)
+_BOX: Final = re.compile(
+    r"(?<!\w)(?:p\.? ?o\.? ?|post office |gpo |casella |caixa |case |bo[iî]te |private |locked |skrytka )$",
+    re.IGNORECASE,
+)
+_BOX_REACH: Final = 14
+_HOUSE: Final = re.compile(r"\d{1,4}[a-zA-Z]?(?:[-/]\d{1,4}[a-zA-Z]?)?")
+_POSTAL: Final = re.compile(
+    r"\d{5,6}|\d{3} \d{2}|\d{5}-\d{3,4}|\d{4}-\d{3}|\d{3}-\d{4}|\d{2}-\d{3}|[A-Za-z]{1,2}-\d{4,5}|[A-Z][a-z]+-\d{6}"
+    r"|[A-Z]\d[A-Z]\d[A-Z]\d|\d{4}[A-Z]{2}|[A-Z]\d[\dW] ?[\dA-Z]{4}"
+)
+_ORDINAL: Final = re.compile(r"\d{1,3}(?:st|nd|rd|th)", re.IGNORECASE)
+_OUTWARD: Final = re.compile(
+    rf"(?:{'|'.join(words.UK_AREAS.split())})\d[A-Z\d]?|[A-CEGHJ-NPR-TVXY]\d[A-Z]", re.IGNORECASE
+)
+_INWARD: Final = re.compile(r"\d[A-Z]{2}|\d[A-Z]\d", re.IGNORECASE)
+_GLUE: Final = frozenset("$€£¥./-_=@:\\*+^<>")
+_ABBREVIATIONS: Final = ("r.", "o.", "n.", "u.", "l.", "v.", "t.", "д.", "c/")
+_SIGNS: Final = {",": ",", ".": ".", "#": "#"}
+_SHORT: Final = 5
+_LONGEST_CODE: Final = 6
+_HOUSE_DIGITS: Final = 4
+_CAPITALS: Final = 3
+
+
+class Reading(NamedTuple):
+    """A text as classes: `classes[i]` is the class of `text[starts[i]:ends[i]]`."""
+
+    classes: str
+    starts: list[int]
+    ends: list[int]
+
+
+class _Draft(NamedTuple):
+    """A reading in the making."""
+
+    classes: list[str]
+    starts: list[int]
+    ends: list[int]
+
+
+def read(text: str) -> Reading:
+    """Read words, numbers and signs; a country of several words is one, and spaces are none."""
+    lexicon = _LOWER if text.islower() else _MIXED
+    known = lexicon.kinds.get
+    draft = _Draft([], [], [])
+    classes, starts, ends = draft
+    over = 0
+    for token in _TOKEN.finditer(text):
+        start, end = token.span()
+        if start < over:
+            continue
+        word = token.group()
+        kind = known(word)
+        if kind is None:
+            kind = _unknown(text, start, word, lexicon.plain)
+            if kind == "." and _abbreviates(start, draft):
+                ends[-1] = end
+                continue
+        elif kind == _OPENING:
+            kind, end = _country(text, start, end, lexicon.openings[word])
+            over = end
+        elif kind == _BOX_END:
+            kind, start = _box(text, start, draft)
+        elif kind == _DOTTED_KIND:
+            kind = _DOTTED[word.lower()] if text.startswith((". ", ".\n"), end) else lexicon.dotted[word]
+        classes.append(kind)
+        starts.append(start)
+        ends.append(end)
+    return Reading("".join(classes), starts, ends)
+
+
+def _country(text: str, start: int, end: int, otherwise: str) -> tuple[str, int]:
+    country = _COUNTRY.match(text, start)
+    return (otherwise, end) if country is None else ("k", country.end())
+
+
+def _box(text: str, start: int, draft: _Draft) -> tuple[str, int]:
+    """A post box, with the words before that make it one."""
+    before = _BOX.search(text, max(0, start - _BOX_REACH), start)
+    if before is None:
+        return "U", start
+    while draft.starts and draft.starts[-1] >= before.start():
+        for column in draft:
+            column.pop()
+    return "B", before.start()
+
+
+def _unknown(text: str, start: int, word: str, plain: str) -> str:
+    first = word[0]
+    if word.isalpha():
+        return _word(text, start, word, plain)
+    if first.isdigit():
+        return _number(text, start, word)
+    if first == "\n":
+        return "R" if word.strip() else "r"
+    return _compound(word, plain) if first.isalpha() else _SIGNS.get(word, "x")
+
+
+def _number(text: str, start: int, word: str) -> str:
+    if start and text[start - 1] in _GLUE and not text[max(0, start - 2) : start].lower().endswith(_ABBREVIATIONS):
+        return "x"
+    if word.isdigit():
+        return "n" if len(word) < _HOUSE_DIGITS else _digits(word)
+    if _INWARD.fullmatch(word):
+        return "v"
+    if _POSTAL.fullmatch(word):
+        return "z"
+    if _HOUSE.fullmatch(word):
+        return "n"
+    return "O" if _ORDINAL.fullmatch(word) else "x"
+
+
+def _digits(word: str) -> str:
+    if len(word) == _HOUSE_DIGITS:
+        return "n" if word.startswith(("19", "20")) else "f"
+    return "z" if len(word) <= _LONGEST_CODE else "x"
+
+
+def _word(text: str, start: int, word: str, plain: str) -> str:
+    """The class of a word of letters in no list; `plain` is that of words without a capital."""
+    if compound(word) or (word.endswith(("str", "STR")) and text.startswith(".", start + len(word))):
+        return "e"
+    if not word[0].isupper():
+        return plain
+    if len(word) == 1:
+        return "i"
+    return "T" if len(word) <= _CAPITALS and word.isupper() else "c"
+
+
+def _compound(word: str, plain: str) -> str:
+    """The class of a word with digits, hyphens or other signs in it."""
+    if word in ("S/N", "s/n"):
+        return "n"
+    if word.endswith("°"):
+        return "#"
+    if _OUTWARD.fullmatch(word):
+        return "w"
+    if _POSTAL.fullmatch(word):
+        return "z"
+    if any(map(str.isdigit, word)) or "_" in word:
+        return "x"
+    return "e" if compound(word) else "c" if word[0].isupper() else plain
+
+
+def _abbreviates(dot: int, draft: _Draft) -> bool:
+    """Whether this full stop belongs to the word or house number before it."""
+    classes, starts, ends = draft
+    if not classes or ends[-1] != dot or classes[-1] not in "sySpPbuUBe#in":
+        return False
+    if classes[-1] == "n":
+        return len(classes) > 1 and classes[-2] in "Sepb"
+    return classes[-1] == "e" or dot - starts[-1] <= _SHORT
