@@ -20,7 +20,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"
 from fakes_models import call_of, permitted, policy, target
 
 from pipeline.adapters.clock import SystemClock, SystemRandom
-from pipeline.adapters.models import HttpModelClient, Permit
+from pipeline.adapters.models import HttpModelClient
+from pipeline.disclosure.guard import Permit
 from pipeline.policy.source import FixedPolicy
 
 PORT = 18177

@@ -1,16 +1,16 @@
 """Who calls models."""
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Protocol
 
-from pipeline.contracts import JsonObject, Lane, Message, Parameters, TokenLogprob, ToolCall, Usage
+from pipeline.contracts import Lane, TokenLogprob, ToolCall, Usage
 
 __all__ = ["Completion", "ModelCall", "ModelClient", "Permit", "TokenSink"]
 
 
 class Permit(Protocol):
-    """Proof that the residency decision lets one target see one request. Only the guard beside the client makes it."""
+    """Proof that the residency decision lets one target see one view of a request. Only `disclosure.guard` makes it."""
 
     @property
     def target(self) -> str:
@@ -20,22 +20,14 @@ class Permit(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ModelCall:
-    """One call of a model at a target: all that the adapter must know, nothing that the provider must not.
+    """One call of a model at a target. What is sent stands in the permit, and nowhere else.
 
-    `permit` names the target; no client calls without one. `deadline_s` is the time left, in seconds from now.
+    `deadline_s` is the time left, in seconds from now.
     """
 
     permit: Permit
-    messages: tuple[Message, ...]
-    parameters: Parameters
     deadline_s: float
-    idempotency_key: str
     lane: Lane = "interactive"
-    tools: tuple[JsonObject, ...] | None = None
-    tool_choice: str | JsonObject | None = None
-    response_schema: JsonObject | None = None
-    extra: Mapping[str, object] = field(default_factory=dict)
-    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from pipeline.adapters.models.guard import Permit, permit
-from pipeline.contracts import Attempt, Classification, Message, Parameters, Residency, TokenLogprob, Usage
+from pipeline.contracts import Attempt, Classification, Request, Residency, TokenLogprob, Usage
+from pipeline.disclosure.guard import Permit, Reference, View, permit
 from pipeline.errors import (
     Cancelled,
     ResidencyRefused,
@@ -15,6 +15,7 @@ from pipeline.errors import (
     TargetUnavailable,
 )
 from pipeline.policy import Policy
+from pipeline.policy.facts import target_facts
 from pipeline.policy.models import LimitsFile, ResidencyFile, Target, Variant
 from pipeline.ports import Completion, ModelCall, TokenSink
 
@@ -49,7 +50,7 @@ def policy(
         residency=ResidencyFile(apiVersion="stepwell/v1", kind="Residency", classes={}),
         residency_rules=(),
         limits=limits or LimitsFile(apiVersion="stepwell/v1", kind="Limits"),
-        target_facts={},
+        target_facts={name: target_facts(name, spec) for name, spec in targets.items()},
     )
 
 
@@ -64,21 +65,34 @@ def classified(*names: str, action: str = "allow", **others: str) -> Classificat
     )
 
 
-def permitted(name: str, spec: Target) -> Permit:
-    """A permit for a target that may see everything."""
-    return permit(classified(name), name, policy({name: spec}))
+QUESTION = "What is the capital of France?"
 
 
-def call_of(allowed: Permit, text: str = "What is the capital of France?", **others: object) -> ModelCall:
-    """A plain call."""
-    fields: dict[str, object] = {
-        "permit": allowed,
-        "messages": (Message(role="user", content=text),),
-        "parameters": Parameters(),
-        "deadline_s": 5.0,
-        "idempotency_key": f"test.{hash(text) & 0xFFFF:x}",
-    }
-    return ModelCall(**{**fields, **others})  # type: ignore[arg-type]  # the test gives what the field takes
+def permitted(
+    name: str, spec: Target, *, key: str = "test.1", traceparent: str | None = None, **request: object
+) -> Permit:
+    """A permit for a target that may see everything of this request."""
+    if "messages" not in request:
+        request.setdefault("input", QUESTION)
+    asked = Request(**request)  # type: ignore[arg-type]  # the test gives what the field takes
+    known = policy({name: spec})
+    return permit(asked, classified(name), name, known, Variant(target=name), None, Reference(key, traceparent))
+
+
+def call_of(allowed: Permit, text: str = QUESTION, **others: object) -> ModelCall:
+    """A plain call of the target that `allowed` is for; `others` are fields of the call or of the request."""
+    call = {name: others.pop(name) for name in ("permit", "deadline_s", "lane") if name in others}
+    if "permit" not in call:
+        key = str(others.pop("idempotency_key", f"test.{hash(text) & 0xFFFF:x}"))
+        asked = others if "messages" in others else {"input": text, **others}
+        call["permit"] = permitted(allowed.target, allowed.spec, key=key, **asked)  # type: ignore[arg-type]
+    return ModelCall(**{"deadline_s": 5.0, **call})  # type: ignore[arg-type]  # the test gives what the field takes
+
+
+def shown(call: ModelCall) -> View:
+    """What the target of the call is sent."""
+    assert isinstance(call.permit, Permit)
+    return call.permit.view
 
 
 Script = Callable[[ModelCall], Completion | Exception]
@@ -110,7 +124,7 @@ def by_words(call: ModelCall) -> Completion | Exception:
         return TargetOverloaded(f"target {name} is overloaded", retry_after_s=60.0)
     if "reject" in words:
         return TargetRejected(f"target {name} refused the call")
-    asked = str(call.messages[-1].content)
+    asked = str(shown(call).messages[-1].content)
     return answer(f"answer number {len(asked)} to {asked}", model)
 
 

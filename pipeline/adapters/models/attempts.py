@@ -1,13 +1,13 @@
 """One paid attempt at one tier: permitted, called, settled, and written down before the request goes on."""
 
-from typing import Any, Final
+import secrets
+from typing import Final
 
-from pipeline.adapters.models.guard import governing, permit
-from pipeline.adapters.models.prompts import messages_for, parameters_for
 from pipeline.adapters.models.settle import FAILURES, failed, succeeded
-from pipeline.contracts import Attempt, Chunk, Envelope, Plan, StageName
+from pipeline.contracts import Attempt, Chunk, Envelope, Plan, StageName, Tier
+from pipeline.disclosure.guard import Permit, Reference, governing, judged, permit
+from pipeline.disclosure.pseudonyms import Pseudonyms, conversation_of
 from pipeline.errors import UnknownModel, Unreadable
-from pipeline.policy.models import Price
 from pipeline.policy.source import PolicySource
 from pipeline.ports import Caller, Clock, Journal, ModelCall, ModelClient, Run
 
@@ -25,9 +25,13 @@ class Attempts:
         journal: remembers what was paid for.
         policies: what variants, targets and prices mean.
         clock: the time.
+        secret: key of the pseudonyms; workers that share it give the same ones. Without it, an own random key is taken.
     """
 
-    def __init__(self, client: ModelClient, journal: Journal, policies: PolicySource, clock: Clock) -> None:
+    def __init__(
+        self, client: ModelClient, journal: Journal, policies: PolicySource, clock: Clock, *, secret: bytes = b""
+    ) -> None:
+        self._secret = secret or secrets.token_bytes(32)
         self._client = client
         self._journal = journal
         self._policies = policies
@@ -59,44 +63,12 @@ class Attempts:
         return counting if counting is made else counting.model_copy(update={"replayed": True})
 
     async def _call(self, envelope: Envelope, run: Run, stage: StageName, tier: int) -> Attempt | None:
-        call, price, what = self._prepared(envelope, stage, tier)
-        if call.deadline_s <= 0:
-            return None
-        live = _Live(run.caller) if run.caller is not None and _may_stream(envelope, run, tier) else None
-        started = self._clock.monotonic()
-        try:
-            completion = await self._client.complete(call, live)
-        except FAILURES as error:
-            spent_ms = (self._clock.monotonic() - started) * 1000
-            attempt = failed(what, error, spent_ms, price)
-        else:
-            attempt = succeeded(what, completion, price)
-        return attempt.model_copy(update={"streamed": True}) if live is not None and live.sent else attempt
-
-    def _prepared(
-        self, envelope: Envelope, stage: StageName, tier: int
-    ) -> tuple[ModelCall, Price | None, dict[str, Any]]:
-        """The call, its price, and what the attempt will say about it in any case."""
         rung = _plan(envelope).tiers[tier]
-        request = envelope.request
-        policy, classification = governing(self._policies, envelope.policy_revision, request, envelope.classification)
-        allowed = permit(classification, rung.target, policy)
-        variant = policy.variants.get(rung.variant)
-        if variant is None or variant.target != rung.target:
-            raise UnknownModel(f"variant {rung.variant} of target {rung.target} is no longer in the policy")
         number = len(envelope.attempts) + 1
-        call = ModelCall(
-            permit=allowed,
-            messages=messages_for(request, variant),
-            parameters=parameters_for(request, variant),
-            deadline_s=self.left_s(envelope),
-            idempotency_key=f"{envelope.key}.{stage}-{number}",
-            lane=envelope.lane,
-            tools=request.tools,
-            tool_choice=request.tool_choice,
-            response_schema=request.response_schema,
-            traceparent=envelope.traceparent,
-        )
+        allowed = self._permitted(envelope, rung, f"{envelope.key}.{stage}-{number}")
+        left_s = self.left_s(envelope)
+        if left_s <= 0:
+            return None
         what = {
             "number": number,
             "stage": stage,
@@ -104,8 +76,31 @@ class Attempts:
             "variant": rung.variant,
             "target": rung.target,
             "model": allowed.spec.model,
+            "shielded": allowed.view.shielded,
         }
-        return call, allowed.spec.price, what
+        live = _Live(run.caller) if run.caller is not None and _may_stream(envelope, run, tier) else None
+        started = self._clock.monotonic()
+        try:
+            completion = await self._client.complete(ModelCall(allowed, left_s, envelope.lane), live)
+        except FAILURES as error:
+            spent_ms = (self._clock.monotonic() - started) * 1000
+            attempt = failed(what, error, spent_ms, allowed.spec.price)
+        else:
+            attempt = succeeded(what, completion, allowed.spec.price)
+        return attempt.model_copy(update={"streamed": True}) if live is not None and live.sent else attempt
+
+    def _permitted(self, envelope: Envelope, rung: Tier, key: str) -> Permit:
+        """The permit for a tier, with what its target will be sent."""
+        request = envelope.request
+        policy, found = governing(self._policies, envelope.policy_revision, request, envelope.classification)
+        decision = judged(request, found, rung.target, policy)
+        variant = policy.variants.get(rung.variant)
+        if variant is None or variant.target != rung.target:
+            raise UnknownModel(f"variant {rung.variant} of target {rung.target} is no longer in the policy")
+        shield = None
+        if decision.pseudonymise or decision.mask:
+            shield = Pseudonyms(self._secret, request.tenant, conversation_of(request))
+        return permit(request, found, rung.target, policy, variant, shield, Reference(key, envelope.traceparent))
 
 
 class _Live:

@@ -1,4 +1,4 @@
-"""A model call as the body of an OpenAI chat completion. Pure."""
+"""What a target is shown, as the body of an OpenAI chat completion. Pure."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -6,8 +6,8 @@ from typing import Any, Final
 import orjson
 
 from pipeline.contracts import ImagePart, JsonObject, Message, Parameters
+from pipeline.disclosure.view import View
 from pipeline.policy.models import Target
-from pipeline.ports import ModelCall
 
 __all__ = ["Template", "call_body"]
 
@@ -33,21 +33,29 @@ class Template:
         self.schema_native = "json_schema" in spec.capabilities
 
 
-def call_body(call: ModelCall, template: Template, *, stream: bool) -> bytes:
-    """The JSON body of `call`. The model, the messages and the form of the answer are never taken from `extra`."""
-    body: dict[str, Any] = {**template.fixed, **call.extra, "model": template.fixed["model"]}
-    body["messages"] = [_message(message) for message in call.messages]
-    body.update(_sampling(call.parameters, template.most_tokens))
-    if call.tools:
-        body["tools"] = call.tools
-        if call.tool_choice is not None:
-            body["tool_choice"] = call.tool_choice
-    if call.response_schema is not None:
-        _ask_for_schema(body, call.response_schema, native=template.schema_native)
+def call_body(view: View, template: Template, *, stream: bool) -> bytes:
+    """The JSON body for `view`. The model, the messages and the form of the answer are never taken from `extra`."""
+    body: dict[str, Any] = {**template.fixed}
+    body["messages"] = [_message(message) for message in view.messages]
+    body.update(_sampling(view.parameters, template.most_tokens))
+    if view.tools:
+        body["tools"] = view.tools
+        if view.tool_choice is not None:
+            body["tool_choice"] = view.tool_choice
+    if view.response_schema is not None:
+        _ask_for_schema(body, view.response_schema, native=template.schema_native)
+    body.update(_asker(view))
     body["stream"] = stream
     if stream:
         body["stream_options"] = {"include_usage": True}
     return orjson.dumps(body)
+
+
+def _asker(view: View) -> Iterator[tuple[str, Any]]:
+    """Who asks, in the words of the API, as far as the view shows it."""
+    for name, value in (("user", view.user), ("prompt_cache_key", view.session), ("metadata", view.metadata)):
+        if value:
+            yield name, value
 
 
 def _ask_for_schema(body: dict[str, Any], schema: JsonObject, *, native: bool) -> None:

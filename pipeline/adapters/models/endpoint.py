@@ -10,8 +10,8 @@ from pipeline.adapters.models.body import Template
 from pipeline.adapters.models.breaker import Breaker
 from pipeline.adapters.models.retries import RetryBudget
 from pipeline.adapters.models.slots import Slots
+from pipeline.disclosure.view import View
 from pipeline.policy.models import LimitsFile, Target
-from pipeline.ports import ModelCall
 
 __all__ = ["Endpoint"]
 
@@ -50,10 +50,10 @@ class Endpoint:
             self._headers["Authorization"] = f"Bearer {spec.api_key}"
         self.slots.resize(spec.slots)
 
-    def headers(self, call: ModelCall) -> CIMultiDict[str]:
+    def headers(self, view: View) -> CIMultiDict[str]:
         """The headers of one call."""
         headers = CIMultiDict(self._headers)
-        headers["Idempotency-Key"] = call.idempotency_key
-        if call.traceparent:
-            headers["traceparent"] = call.traceparent
+        headers["Idempotency-Key"] = view.idempotency_key
+        if view.traceparent:
+            headers["traceparent"] = view.traceparent
         return headers

@@ -1,4 +1,7 @@
-"""One request over the wire and its answer, whole or streamed, within the limits of time."""
+"""One request over the wire and its answer, whole or streamed, within the limits of time.
+
+Nothing else posts to a target, and what is posted is the view of a permit.
+"""
 
 import asyncio
 from typing import Final
@@ -10,6 +13,7 @@ from pipeline.adapters.models.body import call_body
 from pipeline.adapters.models.endpoint import Endpoint
 from pipeline.adapters.models.retries import retry_after_s
 from pipeline.adapters.models.sse import EventReader
+from pipeline.disclosure.view import View
 from pipeline.errors import (
     Cancelled,
     StepwellError,
@@ -19,7 +23,7 @@ from pipeline.errors import (
     TargetUnavailable,
 )
 from pipeline.policy.models import Timeouts
-from pipeline.ports import Clock, ModelCall, TokenSink
+from pipeline.ports import Clock, TokenSink
 
 __all__ = ["LARGEST_ANSWER", "Exchange", "Relay"]
 
@@ -85,14 +89,14 @@ class Exchange:
         self,
         session: aiohttp.ClientSession,
         endpoint: Endpoint,
-        call: ModelCall,
+        view: View,
         relay: Relay,
         clock: Clock,
         ends_at: float,
     ) -> None:
         self._session = session
         self._endpoint = endpoint
-        self._call = call
+        self._view = view
         self._relay = relay
         self._clock = clock
         self._streams = relay.sink is not None or endpoint.always_streams
@@ -131,8 +135,8 @@ class Exchange:
             self._patience.expect("the first token", self._endpoint.spec.timeouts.first_token)
         async with self._session.post(
             self._endpoint.url,
-            data=call_body(self._call, self._endpoint.template, stream=self._streams),
-            headers=self._endpoint.headers(self._call),
+            data=call_body(self._view, self._endpoint.template, stream=self._streams),
+            headers=self._endpoint.headers(self._view),
             timeout=self._endpoint.timeout,
             allow_redirects=False,  # an address that the residency policy does not know is no target
         ) as response:

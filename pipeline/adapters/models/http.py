@@ -15,8 +15,9 @@ from pipeline.adapters.models.answer import Collected
 from pipeline.adapters.models.breaker import State
 from pipeline.adapters.models.endpoint import Endpoint
 from pipeline.adapters.models.exchange import Exchange, Relay
-from pipeline.adapters.models.guard import Permit
 from pipeline.adapters.models.retries import RETRYABLE, pause_s
+from pipeline.contracts import Lane
+from pipeline.disclosure.view import Permit, View
 from pipeline.errors import ResidencyRefused, TargetOverloaded, TargetTimeout, TargetUnavailable
 from pipeline.policy.source import PolicySource
 from pipeline.ports import Clock, Completion, ModelCall, Random, TokenSink
@@ -58,7 +59,8 @@ class HttpModelClient:
 
     async def complete(self, call: ModelCall, sink: TokenSink | None = None) -> Completion:
         """Call the target, with retries; see `pipeline.ports.ModelClient`."""
-        endpoint = self._endpoint(call)
+        permit = _permit(call)
+        endpoint = self._endpoint(permit)
         rules = self._policies.current().limits.retry
         endpoint.budget.earn(rules.share)
         ends_at = asyncio.get_running_loop().time() + call.deadline_s
@@ -68,7 +70,7 @@ class HttpModelClient:
         while True:
             tries += 1
             try:
-                collected = await self._try(endpoint, call, relay, ends_at)
+                collected = await self._try(endpoint, call.lane, permit.view, relay, ends_at)
             except RETRYABLE as error:
                 error.calls = tries
                 wait_s = None if relay.handed_on else pause_s(error, tries, rules, self._random.random())
@@ -91,10 +93,7 @@ class HttpModelClient:
 
     # ------------------------------------------------------------ one try
 
-    def _endpoint(self, call: ModelCall) -> Endpoint:
-        permit = call.permit
-        if not isinstance(permit, Permit):
-            raise ResidencyRefused("a call without a permit of the residency guard is not made")
+    def _endpoint(self, permit: Permit) -> Endpoint:
         limits = self._policies.current().limits
         endpoint = self._endpoints.get(permit.target)
         if endpoint is None:
@@ -103,20 +102,20 @@ class HttpModelClient:
             endpoint.update(permit.spec, limits)
         return endpoint
 
-    async def _try(self, endpoint: Endpoint, call: ModelCall, relay: Relay, ends_at: float) -> Collected:
+    async def _try(self, endpoint: Endpoint, lane: Lane, view: View, relay: Relay, ends_at: float) -> Collected:
         self._refuse_early(endpoint, ends_at)
-        if not endpoint.slots.take(call.lane):
-            await self._queue(endpoint, call, ends_at)
+        if not endpoint.slots.take(lane):
+            await self._queue(endpoint, lane, ends_at)
         try:
-            exchange = Exchange(self._open_session(), endpoint, call, relay, self._clock, ends_at)
+            exchange = Exchange(self._open_session(), endpoint, view, relay, self._clock, ends_at)
             return await self._watched(endpoint, exchange, ends_at)
         finally:
-            endpoint.slots.give_back(call.lane)
+            endpoint.slots.give_back(lane)
 
-    async def _queue(self, endpoint: Endpoint, call: ModelCall, ends_at: float) -> None:
+    async def _queue(self, endpoint: Endpoint, lane: Lane, ends_at: float) -> None:
         try:
             async with asyncio.timeout_at(ends_at):
-                await endpoint.slots.wait(call.lane)
+                await endpoint.slots.wait(lane)
         except TimeoutError:
             message = f"target {endpoint.name} had no free slot before the deadline: give it more slots or time"
             raise TargetOverloaded(message) from None
@@ -188,6 +187,13 @@ class HttpModelClient:
                 skip_auto_headers=("Accept-Encoding",),
             )
         return self._session
+
+
+def _permit(call: ModelCall) -> Permit:
+    """The permit of the call, if it is one of the guard's."""
+    if not isinstance(call.permit, Permit):
+        raise ResidencyRefused("a call without a permit of the residency guard is not made")
+    return call.permit
 
 
 def _left_alone(name: str, seconds: float) -> TargetUnavailable:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 from cascade import FakeClock
-from fakes_models import FREE, FakeJournal, FakeModels, answer, classified, policy, target
+from fakes_models import FREE, FakeJournal, FakeModels, answer, classified, policy, shown, target
 
 from pipeline.adapters.models.attempts import RESERVE_S, Attempts
 from pipeline.contracts import Budget, Chunk, Envelope, Message, Parameters, Plan, Reply, Request, Tier, Usage
@@ -19,7 +19,7 @@ from pipeline.errors import (
 )
 from pipeline.policy.models import Variant
 from pipeline.policy.source import FixedPolicy
-from pipeline.ports import ModelCall, Run
+from pipeline.ports import Run
 
 PRICED = {"input": 1.0, "output": 10.0, "source": "a list", "as_of": "2026-01-31"}
 TARGETS = {"small": target("small-m"), "large": target("large-m", price=PRICED), "far": target("far-m", external=True)}
@@ -89,22 +89,25 @@ async def test_a_call_is_made_as_the_variant_says_and_written_down(bench: Bench)
     assert made.cost_usd == 0.0
     assert bench.journal.written == {("acme.r1", "draft-1"): made}
     (call,) = bench.models.calls
-    assert [message.role for message in call.messages] == ["system", "user"]
-    assert call.parameters == Parameters(temperature=0.0, max_tokens=64)
-    assert call.idempotency_key == "acme.r1.draft-1"
+    assert [message.role for message in shown(call).messages] == ["system", "user"]
+    assert shown(call).parameters == Parameters(temperature=0.0, max_tokens=64)
+    assert shown(call).idempotency_key == "acme.r1.draft-1"
     assert call.deadline_s == pytest.approx(10.0 - RESERVE_S)
 
 
 async def test_the_requests_own_parameters_win(bench: Bench) -> None:
     request = Request(input="x", parameters=Parameters(temperature=0.7, seed=3))
     await bench.attempts.make(envelope(request), Run(), "draft", 0)
-    assert bench.models.calls[0].parameters == Parameters(temperature=0.7, max_tokens=64, seed=3)
+    assert shown(bench.models.calls[0]).parameters == Parameters(temperature=0.7, max_tokens=64, seed=3)
 
 
 async def test_a_system_message_of_the_request_is_joined_to_the_variants(bench: Bench) -> None:
     own = (Message(role="system", content="Answer in Dutch."), Message(role="user", content="x"))
     await bench.attempts.make(envelope(Request(messages=own)), Run(), "draft", 0)
-    assert [message.content for message in bench.models.calls[0].messages] == ["Be brief.\n\nAnswer in Dutch.", "x"]
+    assert [message.content for message in shown(bench.models.calls[0]).messages] == [
+        "Be brief.\n\nAnswer in Dutch.",
+        "x",
+    ]
 
 
 async def test_usage_is_settled_at_the_targets_price(bench: Bench) -> None:
@@ -153,7 +156,7 @@ async def test_a_first_delivery_does_not_ask_the_journal(bench: Bench) -> None:
 async def test_a_redelivery_without_a_journal_entry_calls_under_the_same_key(bench: Bench) -> None:
     await bench.attempts.make(envelope(), Run(delivered=3), "draft", 0)
     await Bench(bench.models).attempts.make(envelope(), Run(delivered=4), "draft", 0)
-    assert {call.idempotency_key for call in bench.models.calls} == {"acme.r1.draft-1"}
+    assert {shown(call).idempotency_key for call in bench.models.calls} == {"acme.r1.draft-1"}
 
 
 async def test_of_two_workers_at_once_the_first_that_wrote_counts(bench: Bench) -> None:
@@ -289,6 +292,7 @@ async def test_tools_schema_and_trace_reach_the_call(bench: Bench) -> None:
     request = Request(input="x", tools=tools, tool_choice="auto", response_schema={"type": "object"})
     trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     await bench.attempts.make(envelope(request, traceparent=trace, lane="batch"), Run(), "draft", 0)
-    call: ModelCall = bench.models.calls[0]
-    assert (call.tools, call.tool_choice, call.response_schema) == (tools, "auto", {"type": "object"})
-    assert (call.traceparent, call.lane) == (trace, "batch")
+    (call,) = bench.models.calls
+    view = shown(call)
+    assert (view.tools, view.tool_choice, view.response_schema) == (tools, "auto", {"type": "object"})
+    assert (view.traceparent, call.lane) == (trace, "batch")

@@ -1,0 +1,232 @@
+"""The last door before data leaves. No target is called without a permit, and only `permit` makes one.
+
+The plan has excluded what the residency policy does not allow already. The guard asks again right before each call,
+so that a forged message, a slip in a stage, or a policy that changed on the way cannot send data where it must not go.
+It also makes what is sent: the request after residency, visibility, masks and pseudonyms. The same door stands before
+every other place where a request would be kept (`may_keep`).
+"""
+
+import hmac
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from hashlib import sha256
+from typing import Any, Final, Literal, NamedTuple
+
+from pipeline.contracts import Classification, Finding, Json, Mark, Request, Residency, Shielded
+from pipeline.disclosure.prompts import messages_for, parameters_for
+from pipeline.disclosure.pseudonyms import Hidden, Pseudonyms, Style
+from pipeline.disclosure.units import Place, fingerprint, rewritten, units_of
+from pipeline.disclosure.view import GUARD, Permit, View
+from pipeline.disclosure.visibility import neutral_ids, trimmed
+from pipeline.errors import ResidencyRefused
+from pipeline.policy import Policy, decided, permits, rejudge
+from pipeline.policy.compiled import SEVERITY, stricter
+from pipeline.policy.kinds import EVERY, OPAQUE, covers
+from pipeline.policy.models import Variant
+from pipeline.policy.source import PolicySource
+
+__all__ = ["Permit", "Reference", "Sink", "View", "governing", "judged", "may_keep", "permit"]
+
+Sink = Literal["cache", "dead_letters", "exports"]
+_FORMS: Final = frozenset({"format", "pattern"})
+
+
+class Reference(NamedTuple):
+    """What a call is known by: its idempotency key, and the trace it belongs to."""
+
+    idempotency_key: str
+    traceparent: str | None = None
+
+
+def permit(
+    request: Request,
+    classification: Classification | None,
+    target: str,
+    policy: Policy,
+    variant: Variant,
+    shield: Pseudonyms | None,
+    reference: Reference,
+) -> Permit:
+    """Permit a call of `target` under `policy`, and make what it is sent.
+
+    Args:
+        request: what was asked.
+        classification: what was found in it, and decided.
+        target: who is to be called.
+        policy: the policy that the request goes on under.
+        variant: the way of answering: its prompt and parameters.
+        shield: gives pseudonyms and masks; needed where `judged` hides something.
+        reference: what the call is known by.
+
+    Raises:
+        ResidencyRefused: the request was not classified, the target is unknown, the decision forbids it, or what is to
+            be hidden from it cannot be hidden.
+    """
+    decision = judged(request, classification, target, policy)
+    spec = policy.targets[target]
+    seen = policy.sees(target)
+    hidden, replaced = _hidden(request, classification, decision, policy, shield)
+    shown, left_out = trimmed(hidden, seen)
+    messages = messages_for(shown, variant)
+    fields: dict[str, Any] = {
+        "messages": neutral_ids(messages) if spec.external else messages,
+        "parameters": parameters_for(shown, variant),
+        "tools": shown.tools,
+        "tool_choice": shown.tool_choice,
+        "response_schema": shown.response_schema,
+        "user": shown.user,
+        "session": shown.session,
+        "metadata": shown.metadata,
+        "idempotency_key": _key(reference.idempotency_key, seen),
+        "traceparent": reference.traceparent if "traceparent" in seen else None,
+        "shielded": (*replaced, *left_out),
+    }
+    return Permit(GUARD, target, spec, View(GUARD, fields))
+
+
+def judged(request: Request, classification: Classification | None, target: str, policy: Policy) -> Residency:
+    """What holds for `target`: the decision that travelled with the request and the one made now, joined strictly.
+
+    Raises:
+        ResidencyRefused: the target may not be called.
+    """
+    spec = policy.targets.get(target)
+    if classification is None or spec is None:
+        missing = "the request was never classified" if classification is None else "the policy knows no such target"
+        raise ResidencyRefused(f"target {target} may not be called: {missing}")
+    before = next((entry for entry in classification.residency if entry.target == target), None)
+    if before is None:
+        raise ResidencyRefused(f"target {target} may not see this data: nobody decided about it")
+    now = next(entry for entry in decided(request, _honest(classification, policy), policy) if entry.target == target)
+    for decision in sorted((before, now), key=lambda entry: -SEVERITY[entry.action]):
+        if not permits(decision.action, spec):
+            raise _refused(decision, f"the residency policy says {decision.action} ({decision.reason})")
+    return _joined(before, now)
+
+
+def may_keep(sink: Sink, classification: Classification | None, policy: Policy) -> bool:
+    """Whether a request of this class, or an answer to it, may be kept there. What nobody classified is restricted."""
+    data_class = "restricted" if classification is None else _honest(classification, policy).data_class
+    return not stricter(data_class, getattr(policy.residency.visibility.sinks, sink).up_to)
+
+
+def governing(
+    policies: PolicySource, revision: str, request: Request, classification: Classification | None
+) -> tuple[Policy, Classification | None]:
+    """The policy that a request goes on under, and the residency decisions that hold under it.
+
+    That is the revision it began with. When that is no longer kept (or a worker with newer files took over), the one in
+    force now decides anew, because a decision about another definition of a target says nothing about this one.
+    """
+    kept = policies.revision(revision)
+    if kept is not None:
+        return kept, classification
+    current = policies.current()
+    if classification is None:
+        return current, None
+    return current, rejudge(request, classification, current)
+
+
+# ------------------------------------------------------------ the decision
+
+
+def _honest(found: Classification, policy: Policy) -> Classification:
+    """The classification with everything that it names itself: types of marks, and a class that fits the findings."""
+    known = {finding.type for finding in found.findings}
+    unnamed = Counter(mark.type for mark in found.marks if mark.type not in known)
+    findings = (*found.findings, *(Finding(type=kind, count=count) for kind, count in sorted(unnamed.items())))
+    data_class = "restricted" if found.scan == "failed" else found.data_class
+    for finding in findings:
+        own = policy.class_of(finding.type)
+        data_class = own if stricter(own, data_class) else data_class
+    if data_class == found.data_class and not unnamed:
+        return found
+    return found.model_copy(update={"data_class": data_class, "findings": findings})
+
+
+def _joined(before: Residency, now: Residency) -> Residency:
+    """The stricter of two decisions that permit, hiding what either hides."""
+    decision = max((before, now), key=lambda entry: SEVERITY[entry.action])
+    mask = tuple(dict.fromkeys((*before.mask, *now.mask)))
+    replaced = tuple(dict.fromkeys((*before.pseudonymise, *now.pseudonymise)))
+    kept = () if EVERY in mask else tuple(kind for kind in replaced if kind not in mask)
+    return decision.model_copy(update={"pseudonymise": kept, "mask": mask})
+
+
+def _refused(decision: Residency, because: str) -> ResidencyRefused:
+    return ResidencyRefused(f"target {decision.target} may not see this data: {because}", rule=decision.rule)
+
+
+# ------------------------------------------------------------ what is hidden
+
+
+def _hidden(
+    request: Request,
+    found: Classification | None,
+    decision: Residency,
+    policy: Policy,
+    shield: Pseudonyms | None,
+) -> tuple[Request, tuple[Shielded, ...]]:
+    """The request with everything hidden that the decision hides, and how much that was."""
+    types = (*decision.pseudonymise, *decision.mask)
+    if not types or found is None:
+        return request, ()
+    units = units_of(request, policy.sometimes_seen())
+    if found.units is None or fingerprint(units) != found.units:
+        raise _refused(
+            decision, "personal data cannot be hidden from it, since this is not the request that was scanned"
+        )
+    marks = [mark for mark in found.marks if covers(types, mark.type)]
+    if not _complete(found, marks, types):
+        raise _refused(decision, "personal data cannot be hidden from it, since it is not known where all of it stands")
+    if shield is None:
+        raise _refused(decision, "there is nothing to hide personal data with")
+    style = _style(request, policy)
+
+    def replace(text: str, places: Sequence[Place]) -> str:
+        return shield.replace(
+            text,
+            [Hidden(place.type, place.start, place.end, covers(decision.mask, place.type), style) for place in places],
+        )
+
+    changed = rewritten(request, units, marks, replace)
+    return changed, (*_counted("pseudonymise", shield.replaced), *_counted("mask", shield.masked))
+
+
+def _complete(found: Classification, marks: Sequence[Mark], types: tuple[str, ...]) -> bool:
+    """Whether every finding that is to be hidden has its mark."""
+    there = Counter(mark.type for mark in marks)
+    wanted = (finding for finding in found.findings if covers(types, finding.type) and finding.type != OPAQUE)
+    return all(there[finding.type] >= finding.count for finding in wanted)
+
+
+def _counted(action: Literal["pseudonymise", "mask"], counts: Mapping[str, int]) -> tuple[Shielded, ...]:
+    return tuple(Shielded(action=action, what=kind, count=counts[kind]) for kind in sorted(counts) if counts[kind])
+
+
+def _style(request: Request, policy: Policy) -> Style:
+    """Where a schema asks for a format, a token would break it."""
+    usual = policy.residency.pseudonyms.style
+    if usual == "format" or _asks_for_form(request.response_schema) or _asks_for_form([*(request.tools or ())]):
+        return "format"
+    return usual
+
+
+def _asks_for_form(schema: Json) -> bool:
+    waiting = [schema]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            if not _FORMS.isdisjoint(part):
+                return True
+            waiting.extend(part.values())
+        elif isinstance(part, list):
+            waiting.extend(part)
+    return False
+
+
+def _key(key: str, seen: Collection[str]) -> str:
+    """The idempotency key; where the provider may not see the request's id, only a digest of it."""
+    if "request_id" in seen:
+        return key
+    return hmac.digest(b"stepwell idempotency", key.encode(), sha256).hex()[:32]
