@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from pipeline.contracts import Finding
 
-__all__ = ["NAMES", "Span", "merge", "resolve", "tally"]
+__all__ = ["NAMES", "Span", "merge", "resolve", "tally", "united"]
 
 _RANK: Final = {
     name: place
@@ -52,6 +52,21 @@ _CEDES: Final = 0.5
 def _strength(span: Span) -> tuple[float, int, int]:
     score = min(span.score, _CEDES) if span.type in NAMES else span.score
     return (-score, span.start - span.end, _RANK.get(span.type, len(_RANK)))
+
+
+def united(spans: Iterable[Span]) -> list[Span]:
+    """The spans, those of one address as one: patterns see its street, and names its town, or the other way round."""
+    others: list[Span] = []
+    streets: list[Span] = []
+    for span in sorted(spans):
+        if span.type != "ADDRESS":
+            others.append(span)
+        elif streets and span.start < streets[-1].end:
+            last = streets[-1]
+            streets[-1] = Span("ADDRESS", last.start, max(last.end, span.end), max(last.score, span.score))
+        else:
+            streets.append(span)
+    return others + streets
 
 
 def resolve(spans: Iterable[Span]) -> list[Span]:

@@ -5,7 +5,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.adapters.pii.spans import Span, merge, resolve, tally
+from pipeline.adapters.pii.spans import Span, merge, resolve, tally, united
 from pipeline.contracts import Finding
 
 spans = st.builds(
@@ -46,3 +46,13 @@ def test_counts_are_kept_apart_by_score() -> None:
 def test_findings_of_several_units_are_added_up() -> None:
     one, two = Finding(type="IP", count=2, score=0.85), Finding(type="IP", count=3, score=0.85)
     assert merge([[one], [], [two]]) == (Finding(type="IP", count=5, score=0.85),)
+
+
+def test_two_findings_of_one_address_are_one() -> None:
+    street, town = Span("ADDRESS", 0, 12, 0.8), Span("ADDRESS", 3, 30, 0.7)
+    assert united([town, street]) == [Span("ADDRESS", 0, 30, 0.8)]
+
+
+def test_two_addresses_beside_each_other_stay_two() -> None:
+    one, two = Span("ADDRESS", 0, 12, 0.8), Span("ADDRESS", 12, 30, 0.7)
+    assert united([two, one]) == [one, two]
