@@ -152,13 +152,17 @@ def _door() -> Permissions:
 
 
 def _cli() -> Permissions:
-    """An operator: asks, reads everything, retries and drops dead letters. Makes and destroys no stream."""
+    """An operator: asks, reads everything, retries and drops dead letters. Makes and destroys no stream.
+
+    Records are not his to write, but the one that he asked what a pseudonym stands for.
+    """
     reads = Permissions(tuple(f"$JS.API.DIRECT.GET.{stream.name}" for stream in STREAMS))
     work = Permissions(tuple(step_subject(lane, stage) for lane in LANES for stage in STAGES))
     dead = Permissions(("$JS.API.STREAM.MSG.DELETE.DEAD",))
     looks = Permissions(("$SRV.>", "$JS.API.INFO", "$JS.API.STREAM.INFO.*", f"$JS.API.CONSUMER.INFO.{STEPS}.*"))
     buckets = _watched("weights") | _watched("experiments") | _watched("batches") | _written("batches")
-    return _door() | reads | work | dead | looks | buckets | Permissions((outcome_subject("*", "*"),))
+    own = Permissions((outcome_subject("*", "*"), audit_subject("*", "reveal")))
+    return _door() | reads | work | dead | looks | buckets | own
 
 
 def _provisioner() -> Permissions:

@@ -5,19 +5,33 @@ from collections.abc import Iterator, Mapping
 from rich.text import Text
 from rich.tree import Tree
 
-from pipeline.contracts import AttemptRecord, AuditRecord, Step
+from pipeline.contracts import AttemptRecord, AuditRecord, ChainedRecord, RevealRecord, Step
 
 __all__ = ["row", "tree"]
 
 _COLOURS = {"answered": "green", "refused": "yellow", "failed": "red"}
 
 
-def row(record: AuditRecord, sequence: int) -> dict[str, object]:
+def row(record: ChainedRecord, sequence: int) -> dict[str, object]:
     """One line about a record, for lists."""
+    place: dict[str, object] = {"sequence": sequence, "at": record.at, "tenant": record.tenant}
+    told = _reveal(record) if isinstance(record, RevealRecord) else _decision(record)
+    return place | told | {"audit_id": f"{record.producer}.{record.n}"}
+
+
+def _reveal(record: RevealRecord) -> dict[str, object]:
     return {
-        "sequence": sequence,
-        "at": record.at,
-        "tenant": record.tenant,
+        "kind": record.kind,
+        "status": record.outcome,
+        "conversation": record.conversation,
+        "token": record.token,
+        "who": record.who,
+        "why": record.why,
+    }
+
+
+def _decision(record: AuditRecord) -> dict[str, object]:
+    return {
         "request": record.request_id,
         "status": record.status,
         "code": record.error.code if record.error else None,
@@ -26,7 +40,6 @@ def row(record: AuditRecord, sequence: int) -> dict[str, object]:
         "confidence": record.confidence,
         "cost_usd": record.cost_usd,
         "duration_ms": round((record.at - record.received_at) * 1000, 1),
-        "audit_id": f"{record.producer}.{record.n}",
     }
 
 

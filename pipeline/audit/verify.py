@@ -11,7 +11,7 @@ from typing import Final, Literal
 from pydantic import ValidationError
 
 from pipeline.audit.chain import GENESIS, digest, split_audit_id
-from pipeline.contracts import AuditRecord
+from pipeline.contracts import ChainedRecord, parse_record
 from pipeline.ports import Stored
 from pipeline.topology import audit_subject
 
@@ -132,7 +132,7 @@ class Verifier:
         self.records += 1
         self.sequence = stored.sequence
         try:
-            record = AuditRecord.model_validate_json(stored.body)
+            record = parse_record(stored.body)
         except ValidationError as error:
             self._found(stored.sequence, None, None, "unreadable", f"no audit record ({error.error_count()} problems)")
             return
@@ -147,7 +147,7 @@ class Verifier:
         else:
             self._onward(thread, record, stored)
 
-    def _onward(self, thread: _Thread, record: AuditRecord, stored: Stored) -> None:
+    def _onward(self, thread: _Thread, record: ChainedRecord, stored: Stored) -> None:
         """The next number of its producer, or one further on."""
         if record.n > thread.next:
             self._gap(thread, record, stored.sequence)
@@ -157,7 +157,7 @@ class Verifier:
         thread.recent[record.n] = thread.prev
         thread.recent.pop(record.n - RECENT, None)
 
-    def _link(self, thread: _Thread, record: AuditRecord) -> None:
+    def _link(self, thread: _Thread, record: ChainedRecord) -> None:
         """Compare the record's idea of its predecessor with the predecessor.
 
         One link that does not fit means that the record before it was changed; two in a row mean that the record
@@ -175,7 +175,7 @@ class Verifier:
         elif not fits:
             thread.suspect = (record.n - 1, thread.sequence)
 
-    def _gap(self, thread: _Thread, record: AuditRecord, sequence: int) -> None:
+    def _gap(self, thread: _Thread, record: ChainedRecord, sequence: int) -> None:
         self._settle_suspect(thread, record.producer)
         first, last = thread.next, record.n - 1
         if record.n - first > LONGEST_GAP:
@@ -185,7 +185,7 @@ class Verifier:
             thread.gaps[number] = _Gap(sequence)
         thread.gaps[last].expected = record.prev
 
-    def _earlier(self, thread: _Thread, record: AuditRecord, stored: Stored) -> None:
+    def _earlier(self, thread: _Thread, record: ChainedRecord, stored: Stored) -> None:
         """A number that was passed over, or one that is taken."""
         gap, body_digest = thread.gaps.get(record.n), digest(stored.body)
         if gap is not None and gap.filled is None:

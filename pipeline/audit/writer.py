@@ -87,7 +87,8 @@ class ChainedAuditLog:
         """Append a record; return when it is durable.
 
         Args:
-            fields: those of `contracts.AuditRecord` but for producer, n, prev and unconfirmed.
+            fields: those of `contracts.AuditRecord`, or of another record with its kind, but for producer, n, prev and
+                unconfirmed.
 
         Raises:
             TransportUnavailable: it was not confirmed; it may be stored or not, and another append is safe.

@@ -40,7 +40,16 @@ from pipeline.contracts.envelope import (
     Verdict,
     parse_envelope,
 )
-from pipeline.contracts.records import AttemptRecord, AuditRecord, DeadLetter, OutcomeEvent, Unconfirmed
+from pipeline.contracts.records import (
+    AttemptRecord,
+    AuditRecord,
+    ChainedRecord,
+    DeadLetter,
+    OutcomeEvent,
+    RevealRecord,
+    Unconfirmed,
+    parse_record,
+)
 from pipeline.contracts.reply import Chunk, ErrorBody, Reply, Served, Status, Usage
 from pipeline.contracts.request import Budget, ImagePart, Message, Parameters, Part, Request, TextPart, ToolCall
 
@@ -53,6 +62,7 @@ __all__ = [
     "AuditRecord",
     "Budget",
     "CacheHit",
+    "ChainedRecord",
     "Chunk",
     "Classification",
     "Contract",
@@ -79,6 +89,7 @@ __all__ = [
     "Request",
     "RequestId",
     "Residency",
+    "RevealRecord",
     "Served",
     "Share",
     "Shielded",
@@ -97,4 +108,5 @@ __all__ = [
     "Whole",
     "is_name",
     "parse_envelope",
+    "parse_record",
 ]

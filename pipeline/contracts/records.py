@@ -1,8 +1,9 @@
 """What is written down: audit records, outcome events, dead letters."""
 
+from contextlib import suppress
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from pipeline.contracts.base import (
     Contract,
@@ -20,7 +21,16 @@ from pipeline.contracts.base import (
 from pipeline.contracts.envelope import DataClass, Exclusion, Finding, Residency, Shielded, Step
 from pipeline.contracts.reply import ErrorBody, Served, Status, Usage
 
-__all__ = ["AttemptRecord", "AuditRecord", "DeadLetter", "OutcomeEvent", "Unconfirmed"]
+__all__ = [
+    "AttemptRecord",
+    "AuditRecord",
+    "ChainedRecord",
+    "DeadLetter",
+    "OutcomeEvent",
+    "RevealRecord",
+    "Unconfirmed",
+    "parse_record",
+]
 
 
 class AttemptRecord(OpenContract):
@@ -93,6 +103,44 @@ class AuditRecord(OpenContract):
     deadline_at: UnixTime
     unconfirmed: tuple[Unconfirmed, ...] = ()
     trail: tuple[Step, ...] = ()
+
+
+class RevealRecord(OpenContract):
+    """That somebody asked what a pseudonym stands for: who, why, about which token, and what came of it.
+
+    It hangs in the same chains as decisions do. It never holds the value. `conversation` is a keyed digest, and `token`
+    is missing where what was asked for was no token.
+    """
+
+    version: str = Field(default="1.0", pattern=r"^1\.[0-9]+$")
+    producer: Name
+    n: Whole = Field(ge=0)
+    prev: str = Field(pattern=r"^[0-9a-f]{64}$")
+    kind: Literal["reveal"]
+    at: UnixTime
+    tenant: Tenant
+    conversation: str = Field(pattern=r"^[0-9a-f]{32}$")
+    token: str | None = Field(default=None, max_length=128)
+    who: str = Field(min_length=1, max_length=256)
+    why: str = Field(min_length=1, max_length=1024)
+    outcome: Literal["revealed", "not_found", "unavailable"]
+    unconfirmed: tuple[Unconfirmed, ...] = ()
+
+
+ChainedRecord = AuditRecord | RevealRecord
+"""What hangs in a chain."""
+
+
+def parse_record(body: bytes) -> ChainedRecord:
+    """Read a stored record of either kind.
+
+    Raises:
+        pydantic.ValidationError: the bytes are no record of a version that we know.
+    """
+    if b'"kind":"reveal"' in body:
+        with suppress(ValidationError):  # a decision may hold these bytes too, among the facts of its trail
+            return RevealRecord.model_validate_json(body)
+    return AuditRecord.model_validate_json(body)
 
 
 class OutcomeEvent(Contract):

@@ -99,6 +99,12 @@ def _stored() -> tuple[tuple[str, str, str, str], ...]:
         ("results", topology.result_subject("{tenant}", "{request_id}"), "reply", "Replies, to be fetched by id."),
         ("journal", topology.journal_subject("{tenant}.{request_id}", "{step}"), "attempt", "Paid calls, once each."),
         ("audit", topology.audit_subject("{tenant}", "{kind}"), "audit_record", "Decisions, chained."),
+        (
+            "reveals",
+            topology.audit_subject("{tenant}", "reveal"),
+            "reveal_record",
+            "Reveals of pseudonyms, chained too.",
+        ),
         ("outcomes", topology.outcome_subject("{tenant}", "{event_id}"), "outcome_event", "Outcome events, once each."),
         ("dead", dead("{stage}"), "dead_letter", "Messages that no worker could handle."),
     )

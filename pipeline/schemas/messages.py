@@ -17,6 +17,7 @@ from pipeline.contracts import (
     OutcomeEvent,
     Reply,
     Request,
+    RevealRecord,
 )
 
 __all__ = ["DIALECT", "MESSAGES", "VERSION", "schema_of"]
@@ -32,6 +33,7 @@ MESSAGES: Final[Mapping[str, type[BaseModel]]] = MappingProxyType(
         "reply": Reply,
         "chunk": Chunk,
         "audit_record": AuditRecord,
+        "reveal_record": RevealRecord,
         "outcome_event": OutcomeEvent,
         "dead_letter": DeadLetter,
     }
