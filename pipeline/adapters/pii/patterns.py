@@ -9,7 +9,9 @@ from typing import Final
 
 from pipeline.adapters.pii.detectors import DETECTORS, Detector
 from pipeline.adapters.pii.page import Page
-from pipeline.adapters.pii.spans import Span, merge, resolve, tally
+from pipeline.adapters.pii.report import report_of
+from pipeline.adapters.pii.spans import Span, resolve
+from pipeline.adapters.pii.steps import Scanned
 from pipeline.ports import ScanReport
 
 __all__ = ["PATTERNS", "PatternScanner"]
@@ -45,10 +47,10 @@ class PatternScanner:
         """Scan on the event loop. With `names` the report is partial: this tier knows no names."""
         state = "partial" if names else "complete"
         try:
-            findings = merge(tally(self.scan_text(unit)) for unit in units)
+            scanned = [Scanned(tuple(self.scan_text(unit)), covered=not names) for unit in units]
         except Exception as error:  # noqa: BLE001 - the port promises never to raise; a failed report is restricted
             return ScanReport((), self.engine, "failed", type(error).__name__)
-        return ScanReport(findings, self.engine, state, "no names" if names else None)
+        return report_of(scanned, self.engine, state, "no names" if names else None)
 
 
 def _placed(page: Page, spans: list[Span]) -> list[Span]:

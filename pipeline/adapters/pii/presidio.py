@@ -3,22 +3,30 @@
 Only the child process imports this module. Presidio's own recognisers are not loaded (its URL and telephone
 recognisers take seconds on hostile text), nor its context enhancer (it needs lemmas that we do not compute), and
 nothing may look anything up in a network: see `stay_offline`.
+
+To plug in a recogniser of somebody else, name it as `package.module:Name` (see `plugged_in`): a class without
+arguments, or a function that makes one recogniser or several. It gets the text and no artifacts of language.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from importlib import import_module
 from typing import Any, Final
 
 import tldextract
 import tldextract.tldextract as implementation
 from presidio_analyzer import EntityRecognizer, RecognizerRegistry, RecognizerResult
+from presidio_analyzer.nlp_engine import NlpArtifacts
 
 from pipeline.adapters.pii.detectors import DETECTORS, Detector
-from pipeline.adapters.pii.names import LANGUAGE, NameRecognizer, SmallEngine
+from pipeline.adapters.pii.names import LANGUAGE, Entity, NameRecognizer, SmallEngine, chunks
 from pipeline.adapters.pii.page import Page
-from pipeline.adapters.pii.patterns import PATTERNS
-from pipeline.adapters.pii.spans import Span, resolve
+from pipeline.adapters.pii.patterns import PATTERNS, PatternScanner
+from pipeline.adapters.pii.spans import Span, resolve, united
+from pipeline.adapters.pii.steps import Ask, Scanned, Steps, drive, piecewise
+from pipeline.adapters.pii.tongues import Tongues
 
-__all__ = ["Analyzer", "DetectorRecognizer", "registry", "stay_offline"]
+__all__ = ["Analyzer", "DetectorRecognizer", "plugged_in", "registry", "stay_offline"]
 
 
 def stay_offline() -> None:
@@ -43,7 +51,7 @@ class DetectorRecognizer(EntityRecognizer):
     """One of our detectors in the shape that Presidio's registry takes."""
 
     def __init__(self, detector: Detector) -> None:
-        self._detector = detector
+        self.detector = detector
         super().__init__(list(detector.types), name=detector.name, supported_language=LANGUAGE)
 
     def load(self) -> None:
@@ -52,11 +60,11 @@ class DetectorRecognizer(EntityRecognizer):
     def analyze(self, text: str, entities: list[str], *_: Any, **__: Any) -> list[RecognizerResult]:
         """The findings of the detector in `text`, with offsets in `text`. Artifacts of language are not needed."""
         page = _page(text)
-        if not self._detector.needs(page):
+        if not self.detector.needs(page):
             return []
         return [
             RecognizerResult(span.type, *page.original(span.start, span.end), span.score)
-            for span in self._detector.find(page)
+            for span in self.detector.find(page)
             if span.type in entities
         ]
 
@@ -83,26 +91,105 @@ def registry(extra: Sequence[Any] = ()) -> RecognizerRegistry:
     return RecognizerRegistry(recognizers=recognizers, supported_languages=[LANGUAGE])
 
 
-class Analyzer:
-    """Runs every recogniser of the registry over a text."""
+def plugged_in(paths: Iterable[str]) -> list[EntityRecognizer]:
+    """The recognisers that `package.module:Name` stand for.
 
-    def __init__(self, engine: SmallEngine, recognizers: RecognizerRegistry) -> None:
+    Raises:
+        ImportError, AttributeError, ValueError: there is no such thing.
+        TypeError: it is no recogniser, and makes none.
+    """
+    made: list[EntityRecognizer] = []
+    for path in paths:
+        module, _, name = path.partition(":")
+        result = getattr(import_module(module), name)()
+        made.extend(result if isinstance(result, (list, tuple)) else [result])
+    if not all(isinstance(recognizer, EntityRecognizer) for recognizer in made):
+        raise TypeError
+    return made
+
+
+class Analyzer:
+    """Runs every recogniser of the registry over a text: our detectors in one pass, the others one after the other.
+
+    Args:
+        engine: finds English names.
+        recognizers: those of `registry`.
+        tongues: the pipelines of all languages; English alone when not given.
+    """
+
+    def __init__(self, engine: SmallEngine, recognizers: RecognizerRegistry, tongues: Tongues | None = None) -> None:
         self._engine = engine
-        self._recognizers = list(recognizers.recognizers)
-        self.version = f"{PATTERNS}+{engine.version}"
+        self._tongues = tongues
+        every: list[Any] = list(recognizers.recognizers)
+        ours = tuple(recognizer.detector for recognizer in every if isinstance(recognizer, DetectorRecognizer))
+        self._patterns = PatternScanner() if ours == DETECTORS else PatternScanner(ours)
+        self._names = [recognizer for recognizer in every if isinstance(recognizer, NameRecognizer)]
+        self._others = [each for each in every if not isinstance(each, (DetectorRecognizer, NameRecognizer))]
+
+    @property
+    def tongues(self) -> Tongues:
+        """The pipelines of all languages."""
+        if self._tongues is None:
+            self._tongues = Tongues(self._engine)
+            self._tongues.load([LANGUAGE])
+        return self._tongues
+
+    @property
+    def version(self) -> str:
+        """The patterns, the pipelines, and what is plugged in."""
+        return "+".join([PATTERNS, self.tongues.version, *(str(other.name) for other in self._others)])
 
     def scan_text(self, text: str, *, names: bool) -> list[Span]:
         """The spans found in `text`, none overlapping another; with `names` also people, places and organisations."""
-        if not names:
-            return self._resolved(text, None)
-        with self._engine.zone():
-            return self._resolved(text, self._engine.process_text(text, LANGUAGE))
+        return list(drive(self.steps(text, names=names), self._alone).spans)
 
-    def _resolved(self, text: str, artifacts: Any) -> list[Span]:
-        spans = [
-            Span(result.entity_type, result.start, result.end, result.score)
-            for recognizer in self._recognizers
-            for result in recognizer.analyze(text, recognizer.supported_entities, artifacts)
-            if result.score > 0.0
-        ]
-        return resolve(spans)
+    def _alone(self, ask: Ask) -> list[Entity]:
+        return self.tongues.entities(ask.language, [ask.text])[0]
+
+    def steps(self, text: str, *, names: bool, languages: Sequence[str] = (LANGUAGE,)) -> Steps:
+        """The scan of `text` in steps; an `Ask` is to be answered with a list of `Entity`."""
+        spans = yield from piecewise(text, self._forms)
+        if not names:
+            return Scanned(tuple(spans))
+        entities: list[Entity] = []
+        seen: dict[str, bool] = {}
+        for offset, piece in chunks(text):
+            if not any(map(str.isalpha, piece)):
+                continue
+            language = self.tongues.language(piece, languages)
+            seen[language] = language in languages and self.tongues.knows(language)
+            if seen[language]:
+                found = yield Ask(language, piece)
+                entities += [_moved(entity, offset) for entity in found]
+        named = self._named(text, entities)
+        return Scanned(tuple(resolve(united([*spans, *named]))), tuple(seen), all(seen.values()))
+
+    def _forms(self, text: str) -> list[Span]:
+        """What has a form, by our detectors and by what is plugged in."""
+        spans = self._patterns.scan_text(text)
+        if not self._others:
+            return spans
+        nothing: Any = None
+        others = (_spans(other.analyze(text, other.supported_entities, nothing)) for other in self._others)
+        return resolve([*spans, *(span for found in others for span in found)])
+
+    def _named(self, text: str, entities: list[Entity]) -> list[Span]:
+        if not entities:
+            return []
+        nothing: Any = None
+        seen: Any = entities
+        artifacts = NlpArtifacts(seen, nothing, [], [], self._engine, LANGUAGE)
+        found = (_spans(names.analyze(text, names.supported_entities, artifacts)) for names in self._names)
+        return [span for spans in found for span in spans]
+
+
+def _moved(entity: Entity, offset: int) -> Entity:
+    return replace(entity, start_char=offset + entity.start_char, end_char=offset + entity.end_char)
+
+
+def _spans(results: Iterable[RecognizerResult] | None) -> list[Span]:
+    return [
+        Span(result.entity_type, result.start, result.end, min(result.score, 1.0))
+        for result in results or ()
+        if result.score > 0.0 and result.start < result.end
+    ]

@@ -1,4 +1,4 @@
-"""The child process seen from the event loop: jobs in flight, a time budget, kill and restart."""
+"""The child process seen from the event loop: jobs in flight, a watch over its progress, kill and restart."""
 
 import asyncio
 import contextlib
@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipeline.adapters.pii import frames
-from pipeline.adapters.pii.spans import merge
-from pipeline.contracts import Finding
+from pipeline.adapters.pii.report import report_of
+from pipeline.adapters.pii.spans import Span
+from pipeline.adapters.pii.steps import Scanned
 from pipeline.ports import ScanReport
 
-__all__ = ["COMMAND", "ProcessScanner", "UnitFindings"]
+__all__ = ["COMMAND", "ProcessScanner", "ScanFailed"]
 
 COMMAND: Final = (sys.executable, "-m", "pipeline.adapters.pii.child")
 ENVIRONMENT: Final = {
@@ -31,59 +32,109 @@ ENVIRONMENT: Final = {
 }
 _PAUSE: Final = 0.2
 _LONGEST_PAUSE: Final = 15.0
+_TRIES: Final = 3
+"""Children that a job is given to, when others' texts bring them down."""
+_MOST_WAITING: Final = 32 * 2**20
+"""Characters that may be in flight together."""
+_SENSELESS: Final = (ValueError, LookupError, TypeError, AttributeError)
+"""What an answer that makes no sense raises; it counts as the end of the child."""
 _log = logging.getLogger("stepwell.pii")
-
-UnitFindings = tuple[tuple[Finding, ...], ...]
-"""The findings of each unit, in the order of the units."""
 
 
 class ScanFailed(Exception):
-    """A scan has no result. The message is a short word for the report: timeout, crashed, unavailable."""
+    """A scan has no result. The message is a short word for the report: timeout, crashed, overloaded, unavailable."""
 
 
 class _Bystander(ScanFailed):
-    """The child ended while it worked on another text."""
+    """The child ended while it worked on other texts, or on this one together with others."""
+
+    def __init__(self, *, suspect: bool) -> None:
+        super().__init__("crashed")
+        self.suspect = suspect
 
 
 @dataclass(slots=True)
 class _Job:
-    answer: asyncio.Future[UnitFindings]
-    watch: asyncio.TimerHandle
+    answer: asyncio.Future[tuple[Scanned, ...]]
+    budget: float
+    characters: int
+    largest: int
 
 
 @dataclass(slots=True)
 class _Child:
-    """One life of the process. `progress_at` is when it last answered, or last began to have something to do."""
+    """One life of the process. `progress_at` is when it last spoke, or last began to have something to do."""
 
     process: asyncio.subprocess.Process
     writer: asyncio.StreamWriter
+    grace: float
+    load_s: float
     jobs: dict[int, _Job] = field(default_factory=dict)
+    at: tuple[int, ...] = ()
+    loading: bool = False
     progress_at: float = 0.0
+    reason: str = "crashed"
+    watch: asyncio.TimerHandle | None = None
 
-    def settle(self, frame: dict[str, Any]) -> None:
-        """Hand an answer to whoever waits for it."""
+    @property
+    def characters(self) -> int:
+        """How much text it holds."""
+        return sum(job.characters for job in self.jobs.values())
+
+    def give(self, number: int, job: _Job, body: dict[str, Any]) -> None:
+        """Hand a job over, and see to it that the child makes progress from now on."""
+        if not self.jobs:
+            self.progress_at = time.monotonic()
+        self.jobs[number] = job
+        self.writer.write(frames.pack(body))
+        due = asyncio.get_running_loop().time() + self._allowed()
+        if self.watch is None or self.watch.when() > due:
+            self._look_again(self._allowed())
+
+    def hear(self, frame: dict[str, Any]) -> None:
+        """A sign of progress: what is worked on, that something is loaded, or an answer."""
         self.progress_at = time.monotonic()
-        job = self.jobs.pop(frame["id"], None)
-        if job is None:
-            return
-        job.watch.cancel()
-        if job.answer.done():
-            return
-        if "error" in frame:
-            job.answer.set_exception(ScanFailed("timeout" if frame["error"] == "TimeoutError" else frame["error"]))
-        else:
-            job.answer.set_result(_findings(frame["findings"]))
+        self.loading = "loading" in frame
+        if "at" in frame:
+            self.at = tuple(frame["at"])
+        elif "id" in frame:
+            self._settle(frame)
 
-    def overdue(self, number: int, budget: float) -> None:
-        """The time of a job is over: its waiter goes on, and a child that made no progress for so long is killed."""
-        job = self.jobs[number]
-        if not job.answer.done():
-            job.answer.set_exception(ScanFailed("timeout"))
-        idle = time.monotonic() - self.progress_at
-        if idle >= budget:
-            self.kill()
+    def _settle(self, frame: dict[str, Any]) -> None:
+        result = ScanFailed(frame["error"]) if "error" in frame else _scanned(frame)
+        job = self.jobs.pop(frame["id"], None)
+        if job is None or job.answer.done():
+            return
+        if isinstance(result, ScanFailed):
+            job.answer.set_exception(result)
         else:
-            job.watch = asyncio.get_running_loop().call_later(budget - idle, self.overdue, number, budget)
+            job.answer.set_result(result)
+
+    def _allowed(self) -> float:
+        """How long it may be silent: as long as the job at work may take, and a little for the answer."""
+        if self.loading:
+            return self.load_s
+        working = [self.jobs[number].budget for number in self.at if number in self.jobs]
+        return max(working or [job.budget for job in self.jobs.values()]) + self.grace
+
+    def _look_again(self, delay: float) -> None:
+        if self.watch is not None:
+            self.watch.cancel()
+        self.watch = asyncio.get_running_loop().call_later(delay, self._look)
+
+    def _look(self) -> None:
+        """Kill a child that made no progress for too long; look again later otherwise."""
+        self.watch = None
+        if not self.jobs:
+            return
+        left = self._allowed() - (time.monotonic() - self.progress_at)
+        if left > 0:
+            self._look_again(left)
+            return
+        largest = max((self.jobs[number].largest for number in self.at if number in self.jobs), default=0)
+        _log.warning("scan process killed: a text of %d characters took longer than %.2f s", largest, self._allowed())
+        self.reason = "timeout"
+        self.kill()
 
     def kill(self) -> None:
         """End the process at once. The keeper notices and starts another."""
@@ -91,19 +142,29 @@ class _Child:
             self.process.kill()
 
     async def end(self) -> None:
-        """Kill, let every waiter know, and reap."""
+        """Kill, let every waiter know, and reap. Who was worked on alone is to blame; the others may try again."""
         self.kill()
-        for place, job in enumerate(self.jobs.values()):
-            job.watch.cancel()
+        if self.watch is not None:
+            self.watch.cancel()
+        at = [number for number in self.at if number in self.jobs]
+        for number, job in self.jobs.items():
             if not job.answer.done():
-                job.answer.set_exception(_Bystander("crashed") if place else ScanFailed("crashed"))
+                blamed = at == [number]
+                failure = ScanFailed(self.reason) if blamed else _Bystander(suspect=number in at)
+                job.answer.set_exception(failure)
         self.jobs.clear()
         self.writer.close()
         await self.process.wait()
+        assert self.process.stdout is not None
+        await self.process.stdout.read()  # to its end, so that the pipe closes while the event loop still runs
 
 
-def _findings(rows: list[list[list[Any]]]) -> UnitFindings:
-    return tuple(tuple(Finding(type=kind, count=n, score=score) for kind, n, score in unit) for unit in rows)
+def _scanned(frame: dict[str, Any]) -> tuple[Scanned, ...]:
+    types = frame["types"]
+    return tuple(
+        Scanned(tuple(Span(types[place], start, end, score) for place, start, end, score in rows), tuple(seen), covered)
+        for rows, seen, covered in zip(frame["units"], frame["languages"], frame["covered"], strict=True)
+    )
 
 
 def _sendable(unit: str) -> str:
@@ -115,17 +176,28 @@ def _sendable(unit: str) -> str:
     return unit
 
 
-class ProcessScanner:
-    """Scans in a child process that is killed when it takes longer than the budget, and then replaced.
+def english() -> tuple[str, ...]:
+    """The languages of names when nobody says otherwise."""
+    return ("en",)
 
-    Jobs are answered one after the other. When the child is killed or dies, the job it worked on fails; those behind it
-    are given to the next child, once. The child keeps its own time only to skip jobs that waited too long. Start
-    returns at once; until the child has loaded, scans wait, at most for `start_wait_s`; while it fails to load at all,
-    they fail at once.
+
+class ProcessScanner:
+    """Scans in a child process that is killed when it is silent for longer than the budget, and then replaced.
+
+    The child works on all jobs together, step by step, and says what it works on. The budget of a job is its own time
+    in the child, not the time that it waits for others: the child ends a job that is over it, and is killed when it
+    does not even get to that. Then the job it worked on fails; the others are given to the next child, and those that
+    were worked on together one by one. Start returns at once; until the child has loaded, scans wait, at most for
+    `start_wait_s`; while it fails to load at all, they fail at once.
 
     Args:
-        budget_s: seconds that a scan may take, read anew for each scan (a policy may change it).
+        budget_s: seconds of work that a scan may take, read anew for each scan (a policy may change it).
+        languages: the languages in which names are looked for, best first; read anew for each scan.
+        names: load the language pipelines at the start, not when names are first asked for.
+        extra: further Presidio recognisers to run in the child, as `package.module:Name`.
         start_wait_s: seconds that a scan waits for a child that is still loading.
+        wait_s: seconds that a scan may take in all beyond its budget; more is `overloaded`.
+        grace_s: seconds of silence beyond the budget after which the child is killed.
         command: how the child is started; tests use their own.
     """
 
@@ -133,18 +205,30 @@ class ProcessScanner:
         self,
         budget_s: Callable[[], float] = lambda: 2.0,
         *,
+        languages: Callable[[], Sequence[str]] = english,
+        names: bool = True,
+        extra: Sequence[str] = (),
         start_wait_s: float = 20.0,
+        wait_s: float = 10.0,
+        grace_s: float = 0.25,
         command: Sequence[str] = COMMAND,
     ) -> None:
         self._budget_s = budget_s
+        self._languages = languages
+        self._names = names
         self._start_wait_s = start_wait_s
+        self._wait_s = wait_s
+        self._grace_s = grace_s
         self._command = tuple(command)
         self._ids = count(1)
+        self._life: _Child | None = None
         self._child: _Child | None = None
+        self._halt = asyncio.Event()
         self._news = asyncio.Event()
         self._failing = False
         self._keeper: asyncio.Task[None] | None = None
         self._stopped = False
+        self.extra = tuple(extra)
         self.engine = "names-not-loaded"
         self.restarts = 0
 
@@ -158,6 +242,11 @@ class ProcessScanner:
         """How many jobs the child has not answered yet."""
         return 0 if self._child is None else len(self._child.jobs)
 
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages in which names are looked for."""
+        return tuple(self._languages()) or english()
+
     # ------------------------------------------------------------ life
 
     def start(self) -> None:
@@ -168,51 +257,57 @@ class ProcessScanner:
     async def stop(self) -> None:
         """End the child; scans in flight and later ones fail."""
         self._stopped = True
-        if self._keeper is None:
-            return
-        self._keeper.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
+        self._halt.set()
+        self._news.set()
+        if self._life is not None:
+            self._life.kill()
+        if self._keeper is not None:
             await self._keeper
-        self._keeper = None
 
     async def _keep(self) -> None:
         """Start the child again and again, with growing pauses while it does not even load."""
         pause = _PAUSE
-        while True:
+        while not self._stopped:
             loaded = await self._live()
             self._failing = not loaded
             if self._failing:
                 self._news.set()
             pause = _PAUSE if loaded else min(2 * pause, _LONGEST_PAUSE)
             self.restarts += 1
-            await asyncio.sleep(pause)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._halt.wait()
 
     async def _live(self) -> bool:
         """One life of the child, from start to end. Whether it got as far as loading."""
         try:
-            process = await self._spawn()
+            child = self._life = await self._spawn()
         except OSError as error:
             _log.error("the scan process does not start: %s", type(error).__name__)
             return False
-        assert process.stdin is not None
-        child = _Child(process, process.stdin)
-        loaded = False
+        if self._stopped:
+            child.kill()
         try:
-            loaded = await self._converse(child)
+            return await self._converse(child)
         finally:
             self._news.clear()
-            self._child = None
+            self._child = self._life = None
             await child.end()
-        return loaded
 
-    async def _spawn(self) -> asyncio.subprocess.Process:
-        return await asyncio.create_subprocess_exec(
+    async def _spawn(self) -> _Child:
+        options = ["--names", ",".join(self.languages)] if self._names else []
+        if self.extra:
+            options += ["--extra", ",".join(self.extra)]
+        process = await asyncio.create_subprocess_exec(
             *self._command,
+            *options,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
             env=os.environ | ENVIRONMENT,
         )
+        assert process.stdin is not None
+        return _Child(process, process.stdin, self._grace_s, self._start_wait_s)
 
     async def _converse(self, child: _Child) -> bool:
         """Take the child's frames until it ends."""
@@ -220,14 +315,17 @@ class ProcessScanner:
         try:
             hello = await frames.read(child.process.stdout)
         except (asyncio.IncompleteReadError, ValueError):
-            _log.error("the scan process ended before it was ready")
+            if not self._stopped:
+                _log.error("the scan process ended before it was ready")
             return False
         self.engine = hello["engine"]
         self._child, self._failing = child, False
         self._news.set()
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError, ValueError):
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError, *_SENSELESS):
             while True:
-                child.settle(await frames.read(child.process.stdout))
+                frame = await frames.read(child.process.stdout)
+                self.engine = frame.get("engine", self.engine)
+                child.hear(frame)
         return True
 
     # ------------------------------------------------------------ jobs
@@ -235,44 +333,54 @@ class ProcessScanner:
     async def scan(self, units: Sequence[str], *, names: bool) -> ScanReport:
         """Scan units in the child. Trouble of any kind is a failed report."""
         try:
-            findings = await self.findings(units, names=names)
+            scanned = await self.scanned(units, names=names)
         except ScanFailed as failure:
             return ScanReport((), self.engine, "failed", str(failure))
-        return ScanReport(merge(findings), self.engine)
+        return report_of(scanned, self.engine)
 
-    async def findings(self, units: Sequence[str], *, names: bool) -> UnitFindings:
-        """The findings of each unit.
+    async def scanned(self, units: Sequence[str], *, names: bool) -> tuple[Scanned, ...]:
+        """What each unit holds.
 
         Raises:
             ScanFailed: the child is not there, took too long, or died.
         """
-        try:
-            return await self._once(units, names=names)
-        except _Bystander:  # another text brought the child down while this one waited its turn
-            return await self._once(units, names=names)
+        alone = False
+        for _ in range(_TRIES):
+            try:
+                return await self._once(units, names=names, alone=alone)
+            except _Bystander as failure:
+                alone = alone or failure.suspect
+        raise ScanFailed("crashed")
 
-    async def _once(self, units: Sequence[str], *, names: bool) -> UnitFindings:
-        child = await self._loaded()
-        return await self._submit(child, units, names=names, budget=self._budget_s()).answer
+    async def _once(self, units: Sequence[str], *, names: bool, alone: bool) -> tuple[Scanned, ...]:
+        child, budget = await self._loaded(), self._budget_s()
+        number, characters = next(self._ids), sum(map(len, units))
+        if child.jobs and child.characters + characters > _MOST_WAITING:
+            raise ScanFailed("overloaded")
+        answer: asyncio.Future[tuple[Scanned, ...]] = asyncio.get_running_loop().create_future()
+        body = {"id": number, "units": list(map(_sendable, units)), "names": names, "alone": alone}
+        body |= {"languages": self.languages, "budget": budget}
+        child.give(number, _Job(answer, budget, characters, max(map(len, units), default=0)), body)
+        try:
+            async with asyncio.timeout(budget + self._wait_s):
+                return await answer
+        except TimeoutError:
+            raise ScanFailed("overloaded") from None
+        finally:
+            self._drop(child, number)
+
+    def _drop(self, child: _Child, number: int) -> None:
+        """Nobody waits for a job any more: unless it was answered, the child need not go on with it."""
+        if number in child.jobs and child is self._child:
+            child.writer.write(frames.pack({"drop": number}))
 
     async def _loaded(self) -> _Child:
-        if self._stopped:
-            raise ScanFailed("unavailable")
-        self.start()
-        if self._child is None and not self._failing:
+        if not self._stopped:
+            self.start()
+        if self._child is None and not self._failing and not self._stopped:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._start_wait_s):
                     await self._news.wait()
-        if self._child is None:
+        if self._child is None or self._stopped:
             raise ScanFailed("unavailable")
         return self._child
-
-    def _submit(self, child: _Child, units: Sequence[str], *, names: bool, budget: float) -> _Job:
-        loop, number, now = asyncio.get_running_loop(), next(self._ids), time.monotonic()
-        job = _Job(loop.create_future(), loop.call_later(budget, child.overdue, number, budget))
-        if not child.jobs:
-            child.progress_at = now
-        child.jobs[number] = job
-        body = {"id": number, "units": list(map(_sendable, units)), "names": names, "before": now + budget}
-        child.writer.write(frames.pack(body))
-        return job

@@ -1,23 +1,25 @@
 """The scan process may die, hang or answer late; the caller always gets a report."""
 
 import asyncio
+import logging
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import psutil
+import pytest
 from fakes_pii import ECHO, child
 
-from pipeline.adapters.pii import ProcessScanner
-from pipeline.contracts import Finding
+from pipeline.adapters.pii import ProcessScanner, Span
+from pipeline.contracts import Finding, Mark
 
 
 @asynccontextmanager
 async def scanner(
-    folder: Path, body: str = ECHO, budget: float = 1.0, wait: float = 10.0
+    folder: Path, body: str = ECHO, budget: float = 1.0, wait: float = 10.0, **more: float
 ) -> AsyncIterator[ProcessScanner]:
-    made = ProcessScanner(lambda: budget, start_wait_s=wait, command=child(folder, body))
+    made = ProcessScanner(lambda: budget, start_wait_s=wait, command=child(folder, body), **more)
     try:
         yield made
     finally:
@@ -30,17 +32,19 @@ async def until(holds: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_findings_come_back_for_the_units_they_belong_to(tmp_path: Path) -> None:
+async def test_spans_come_back_for_the_units_they_belong_to(tmp_path: Path) -> None:
     async with scanner(tmp_path) as process:
-        findings = await process.findings(["abc", "", "x"], names=False)
-    assert [[found.count for found in unit] for unit in findings] == [[3], [], [1]]
+        scanned = await process.scanned(["abc", "", "x"], names=False)
+    assert [unit.spans for unit in scanned] == [(Span("SEEN", 0, 3, 0.9),), (), (Span("SEEN", 0, 1, 0.9),)]
 
 
-async def test_a_report_adds_the_units_up_and_names_the_engine(tmp_path: Path) -> None:
+async def test_a_report_adds_the_units_up_says_where_things_stand_and_names_the_engine(tmp_path: Path) -> None:
     async with scanner(tmp_path) as process:
-        report = await process.scan(["abc", "x"], names=True)
-    assert report.findings == (Finding(type="SEEN", count=4, score=0.9),)
+        report = await process.scan(["abc", "", "x"], names=True)
+    assert report.findings == (Finding(type="SEEN", count=2, score=0.9),)
+    assert report.marks == (Mark(0, 0, 3, "SEEN", 0.9), Mark(2, 0, 1, "SEEN", 0.9))
     assert (report.engine, report.scan) == ("echo-1", "complete")
+    assert (report.names_covered, report.languages) == (True, ("en",))
 
 
 async def test_starting_does_not_wait_for_the_child(tmp_path: Path) -> None:
@@ -54,7 +58,7 @@ async def test_starting_does_not_wait_for_the_child(tmp_path: Path) -> None:
 async def test_many_requests_may_be_in_flight(tmp_path: Path) -> None:
     async with scanner(tmp_path, budget=5.0) as process:
         reports = await asyncio.gather(*(process.scan(["a" * n], names=False) for n in range(1, 40)))
-    assert [report.findings[0].count for report in reports] == list(range(1, 40))
+    assert [report.marks[0].end for report in reports] == list(range(1, 40))
 
 
 async def test_a_child_that_hangs_is_killed_and_who_waited_behind_is_scanned_by_the_next_one(tmp_path: Path) -> None:
@@ -82,13 +86,114 @@ async def test_one_bad_job_fails_alone(tmp_path: Path) -> None:
         assert process.restarts == 0
 
 
-async def test_a_busy_child_that_makes_progress_is_not_killed(tmp_path: Path) -> None:
-    async with scanner(tmp_path, budget=0.5) as process:
+async def test_the_time_that_a_scan_waits_for_others_is_not_its_own(tmp_path: Path) -> None:
+    async with scanner(tmp_path, budget=0.4) as process:
         await process.scan(["warm"], names=False)
         reports = await asyncio.gather(*(process.scan(["slow"], names=False) for _ in range(8)))
-        assert {report.scan for report in reports} == {"complete", "failed"}
+        assert {report.scan for report in reports} == {"complete"}
+        assert process.restarts == 0
+
+
+async def test_who_waits_for_too_long_is_told_that_there_is_too_much_to_do(tmp_path: Path) -> None:
+    async with scanner(tmp_path, budget=0.3, wait_s=0.2) as process:
+        await process.scan(["warm"], names=False)
+        reports = await asyncio.gather(*(process.scan(["slow"], names=False) for _ in range(8)))
+        assert (reports[0].scan, reports[7].scan, reports[7].reason) == ("complete", "failed", "overloaded")
         await until(lambda: not process.in_flight)
         assert process.restarts == 0
+
+
+async def test_more_text_than_may_wait_is_not_taken(tmp_path: Path) -> None:
+    async with scanner(tmp_path, budget=5.0) as process:
+        await process.scan(["warm"], names=False)
+        first = asyncio.create_task(process.scan(["slow", "a" * 20 * 2**20], names=False))
+        await asyncio.sleep(0.01)
+        assert (await process.scan(["a" * 20 * 2**20], names=False)).reason == "overloaded"
+        assert (await process.scan(["small"], names=False)).scan == "complete"
+        assert (await first).scan == "complete"
+
+
+TOGETHER = """
+send({"engine": "pair-1"})
+first = read()
+if not first["alone"]:
+    second = read()
+    send({"at": [first["id"], second["id"]]})
+    sys.exit(1)
+while first is not None:
+    if "drop" not in first:
+        send({"at": [first["id"]]})
+        if "die" in first["units"]:
+            sys.exit(1)
+        send(answer(first, [[[0, 0, 1, 0.9]]]))
+    first = read()
+"""
+
+
+async def test_of_those_that_were_worked_on_together_each_is_tried_alone_before_it_is_blamed(tmp_path: Path) -> None:
+    async with scanner(tmp_path, TOGETHER) as process:
+        process.start()
+        await until(lambda: process.ready)
+        good, bad = await asyncio.gather(process.scan(["good"], names=True), process.scan(["die"], names=True))
+        assert (good.scan, bad.scan, bad.reason) == ("complete", "failed", "crashed")
+
+
+async def test_a_kill_is_logged_with_sizes_and_without_text(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, logger="stepwell.pii"):
+        async with scanner(tmp_path, budget=0.2, grace_s=0.0) as process:
+            assert (await process.scan(["hang", "Odalys Brandvold"], names=False)).reason == "timeout"
+    assert [record.getMessage() for record in caplog.records] == [
+        "scan process killed: a text of 16 characters took longer than 0.20 s"
+    ]
+
+
+async def test_a_child_that_is_loading_may_take_longer_than_a_scan(tmp_path: Path) -> None:
+    body = (
+        'send({"engine": "e"})\njob = read()\nsend({"loading": True})\ntime.sleep(0.5)\nsend(answer(job, [[]]))\nread()'
+    )
+    async with scanner(tmp_path, body, budget=0.1, grace_s=0.0) as process:
+        assert (await process.scan(["x"], names=True)).scan == "complete"
+
+
+@pytest.mark.parametrize("answer", ['{"id": 1}', '{"id": job["id"], "types": [], "units": [[[0, 0]]]}', "[1]"])
+async def test_an_answer_that_makes_no_sense_is_a_crash(tmp_path: Path, answer: str) -> None:
+    body = f'send({{"engine": "e"}})\nwhile (job := read()) is not None:\n    send({answer})'
+    async with scanner(tmp_path, body) as process:
+        assert (await process.scan(["x"], names=False)).scan == "failed"
+
+
+async def test_a_child_that_crashes_again_and_again_fails_scans_and_no_more(tmp_path: Path) -> None:
+    async with scanner(tmp_path, 'send({"engine": "e"})\nread()\nsys.exit(1)') as process:
+        assert (await process.scan(["x"], names=False)).reason == "crashed"
+        assert process.restarts <= 3
+
+
+async def test_stopping_during_a_scan_fails_it(tmp_path: Path) -> None:
+    async with scanner(tmp_path, budget=5.0) as process:
+        await process.scan(["warm"], names=False)
+        scans = [asyncio.create_task(process.scan(["hang"], names=False)) for _ in range(3)]
+        await until(lambda: process.in_flight == 3)
+        await process.stop()
+        assert {(await scan).scan for scan in scans} == {"failed"}
+
+
+TOLD = """
+send({"engine": " ".join(sys.argv[1:])})
+while (job := read()) is not None:
+    send({"engine": ",".join(job["languages"])})
+    send(answer(job, [[]]))
+"""
+
+
+async def test_the_child_is_told_languages_names_and_what_is_plugged_in(tmp_path: Path) -> None:
+    process = ProcessScanner(languages=lambda: ["fr", "en"], extra=["a.b:C"], command=child(tmp_path, TOLD))
+    try:
+        process.start()
+        await until(lambda: process.ready)
+        assert process.engine == "--names fr,en --extra a.b:C"
+        assert (await process.scan(["x"], names=True)).engine == "fr,en"
+    finally:
+        await process.stop()
 
 
 async def test_a_child_that_never_loads_is_a_failed_report(tmp_path: Path) -> None:
@@ -136,10 +241,10 @@ async def test_after_stop_nothing_runs_and_scans_fail(tmp_path: Path) -> None:
 
 async def test_the_budget_is_read_anew_for_each_scan(tmp_path: Path) -> None:
     budgets = [5.0]
-    process = ProcessScanner(lambda: budgets[0], command=child(tmp_path, ECHO))
+    process = ProcessScanner(lambda: budgets[0], grace_s=0.0, command=child(tmp_path, ECHO))
     try:
         assert (await process.scan(["slow"], names=False)).scan == "complete"
-        budgets[0] = 0.05
+        budgets[0] = 0.02
         assert (await process.scan(["slow"], names=False)).reason == "timeout"
     finally:
         await process.stop()

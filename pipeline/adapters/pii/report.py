@@ -1,0 +1,34 @@
+"""From what each text holds to the report of a request."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from pipeline.adapters.pii.spans import merge, tally
+from pipeline.adapters.pii.steps import MOST_SPANS, Scanned
+from pipeline.contracts import Mark
+from pipeline.ports import ScanReport
+
+__all__ = ["TOO_MANY", "report_of"]
+
+TOO_MANY: Final = "too many findings"
+
+
+def report_of(
+    scanned: Sequence[Scanned], engine: str, state: str = "complete", reason: str | None = None
+) -> ScanReport:
+    """The report of a request whose units hold `scanned`; failed when they hold more than is carried."""
+    if sum(len(unit.spans) for unit in scanned) > MOST_SPANS:
+        return ScanReport((), engine, "failed", TOO_MANY)
+    return ScanReport(
+        findings=merge([tally(span for unit in scanned for span in unit.spans)]),
+        engine=engine,
+        scan=state,
+        reason=reason,
+        marks=tuple(
+            Mark(place, span.start, span.end, span.type, span.score)
+            for place, unit in enumerate(scanned)
+            for span in unit.spans
+        ),
+        names_covered=all(unit.covered for unit in scanned),
+        languages=tuple(dict.fromkeys(language for unit in scanned for language in unit.languages)),
+    )
