@@ -12,7 +12,9 @@ from pipeline.audit.read import Found, find, newest
 from pipeline.audit.show import row, tree
 from pipeline.audit.verify import Report
 from pipeline.cli.show import console, errors_as_sentences, print_json, print_rows, run
+from pipeline.contracts import ChainedRecord
 from pipeline.embedded.here import settings_here
+from pipeline.ports import Stored
 from pipeline.transport.nats import connect
 
 __all__ = ["register"]
@@ -62,7 +64,7 @@ def list_command(
     tenant: Annotated[str | None, typer.Option(help="Only of this tenant.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the newest decisions.
+    """List the newest decisions, and what pseudonyms were revealed.
 
     Example: stepwell audit list --last 50 --json
     """
@@ -71,7 +73,7 @@ def list_command(
     print_rows(rows, columns, as_json=as_json)
 
 
-async def _newest(last: int, tenant: str | None) -> list[Found]:
+async def _newest(last: int, tenant: str | None) -> list[tuple[ChainedRecord, Stored]]:
     link = await connect(settings_here(), name="cli")
     try:
         return await newest(link.streams, last, tenant)
