@@ -16,6 +16,7 @@ from pipeline.adapters.clock import SystemClock, SystemRandom
 from pipeline.contracts import StageName
 from pipeline.policy.source import WatchedFolder
 from pipeline.ports import Cache, Journal, Link, Observer, ResultStore, Stage, WeightStore
+from pipeline.ports.vault import Vault
 from pipeline.settings import Settings
 from pipeline.telemetry.observer import observer_for
 from pipeline.worker import Slots, Worker, worker_name
@@ -81,8 +82,25 @@ class Parts:
     def attempts(self) -> "Attempts":
         """Calls of models, each paid once."""
         from pipeline.adapters.models.attempts import Attempts
+        from pipeline.adapters.models.shields import Shields
+        from pipeline.adapters.pii.patterns import PatternScanner
 
-        return Attempts(self.models, self.journal, self.policies, self.clock)
+        shields = Shields(self.settings.secret, self.vault, PatternScanner().scan_text)
+        return Attempts(self.models, self.journal, self.policies, self.clock, shields)
+
+    @cached_property
+    def vault(self) -> Vault | None:
+        """What pseudonyms stand for; None without a Valkey or without a key."""
+        from pipeline.adapters.vault_keys import Keyring
+
+        keyring = Keyring.of(self.settings.vault_keys, self.settings.secret)
+        if self.settings.valkey_url is None or keyring is None:
+            return None
+        from pipeline.adapters.vault import ValkeyVault
+
+        vault = ValkeyVault(self.settings.valkey_url, keyring)
+        self.stops.append(vault.close)
+        return vault
 
     @cached_property
     def weights(self) -> WeightStore:
@@ -113,12 +131,13 @@ class Parts:
 
 
 def _classify(parts: Parts) -> Stage:
-    from pipeline.adapters.pii.process import ProcessScanner
     from pipeline.adapters.pii.tiered import TieredScanner
     from stages.classify import Classify
 
-    child = ProcessScanner(lambda: parts.policies.current().residency.scan.timeout)
-    scanner = TieredScanner(process=child)
+    scanner = TieredScanner.with_children(
+        lambda: parts.policies.current().residency.scan.timeout,
+        lambda: parts.policies.current().residency.scan.languages,
+    )
 
     async def start() -> None:
         if parts.policies.current().residency.scan.names:

@@ -1,15 +1,15 @@
 """One paid attempt at one tier: permitted, called, settled, and written down before the request goes on."""
 
-import secrets
-from typing import Final
+from typing import Final, NamedTuple
 
 from pipeline.adapters.models.settle import FAILURES, failed, succeeded
+from pipeline.adapters.models.shields import Shields
 from pipeline.contracts import Attempt, Chunk, Envelope, Plan, StageName, Tier
 from pipeline.disclosure.guard import Permit, Reference, governing, judged, permit
-from pipeline.disclosure.pseudonyms import Pseudonyms, conversation_of
+from pipeline.disclosure.return_path import ReturnPath
 from pipeline.errors import UnknownModel, Unreadable
 from pipeline.policy.source import PolicySource
-from pipeline.ports import Caller, Clock, Journal, ModelCall, ModelClient, Run
+from pipeline.ports import Caller, Clock, Completion, Journal, ModelCall, ModelClient, Run
 
 __all__ = ["RESERVE_S", "Attempts"]
 
@@ -25,13 +25,18 @@ class Attempts:
         journal: remembers what was paid for.
         policies: what variants, targets and prices mean.
         clock: the time.
-        secret: key of the pseudonyms; workers that share it give the same ones. Without it, an own random key is taken.
+        shields: hides personal data from targets and brings it back; not given, an own one without a memory.
     """
 
     def __init__(
-        self, client: ModelClient, journal: Journal, policies: PolicySource, clock: Clock, *, secret: bytes = b""
+        self,
+        client: ModelClient,
+        journal: Journal,
+        policies: PolicySource,
+        clock: Clock,
+        shields: Shields | None = None,
     ) -> None:
-        self._secret = secret or secrets.token_bytes(32)
+        self._shields = shields or Shields()
         self._client = client
         self._journal = journal
         self._policies = policies
@@ -65,42 +70,62 @@ class Attempts:
     async def _call(self, envelope: Envelope, run: Run, stage: StageName, tier: int) -> Attempt | None:
         rung = _plan(envelope).tiers[tier]
         number = len(envelope.attempts) + 1
-        allowed = self._permitted(envelope, rung, f"{envelope.key}.{stage}-{number}")
+        ready = await self._ready(envelope, rung, f"{envelope.key}.{stage}-{number}")
         left_s = self.left_s(envelope)
         if left_s <= 0:
             return None
+        spec, view = ready.permit.spec, ready.permit.view
         what = {
             "number": number,
             "stage": stage,
             "tier": tier,
             "variant": rung.variant,
             "target": rung.target,
-            "model": allowed.spec.model,
-            "shielded": allowed.view.shielded,
+            "model": spec.model,
+            "shielded": view.shielded,
         }
         live = _Live(run.caller) if run.caller is not None and _may_stream(envelope, run, tier) else None
         started = self._clock.monotonic()
         try:
-            completion = await self._client.complete(ModelCall(allowed, left_s, envelope.lane), live)
+            completion = await self._answered(ModelCall(ready.permit, left_s, envelope.lane), ready.back, live)
         except FAILURES as error:
             spent_ms = (self._clock.monotonic() - started) * 1000
-            attempt = failed(what, error, spent_ms, allowed.spec.price)
+            attempt = failed(what, error, spent_ms, spec.price)
         else:
-            attempt = succeeded(what, completion, allowed.spec.price)
+            found = ready.back.found if ready.back is not None else ()
+            attempt = succeeded({**what, "found": found}, completion, spec.price)
         return attempt.model_copy(update={"streamed": True}) if live is not None and live.sent else attempt
 
-    def _permitted(self, envelope: Envelope, rung: Tier, key: str) -> Permit:
-        """The permit for a tier, with what its target will be sent."""
+    async def _answered(self, call: ModelCall, back: ReturnPath | None, live: "_Live | None") -> Completion:
+        """The answer as its caller may have it; streamed to `live` in the same form."""
+        if back is None:
+            return await self._client.complete(call, live)
+        completion = await self._client.complete(call, back.sink(live) if live is not None else None)
+        if live is not None:
+            await back.finish()
+        return back.completion(completion)
+
+    async def _ready(self, envelope: Envelope, rung: Tier, key: str) -> "_Ready":
+        """The permit for a tier with what its target will be sent, and the way back of its answer."""
         request = envelope.request
         policy, found = governing(self._policies, envelope.policy_revision, request, envelope.classification)
         decision = judged(request, found, rung.target, policy)
         variant = policy.variants.get(rung.variant)
         if variant is None or variant.target != rung.target:
             raise UnknownModel(f"variant {rung.variant} of target {rung.target} is no longer in the policy")
-        shield = None
-        if decision.pseudonymise or decision.mask:
-            shield = Pseudonyms(self._secret, request.tenant, conversation_of(request))
-        return permit(request, found, rung.target, policy, variant, shield, Reference(key, envelope.traceparent))
+        hides = bool(decision.pseudonymise or decision.mask)
+        made = await self._shields.pseudonyms(request) if hides else None
+        allowed = permit(request, found, rung.target, policy, variant, made, Reference(key, envelope.traceparent))
+        if made is not None:
+            self._shields.keep(request, made, policy)
+        return _Ready(allowed, self._shields.way_back(request, made, policy))
+
+
+class _Ready(NamedTuple):
+    """What a call needs: the permit, and the way back of the answer where it is not the answer itself."""
+
+    permit: Permit
+    back: ReturnPath | None
 
 
 class _Live:
