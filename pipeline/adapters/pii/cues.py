@@ -5,15 +5,53 @@ many detectors ask. Of several cues the closest one before a number says most ab
 """
 
 import re
+from bisect import bisect_left
+from functools import reduce
+from operator import or_
 from typing import Final, NamedTuple
 
 from pipeline.adapters.pii.memo import memo
 from pipeline.adapters.pii.page import Page
 
 __all__ = [
-    "ADDRESS", "AGE", "BANK", "BIC", "BIRTH", "CARD", "COORDINATES", "HEALTH", "IBAN", "IDENTITY", "IMEI", "LICENCE",
-    "LICENCE_ALONE", "LICENCE_WORDS", "NATIONAL", "OTHER", "PASSPORT", "PASSPORT_WORDS", "PHONE", "PLATE", "PRESCRIBER",
-    "SOCIAL", "VEHICLE", "VERSION", "WALLET", "around", "leading", "near", "within",
+    "ADDRESS",
+    "AGE",
+    "BANK",
+    "BIC",
+    "BIOMETRIC",
+    "BIRTH",
+    "CARD",
+    "COORDINATES",
+    "CRIMINAL",
+    "GENETIC",
+    "HEALTH",
+    "IBAN",
+    "IDENTITY",
+    "IMEI",
+    "ITIN",
+    "LICENCE",
+    "LICENCE_ALONE",
+    "NATIONAL",
+    "OTHER",
+    "PASSPORT",
+    "PATIENT",
+    "PHONE",
+    "PLATE",
+    "POLITICS",
+    "PRESCRIBER",
+    "RELIGION",
+    "SEXUAL",
+    "SOCIAL",
+    "UNION",
+    "VEHICLE",
+    "VERSION",
+    "WALLET",
+    "around",
+    "leading",
+    "near",
+    "places",
+    "says",
+    "within",
 ]  # fmt: skip
 
 Cue = int
@@ -23,33 +61,43 @@ _WORD: Final = re.compile(r"[^\W\d_]+")
 _REMEMBERED: Final = 16384
 _KEY: Final = 2
 _UNSPACED: Final = "\u3000"
+_PHRASE: Final = 1 << 100
+"""Marks a word with which a phrase begins."""
 
 
-class _Lexicon:
-    """All cue words: whole words, beginnings of words, and phrases by their first word."""
+class _Lexicon(dict[str, Cue]):
+    """What words announce: whole words, beginnings, endings, and phrases by their first word.
+
+    As a dictionary it answers for any word and remembers what it worked out, up to a bound.
+    """
 
     def __init__(self) -> None:
         self.kinds = 0
         self.whole: dict[str, Cue] = {}
         self.beginnings: dict[str, list[tuple[str, Cue]]] = {}
+        self.endings: list[tuple[str, Cue]] = []
         self.phrases: dict[str, list[tuple[str, Cue]]] = {}
         self.anywhere: list[tuple[str, Cue]] = []
-        self._known: dict[str, Cue] = {}
 
     def kind(self, words: str) -> Cue:
-        """A new kind. Words are parted by `|`; one that ends in `*` may go on, as `karte*` does in `kartennummer`.
+        """A new kind. Words are parted by `|`; one with `*` behind may go on, as `karte*` does in `kartennummer`.
 
-        Words of scripts that set no spaces count wherever they stand. All are folded as a page folds its text.
+        `*` in front makes it the end of a word. Words of scripts that set no spaces count wherever they stand. All are
+        folded as a page folds its text.
         """
         bit = 1 << self.kinds
         self.kinds += 1
         for word in words.split("|"):
-            self._add(Page(word).lower, bit)
+            for written in {word, word.upper(), word.capitalize()} if not word.isascii() else {word}:
+                self._add(Page(written).lower, bit)
         return bit
 
     def _add(self, word: str, bit: Cue) -> None:
         if word[0] >= _UNSPACED:
             self.anywhere.append((word.rstrip("*"), bit))
+            return
+        if word[0] == "*":
+            self.endings.append((word[1:], bit))
             return
         head = _WORD.match(word)
         if head is None:
@@ -62,17 +110,19 @@ class _Lexicon:
         else:
             self.whole[word] = self.whole.get(word, 0) | bit
 
-    def of(self, word: str) -> Cue:
-        """The kinds that a word alone announces."""
-        known = self._known.get(word)
-        if known is None:
-            known = self.whole.get(word, 0)
-            for beginning, bit in self.beginnings.get(word[:_KEY], ()):
-                if word.startswith(beginning):
-                    known |= bit
-            if len(self._known) < _REMEMBERED:
-                self._known[word] = known
-        return known
+    def __missing__(self, word: str) -> Cue:
+        kinds = self.whole.get(word, 0)
+        for beginning, bit in self.beginnings.get(word[:_KEY], ()):
+            if word.startswith(beginning):
+                kinds |= bit
+        for ending, bit in self.endings:
+            if word.endswith(ending):
+                kinds |= bit
+        if word in self.phrases:
+            kinds |= _PHRASE
+        if len(self) < _REMEMBERED:
+            self[word] = kinds
+        return kinds
 
     def inside(self, text: str) -> Cue:
         """The kinds that words of scripts without spaces announce in `text`."""
@@ -84,13 +134,19 @@ class _Lexicon:
                 kinds |= bit
         return kinds
 
-    def at(self, text: str, match: re.Match[str]) -> Cue:
-        """The kinds that the word at `match`, or a phrase beginning there, announces."""
-        word = match.group()
-        kinds = self.of(word)
-        for rest, bit in self.phrases.get(word, ()):
-            if text.startswith(rest, match.end()):
+    def phrase(self, text: str, word: str, end: int) -> Cue:
+        """The kinds of the phrases that begin with `word`, which ends at `end`."""
+        kinds = 0
+        for rest, bit in self.phrases[word]:
+            if text.startswith(rest, end):
                 kinds |= bit
+        return kinds
+
+    def possible(self, word: str) -> Cue:
+        """The kinds that `word` announces, or that a phrase beginning with it may announce."""
+        kinds = 0
+        for _, bit in self.phrases.get(word, ()):
+            kinds |= bit
         return kinds
 
 
@@ -103,7 +159,7 @@ CARD: Final = _kind(
     "|jcb|unionpay|rupay|cc|ccn"
     "|kreditkart*|karte*|carte*|tarjet*|carta|karta|karty|kart|kartą|creditcard*|creditkaart*|betaalpas*|cartão"
     "|cartao"
-    "|cartões|payment*|charge*|pan|plastic"
+    "|cartões|payment*|charge*|pan|plastic|exp|expir*|cvv|cvc|valid thru"
 )
 IBAN: Final = _kind(
     "iban*|account*|bank*|konto*|compte*|cuenta*|conto*|rekening*|conta|rachun*|überweis*|virement*|transfer*"
@@ -111,17 +167,22 @@ IBAN: Final = _kind(
     "|przelew*|wire*"
 )
 PHONE: Final = _kind(
-    "电话|手机|電話|携帯|전화|휴대폰|phone*|telephon*|tel|telefon*|telefoon*|téléphon*|teléfon*|telefón*|call*|mobile*"
+    "电话|手机|電話|携帯|전화|휴대폰|phone*|telephon*|tel|telefon*|telefoon*|téléphon*|teléfon*|telefón*|my number"
+    "|her number|his number|call*|mobile*"
     "|mobil*|móvil*|movil|cell*|fax*"
     "|whatsapp*|sms|text me|text us|reach|contact*|handy*|rufnummer*|portable*|komórk*|telemóvel*|registered"
     "|ring|dial*"
     "|hotline*|pager*|voicemail*|cellulare*|gsm|anruf*|appel*|llam*|chiam*|dzwo*"
     "|zadzwo*|bel|ligue|messages to|messages from|landline*|helpline*"
 )
-SOCIAL: Final = _kind("ssn*|social*|soc sec|tax*|itin|itins|taxpayer*|tin|ein|fein|employer*|socialsecurity*|s.s.n")
+SOCIAL: Final = _kind(
+    "ssn*|social security*|social sec|soc sec|social number|social no|social is|social:|social #|s.s.n"
+)
+ITIN: Final = _kind("itin*|individual taxpayer*")
 NATIONAL: Final = _kind(
-    "national*|identity*|citizen*|insurance*|tax*|tin|tins|vat|steuer*|idnr|idno|ausweis*|personalausweis*"
-    "|sozialversicherung*|rentenversicherung*|ssn*|sécurité*|securite*|insee|nir|spi|fiscal*|dni|nie|nif|nuss"
+    "national*|identity*|citizen*|insurance*|tax*|tin|tins|vat|itin*|taxpayer*|employer*|social insurance*"
+    "|steuer*|idnr|idno|ausweis*|personalausweis*"
+    "|sozialversicherung*|rentenversicherung*|sécurité*|securite*|insee|nir|spi|fiscal*|dni|nie|nif|nuss"
     "|nss|cédula*"
     "|cedula*|codice*|fiscale*|tessera*|pesel*|nip|regon|dowód*|dowod*|bsn*|burgerservic*|sofi*|cpf|cnpj|rg"
     "|cartão de cidadão"
@@ -132,7 +193,8 @@ NATIONAL: Final = _kind(
     "|isikukood*"
     "|asmens*|personas kods*|személyi*|taj|adóazonosító*|adószám*|emšo*|emso*|jmbg|kennitala*|kt|inn|snils*"
     "|tckn|kimlik*"
-    "|rnokpp|rntrc|ipn|cuit|cuil|rut|run|nric*|fin|hkid*|mykad|ic|nik|ktp|npwp|sss|philsys|umid|mynumber|my number"
+    "|rnokpp|rntrc|ipn|cuit|cuil|rut|run|nric*|fin|hkid*|mykad|ic|nik|ktp|npwp|sss|philsys|umid|mynumber"
+    "|my number card|individual number"
     "|teudat*|zehut|nrn|social insurance*|utr|unique taxpayer*|ird|ssnit|bvn|vergi*|idcard|fødsel*|steuernummer*"
     "|versichertennum*|sv|svnr|rvnr|svnummer*|vsnr|ahvn*|ein|fein|itin|identifikations*|identifiant fiscal"
     "|numéro fiscal"
@@ -150,25 +212,17 @@ LICENCE: Final = _kind(
     "|carta de condução"
     "|cnh|körkort*|ajokortti*|førerkort*|kørekort*"
 )
-LICENCE_WORDS: Final = (
-    "licen", "driver", "driving", "dl", "dmv", "dvla", "hrerschein", "permis", "patente", "rijbewij", "prawo jazdy",
-    "prawa jazdy", "conduc", "condu", "cnh", "körkort", "ajokortti", "rerkort", "rekort",
-)  # fmt: skip
 LICENCE_ALONE: Final = _kind(
     "driver*|driving*|dl|dln|dmv|dvla|führerschein*|fuehrerschein*|rijbewij*|prawo jazdy|prawa jazdy"
     "|permis de conduire"
     "|patente di|carnet de conducir|permiso de conducir|licencia de conducir|carta de condução|cnh"
 )
-PASSPORT_WORDS: Final = (
-    "passport", "reisepass", "passeport", "pasaporte", "passaporto", "paszport", "paspoort", "passaporte",
-    "travel document", "passnummer", "pass-nr", "pass nr",
-)  # fmt: skip
 PASSPORT: Final = _kind(
     "护照|護照|パスポート|여권|passport*|reisepass*|passeport*|pasaport*|passaport*|paszport*|paspoort*|travel document"
     "|travel documents"
     "|passnummer*|pass-nr|pass nr"
 )
-HEALTH: Final = _kind(
+PATIENT: Final = _kind(
     "mrn*|medical*|patient*|nhs*|medicare*|medicaid*|mbi|hicn|health*|hospital*|krankenvers*|krankenkass*|versichert*"
     "|gesundheit*|patiënt*|carte vitale|assuré*|sanitari*|paciente*|pacient*|pazient*|pacjent*|clinic*|chart*|npi|egk"
     "|zorgverzek*|utente|ubezpieczon*|ohip|phn|ihi|tarjeta sanitaria|insurance id|insurance member*|member id|policy*"
@@ -176,7 +230,8 @@ HEALTH: Final = _kind(
 )
 PRESCRIBER: Final = _kind("dea|npi|prescriber*|physician*|provider*|practitioner*|doctor*|dr")
 BIRTH: Final = _kind(
-    "born|birth*|dob|d.o.b|bday|geboren*|geb|geburt*|né le|née le|né en|née en|né(e) le|naissance*|nacid*|nací"
+    "jahrgang|born|birth*|dob|d.o.b|bday|geboren*|geb|geburt*|né le|née le|né en|née en|né(e) le|naissance*"
+    "|nacid*|nací"
     "|nació|naci"
     "|nacimiento*|nato il|nata il|nato nel|nata nel|nato a|nata a|nascita*|urodz*|ur|geboorte*|nascid*|nasci|nasceu"
     "|nascimento*|född*|født*|syntyn*|narozen*|született|data ur|gebdat*|doğum*|nacque"
@@ -230,7 +285,60 @@ OTHER: Final = _kind(
 )
 """What also bears numbers and is no one's: the closest cue of these takes a number's word away."""
 
-_GENERIC: Final = IDENTITY | AGE | VERSION
+# Words of special categories: no statement about a person without one of them.
+HEALTH: Final = _kind(
+    "diagnos*|icd|dx|diabet*|cancer*|leukemia*|leukaemia*|lymphoma*|melanoma*|*carcinoma|carcinoma*"
+    "|*sarcoma|sarcoma*|*myeloma|myeloma*|glaucoma*|tumor*|tumour*|hiv|aids|*itis|*osis|*emia|*neuropathy"
+    "|neuropathy*|*myopathy|myopathy*|*retinopathy|retinopathy*|tubercul*|epilep*|asthma*|copd|depress*"
+    "|anxiety*|bipolar*|schizophren*|ptsd*|adhd*|autis*|ocd|eating disorder|anorex*|bulimi*|alcoholi*"
+    "|addict*|dementia*|alzheimer*|parkinson*|sclerosis*|lupus*|crohn*|heart|stroke*|hypertens*"
+    "|blood pressure|kidney|infertil*|miscarriage*|syphilis*|gonorrh*|chlamydia*|herpes*|hpv|covid*"
+    "|sickle*|fibrosis*|fibromyalgia*|migraine*|insomnia*|seropos*|pregnan*|suicidal*|disabled*|depressed*"
+    "|terminally ill|immunocompr*|rehab*|remission*|psychiatric*|medical history|chemo*|overdose*|insulin*"
+    "|metformin*|sertralin*|zoloft*|fluoxetin*|prozac*|citalopram*|lexapro*|xanax*|*azolam|*azepam|valium*"
+    "|lithium*|seroquel*|quetiapin*|risperid*|olanzap*|clozap*|adderall*|ritalin*|methylphen*|warfarin*"
+    "|methadon*|*norphine|suboxone*|oxycodon*|morphin*|fentanyl*|truvada*|biktarvy*|antiretro*|antidepr*"
+    "|antipsych*|dialysis*|tamoxifen*|methotrex*|humira*|adalimum*|predniso*|levothyr*|lisinop*|atorvast*"
+    "|gabapent*|lamotrig*|levetirac*|ozempic*|viagra*|sildenafil*|prep|leide*|litt*|erkrank*|*krebs|krebs*"
+    "|leukämie*|schwanger*|schwerbehind*|sklerose*|*infektion|infektion*|atteint*|souffr*|enceinte*"
+    "|grossesse*|séropos*|handicap*|épilep*|dépress*|padec*|sufr*|embaraz*|cáncer*|vih|sida|affett*|soffr*"
+    "|incinta*|sieropos*|gravidanza*|cancro*|tumore*"
+)
+BIOMETRIC: Final = _kind(
+    "fingerprint*|iris*|retina*|biometri*|voiceprint*|voice print|palm print|facial recognition|face scan"
+    "|faceprint*|fingerabdr*|empreintes?|huella*|impront*"
+)
+GENETIC: Final = _kind(
+    "genetic*|genom*|brca*|dna*|gene|mutation*|genotyp*|andme|chromosom*|gentest*|génétique*|genétic*|adn"
+    "|erbgut*|genetisch*"
+)
+SEXUAL: Final = _kind(
+    "gay|lesbi*|bisex*|homosex*|transgen*|transsex*|queer|asexual*|pansex*|heterosex*|nonbinary*"
+    "|non-binary|sexual orientation|sex life|schwul*|sexuell*|omosess*|lesbica*|trans woman|trans man"
+    "|sexuelle*|sexualidad*|sex worker|orientación sexual"
+)
+RELIGION: Final = _kind(
+    "muslim*|christian*|catholic*|protestant*|jew*|hindu*|buddhis*|sikh*|mormon*|jehovah*|atheis*"
+    "|agnostic*|evangelical*|baptist*|lutheran*|methodist*|shia*|sunni*|scientolog*|quaker*|pagan*|wicca*"
+    "|bah*|religio*|islam*|judaism*|faith*|converted*|moslem*|katholi*|evangelisch*|jüdisch*|musulm*|juif*"
+    "|juive*|catholique*|católic*|judí*|cattolic*|ebre*"
+)
+POLITICS: Final = _kind(
+    "vote*|republican*|democrat*|communist*|socialist*|conservative*|liberal*|political*|party member"
+    "|member of the|libertarian*|anarchist*|marxist*|fascist*|labour*|tory|tories*|wähl*|gewählt*|partei*"
+    "|parti|politique*|partido*|partito*|votó*|voté*|votat*|votai*"
+)
+UNION: Final = _kind(
+    "union*|shop steward|gewerkschaft*|ig metall|ver.di|syndi*|sindicat*|sindacat*|labor organizer|afl-cio|teamsters*"
+)
+CRIMINAL: Final = _kind(
+    "convict*|arrest*|charged with|sentenced*|jail*|prison*|guilty|probation*|parole*|criminal*|felon*"
+    "|inmate*|ex-con|offender*|vorbestraft*|verurteilt*|vorstraf*|casier*|condamn*|antecedentes*|condenad*"
+    "|precedenti penali|condannat*|rap sheet|indicted*|warrant*"
+)
+_TOPICS: Final = HEALTH | BIOMETRIC | GENETIC | SEXUAL | RELIGION | POLITICS | UNION | CRIMINAL
+
+_GENERIC: Final = _TOPICS | IDENTITY | AGE | VERSION
 
 
 class Around(NamedTuple):
@@ -241,37 +349,58 @@ class Around(NamedTuple):
     closest: Cue
 
 
+class _Hits(NamedTuple):
+    """Where the cue words of a page stand, in its order, and what they announce."""
+
+    starts: list[int]
+    ends: list[int]
+    kinds: list[Cue]
+
+
+def _hits(page: Page) -> _Hits:
+    known = memo(page)
+    found: _Hits | None = known.get("hits")
+    if found is None:
+        found = known["hits"] = _find(page.lower)
+    return found
+
+
+def _find(text: str) -> _Hits:
+    hits = _Hits([], [], [])
+    for match in _WORD.finditer(text):
+        kinds = _LEXICON[match.group()]
+        if kinds:
+            if kinds & _PHRASE:
+                kinds = kinds & ~_PHRASE | _LEXICON.phrase(text, match.group(), match.end())
+            hits.starts.append(match.start())
+            hits.ends.append(match.end())
+            hits.kinds.append(kinds)
+    return hits
+
+
 def around(page: Page, start: int, end: int) -> Around:
     """What is announced at most 48 characters before or 24 after `start:end`, or within. Read once for each place."""
     known = memo(page)
     found: Around | None = known.get((start, end))
     if found is None:
-        found = known[start, end] = _read(page.lower, start, end)
+        found = known[start, end] = _read(page, start, end)
     return found
 
 
-def _read(text: str, start: int, end: int) -> Around:
+def _read(page: Page, start: int, end: int) -> Around:
+    hits = _hits(page)
     near = before = closest = 0
-    first, last = max(0, start - BEFORE), min(len(text), end + AFTER)
-    for match in _WORD.finditer(text, first, last):
-        if _cut(text, match, first, last):
-            continue
-        kinds = _LEXICON.at(text, match)
+    first, last = start - BEFORE, end + AFTER
+    for at in range(bisect_left(hits.starts, first), len(hits.starts)):
+        ends, kinds = hits.ends[at], hits.kinds[at]
+        if ends > last:
+            break
         near |= kinds
-        if kinds and match.end() <= start:
+        if ends <= start:
             before |= kinds
             closest = kinds if kinds & ~_GENERIC else closest
-    unspaced = _LEXICON.inside(text[first:last])
-    near, before, closest = near | unspaced, before | unspaced, unspaced or closest
-    return Around(near, before, closest)
-
-
-def _cut(text: str, match: re.Match[str], first: int, last: int) -> bool:
-    """Whether the border of the window goes through the word."""
-    begins, ends = match.span()
-    if begins == first and first and text[first - 1].isalpha():
-        return True
-    return ends == last and text[last : last + 1].isalpha()
+    unspaced = 0 if page.text.isascii() else _LEXICON.inside(page.lower[max(0, first) : last])
+    return Around(near | unspaced, before | unspaced, unspaced or closest)
 
 
 def near(page: Page, cue: Cue, start: int, end: int) -> bool:
@@ -286,5 +415,33 @@ def leading(page: Page, cue: Cue, start: int, end: int) -> bool:
 
 def within(page: Page, cue: Cue, first: int, last: int) -> bool:
     """Whether a cue stands between `first` and `last`."""
-    text = page.lower
-    return any(_LEXICON.at(text, match) & cue for match in _WORD.finditer(text, first, last))
+    hits = _hits(page)
+    for at in range(bisect_left(hits.starts, first), len(hits.starts)):
+        if hits.ends[at] > last:
+            return False
+        if hits.kinds[at] & cue:
+            return True
+    return False
+
+
+def places(page: Page, cue: Cue) -> list[int]:
+    """Where the cues of these kinds begin."""
+    hits = _hits(page)
+    return [start for start, kinds in zip(hits.starts, hits.kinds, strict=True) if kinds & cue]
+
+
+def says(page: Page, cue: Cue) -> bool:
+    """Whether some word of the page announces one of these kinds, or begins a phrase that could. Cheap and sound."""
+    known = memo(page)
+    kinds: Cue | None = known.get("says")
+    if kinds is None:
+        kinds = known["says"] = _all_kinds(page)
+    return bool(kinds & cue)
+
+
+def _all_kinds(page: Page) -> Cue:
+    words = set(_WORD.findall(page.lower))
+    kinds = reduce(or_, map(_LEXICON.__getitem__, words), 0)
+    if kinds & _PHRASE:
+        kinds = reduce(or_, map(_LEXICON.possible, words & _LEXICON.phrases.keys()), kinds)
+    return kinds | _LEXICON.inside(page.lower)

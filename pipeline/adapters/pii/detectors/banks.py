@@ -7,7 +7,7 @@ from typing import Final
 from pipeline.adapters.pii import cues
 from pipeline.adapters.pii.detectors import check_digits as check
 from pipeline.adapters.pii.detectors.base import Detector
-from pipeline.adapters.pii.detectors.forms import Form, best, by_shape, checker, raised
+from pipeline.adapters.pii.detectors.forms import Form, by_shape, checker, raised
 from pipeline.adapters.pii.detectors.pieces import Piece, pieces
 from pipeline.adapters.pii.page import Page
 from pipeline.adapters.pii.spans import Span
@@ -20,12 +20,12 @@ _FORMS: Final = by_shape(
         Form("GB", "99-99-99 9{8}|99 99 99 9{8}|9{6} 9{8}|99-99-99/9{8}", 0.4),
         Form("GB", "99-99-99", 0.2),
         Form("DE", "9{3} 9{3} 99", 0.2),
-        Form("ES", "9{4}_9{4}_99_9{10}", 0.3, 0.75, "es.ccc"),
+        Form("ES", "9{4}_9{4}_99_9{10}", 0.3, 0.45, "es.ccc"),
         Form("MX AR", "9{18}|9{22}|9{3} 9{3} 9{11} 9", 0.2),
         Form("AU NZ", "9{3}-9{3}|9{3}-9{3} 9{9}|9{3}-9{3} 9{8}|9{3}-9{3} 9{6}", 0.2),
-        Form("NZ", "99-9{4}-9{7}-99|99-9{4}-9{7}-9{3}", 0.4, 0.7, "nz.bankaccount"),
-        Form("CZ", "9{10}/9{4}|9{9}/9{4}|9{6}-9{10}/9{4}|99-9{10}/9{4}", 0.3, 0.55, "cz.bankaccount"),
-        Form("NO", "9{4}.99.9{5}|9{4} 99 9{5}", 0.4, 0.6, "no.kontonr"),
+        Form("NZ", "99-9{4}-9{7}-99|99-9{4}-9{7}-9{3}", 0.4, 0.45, "nz.bankaccount"),
+        Form("CZ", "9{10}/9{4}|9{9}/9{4}|9{6}-9{10}/9{4}|99-9{10}/9{4}", 0.3, 0.45, "cz.bankaccount"),
+        Form("NO", "9{4}.99.9{5}|9{4} 99 9{5}", 0.4, 0.45, "no.kontonr"),
         Form("HU", "9{8}-9{8}|9{8}-9{8}-9{8}", 0.4),
         Form("PL", "99 9{4} 9{4} 9{4} 9{4} 9{4} 9{4}|9{26}", 0.4),
         Form("FR", "9{5} 9{5} 9{11} 99", 0.4),
@@ -33,14 +33,9 @@ _FORMS: Final = by_shape(
     ]
 )
 _ANNOUNCED: Final = 0.6
+_FEWEST_DIGITS: Final = 6
 
-_SIGNS: Final = (
-    "acc", "bank", "rout", "aba", "rtn", "sort", "sc", "kont", "kto", "blz", "compte", "rib", "cuenta", "ccc", "clabe",
-    "cbu", "conto", "rekening", "conta", "rachun", "nrb", "bsb", "ifsc", "transit", "check", "saving", "deposit", "a/c",
-    "ac", "iban",
-)  # fmt: skip
 _BIC: Final = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{6}[A-Za-z0-9]{2}(?:[A-Za-z0-9]{3})?(?![A-Za-z0-9])")
-_BIC_SIGNS: Final = ("bic", "swift")
 
 
 def _is_account(piece: Piece) -> bool:
@@ -51,10 +46,9 @@ def _is_account(piece: Piece) -> bool:
 
 def _accounts(page: Page) -> Iterator[Span]:
     for piece in pieces(page):
-        forms = _FORMS.get(piece.shape)
-        score = 0.0 if forms is None else raised(page, cues.BANK, piece, best(forms, piece))
-        if _is_account(piece) and cues.leading(page, cues.BANK, piece.start, piece.end):
-            score = max(score, _ANNOUNCED)
+        score = raised(page, _FORMS, cues.BANK, piece)
+        if score < _ANNOUNCED and _is_account(piece) and cues.leading(page, cues.BANK, piece.start, piece.end):
+            score = _ANNOUNCED
         if score:
             yield Span("BANK_ACCOUNT", piece.start, piece.end, score)
 
@@ -68,14 +62,14 @@ def _bics(page: Page) -> Iterator[Span]:
 
 
 def _banks(page: Page) -> Iterator[Span]:
-    if page.digits >= 6 and any(sign in page.lower for sign in _SIGNS):
+    if page.digits >= _FEWEST_DIGITS and cues.says(page, cues.BANK):
         yield from _accounts(page)
-    if any(sign in page.lower for sign in _BIC_SIGNS):
+    if cues.says(page, cues.BIC):
         yield from _bics(page)
 
 
 def _may_have_account(page: Page) -> bool:
-    return page.digits >= 6 or any(sign in page.lower for sign in _BIC_SIGNS)
+    return cues.says(page, cues.BIC) or (page.digits >= _FEWEST_DIGITS and cues.says(page, cues.BANK))
 
 
 BANK: Final = Detector("bank-accounts", ("BANK_ACCOUNT",), _may_have_account, _banks)

@@ -35,32 +35,34 @@ _BORN_IN: Final = re.compile(
     r"|anno di nascita|año de nacimiento|ano de nascimento|rok urodzenia)(?: is| was|:|=)?)"
     r" ?((?:19|20)\d\d)(?![\w/-]|[.,]\d)"
 )
-_REACH: Final = 48
-_BIRTHDAY: Final = re.compile(
-    r"[^\w\n]{1,3}(?:is|was|being) (?:my|his|her|their|the) (?:birthday|birth ?date|date of birth|dob)"
-)
-
-
-def _announced(page: Page, start: int, end: int, before: int) -> bool:
-    """Whether a word of birth stands before the date and after the last date of birth, or straight behind it."""
-    if cues.within(page, cues.BIRTH, max(before, start - _REACH), start):
-        return True
-    return _BIRTHDAY.match(page.lower, end) is not None
+_REACH: Final = 56
+_LONGEST: Final = 40
+_BIRTHDAY: Final = re.compile(r"[^\w\n]{1,3}(?:is|was|being) (?:my|his|her|their|the) (?:date of )?$")
 
 
 def _births(page: Page) -> Iterator[Span]:
-    if not cues.within(page, cues.BIRTH, 0, len(page.text)) and "jahrgang" not in page.lower:
-        return
-    before = 0
-    for match in _DATE.finditer(page.lower):
-        if _announced(page, *match.span(), before):
+    lower, before = page.lower, 0
+    for at in cues.places(page, cues.BIRTH):
+        match = _DATE.search(lower, max(at, before), at + _REACH + _LONGEST)
+        if match is not None and match.start() <= at + _REACH and (match.end() < at + _REACH + _LONGEST):
             yield Span("DATE_OF_BIRTH", *match.span(), 0.85)
             before = match.end()
-    for match in _BORN_IN.finditer(page.lower):
+        behind = _BIRTHDAY.search(lower, max(0, at - _REACH), at)
+        if behind is not None and (date := _ends_with_date(lower, behind.start())) is not None:
+            yield Span("DATE_OF_BIRTH", *date, 0.85)
+    for match in _BORN_IN.finditer(lower):
         yield Span("DATE_OF_BIRTH", *match.span(1), 0.6)
 
 
-BIRTH: Final = Detector("births", ("DATE_OF_BIRTH",), lambda page: page.digits >= 3, _births)
+def _ends_with_date(lower: str, end: int) -> tuple[int, int] | None:
+    """Where the date stands that ends at `end`."""
+    dates = (match.span() for match in _DATE.finditer(lower, max(0, end - _LONGEST), end))
+    return next((span for span in dates if span[1] == end), None)
+
+
+BIRTH: Final = Detector(
+    "births", ("DATE_OF_BIRTH",), lambda page: page.digits >= 3 and cues.says(page, cues.BIRTH), _births
+)
 
 # ---------------------------------------------------------------- ages
 

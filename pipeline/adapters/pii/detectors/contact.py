@@ -86,13 +86,14 @@ _AMERICA: Final = re.compile(
     rf"|(?![\w-])(?!\.\d))"
 )
 _GROUPS: Final = re.compile(
-    rf"{_APART}.,$€£%=/+*^-])(?:\(\d{{2,5}}\)|\d{{2,5}})(?:(?:[ .\-/]| - )\d{{2,8}}){{1,5}}"
+    rf"{_APART}.,$€£%=/+*^-])(?:\(\d{{2,5}}\)|\d{{2,7}})(?:(?:[ .\-/]| - )\d{{2,8}}){{1,5}}"
     rf"(?:{_EXTENSION[3:-2]}|(?![A-Za-z_%=/:]|[.,]\d))"
 )
 _BARE: Final = re.compile(rf"{_APART}.,$€£%=/+*^-])\d{{7,12}}(?![A-Za-z_%=/:]|[.,]\d)")
 _DATE: Final = re.compile(
     r"(?:19|20)\d\d([ .\-/])\d\d\1\d\d|\d\d([ .\-/])\d\d\2(?:19|20)\d\d|(?:19|20)\d\d(?:[ \-/]| - )(?:19|20)\d\d"
 )
+_FRACTION: Final = re.compile(r"\d+\.\d+")
 _DIGITS: Final = re.compile(r"\D")
 _FEWEST, _MOST = 6, 13
 
@@ -157,7 +158,7 @@ def _national(page: Page) -> Iterator[Span]:
     for match in _GROUPS.finditer(page.text):
         number = _MAIN.split(match.group(), maxsplit=1)[0]
         digits = _DIGITS.sub("", number)
-        if _FEWEST <= len(digits) <= _MOST and not _DATE.match(number):
+        if _FEWEST <= len(digits) <= _MOST and not _DATE.match(number) and not _FRACTION.fullmatch(number):
             yield Span("PHONE", *match.span(), _group_score(digits, _told(page, *match.span())))
 
 

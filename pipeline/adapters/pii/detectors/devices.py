@@ -19,7 +19,7 @@ _VIN: Final = re.compile(r"(?<![A-Za-z0-9_-])[A-HJ-NPR-Za-hj-npr-z0-9]{17}(?![A-
 _WEIGHTS: Final = (8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2)
 _VALUES: Final = dict(zip("ABCDEFGHJKLMNPRSTUVWXYZ", (*range(1, 9), *range(1, 6), 7, 9, *range(2, 10)), strict=True))
 _YEARS: Final = frozenset("ABCDEFGHJKLMNPRSTVWXY123456789")
-_FEWEST_LETTERS: Final = 2
+_FEWEST_LETTERS, _MOST_LETTERS = 2, 13
 
 
 def _vin_checks(vin: str) -> bool:
@@ -35,7 +35,7 @@ def _vins(page: Page) -> Iterator[Span]:
         vin = match.group().upper()
         letters = sum(map(str.isalpha, vin))
         cued = cues.near(page, cues.VEHICLE, *match.span())
-        if letters < _FEWEST_LETTERS or letters > 13 or not (cued or match.group().isupper() or vin.isupper()):
+        if letters == len(vin) or not (cued or _FEWEST_LETTERS <= letters <= _MOST_LETTERS):
             continue
         good = _vin_checks(vin) and match.group() == vin and vin[-3:].isdigit()
         score = 0.85 if good and cued else 0.7 if cued else 0.6 if good else 0.2
@@ -48,10 +48,6 @@ _PLATE: Final = re.compile(
     r"|[A-Z]{2}\d{2} ?[A-Z]{3}|[A-Z]{2}-\d{3}-[A-Z]{2}|\d{2}-[A-Z]{2}-\d{2}|[A-Z0-9]{5,8})(?![A-Za-z0-9_-])"
 )
 _SHORTEST_PLATE, _LONGEST_PLATE = 4, 8
-_PLATE_SIGNS: Final = (
-    "plate", "registration", "kennzeichen", "nummernschild", "immatricul", "plaque", "matrícula", "matricula", "targa",
-    "tablic", "rejestrac", "kenteken", "placa", "tag number", "vrm", "reg",
-)  # fmt: skip
 
 
 def _plates(page: Page) -> Iterator[Span]:
@@ -66,7 +62,7 @@ def _plates(page: Page) -> Iterator[Span]:
 def _vehicles(page: Page) -> Iterator[Span]:
     if _long_word(page):
         yield from _vins(page)
-    if any(sign in page.lower for sign in _PLATE_SIGNS):
+    if cues.says(page, cues.PLATE):
         yield from _plates(page)
 
 
@@ -74,11 +70,11 @@ _SEVENTEEN: Final = re.compile(r"[A-Za-z0-9]{17}")
 
 
 def _long_word(page: Page) -> bool:
-    return page.digits >= 3 and _SEVENTEEN.search(page.text) is not None
+    return page.digits >= 1 and _SEVENTEEN.search(page.text) is not None
 
 
 def _may_have_vehicle(page: Page) -> bool:
-    return page.digits >= 1 and (any(sign in page.lower for sign in _PLATE_SIGNS) or _long_word(page))
+    return page.digits >= 1 and (cues.says(page, cues.PLATE) or _long_word(page))
 
 
 VEHICLE: Final = Detector("vehicles", ("VEHICLE_ID",), _may_have_vehicle, _vehicles)
@@ -89,7 +85,6 @@ _IMEI_SHAPES: Final = frozenset(
     ("9" * 15, "9" * 16, "99-999999-999999-9", "99 999999 999999 9", "999999-99-999999-9", "999999 99 999999 9")
 )
 _SIM_SHAPES: Final = frozenset(("9" * 18, "9" * 19, "9" * 20, "9999 9999 9999 9999 999", "9" * 14))
-_DEVICE_SIGNS: Final = ("imei", "meid", "imsi", "iccid", "sim", "device", "handset")
 
 
 def _device_score(page: Page, piece: Piece) -> float:
@@ -103,11 +98,13 @@ def _device_score(page: Page, piece: Piece) -> float:
 
 
 def _devices(page: Page) -> Iterator[Span]:
-    if not any(sign in page.lower for sign in _DEVICE_SIGNS):
+    if not cues.says(page, cues.IMEI):
         return
     for piece in pieces(page):
         if len(piece.shape) >= 14 and (score := _device_score(page, piece)):
             yield Span("DEVICE_ID", piece.start, piece.end, score)
 
 
-DEVICE: Final = Detector("devices", ("DEVICE_ID",), lambda page: page.digits >= 14, _devices)
+DEVICE: Final = Detector(
+    "devices", ("DEVICE_ID",), lambda page: page.digits >= 14 and cues.says(page, cues.IMEI), _devices
+)

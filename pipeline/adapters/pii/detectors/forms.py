@@ -10,7 +10,7 @@ from pipeline.adapters.pii.detectors.pieces import Piece, pieces, shapes
 from pipeline.adapters.pii.page import Page
 from pipeline.adapters.pii.spans import Span
 
-__all__ = ["Form", "best", "by_shape", "checker", "raised", "spans_of"]
+__all__ = ["ByShape", "Form", "by_shape", "checker", "raised", "spans_of"]
 
 TOP: Final = 0.95
 _CLOSEST: Final = 0.4
@@ -64,49 +64,66 @@ class Form(NamedTuple):
         return self.checked if check(compact) else self.plain
 
 
-ByShape = Mapping[str, Sequence[Form]]
+class ByShape(NamedTuple):
+    """The forms under each of their shapes: all of them, and those that may count without a word beside them."""
+
+    all: Mapping[str, Sequence[Form]]
+    distinct: Mapping[str, Sequence[Form]]
+
+
+_COUNTS: Final = 0.5
 
 
 def by_shape(forms: Iterable[Form]) -> ByShape:
     """The forms under each of their shapes."""
     table: dict[str, list[Form]] = {}
+    distinct: dict[str, list[Form]] = {}
     for form in forms:
         for shape in shapes(form.shapes):
             table.setdefault(shape, []).append(form)
-    return table
+            if max(form.plain, form.checked) >= _COUNTS:
+                distinct.setdefault(shape, []).append(form)
+    return ByShape(table, distinct)
 
 
-def best(forms: Sequence[Form], piece: Piece) -> float:
-    """The highest score that one of the forms gives to the piece."""
-    compact = piece.compact
-    return max(form.score(compact) for form in forms)
-
-
-def raised(page: Page, cue: int, piece: Piece, score: float) -> float:
-    """The score of a piece with the words around it.
+def raised(page: Page, table: ByShape, cue: int, piece: Piece) -> float:
+    """The score of a piece by its forms and the words around it; 0 when it has no form, or no word and no own one.
 
     The closest cue before a number says most. Where it announces something else, a farther one says little, and where
     it announces what is no one's, as the number of an order, the piece counts for nothing without a distinct form.
     """
+    if piece.shape not in table.all:
+        return 0.0
+    if not cues.says(page, cue | cues.IDENTITY):
+        return _best(table.distinct.get(piece.shape, ()), piece)
     around = cues.around(page, piece.start, piece.end)
     if around.closest & cue:
-        return _sum(score, _CLOSEST)
-    if around.closest & cues.OTHER:
-        return min(score, _NOBODYS) if score < TOP else score
+        return _sum(_best(table.all[piece.shape], piece), _CLOSEST)
     if around.near & cue:
+        score = _best(table.all[piece.shape], piece)
+        if around.closest & cues.OTHER:
+            return min(score, _NOBODYS) if score < TOP else score
         return _sum(score, _CONTESTED if around.closest else _NEAR)
     if around.before & cues.IDENTITY and not around.closest:
-        return _sum(score, _GENERIC)
-    return score
+        return _sum(_best(table.all[piece.shape], piece), _GENERIC)
+    score = _best(table.distinct.get(piece.shape, ()), piece)
+    return min(score, _NOBODYS) if around.closest & cues.OTHER and score < TOP else score
+
+
+def _best(forms: Sequence[Form], piece: Piece) -> float:
+    """The highest score that one of the forms gives to the piece."""
+    if not forms:
+        return 0.0
+    compact = piece.compact
+    return max([form.score(compact) for form in forms])
 
 
 def _sum(score: float, more: float) -> float:
-    return round(min(max(TOP, score), score + more), 2)
+    return round(min(max(TOP, score), score + more), 2) if score else 0.0
 
 
 def spans_of(kind: str, table: ByShape, cue: int, page: Page) -> Iterator[Span]:
     """All pieces of the page that have one of the forms, as spans of `kind`."""
     for piece in pieces(page):
-        forms = table.get(piece.shape)
-        if forms is not None and (score := best(forms, piece)):
-            yield Span(kind, piece.start, piece.end, raised(page, cue, piece, score))
+        if score := raised(page, table, cue, piece):
+            yield Span(kind, piece.start, piece.end, score)

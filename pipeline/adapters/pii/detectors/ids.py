@@ -6,7 +6,7 @@ from typing import Final
 from pipeline.adapters.pii import cues
 from pipeline.adapters.pii.detectors import check_digits as check
 from pipeline.adapters.pii.detectors.base import Detector
-from pipeline.adapters.pii.detectors.forms import Form, best, by_shape, raised, spans_of
+from pipeline.adapters.pii.detectors.forms import Form, by_shape, raised, spans_of
 from pipeline.adapters.pii.detectors.pieces import Piece, pieces
 from pipeline.adapters.pii.page import Page
 from pipeline.adapters.pii.spans import Span
@@ -19,7 +19,7 @@ _SSN: Final = by_shape(
     [
         Form("US", "9{3}-9{2}-9{4}", 0.4, 0.85, lambda number: _social(number)),
         Form("US", "9{3} 9{2} 9{4}|9{3}.9{2}.9{4}", 0.4, 0.55, lambda number: _social(number)),
-        Form("US", "9{9}", 0.1, 0.25, lambda number: _social(number)),
+        Form("US", "9{9}", 0.1, 0.4, lambda number: _social(number)),
         Form("US", "9{5} 9{4}|9{3}-9{6}|9{5}-9{4}", 0.1, 0.15, lambda number: _social(number)),
     ]
 )
@@ -31,10 +31,12 @@ def _social(digits: str) -> bool:
 
 
 def _ssns(page: Page) -> Iterator[Span]:
-    yield from spans_of("US_SSN", _SSN, cues.SOCIAL, page)
+    for span in spans_of("US_SSN", _SSN, cues.SOCIAL, page):
+        if page.text[span.start] != "9" or not cues.leading(page, cues.ITIN, span.start, span.end):
+            yield span
 
 
-SSN: Final = Detector("us-ssn", ("US_SSN",), lambda page: page.digits >= 9 and page.chain >= 9, _ssns)
+SSN: Final = Detector("us-ssn", ("US_SSN",), lambda page: page.digits >= 9, _ssns)
 
 # ---------------------------------------------------------------- the rest of the world
 
@@ -248,14 +250,11 @@ def _vague(piece: Piece) -> bool:
 
 def _nationals(page: Page) -> Iterator[Span]:
     for piece in pieces(page):
-        forms = _FORMS.get(piece.shape)
-        score = 0.0 if forms is None else best(forms, piece)
+        score = raised(page, _FORMS, cues.NATIONAL, piece)
+        if not score and _vague(piece) and cues.leading(page, cues.NATIONAL, piece.start, piece.end):
+            score = _ANNOUNCED
         if score:
-            yield Span("NATIONAL_ID", piece.start, piece.end, raised(page, cues.NATIONAL, piece, score))
-        elif _vague(piece) and cues.leading(page, cues.NATIONAL, piece.start, piece.end):
-            yield Span("NATIONAL_ID", piece.start, piece.end, _ANNOUNCED)
+            yield Span("NATIONAL_ID", piece.start, piece.end, score)
 
 
-NATIONAL: Final = Detector(
-    "national-ids", ("NATIONAL_ID",), lambda page: page.digits >= 4 and page.chain >= 3, _nationals
-)
+NATIONAL: Final = Detector("national-ids", ("NATIONAL_ID",), lambda page: page.digits >= 4, _nationals)

@@ -46,7 +46,7 @@ def _score(page: Page, piece: Piece) -> float:
 
 
 def _says_licence(page: Page) -> bool:
-    return page.digits >= _FEWEST_DIGITS and any(word in page.lower for word in cues.LICENCE_WORDS)
+    return page.digits >= _FEWEST_DIGITS and cues.says(page, cues.LICENCE | cues.LICENCE_ALONE)
 
 
 def _licences(page: Page) -> Iterator[Span]:

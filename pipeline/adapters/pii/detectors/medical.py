@@ -7,7 +7,7 @@ from typing import Final
 from pipeline.adapters.pii import cues
 from pipeline.adapters.pii.detectors import check_digits as check
 from pipeline.adapters.pii.detectors.base import Detector
-from pipeline.adapters.pii.detectors.forms import Form, best, by_shape, raised
+from pipeline.adapters.pii.detectors.forms import Form, by_shape, raised
 from pipeline.adapters.pii.detectors.pieces import Piece, pieces
 from pipeline.adapters.pii.page import Page
 from pipeline.adapters.pii.spans import Span
@@ -38,7 +38,7 @@ _FORMS: Final = by_shape(
         Form("CA", "9{4}-9{3}-9{3}|9{4} 9{3} 9{3}|9{4}-9{3}-9{3}-AA|9{10}AA|A{4} 9{4} 9{4}", 0.2, 0.3, "ca.bc_phn"),
     ]
 )  # fmt: skip
-_CUES: Final = cues.HEALTH | cues.PRESCRIBER
+_CUES: Final = cues.PATIENT | cues.PRESCRIBER
 _RECORD: Final = 0.75
 _FEWEST_DIGITS: Final = 5
 _LINK: Final = re.compile(
@@ -65,22 +65,13 @@ def _is_record(page: Page, piece: Piece) -> bool:
 
 
 def _medical(page: Page) -> Iterator[Span]:
-    told = any(word in page.lower for word in _SIGNS)
+    told = cues.says(page, _CUES | cues.IDENTITY)
     for piece in pieces(page):
-        forms = _FORMS.get(piece.shape)
-        score = 0.0 if forms is None else best(forms, piece)
-        if told:
-            score = raised(page, _CUES, piece, score) if score else 0.0
-            score = max(score, _RECORD) if _is_record(page, piece) else score
+        score = raised(page, _FORMS, _CUES, piece)
+        if told and score < _RECORD and _is_record(page, piece):
+            score = _RECORD
         if score:
             yield Span("MEDICAL_ID", piece.start, piece.end, score)
 
-
-_SIGNS: Final = (
-    "mrn", "medic", "patient", "nhs", "mbi", "hicn", "health", "hospital", "kranken", "versichert", "gesundheit",
-    "pacient", "patiënt", "vitale", "assuré", "sanitar", "pazient", "pacjent", "clinic", "npi", "dea", "kvnr", "egk",
-    "ohip", "phn", "ihi", "ehic", "zorgverz", "utente", "ubezp", "mutuelle", "member", "prescri", "rx", "chart",
-    "insur", "physician", "provider", "practitioner", "doctor", "dr", "policy", "seguro", "cip", "tis",
-)  # fmt: skip
 
 MEDICAL: Final = Detector("medical-ids", ("MEDICAL_ID",), lambda page: page.digits >= _FEWEST_DIGITS, _medical)

@@ -60,8 +60,8 @@ def _card_score(digits: str, groups: tuple[int, ...], cued: bool, contested: boo
 
 
 def _valid_score(known: bool, rare: bool, usual: bool, cued: bool, contested: bool) -> float:
-    if contested and not known:
-        return 0.4
+    if contested:
+        return 0.6 if known else 0.4
     if known:
         return 0.95 if cued or usual else 0.9
     if rare:

@@ -19,7 +19,7 @@ _V4: Final = re.compile(
     rf"(?<![A-Za-z0-9_.À-ɏ]){_OCTET}(?:\.{_OCTET}){{3}}(?![A-Za-z0-9_À-ɏ]|\.\d|-\d)(?:/\d{{1,2}}(?!\d))?"
 )
 _V6: Final = re.compile(
-    r"(?<![A-Za-z0-9_:.À-ɏ])[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]{1,36}(?:(?<=:)\d{1,3}(?:\.\d{1,3}){3})?(?![A-Za-z0-9_:À-ɏ])"
+    r"(?<![A-Za-z0-9_:.À-ɏ])[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]{1,36}(?:(?<=:)\d{1,3}(?:\.\d{1,3}){3})?(?![A-Za-z0-9_:À-ɏ]|\.\d)"
     r"(?:%[\w.-]{1,15})?(?:/\d{1,3}(?!\d))?"
 )
 _NOBODYS: Final = 0.2
@@ -30,7 +30,9 @@ def _ip_score(text: str) -> float:
         address = ip_address(text)
     except ValueError:
         return 0.0
-    return _NOBODYS if address.is_loopback or address.is_unspecified or address.is_multicast else 0.85
+    if address.is_loopback or address.is_unspecified or text.startswith(("224.0.0.", "239.255.255.", "ff0")):
+        return _NOBODYS
+    return 0.6 if address.is_multicast else 0.85
 
 
 def _v4(page: Page) -> Iterator[Span]:

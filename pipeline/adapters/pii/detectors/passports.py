@@ -36,7 +36,7 @@ def _is_number(piece: Piece) -> bool:
 
 
 def _says_passport(page: Page) -> bool:
-    return any(word in page.lower for word in cues.PASSPORT_WORDS)
+    return cues.says(page, cues.PASSPORT)
 
 
 def _passports(page: Page) -> Iterator[Span]:

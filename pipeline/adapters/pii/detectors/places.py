@@ -36,16 +36,17 @@ _MAPS: Final = ("maps.", "/maps", "openstreetmap", "geohack", "what3words", "waz
 _PLUS_CODE: Final = re.compile(r"(?<![\w+])[23456789CFGHJMPQRVWX]{8}\+[23456789CFGHJMPQRVWX]{2,3}(?![\w+])")
 _SURE: Final = 0.9
 _MANY, _FEW = 4, 2
-_TEN: Final = 10
+_TEN, _BOTH = 10, 2
 
 
 def _decimals(number: str) -> int:
     return len(number.partition(".")[2])
 
 
-def _away_from_one(latitude: str, longitude: str) -> bool:
-    """Whether neither could be a share or a small measure: sums and statistics have many decimals too."""
-    return abs(float(latitude)) >= _TEN and (abs(float(longitude)) >= _TEN or longitude[0] in "+-")
+def _away_from_one(latitude: str, longitude: str, fewest: int) -> bool:
+    """Whether the pair is too large to be shares or small measures: sums and statistics have many decimals too."""
+    large = (abs(float(latitude)) >= _TEN) + (abs(float(longitude)) >= _TEN)
+    return large == _BOTH or (large == 1 and (fewest > _MANY or "-" in latitude + longitude))
 
 
 def _pair_score(page: Page, match: re.Match[str]) -> float:
@@ -57,7 +58,7 @@ def _pair_score(page: Page, match: re.Match[str]) -> float:
     cued = cues.near(page, cues.COORDINATES, *match.span())
     comma = "," in match.group() or ";" in match.group()
     if fewest >= _MANY and comma:
-        return 0.85 if cued else 0.55 if _away_from_one(latitude, longitude) else 0.3
+        return 0.85 if cued else 0.55 if _away_from_one(latitude, longitude, fewest) else 0.3
     return 0.65 if cued and fewest >= _FEW and comma else 0.2
 
 

@@ -6,8 +6,11 @@ diagnosed with`, `leidet an`. So these expressions are narrow, in English, Germa
 
 import re
 from collections.abc import Iterator
+from functools import reduce
+from operator import or_
 from typing import Final, NamedTuple
 
+from pipeline.adapters.pii import cues
 from pipeline.adapters.pii.detectors.base import Detector
 from pipeline.adapters.pii.page import Page
 from pipeline.adapters.pii.spans import Span
@@ -16,15 +19,15 @@ __all__ = ["SPECIAL"]
 
 
 class _Category(NamedTuple):
-    """A kind of statement: the words without one of which it cannot be made, and its wordings."""
+    """A kind of statement: the cue without which it cannot be made, and its wordings."""
 
     type: str
-    signs: tuple[str, ...]
+    signs: int
     wordings: tuple[re.Pattern[str], ...]
 
 
-def _category(kind: str, signs: str, *wordings: str) -> _Category:
-    return _Category(kind, tuple(signs.split("|")), tuple(re.compile(rf"(?<!\w)(?:{w})(?!\w)") for w in wordings))
+def _category(kind: str, signs: int, *wordings: str) -> _Category:
+    return _Category(kind, signs, tuple(re.compile(rf"(?<!\w)(?:{w})(?!\w)") for w in wordings))
 
 
 _KIN: Final = (
@@ -75,27 +78,7 @@ _SICK: Final = (
 
 _HEALTH: Final = _category(
     "HEALTH",
-    "diagnos|icd|dx|diabet|cancer|leukemia|leukaemia|lymphoma|melanoma|carcinoma|sarcoma|myeloma|glaucoma|tumor"
-    "|tumour|hiv|aids|itis"
-    "|osis|emia|neuropathy|myopathy|retinopathy|tubercul|epilep|asthma|copd|depress|anxiety|bipolar|schizophren"
-    "|ptsd|adhd|autis|ocd"
-    "|eating disorder|anorex|bulimi|alcoholi|addict|dementia|alzheimer|parkinson|sclerosis|lupus|crohn|heart "
-    "|stroke|hypertens"
-    "|blood pressure|kidney|infertil|miscarriage|syphilis|gonorrh|chlamydia|herpes|hpv|covid|sickle|fibrosis"
-    "|fibromyalgia|migraine"
-    "|insomnia|seropos|pregnan|suicidal|disabled|depressed|terminally ill|immunocompr|rehab|remission"
-    "|psychiatric|medical history"
-    "|chemo|overdose|insulin|metformin|sertralin|zoloft|fluoxetin|prozac|citalopram|lexapro|xanax|azolam|azepam"
-    "|valium|lithium|seroquel"
-    "|quetiapin|risperid|olanzap|clozap|adderall|ritalin|methylphen|warfarin|methadon|norphine|suboxone"
-    "|oxycodon|morphin|fentanyl|truvada"
-    "|biktarvy|antiretro|antidepr|antipsych|dialysis|tamoxifen|methotrex|humira|adalimum|predniso|levothyr"
-    "|lisinop|atorvast|gabapent"
-    "|lamotrig|levetirac|ozempic|viagra|sildenafil| prep|leide|litt |erkrank|krebs|leukämie|schwanger"
-    "|schwerbehind|sklerose|infektion"
-    "|atteint|souffr|enceinte|grossesse|séropos|handicap|épilep|dépress|padec|sufr|embaraz|cáncer|vih|sida"
-    "|affett|soffr|incinta"
-    "|sieropos|gravidanza|cancro|tumore",
+    cues.HEALTH,
     rf"(?:was |were |been |is |got |being |just |recently )?diagnosed (?:with|as having) (?:an? "
     rf"|the )?(?:{_ILLNESS}|(?!an? error)\w+)"
     rf"|(?:medical |primary |psychiatric )?diagnosis(?: is| of|:) (?:an? )?{_ILLNESS}",
@@ -143,9 +126,7 @@ _HEALTH: Final = _category(
 )
 _BIOMETRIC: Final = _category(
     "BIOMETRIC",
-    "fingerprint|iris|retina|biometri|voiceprint|voice print|palm print|facial recognition|face scan|faceprint"
-    "|fingerabdr"
-    "|empreintes? |huella|impront",
+    cues.BIOMETRIC,
     rf"{_WHOSE} (?:\w+ )?(?:fingerprints?|iris scans?|retina(?:l)? scans?|voice ?prints?|palm ?prints?"
     rf"|face ?(?:scan|print|template)s?"
     r"|biometric(?: data| template| information| profile|s)?)",
@@ -160,7 +141,7 @@ _BIOMETRIC: Final = _category(
 )
 _GENETIC: Final = _category(
     "GENETIC",
-    "genetic|genom|brca|dna|gene |mutation|genotyp|23andme|chromosom|gentest|génétique|genétic|adn|erbgut|genetisch",
+    cues.GENETIC,
     rf"{_WHOSE} (?:\w+ )?(?:dna(?: (?:test|sample|profile|sequence|results?))?|genom(?:e|ic data)"
     rf"|genetic (?:test|data|profile|results?"
     r"|makeup|information|predisposition|risk)|genotype|23andme (?:results?|report|data))",
@@ -175,9 +156,7 @@ _GENETIC: Final = _category(
 )
 _SEXUAL: Final = _category(
     "SEXUAL",
-    "gay|lesbi|bisex|homosex|transgen|transsex|queer|asexual|pansex|heterosex|nonbinary|non-binary"
-    "|sexual orientation|sex life"
-    "|schwul|sexuell|omosess|lesbica|trans woman|trans man|sexuelle|sexualidad|sex worker|orientación sexual",
+    cues.SEXUAL,
     rf"(?:{_WHO}{_BE}|identif(?:y|ies|ied) as|came out as|come out as|outed as) (?:an? |openly "
     rf"|secretly )*(?:gay|lesbian|bi(?:sexual)?"
     r"|homosexual|trans(?:gender|sexual)?(?: (?:man|woman))?|queer|asexual|pansexual|non-?binary|heterosexual"
@@ -200,11 +179,7 @@ _FAITH: Final = (
 )
 _RELIGION: Final = _category(
     "RELIGION",
-    "muslim|christian|catholic|protestant|jew|hindu|buddhis|sikh|mormon|jehovah|atheis|agnostic|evangelical"
-    "|baptist|lutheran"
-    "|methodist|shia|sunni|scientolog|quaker|pagan|wicca|bah|religio|islam|judaism|faith|converted|moslem"
-    "|katholi|evangelisch|jüdisch"
-    "|musulm|juif|juive|catholique|católic|judí|cattolic|ebre",
+    cues.RELIGION,
     rf"(?:{_WHO}{_BE}|raised|identif(?:y|ies) as|became|married an?) (?:an? |practi[cs]ing |devout |strict "
     rf"|observant |ex-)*{_FAITH}"
     r"(?! (?:science|school|university|church|era))",
@@ -224,9 +199,7 @@ _RELIGION: Final = _category(
 )
 _POLITICS: Final = _category(
     "POLITICS",
-    "vote|republican|democrat|communist|socialist|conservative|liberal|political|party member|member of the"
-    "|libertarian|anarchist|marxist"
-    "|fascist|labour|tory|tories|wähl|gewählt|partei|parti |politique|partido|partito|votó|voté|votat|votai",
+    cues.POLITICS,
     rf"{_WHO}(?:'ve|'s| have| has| always| usually| will| would)* (?:voted?|votes|voting|campaign(?:s|ed)?"
     rf"|canvass(?:es|ed)?) (?:for )?(?:the )?"
     r"(?:\w+ )?(?:republicans?|democrats?|trump|biden|harris|obama|clinton|labour|tor(?:y|ies)|conservatives?"
@@ -249,7 +222,7 @@ _POLITICS: Final = _category(
 )
 _UNION: Final = _category(
     "UNION",
-    "union|shop steward|gewerkschaft|ig metall|ver.di|syndi|sindicat|sindacat|labor organizer|afl-cio|teamsters",
+    cues.UNION,
     rf"{_WHO}{_BE} (?:an? |active |proud )*(?:(?:trade |labou?r |teachers' )?union (?:member|organi[sz]er"
     rf"|rep(?:resentative)?|steward|official)"
     r"|shop steward|unionized)",
@@ -279,9 +252,7 @@ _CRIME: Final = (
 )
 _CRIMINAL: Final = _category(
     "CRIMINAL",
-    "convict|arrest|charged with|sentenced|jail|prison|guilty|probation|parole|criminal|felon|inmate|ex-con"
-    "|offender|vorbestraft|verurteilt"
-    "|vorstraf|casier|condamn|antecedentes|condenad|precedenti penali|condannat|rap sheet|indicted|warrant",
+    cues.CRIMINAL,
     rf"(?:convicted of|arrested (?:for|on suspicion of)|charged with|indicted (?:for|on)|found guilty of"
     rf"|pleaded guilty to|pled guilty to"
     rf"|sentenced for|jailed for|imprisoned for|served time for|conviction for|wanted for|accused of) (?:an? "
@@ -301,19 +272,15 @@ _CRIMINAL: Final = _category(
     r"|(?:ho|ha|miei|suoi) precedenti penali|condannat[oa] per \w{3,}",
 )
 _CATEGORIES: Final = (_HEALTH, _BIOMETRIC, _GENETIC, _SEXUAL, _RELIGION, _POLITICS, _UNION, _CRIMINAL)
+_SIGNS: Final = reduce(or_, (category.signs for category in _CATEGORIES))
 _SCORE: Final = 0.7
 _REACH: Final = 96
 
 
-def _said(category: _Category, lower: str) -> bool:
-    return any(sign in lower for sign in category.signs)
-
-
-def _windows(category: _Category, lower: str) -> list[tuple[int, int]]:
+def _windows(category: _Category, page: Page) -> list[tuple[int, int]]:
     """The surroundings of every sign, those that touch joined."""
-    places = sorted(at for sign in category.signs if sign in lower for at in _places(sign, lower))
     windows: list[tuple[int, int]] = []
-    for at in places:
+    for at in cues.places(page, category.signs):
         start, end = max(0, at - _REACH), at + _REACH
         if windows and start <= windows[-1][1]:
             start = windows.pop()[0]
@@ -321,24 +288,18 @@ def _windows(category: _Category, lower: str) -> list[tuple[int, int]]:
     return windows
 
 
-def _places(sign: str, lower: str) -> Iterator[int]:
-    at = lower.find(sign)
-    while at >= 0:
-        yield at
-        at = lower.find(sign, at + len(sign))
-
-
 def _specials(page: Page) -> Iterator[Span]:
-    lower = page.lower
     for category in _CATEGORIES:
-        for start, end in _windows(category, lower):
+        if not cues.says(page, category.signs):
+            continue
+        for start, end in _windows(category, page):
             for wording in category.wordings:
-                for match in wording.finditer(lower, start, end):
+                for match in wording.finditer(page.lower, start, end):
                     yield Span(category.type, *match.span(), _SCORE)
 
 
 def _may_have(page: Page) -> bool:
-    return any(_said(category, page.lower) for category in _CATEGORIES)
+    return cues.says(page, _SIGNS)
 
 
 SPECIAL: Final = Detector("special-categories", tuple(category.type for category in _CATEGORIES), _may_have, _specials)
