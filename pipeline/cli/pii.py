@@ -2,7 +2,7 @@
 
 import typer
 
-from pipeline.cli import pii_scan
+from pipeline.cli import pii_models, pii_reveal, pii_scan
 
 __all__ = ["register"]
 
@@ -11,7 +11,7 @@ def register(root: typer.Typer) -> None:
     """Add the verbs of this group."""
     group = typer.Typer(no_args_is_help=True, help="Personal data and credentials in texts.")
     group.callback()(_group)
-    for part in (pii_scan,):
+    for part in (pii_scan, pii_models, pii_reveal):
         part.register(group)
     root.add_typer(group, name="pii")
 

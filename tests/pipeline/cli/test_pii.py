@@ -6,7 +6,7 @@ from typer.testing import CliRunner
 
 from pipeline.cli import pii
 
-VERBS = ("scan",)
+VERBS = ("scan", "train", "models", "use", "reveal")
 
 
 def helped(*words: str) -> str:
