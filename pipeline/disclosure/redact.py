@@ -76,13 +76,24 @@ _NEAR: Final = 24
 """A finding that ends this close to the end of what was scanned may go on after it."""
 _RUN: Final = re.compile(r"[A-Za-z0-9_.+/=%:~-]*")
 _BLANKS: Final = re.compile(r"\s")
-_KEY_BEGINS: Final = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
-_KEY_ENDS: Final = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
-_KEY_LINE: Final = 80
-"""Characters of either line at most."""
-_KEY_HEAD: Final = 256
-"""Characters in which a block may have header lines, with dashes in them."""
+_LONG: Final = re.compile(r"PuTTY-User-Key-File-\d:")
+"""Heads of what is known for what it is only much later."""
+
+_DASHES: Final = r"-{4,5}"
+_KEY_NAME: Final = r"(?:[A-Z0-9]{2,12} ){0,3}PRIVATE KEY(?: BLOCK)?"
+_KEY_BEGINS: Final = re.compile(rf"{_DASHES} ?BEGIN {_KEY_NAME} ?{_DASHES}")
+_KEY_ENDS: Final = rf"{_DASHES} ?END {_KEY_NAME} ?{_DASHES}"
+_KEY_PART: Final = re.compile(
+    rf"(?:\s|\\{{1,2}}[nr]|[\"'+,>|#*]){{0,40}}+"
+    rf"(?:(?P<end>{_KEY_ENDS})|(?P<header>[A-Z][A-Za-z-]{{2,20}}: )|(?P<run>[A-Za-z0-9+/]{{16}})|=[A-Za-z0-9+/]{{4}}"
+    rf"|[A-Za-z0-9+/]{{1,15}}={{0,2}}(?=\s{{0,4}}(?:[\n\\\"']|\Z|{_DASHES} ?END)))"
+)
+"""What a block of lines goes on with: its end, a header, a long or a last short run of base64, a check sum."""
+_KEY_AHEAD: Final = 128
+"""Characters after which each of these shows what it is."""
 _KEY_MOST: Final = 16_384
+_BASE64: Final = re.compile(r"[A-Za-z0-9+/]*={0,2}")
+_LINE: Final = re.compile(r"[^\n\\]*")
 
 
 class Redactor:
@@ -117,6 +128,7 @@ class Redactor:
         self._reach = self._windows.right
         self._mode: Literal["windows", "run", "key"] = "windows"
         self._key_from = 0
+        self._key_rest: re.Pattern[str] | None = None
         self._edits: list[Edit] = []
         self._pieces: list[str] = []
 
@@ -223,6 +235,7 @@ class Redactor:
     def _open(self, hits: Sequence[_Hit], begin: int, end: int) -> int:
         """Where that begins which may go on after `end`: a finding, or a run without a blank; `end` without any."""
         starts = [hit.start for hit in hits if hit.end > end - _NEAR and hit.start >= begin]
+        starts += [match.start() for match in _LONG.finditer(self._text, begin, end)]
         backwards = _RUN.match(self._text[max(0, begin - 1) : end][::-1])
         run = end - (backwards.end() if backwards else 0)
         return min([*starts, run] if run >= begin else starts, default=end)
@@ -257,23 +270,21 @@ class Redactor:
         self._mode = "key"
 
     def _rest_of_key(self, final: bool) -> bool:
-        """Mask up to the last line of a key, to what cannot be part of one, or to the end of all patience."""
-        known, limit = len(self._text), self._key_from + _KEY_MOST
-        dash = self._text.find("-", self._said, limit)
-        if dash < 0:
-            self._stretch(min(known, limit))
-            return limit <= known and self._closed()
-        self._stretch(dash)
-        if known < dash + _KEY_LINE and not final:
+        """Mask part by part, up to the end of a key or to what cannot be part of one."""
+        if self._key_rest is not None:
+            rest = self._key_rest.match(self._text, self._said)
+            self._stretch(rest.end() if rest else self._said)
+            if self._said == len(self._text):
+                return False
+            self._key_rest = None
+        if len(self._text) - self._said < _KEY_AHEAD and not final:
             return False
-        ends = _KEY_ENDS.match(self._text, dash)
-        if ends:
-            self._stretch(ends.end())
+        part = _KEY_PART.match(self._text, self._said)
+        if part is None or self._said > self._key_from + _KEY_MOST:
             return self._closed()
-        if dash - self._key_from < _KEY_HEAD and not self._text.startswith("-----", dash):
-            self._stretch(dash + 1)
-            return True
-        return self._closed()
+        self._stretch(part.end())
+        self._key_rest = _LINE if part["header"] else _BASE64 if part["run"] else None
+        return self._closed() if part["end"] else True
 
     def _closed(self) -> bool:
         self._mode = "windows"

@@ -137,6 +137,17 @@ def test_a_key_that_never_ends_is_masked_to_the_end() -> None:
     assert redactor(Windows()).whole("a " + KEY[:60]) == "a [SECRET]"
 
 
+def test_the_mention_of_a_key_is_not_taken_for_one() -> None:
+    said = redactor(Windows()).whole("A file that begins with -----BEGIN PRIVATE KEY----- is secret, and so on.")
+    assert said == "A file that begins with [SECRET] is secret, and so on."
+
+
+def test_a_key_in_lines_of_a_program_is_masked_whole() -> None:
+    lines = ["-----BEGIN PRIVATE KEY-----", *["Ab+/" * 16] * 20, "aB==", "-----END PRIVATE KEY-----"]
+    text = "key = (\n" + "".join(f'    "{line}\\n"\n' for line in lines) + ")\nprint(key)"
+    assert redactor(Windows()).whole(text) == 'key = (\n    "[SECRET]\\n"\n)\nprint(key)'
+
+
 def test_a_key_in_json_is_masked_like_any_other() -> None:
     text = json.dumps({"key": KEY, "more": 1})
     assert json.loads(redactor(Windows()).whole(text)) == {"key": "[SECRET]", "more": 1}
