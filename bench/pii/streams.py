@@ -15,8 +15,16 @@ _VALUES: Final = (
     "x\\y",
     "王芳",
 )
-_DECOYS: Final = ("<b>", "</b>", "a<b", "<<", "<PERSON", "<PERSON_", "<PERSON_99>", "PERSON_1", "x<y>z", "&lt;", "<",
-                  ">", "_1>", "<EMAIL_1 >", "[PERSON_1]", "<person_1>")  # fmt: skip
+_VALUED: Final[dict[str, tuple[str, ...]]] = {
+    "PERSON": _VALUES,
+    "ADDRESS": ("1 Alder Lane\nFairview", "Hauptstr. 5, 10115 Berlin"),
+    "EMAIL": ("odalys@example.org",),
+    "DATE_OF_BIRTH": ("1985-03-12",),
+    "PHONE": ("+49 30 901820",),
+    "CREDIT_CARD": ("4111 1111 1111 1111",),
+}
+_DECOYS: Final = ("<b>", "</b>", "a<b", "<<", "<PERSON", "<PERSON_", "<PERSON_K7QM2>", "PERSON_1", "x<y>z", "&lt;",
+                  "<", ">", "_2>", "<EMAIL_1 >", "[PERSON]", "<person_1>", "+49", "@", "4111 ")  # fmt: skip
 _WORDS: Final = ("hello", " and ", ", ", "é", "\u200b", "👋", "\n", "the ", "0", "  ")
 _ESCAPES: Final = ("\\n", '\\"', "\\\\", "\\u00e9", "\\u003c", "\\u003cPERSON_1\\u003e", "\\ud83d\\ude00", "\\/")
 
@@ -33,9 +41,17 @@ class Streams(NamedTuple):
     held: int
 
 
-def _issued(draw: random.Random) -> dict[str, str]:
-    kinds = draw.sample(["PERSON", "EMAIL", "ADDRESS", "CREDIT_CARD", "DATE_OF_BIRTH", "P"], 3)
-    return {f"<{kind}_{n}>": draw.choice(_VALUES) for kind in kinds for n in (1, 2, 11)}
+def _issued(number: int) -> dict[str, str]:
+    """What a conversation issued: tokens, and stand-ins that look like what they stand for."""
+    from pipeline.disclosure.pseudonyms import Hidden, Pseudonyms
+
+    draw = random.Random(number)
+    pseudonyms = Pseudonyms(b"a key of this measurement", "acme", f"s:{number}")
+    for kind in draw.sample(sorted(_VALUED), 3):
+        for value in draw.sample(_VALUED[kind], min(2, len(_VALUED[kind]))):
+            style = "format" if draw.random() < 0.3 else "typed"
+            pseudonyms.replace(value, [Hidden(kind, 0, len(value), style=style)])
+    return dict(pseudonyms.issued)
 
 
 def _text(draw: random.Random, tokens: list[str], *, json: bool) -> str:
@@ -56,9 +72,10 @@ def restored(splits: int, seed: int) -> Streams:
     from pipeline.disclosure.restore import Issued, Restorer
 
     draw, wrong, changed, held, tried = random.Random(seed), 0, 0, 0, 0
+    conversations = [_issued(seed + number) for number in range(min(200, 1 + splits // 40))]
     while tried < splits:
         json = draw.random() < 0.5
-        mapping = _issued(draw)
+        mapping = draw.choice(conversations)
         issued = Issued(mapping)
         text = _text(draw, list(mapping), json=json)
         whole = Restorer(issued, json=json).whole(text)

@@ -38,7 +38,7 @@ def reveal_command(
 ) -> None:
     """Show what stood behind a pseudonym. The act is recorded with your name and reason before anything is shown.
 
-    Example: stepwell pii reveal "<PERSON_1>" --tenant acme --session s-17 --why "complaint 4711"
+    Example: stepwell pii reveal "<PERSON_K7QM2>" --tenant acme --session s-17 --why "complaint 4711"
     """
     value = run(_reveal(settings_here(), tenant, session_conversation(session, user), token, who or _account(), why))
     if as_json:
