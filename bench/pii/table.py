@@ -91,7 +91,9 @@ def print_figures(figures: Sequence[Figure], *, markdown: bool = False) -> None:
 
 
 def _print_markdown(figures: Sequence[Figure]) -> None:
-    print("| measure | mark | value | 95 % | n | |")
-    print("|---|---|---|---|---|---|")
+    print("| measure | mark | value | 95 % | n | | |")
+    print("|---|---|---|---|---|---|---|")
     for figure in figures:
-        print("| " + " | ".join((f"{figure.section}: {figure.measure}", *_cells(figure)[1:6])) + " |")
+        cells = _cells(figure)
+        measure = cells[0] if figure.section == "marks" else f"{figure.section}: {cells[0]}"
+        print("| " + " | ".join(cell.replace("|", "\\|") for cell in (measure, *cells[1:])) + " |")
