@@ -111,9 +111,19 @@ class Page:
         return max(sum(map(str.isdigit, text[at.start() : at.end()])) for at in _CHAIN.finditer(text))
 
     @cached_property
+    def words(self) -> Sequence[str]:
+        """What stands between white space."""
+        return self.text.split()
+
+    @cached_property
+    def lone(self) -> int:
+        """How many words are a single character, or one with a full stop or the like after it."""
+        return sum([len(word) < 3 for word in self.words])
+
+    @cached_property
     def long_words(self) -> str:
         """The words of fifteen and more characters, a line each: what holds no key in prose is short."""
-        return "\n".join([word for word in self.text.split() if len(word) >= _LONG])
+        return "\n".join([word for word in self.words if len(word) >= _LONG])
 
     @cached_property
     def long_places(self) -> Sequence[tuple[int, int]]:

@@ -32,5 +32,5 @@ DIRECT: Final[tuple[Detector, ...]] = (
 )  # fmt: skip
 """What reads a text as it stands."""
 
-DETECTORS: Final[tuple[Detector, ...]] = (*DIRECT, disguises(DIRECT), embedded(DIRECT))
+DETECTORS: Final[tuple[Detector, ...]] = (*DIRECT, *disguises(DIRECT), embedded(DIRECT))
 """All in force: the direct ones, and those which read disguised and embedded parts again with them."""

@@ -5,11 +5,11 @@ check digits, a numbering plan, a cue. A table of single digits and a sentence w
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import unescape
 from typing import Final
 
-from pipeline.adapters.pii.detectors.base import Detector
+from pipeline.adapters.pii.detectors.base import Detector, Search
 from pipeline.adapters.pii.detectors.views import Edit, reading, rewritten
 from pipeline.adapters.pii.page import Page
 from pipeline.adapters.pii.spans import Span
@@ -29,10 +29,11 @@ _CODED: Final[Mapping[str, float]] = {"CREDIT_CARD": 0.85, "IBAN": 0.9, "EMAIL":
 # ---------------------------------------------------------------- single characters with something between them
 
 _SPACED: Final = re.compile(r"(?<!\w)[\w+(](?:[ \t]{1,3}\S(?!\w)){6,}+")
+_ALONE: Final = 5
+"""Single characters that are words of their own in such a run: all but the first and the last."""
 _GAP: Final = re.compile(r"[ \t]+")
 _DIGIT_GAP: Final = re.compile(r"(?<=\d)[ \t]+(?=\d)")
-_STRUNG: Final = re.compile(r"(?<![\w.])[\w+](?:([.\-_/,*|])\w)(?:\1\w){7,}+(?!\w)")
-_STRING: Final = re.compile(r"(?<=[\w+])[.\-_/,*|](?=\w)")
+_STRUNG: Final = re.compile(r"(?<![\w.])[\w+(](?:([.\-_/,*|])\S)(?:\1\S){7,}+(?!\w)")
 
 
 def _gaps(page: Page, pattern: re.Pattern[str], start: int, end: int) -> list[Edit]:
@@ -42,7 +43,7 @@ def _gaps(page: Page, pattern: re.Pattern[str], start: int, end: int) -> list[Ed
 
 def _spread(page: Page) -> Iterator[list[Edit]]:
     """Runs of single characters, closed up: as a whole, without their first letters, and digits only."""
-    for match in _SPACED.finditer(page.text):
+    for match in _SPACED.finditer(page.text) if page.lone >= _ALONE else ():
         edits = _gaps(page, _GAP, *match.span())
         yield edits
         if match.group()[0].isalpha():
@@ -50,26 +51,31 @@ def _spread(page: Page) -> Iterator[list[Edit]]:
             yield edits[2:]
         if any(map(str.isalpha, match.group())) and (digits := _gaps(page, _DIGIT_GAP, *match.span())):
             yield digits
-    for match in _STRUNG.finditer(page.text):
-        yield [Edit(*gap.span(), "") for gap in _STRING.finditer(page.text, *match.span())]
+    for place in page.long_places:
+        for match in _STRUNG.finditer(page.text, *place):
+            yield [Edit(at, at + 1, "") for at in range(match.start() + 1, match.end(), 2)]
 
 
 def _may_be_spread(page: Page) -> bool:
-    return _SPACED.search(page.text) is not None or _STRUNG.search(page.text) is not None
+    return page.lone >= _ALONE or _STRUNG.search(page.long_words) is not None
 
 
 # ---------------------------------------------------------------- groups with unusual separators
 
+_APART: Final = r"(?:[./_|~*\\:-]| {2,4}| ?\t ?)"
 _GROUPS: Final = re.compile(
-    r"(?<![\w.])\+?\(?[A-Za-z0-9]{1,6}\)?(?:(?:[./_|~*\\:]| {2,4}| ?\t ?)\(?[A-Za-z0-9]{1,8}\)?(?![A-Za-z0-9])){2,9}+(?!\w)"
+    rf"(?<![\w.])\+?\(?[A-Za-z0-9]{{1,6}}\)?(?:{_APART}\(?[A-Za-z0-9]{{1,8}}\)?(?![A-Za-z0-9])){{2,9}}+(?!\w)"
 )
-_BETWEEN: Final = re.compile(r"[./_|~*\\:]| {2,4}| ?\t ?")
+_BETWEEN: Final = re.compile(_APART)
 _UNUSUAL: Final = re.compile(r"[0-9)](?:[./_|~*\\:]| {2,4}| ?\t)[0-9A-Z(]")
+_USUAL: Final = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|[\d-]{8,12}[ T]?\d\d?:\d\d.*")
+"""An address of the internet and a moment have such separators by nature."""
 
 
 def _regrouped(page: Page) -> Iterator[list[Edit]]:
     for match in _GROUPS.finditer(page.text):
-        if sum(map(str.isdigit, match.group())) >= 9:
+        group = match.group()
+        if sum(map(str.isdigit, group)) >= 9 and _UNUSUAL.search(group) and not _USUAL.fullmatch(group):
             between = _BETWEEN.finditer(page.text, *match.span())
             yield [Edit(*gap.span(), " " if gap.group().isspace() else "-") for gap in between]
 
@@ -80,52 +86,77 @@ def _may_be_regrouped(page: Page) -> bool:
 
 # ---------------------------------------------------------------- signs in words
 
-_DOT_WORD: Final = r"(?:dot|punkt|point|punto|ponto|kropka)"
-_AT_WORD: Final = r"(?:at|arroba|chiocciola|arobase|klammeraffe|małpa)"
-_SIGN: Final = re.compile(rf"\s?[\[({{<]\s?(?:(?P<at>{_AT_WORD}|@)|(?P<dot>{_DOT_WORD}|\.))\s?[\])}}>]\s?")
+_DOTS: Final = ("dot", "punkt", "point", "punto", "ponto", "kropka")
+_ATS: Final = ("at", "arroba", "chiocciola", "arobase", "klammeraffe", "małpa")
+_DOT: Final = rf"(?:\.| (?:{'|'.join(_DOTS)}) )"
+_SIGN: Final = re.compile(
+    rf" ?[\[({{<](?: ?(?P<at>{'|'.join(_ATS)}) ?| ?(?:{'|'.join(_DOTS)}) ?|(?P<sign>@)|\.)[\])}}>] ?"
+)
 _TLDS: Final = (
     "com|org|net|edu|gov|mil|int|info|biz|io|ai|co|me|eu|de|fr|es|it|pl|nl|pt|uk|us|ca|au|nz|ch|at|be|dk|se|no|fi|ie|cz"
     "|gr|hu|ro|ru|ua|in|br|mx|ar|jp|cn|kr|tr|za|dev|app|cloud|xyz|online|tech|example|test"
 )
-_LABELS: Final = rf"[\w-]{{1,63}}(?:(?:\.|\s{_DOT_WORD}\s)[\w-]{{1,63}}){{0,4}}"
-_WORDED: Final = re.compile(
-    rf"(?<![\w.+-])(?P<local>[\w+-]{{1,64}}(?:(?:\.|\s{_DOT_WORD}\s)[\w+-]{{1,64}}){{0,3}})(?P<at>\s{_AT_WORD}\s|\s?@\s?)"
-    rf"(?P<domain>(?!the\s|an?\s|this\s|that\s|my\s|our\s|your\s){_LABELS}(?:\.|\s{_DOT_WORD}\s)(?:{_TLDS}))(?![\w(-])"
+_AT: Final = re.compile(rf" (?:{'|'.join(_ATS)}) | ?@ ?")
+_LOCAL: Final = re.compile(rf"(?<![\w.+-])[\w+-]{{1,64}}(?:{_DOT}[\w+-]{{1,64}}){{0,3}}$")
+_DOMAIN: Final = re.compile(
+    rf"(?!the |an? |this |that |my |our |your )[\w-]{{1,63}}(?:{_DOT}[\w-]{{1,63}}){{0,4}}{_DOT}(?:{_TLDS})(?![\w(-])"
 )
-_WORDED_IP: Final = re.compile(rf"(?<![\w.])\d{{1,3}}(?:\s{_DOT_WORD}\s\d{{1,3}}){{3}}(?!\w)")
-_WORDED_DOT: Final = re.compile(rf"\s{_DOT_WORD}\s")
+_WORDED_DOT: Final = re.compile(rf" (?:{'|'.join(_DOTS)}) ")
+_WORDED_IP: Final = re.compile(rf"(?<![\w.])\d{{1,3}}(?:{_WORDED_DOT.pattern}\d{{1,3}}){{3}}(?!\w)")
 _HANDLE: Final = re.compile(r"[\d._+]|\w-\w")
 _MAIL: Final = re.compile(r"mail|contact|write|reach|address|adres|correo|schreib|kontakt|courriel|posta")
-_SIGNS: Final = ("at]", "at)", "at}", "at>", "dot]", "dot)", "dot}", "dot>", "[.]", "(.)", "{.}", "[@]", "(@)", "{@}",
-                 "punkt", "point", "punto", "ponto", "arroba", "chiocciola", "arobase", "klammeraffe", " at ]",
-                 " dot ", "dot ]", "dot )", "at )", "kropka", "małpa")  # fmt: skip
+_BRACKETED: Final = (
+    *(f"{word}{end}" for word in (*_ATS, *_DOTS) for end in ("]", ")", "}", ">", " ]", " )", " }", " >")),
+    *(f"{start}{sign}" for start in "[({<" for sign in "@."),
+)
+_CLOSED: Final = re.compile(r"[\])}>]")
+_WORDS: Final = tuple(f" {word} " for word in (*_ATS[1:], *_DOTS))
 
 
 def _bracketed(page: Page) -> Iterator[list[Edit]]:
-    edits = [Edit(*match.span(), "@" if match["at"] else ".") for match in _SIGN.finditer(page.lower)]
-    yield from _clusters(edits)
+    found = _SIGN.finditer(page.lower)
+    yield from _clusters([Edit(*match.span(), "@" if match["at"] or match["sign"] else ".") for match in found])
+
+
+def _dots(lower: str, start: int, end: int) -> list[Edit]:
+    return [Edit(*dot.span(), ".") for dot in _WORDED_DOT.finditer(lower, start, end)]
 
 
 def _worded(page: Page) -> Iterator[list[Edit]]:
     lower = page.lower
-    for match in _WORDED.finditer(lower):
-        plain_dots = _WORDED_DOT.search(match["domain"]) is None
-        if plain_dots and not (_HANDLE.search(match["local"]) or _MAIL.search(lower, match.start() - 40, match.end())):
+    for at in _AT.finditer(lower):
+        domain = _DOMAIN.match(lower, at.end())
+        local = domain and _LOCAL.search(lower[max(0, at.start() - 96) : at.start()])
+        if domain is None or local is None:
             continue
-        dots = [Edit(*dot.span(), ".") for dot in _WORDED_DOT.finditer(lower, *match.span())]
-        yield sorted([Edit(*match.span("at"), "@"), *dots])
-    for match in _WORDED_IP.finditer(lower):
-        yield [Edit(*dot.span(), ".") for dot in _WORDED_DOT.finditer(lower, *match.span())]
+        start = at.start() - len(local.group())
+        before, after = _dots(lower, start, at.start()), _dots(lower, *domain.span())
+        meant = bool(after) or _HANDLE.search(local.group()) or _MAIL.search(lower, max(0, start - 40), domain.end())
+        if meant and (before or after or at.group() != "@"):
+            yield [*before, Edit(*at.span(), "@"), *after]
+
+
+def _worded_addresses(page: Page) -> Iterator[list[Edit]]:
+    if page.digits >= 4:
+        for match in _WORDED_IP.finditer(page.lower):
+            yield _dots(page.lower, *match.span())
 
 
 def _spelled(page: Page) -> Iterator[list[Edit]]:
     yield from _bracketed(page)
     yield from _worded(page)
+    yield from _worded_addresses(page)
 
 
 def _may_be_spelled(page: Page) -> bool:
     lower = page.lower
-    return (" at " in lower and "." in lower) or " @" in lower or "@ " in lower or any(sign in lower for sign in _SIGNS)
+    return (
+        (" at " in lower and "." in lower)
+        or " @" in lower
+        or "@ " in lower
+        or any(word in lower for word in _WORDS)
+        or (_CLOSED.search(lower) is not None and any(sign in lower for sign in _BRACKETED))
+    )
 
 
 # ---------------------------------------------------------------- signs in codes
@@ -167,29 +198,28 @@ def _clusters(edits: Sequence[Edit]) -> Iterator[list[Edit]]:
 
 
 _KINDS: Final = (
-    (_may_be_spread, _spread, _SURE),
-    (_may_be_regrouped, _regrouped, _GROUPED),
-    (_may_be_spelled, _spelled, _SURE),
-    (_may_be_coded, _coded, _CODED),
+    ("spread-out", _may_be_spread, _spread, _SURE),
+    ("regrouped", _may_be_regrouped, _regrouped, _GROUPED),
+    ("spelled", _may_be_spelled, _spelled, _SURE),
+    ("coded", _may_be_coded, _coded, _CODED),
 )
+Parts = Callable[[Page], Iterator[list[Edit]]]
 
 
-def _needed(page: Page) -> bool:
-    return any(may_be(page) for may_be, _, _ in _KINDS)
-
-
-def disguises(detectors: Sequence[Detector]) -> Detector:
-    """The detector that reads disguised parts again with `detectors`."""
-
+def _again(detectors: Sequence[Detector], parts: Parts, floors: Mapping[str, float]) -> Search:
     def find(page: Page) -> Iterator[Span]:
-        for may_be, parts, floors in _KINDS:
-            if not may_be(page):
-                continue
-            for edits in parts(page):
-                if edits:
-                    touched = (edits[0].start, edits[-1].end)
-                    found = reading(rewritten(page.text, edits, _MARGIN), detectors, floors)
-                    yield from (span for span in found if span.start < touched[1] and touched[0] < span.end)
+        for edits in filter(None, parts(page)):
+            start, end = edits[0].start, edits[-1].end
+            found = reading(rewritten(page.text, edits, _MARGIN), detectors, floors)
+            yield from (span for span in found if span.start < end and start < span.end)
 
-    types = tuple(kind for kind in _SURE if any(kind in detector.types for detector in detectors))
-    return Detector("disguises", types, _needed, find)
+    return find
+
+
+def disguises(detectors: Sequence[Detector]) -> tuple[Detector, ...]:
+    """The detectors that read disguised parts again with `detectors`."""
+    known = {kind for detector in detectors for kind in detector.types}
+    return tuple(
+        Detector(name, tuple(known & floors.keys()), may_be, _again(detectors, parts, floors))
+        for name, may_be, parts, floors in _KINDS
+    )
