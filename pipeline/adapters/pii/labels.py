@@ -12,4 +12,5 @@ LABELS: Final = {
     "FAC": "LOCATION",
     "ORG": "ORG",
     "NORP": "NRP",
+    "ADDRESS": "ADDRESS",  # a label of trained models alone
 }

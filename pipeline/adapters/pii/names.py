@@ -5,47 +5,36 @@ Only the child process imports this module. Of the small English pipeline only `
 with OpenBLAS instead of BLIS, which on short texts is about one and a half times as fast, with the same entities.
 """
 
-import re
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
-import spacy
 from presidio_analyzer import EntityRecognizer, RecognizerResult
 from presidio_analyzer.nlp_engine import NlpArtifacts, NlpEngine
 from spacy.language import Language
-from thinc.api import NumpyOps, set_current_ops
 
+from pipeline.adapters.pii.entities import STREET, Entity, believable, mended, readable, trimmed
 from pipeline.adapters.pii.labels import LABELS, MODEL
+from pipeline.adapters.pii.models import SHIPPED, best, load
 
-__all__ = ["LABELS", "MODEL", "NameRecognizer", "SmallEngine"]
+__all__ = [
+    "LABELS",
+    "MODEL",
+    "Entity",
+    "NameRecognizer",
+    "SmallEngine",
+    "believable",
+    "chunks",
+    "load",
+    "roots_from",
+    "trimmed",
+]
 
 LANGUAGE: Final = "en"
-_LEFT_OUT: Final = ["tok2vec", "tagger", "parser", "attribute_ruler", "lemmatizer"]
 _CHUNK: Final = 1200
 _BATCH: Final = 16
-
-
-@dataclass(frozen=True, slots=True)
-class Entity:
-    """One named thing, with offsets in the whole text. The attributes are those that Presidio reads from spaCy."""
-
-    label_: str
-    start_char: int
-    end_char: int
-    text: str
-
-
-def load(model: str = MODEL) -> Language:
-    """The pipeline with entity recognition alone, every layer on OpenBLAS."""
-    ops = NumpyOps(use_blis=False)
-    set_current_ops(ops)
-    nlp = spacy.load(model, exclude=_LEFT_OUT)
-    for _, component in nlp.pipeline:
-        for layer in getattr(component, "model").walk():  # noqa: B009 - spaCy types a component as a bare callable
-            layer.ops = ops
-    return nlp
 
 
 def chunks(text: str, size: int = _CHUNK) -> Iterator[tuple[int, str]]:
@@ -61,20 +50,50 @@ def chunks(text: str, size: int = _CHUNK) -> Iterator[tuple[int, str]]:
     yield start, text[start:]
 
 
+def roots_from(environment: Mapping[str, str]) -> tuple[Path, ...]:
+    """Where to look for a model, the most wanted first.
+
+    `STEPWELL_NAMES` is a folder that `stepwell pii train --out` wrote, or `stock` for no trained model at all; without
+    it the model installed in `STEPWELL_HOME` comes before the one that Stepwell brings along.
+    """
+    wish = environment.get("STEPWELL_NAMES", "").strip()
+    if wish == "stock":
+        return ()
+    if wish:
+        return (Path(wish), SHIPPED)
+    home = environment.get("STEPWELL_HOME", "").strip()
+    return (Path(home) / "models" / "names", SHIPPED) if home else (SHIPPED,)
+
+
 class SmallEngine(NlpEngine):
-    """Presidio's view of the pipeline. Lemmas stay empty: our cues need none, and Presidio's enhancer is not used."""
+    """Presidio's view of the pipeline. Lemmas stay empty: our cues need none, and Presidio's enhancer is not used.
+
+    Args:
+        roots: folders that may hold an active model, the first that does counts; by default those of the environment.
+        base: the pipeline when there is none.
+    """
 
     engine_name = "stepwell"
 
-    def __init__(self, model: str = MODEL) -> None:
-        self._model = model
+    def __init__(self, roots: Sequence[Path] | None = None, base: str = MODEL) -> None:
+        self._roots = roots_from(os.environ) if roots is None else tuple(roots)
+        self._base = base
         self._nlp: Language | None = None
+        self._version = base
+        self.troubles: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, nlp: Language) -> "SmallEngine":
+        """An engine over a pipeline that is loaded already."""
+        engine = cls(())
+        engine._nlp, engine._version = nlp, f"{nlp.meta['name']}-{nlp.meta['version']}"
+        return engine
 
     @property
     def nlp(self) -> Language:
         """The pipeline, loaded on first use."""
         if self._nlp is None:
-            self._nlp = load(self._model)
+            self._nlp, self._version, self.troubles = best(self._roots, self._base)
         return self._nlp
 
     def load(self) -> None:
@@ -87,22 +106,28 @@ class SmallEngine(NlpEngine):
 
     @property
     def version(self) -> str:
-        """Name and version of the pipeline."""
-        return f"{self._model}-{self.nlp.meta['version']}"
+        """Name and version of the pipeline, and the digest of what was learnt on top of it."""
+        self.load()
+        return self._version
 
     def zone(self) -> AbstractContextManager[Any]:
         """Within it the vocabulary grows, at its end it shrinks back: a long-lived process keeps its size."""
         return self.nlp.memory_zone()
 
     def entities(self, text: str) -> list[Entity]:
-        """The named things in `text`."""
+        """The named things in `text`, of any length."""
         pieces = list(chunks(text))
-        documents = self.nlp.pipe((piece for _, piece in pieces), batch_size=_BATCH)
+        found = self.entities_of([piece for _, piece in pieces])
         return [
-            Entity(found.label_, offset + found.start_char, offset + found.end_char, found.text)
-            for (offset, _), document in zip(pieces, documents, strict=True)
-            for found in document.ents
+            Entity(one.label_, offset + one.start_char, offset + one.end_char, one.text)
+            for (offset, _), ones in zip(pieces, found, strict=True)
+            for one in ones
         ]
+
+    def entities_of(self, texts: Sequence[str]) -> list[list[Entity]]:
+        """The named things in each of several short texts, mended, in one pass with batches of at most 16."""
+        documents = self.nlp.pipe(map(readable, texts), batch_size=_BATCH)
+        return [mended(text, _seen(text, document)) for text, document in zip(texts, documents, strict=True)]
 
     def process_text(self, text: str, language: str) -> NlpArtifacts:
         """What the recognisers get to see: entities and no tokens."""
@@ -138,24 +163,16 @@ class SmallEngine(NlpEngine):
         return [LANGUAGE]
 
 
-_CODE: Final = re.compile(r"[\d_{}()\[\]<>=/\\|@#$%^*~;+`\"]|::|\.\w+\.")
-_EDGE: Final = re.compile(r"^[\W\d_]+|[\s\d][\W\d_]*$|[^\w.]+$")
+def _seen(text: str, document: Any) -> Iterator[Entity]:
+    for found in document.ents:
+        yield Entity(found.label_, found.start_char, found.end_char, text[found.start_char : found.end_char])
+
+
 _FULL: Final = 0.85
+_FULL_ADDRESS: Final = 0.7
+_CODE_ALONE: Final = 0.5
 _SINGLE: Final = {"PERSON": 0.55, "LOCATION": 0.65, "ORG": 0.45, "NRP": 0.6}
 """A bare first name identifies hardly anybody, and a bare capitalised word is often no organisation."""
-
-
-def trimmed(entity: Entity) -> Entity:
-    """Without what stands on further lines, and without numbers and signs at its edges."""
-    text = entity.text.split("\n", 1)[0]
-    kept = _EDGE.sub("", text)
-    start = entity.start_char + (text.find(kept) if kept else 0)
-    return Entity(entity.label_, start, start + len(kept), kept)
-
-
-def believable(text: str) -> bool:
-    """Whether a named thing reads like one: no digits, no characters of code, at least two letters."""
-    return _CODE.search(text) is None and sum(map(str.isalpha, text)) >= 2 and len(text) <= 80
 
 
 class NameRecognizer(EntityRecognizer):
@@ -176,13 +193,18 @@ class NameRecognizer(EntityRecognizer):
         if artifacts is None:
             return []
         return [
-            RecognizerResult(
-                LABELS[found.label_], found.start_char, found.end_char, _score(LABELS[found.label_], found.text)
-            )
-            for found in map(trimmed, artifacts.entities)
-            if found.label_ in LABELS and believable(found.text)
+            RecognizerResult(LABELS[found.label_], found.start_char, found.end_char, _score(found))
+            for found in map(_clean, artifacts.entities)
+            if found.label_ in LABELS and (found.label_ == STREET or believable(found.text))
         ]
 
 
-def _score(kind: str, text: str) -> float:
-    return _FULL if len(text.split()) > 1 else _SINGLE[kind]
+def _clean(entity: Entity) -> Entity:
+    return entity if entity.label_ == STREET else trimmed(entity)
+
+
+def _score(entity: Entity) -> float:
+    kind = LABELS[entity.label_]
+    if kind == STREET:
+        return _FULL_ADDRESS if any(map(str.isalpha, entity.text)) and " " in entity.text else _CODE_ALONE
+    return _FULL if len(entity.text.split()) > 1 else _SINGLE[kind]
