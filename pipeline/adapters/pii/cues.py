@@ -180,7 +180,8 @@ SOCIAL: Final = _kind(
 )
 ITIN: Final = _kind("itin*|individual taxpayer*")
 NATIONAL: Final = _kind(
-    "national*|identity*|citizen*|insurance*|tax*|tin|tins|vat|itin*|taxpayer*|employer*|social insurance*"
+    "рнокпп|ідентифікаційн*|national*|identity*|citizen*|insurance*|tax*|tin|tins|vat|itin*|taxpayer*|employer*"
+    "|social insurance*"
     "|steuer*|idnr|idno|ausweis*|personalausweis*"
     "|sozialversicherung*|rentenversicherung*|sécurité*|securite*|insee|nir|spi|fiscal*|dni|nie|nif|nuss"
     "|nss|cédula*"

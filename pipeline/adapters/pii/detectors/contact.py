@@ -98,16 +98,6 @@ _DIGITS: Final = re.compile(r"\D")
 _FEWEST, _MOST = 6, 13
 
 
-def _plausible(number: str, region: str | None) -> bool:
-    """Whether the numbering plan of the region (of the prefix, when None) has such a number."""
-    import phonenumbers
-
-    try:
-        return phonenumbers.is_valid_number(phonenumbers.parse(number, region))
-    except phonenumbers.NumberParseException:
-        return False
-
-
 class _Told(NamedTuple):
     """What the words around a number say: a telephone's, by the closest of them, and what else instead."""
 
@@ -129,10 +119,19 @@ def _world(page: Page) -> Iterator[Span]:
     for match in _WORLD.finditer(page.text):
         number = match.group()
         told = _told(page, *match.span())
-        digits = _DIGITS.sub("", _MAIN.split(number, maxsplit=1)[0])
-        good = _plausible(f"+{digits.removeprefix('00')}", None)
-        score = 0.9 if good else 0.65 if told.cued else 0.5 if number[0] == "+" else 0.3
-        yield Span("PHONE", *match.span(), score)
+        score = 0.85 if told.closest else 0.9 if _plausible(number) else 0.65 if told.cued else 0.5
+        yield Span("PHONE", *match.span(), score if number[0] == "+" or score > 0.5 else 0.3)
+
+
+def _plausible(number: str) -> bool:
+    """Whether the numbering plan of its country has such a number."""
+    import phonenumbers
+
+    digits = _DIGITS.sub("", _MAIN.split(number, maxsplit=1)[0]).removeprefix("00")
+    try:
+        return phonenumbers.is_valid_number(phonenumbers.parse(f"+{digits}", None))
+    except phonenumbers.NumberParseException:
+        return False
 
 
 _MAIN: Final = re.compile(r"[A-Za-z#,]")
@@ -141,9 +140,11 @@ _MAIN: Final = re.compile(r"[A-Za-z#,]")
 def _america(page: Page) -> Iterator[Span]:
     for match in _AMERICA.finditer(page.text):
         told = _told(page, *match.span())
-        good = _plausible(_MAIN.split(match.group(), maxsplit=1)[0], "US")
-        score = 0.85 if told.cued else 0.75 if good else 0.6
+        score = 0.85 if told.cued else 0.75 if _NORTH_AMERICAN.match(match.group()) else 0.6
         yield Span("PHONE", *match.span(), min(score, 0.5) if told.other else score)
+
+
+_NORTH_AMERICAN: Final = re.compile(r"(?:1[ .-])?\(?[2-9]\d\d\D{1,2}[2-9]\d\d")
 
 
 def _group_score(digits: str, told: _Told) -> float:
@@ -172,7 +173,8 @@ def _phones(page: Page) -> Iterator[Span]:
     yield from _world(page)
     yield from _america(page)
     yield from _national(page)
-    yield from _bare(page)
+    if cues.says(page, cues.PHONE):
+        yield from _bare(page)
 
 
-PHONE: Final = Detector("phones", ("PHONE",), lambda page: page.digits >= _FEWEST and page.chain >= _FEWEST, _phones)
+PHONE: Final = Detector("phones", ("PHONE",), lambda page: page.digits >= _FEWEST, _phones)

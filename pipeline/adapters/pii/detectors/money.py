@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterator
-from typing import Final
+from functools import cache
+from typing import Final, NamedTuple
 
 from stdnum import numdb
 
@@ -43,29 +44,46 @@ def _is_usual(groups: tuple[int, ...]) -> bool:
     return groups in _USUAL or set(groups) == {1}
 
 
-def _card_score(digits: str, groups: tuple[int, ...], cued: bool, contested: bool) -> float:
-    """By series, Luhn digit, grouping and cue. `contested`: the closest cue names a number that is no card."""
-    if len(set(digits)) < 2:
-        return 0.0
+class _Card(NamedTuple):
+    """What a number says of itself: a series of some issuer, a wide or old one, a right Luhn digit, usual groups."""
+
+    known: bool
+    rare: bool
+    valid: bool
+    usual: bool
+    grouped: bool
+
+
+def _read(digits: str, groups: tuple[int, ...]) -> _Card | None:
+    """The number as a card; None when it cannot be one whatever stands beside it."""
     known = _SERIES.fullmatch(digits) is not None
     rare = not known and _RARE.fullmatch(digits) is not None
-    usual = len(groups) > 1 and _is_usual(groups)
-    if luhn(digits):
-        return _valid_score(known, rare, usual, cued, contested and len(groups) == 1)
-    if len(groups) > 1 and not usual:
-        return 0.3 if cued and known else 0.0
-    if known and usual:
+    grouped = len(groups) > 1
+    usual = grouped and _is_usual(groups)
+    valid = luhn(digits)
+    if len(set(digits)) < _TWO or not (valid or known or rare or usual):
+        return None
+    return _Card(known, rare, valid, usual, grouped)
+
+
+def _card_score(card: _Card, cued: bool, contested: bool) -> float:
+    """By series, Luhn digit, groups and cue. `contested`: the closest cue names a number that is no card."""
+    if card.valid:
+        return _valid_score(card, cued, contested and not card.grouped)
+    if card.grouped and not card.usual:
+        return 0.3 if cued and card.known else 0.0
+    if card.known and card.usual:
         return 0.6 if cued else 0.5
-    return 0.55 if cued and (known or rare or usual) else 0.2
+    return 0.55 if cued else 0.2
 
 
-def _valid_score(known: bool, rare: bool, usual: bool, cued: bool, contested: bool) -> float:
+def _valid_score(card: _Card, cued: bool, contested: bool) -> float:
     if contested:
-        return 0.6 if known else 0.4
-    if known:
-        return 0.95 if cued or usual else 0.9
-    if rare:
-        return 0.85 if cued or usual else 0.55
+        return 0.6 if card.known else 0.4
+    if card.known:
+        return 0.95 if cued or card.usual else 0.9
+    if card.rare:
+        return 0.85 if cued or card.usual else 0.55
     return 0.85 if cued else 0.45
 
 
@@ -102,19 +120,18 @@ def _cards(page: Page) -> Iterator[Span]:
             continue
         for start, end, groups in _stretches(text, run):
             number = text[start:end]
-            if len(groups) == _TWO and "." in number:
+            card = None if len(groups) == _TWO and "." in number else _read(number.translate(_SEPARATORS), groups)
+            if card is None:
                 continue
             around = cues.around(page, start, end)
             contested = bool(around.closest and not around.closest & cues.CARD)
-            score = _card_score(number.translate(_SEPARATORS), groups, bool(around.near & cues.CARD), contested)
-            if score:
+            if score := _card_score(card, bool(around.near & cues.CARD), contested):
                 yield Span("CREDIT_CARD", start, end, score)
 
 
 _TWO: Final = 2
 
 _IBAN_HEAD: Final = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}\d{2}(?=[ -]?[A-Za-z0-9])")
-_IBAN_BODY: Final = re.compile(r"[ -]?([A-Za-z0-9])")
 _IBAN_COUNTRIES: Final = {
     15: "NO",
     16: "BE",
@@ -146,20 +163,19 @@ def _mod97(iban: str) -> bool:
     return int("".join(str(int(character, 36)) for character in rearranged)) % 97 == 1
 
 
+@cache
+def _body(length: int) -> re.Pattern[str]:
+    """So many letters and digits, with at most one space or hyphen before each."""
+    return re.compile(rf"(?:[ -]?[A-Za-z0-9]){{{length}}}(?![A-Za-z0-9])")
+
+
 def _iban_at(text: str, match: re.Match[str]) -> tuple[str, int] | None:
     """The characters of the IBAN that begins at `match`, and its end; None when the length does not fit."""
-    letters = [match.group().upper()]
-    missing = _IBAN_LENGTH.get(letters[0][:2], 4) - 4
-    if missing <= 0:
+    length = _IBAN_LENGTH.get(match.group()[:2].upper())
+    body = None if length is None else _body(length - 4).match(text, match.end())
+    if body is None:
         return None
-    end = match.end()
-    for _ in range(missing):
-        step = _IBAN_BODY.match(text, end)
-        if step is None:
-            return None
-        letters.append(step.group(1))
-        end = step.end()
-    return None if text[end : end + 1].isalnum() else ("".join(letters).upper(), end)
+    return (match.group() + body.group()).translate(_SEPARATORS).upper(), body.end()
 
 
 def _structured(iban: str) -> bool:
@@ -186,7 +202,7 @@ def _iban_score(page: Page, iban: str, start: int, end: int) -> float:
 
 
 def _ibans(page: Page) -> Iterator[Span]:
-    for match in page.at_numbers(_IBAN_HEAD):
+    for match in _IBAN_HEAD.finditer(page.text):
         found = _iban_at(page.text, match)
         if found is not None and sum(map(str.isdigit, found[0])) >= _FEWEST_DIGITS:
             yield Span("IBAN", match.start(), found[1], _iban_score(page, found[0], match.start(), found[1]))

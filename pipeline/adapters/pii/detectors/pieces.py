@@ -15,7 +15,9 @@ from pipeline.adapters.pii.page import Page
 
 __all__ = ["Piece", "pieces", "shapes"]
 
-_SHAPE: Final = str.maketrans("012345678abcdefghijklmnopqrstuvwxyzBCDEFGHIJKLMNOPQRSTUVWXYZ", "9" * 9 + "A" * 51)
+_SHAPE: Final = bytes(
+    0x39 if 0x30 <= code <= 0x39 else 0x41 if chr(code).isalpha() and code < 128 else code for code in range(256)
+)
 _GROUP: Final = r"[A-Za-z]{0,8}\d[A-Za-z0-9]{0,24}"
 _RUN: Final = re.compile(
     rf"(?<![A-Za-z0-9_À-ɏ])(?:[A-Za-z]{{1,2}}-|[A-Z]{{1,2}} (?=\d)|[A-Z]{{3}} [A-Z]{{3}} (?=\d)"
@@ -69,7 +71,7 @@ def _cut(text: str) -> Iterator[Piece]:
         words = run.group().upper()
         if words.startswith(_HEXADECIMAL):
             continue
-        shape = words.translate(_SHAPE)
+        shape = words.encode("ascii").translate(_SHAPE).decode("ascii")
         if len(shape) <= _LONGEST:
             yield Piece(start, end, words, shape, alone=True)
         if " " in shape:
