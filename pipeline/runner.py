@@ -14,9 +14,11 @@ from typing import Final, Literal
 from pydantic import ValidationError
 
 from pipeline.contracts import DeadLetter, Envelope, ErrorBody, StageName, Step, is_name, parse_envelope
+from pipeline.disclosure.guard import may_keep
 from pipeline.errors import DEAD_LETTER, RETRY, Cancelled, DeadlineExceeded, Disposition, StepwellError, Unreadable
 from pipeline.errors import disposition as look_up
 from pipeline.layout import MAX_DELIVERIES, MAX_FAILURES
+from pipeline.policy.source import PolicySource
 from pipeline.ports import Caller, Clock, Delivery, Observer, Outcome, Random, Run, Stage, Streams, Transport
 from pipeline.topology import LAST, advance, dead_subject, step_subject
 
@@ -61,6 +63,7 @@ class Runner:
         random: Random,
         observer: Observer,
         worker: str,
+        policies: PolicySource | None = None,
     ) -> None:
         self._stages: dict[StageName, Stage] = {stage.name: stage for stage in stages}
         self._transport = transport
@@ -69,6 +72,7 @@ class Runner:
         self._random = random
         self._observer = observer
         self._worker = worker
+        self._policies = policies
         self._held: dict[int, tuple[Delivery, float]] = {}
         self._watched: dict[str, _Watch] = {}
         self._cancelled: OrderedDict[str, None] = OrderedDict()
@@ -231,6 +235,7 @@ class Runner:
     async def _store_dead(
         self, delivery: Delivery, envelope: Envelope | None, error: Exception, stage: StageName
     ) -> None:
+        withheld = self._withheld(envelope)
         letter = DeadLetter(
             id=_dead_id(envelope, delivery, stage),
             stage=stage,
@@ -242,9 +247,20 @@ class Runner:
             tenant=envelope.tenant if envelope else None,
             at=self._clock.now(),
             worker=self._worker,
-            envelope=b64encode(delivery.body).decode(),
+            envelope="" if withheld else b64encode(delivery.body).decode(),
+            withheld=withheld,
         )
         await self._streams.append(dead_subject(stage), letter.model_dump_json().encode(), once=letter.id)
+
+    def _withheld(self, envelope: Envelope | None) -> str | None:
+        """Why the message itself may not be kept among dead letters; None: it may."""
+        if self._policies is None:
+            return None
+        found = envelope.classification if envelope is not None else None
+        known = self._policies.revision(envelope.policy_revision) if envelope is not None else None
+        if may_keep("dead_letters", found, known or self._policies.current()):
+            return None
+        return f"{found.data_class} data is not kept here" if found else "data that nobody classified is not kept here"
 
     # ------------------------------------------------------------ while stages work
 

@@ -206,7 +206,11 @@ def build_worker(
     from pipeline.admission import Admission
     from pipeline.runner import Runner
 
-    observer = observer_for(settings, lambda name: _provider(policies, name))
+    observer = observer_for(
+        settings,
+        lambda name: _provider(policies, name),
+        lambda: policies.current().residency.visibility.sinks.telemetry,
+    )
     parts = Parts(settings, link, policies, observer, calls_models=bool({"draft", "escalate"} & set(names)))
     stages = [BUILDERS[name](parts) for name in names]
     runner = Runner(
@@ -217,6 +221,7 @@ def build_worker(
         random=parts.chance,
         observer=observer,
         worker=worker_name(),
+        policies=policies,
     )
     admission = Admission(link, parts.results, policies, parts.clock)
     return Worker(stages, runner, link, admission, parts.starts, parts.stops, slots or Slots())

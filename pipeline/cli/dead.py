@@ -108,6 +108,9 @@ async def drop(streams: Streams, stored: Stored) -> bool:
 
 
 def _body(letter: DeadLetter) -> bytes:
+    if letter.withheld is not None:
+        advice = "its caller has to ask again, and the letter can be dropped"
+        raise NotFound(f"the message of dead letter {letter.id} was not kept ({letter.withheld}): {advice}")
     try:
         body = b64decode(letter.envelope, validate=True)
     except Base64Error:
@@ -148,6 +151,7 @@ def describe(letter: DeadLetter, stored: Stored) -> dict[str, object]:
         "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(letter.at)),
         "worker": letter.worker,
         "bytes": len(letter.envelope) * 3 // 4,
+        "withheld": letter.withheld,
     }
 
 

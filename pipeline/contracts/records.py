@@ -155,7 +155,10 @@ class OutcomeEvent(Contract):
 
 
 class DeadLetter(OpenContract):
-    """A message that no worker could handle: where, why, how often, and the message itself (base64)."""
+    """A message that no worker could handle: where, why, how often, and the message itself (base64).
+
+    Where the policy lets no data of its class be kept here, `envelope` is empty and `withheld` says so.
+    """
 
     id: Name
     stage: StageName
@@ -168,3 +171,4 @@ class DeadLetter(OpenContract):
     at: UnixTime
     worker: str
     envelope: str
+    withheld: str | None = None

@@ -27,7 +27,7 @@ from pipeline.policy.source import PolicySource
 
 __all__ = ["Permit", "Reference", "Sink", "View", "governing", "judged", "may_keep", "permit"]
 
-Sink = Literal["cache", "dead_letters", "exports"]
+Sink = Literal["cache", "dead_letters"]
 _FORMS: Final = frozenset({"format", "pattern"})
 
 

@@ -290,7 +290,6 @@ class Sinks(Section):
 
     cache: Ceiling = Ceiling()
     dead_letters: Ceiling = Ceiling()
-    exports: Ceiling = Ceiling()
     telemetry: tuple[Literal["tenant", "session", "request_id"], ...] = ("tenant", "session", "request_id")
 
 

@@ -1,7 +1,7 @@
 """Which observers a process has, told as one."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import cache
 
 from pipeline.contracts import Envelope, Lane, Reply, StageName
@@ -56,16 +56,21 @@ def _process_metrics() -> PrometheusObserver:
     return PrometheusObserver(process_registry())
 
 
-def observer_for(settings: Settings, provider_of: Callable[[str], str | None] | None = None) -> Observer:
+def observer_for(
+    settings: Settings,
+    provider_of: Callable[[str], str | None] | None = None,
+    shows: Callable[[], Collection[str]] | None = None,
+) -> Observer:
     """The observer of a worker: metrics in the registry of the process, and spans where an endpoint is configured.
 
     Args:
         settings: says where spans go, and which share of the requests.
         provider_of: the provider of a target, for spans.
+        shows: what spans may say of who asked, of `tenant`, `session` and `request_id`; not given, all of it.
     """
     metrics = _process_metrics()
     if settings.otlp_endpoint is None:
         return metrics
     from pipeline.telemetry.spans import spans_to
 
-    return CombinedObserver(metrics, spans_to(settings.otlp_endpoint, settings.otlp_ratio, provider_of))
+    return CombinedObserver(metrics, spans_to(settings.otlp_endpoint, settings.otlp_ratio, provider_of, shows))

@@ -6,7 +6,7 @@ start with `stepwell.` elsewhere. They are ids, names, numbers and codes, never 
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 from opentelemetry.context import Context
@@ -24,6 +24,12 @@ __all__ = ["OtelObserver", "spans_to", "tracer_provider"]
 
 _PROPAGATOR: Final = TraceContextTextMapPropagator()
 NO_PROVIDER: Final = "_OTHER"
+ASKER: Final[Mapping[str, str]] = {
+    "tenant": "stepwell.tenant",
+    "session": "gen_ai.conversation.id",
+    "request_id": "stepwell.request.id",
+}
+"""What the policy calls what a span says of who asked, and the attributes that say it."""
 
 Attributes = dict[str, AttributeValue]
 
@@ -34,27 +40,42 @@ def tracer_provider(ratio: float) -> TracerProvider:
     return TracerProvider(sampler=ParentBased(TraceIdRatioBased(ratio)), resource=resource)
 
 
-def spans_to(endpoint: str, ratio: float, provider_of: Callable[[str], str | None] | None) -> "OtelObserver":
+def spans_to(
+    endpoint: str,
+    ratio: float,
+    provider_of: Callable[[str], str | None] | None,
+    shows: Callable[[], Collection[str]] | None = None,
+) -> "OtelObserver":
     """An observer whose spans go to an OTLP collector over HTTP, in batches and from a thread of their own.
 
     Args:
         endpoint: base address of the collector; `/v1/traces` is appended.
         ratio: share of the requests without a trace of their caller that are sampled.
         provider_of: the provider of a target.
+        shows: what spans may say of who asked.
     """
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
     provider = tracer_provider(ratio)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces")))
-    return OtelObserver(provider, provider_of)
+    return OtelObserver(provider, provider_of, shows)
 
 
 class OtelObserver:
-    """Turns the trail of each finished request into spans."""
+    """Turns the trail of each finished request into spans.
 
-    def __init__(self, provider: TracerProvider, provider_of: Callable[[str], str | None] | None = None) -> None:
+    Of who asked (`tenant`, `session`, `request_id`) they say what `shows` names at the time.
+    """
+
+    def __init__(
+        self,
+        provider: TracerProvider,
+        provider_of: Callable[[str], str | None] | None = None,
+        shows: Callable[[], Collection[str]] | None = None,
+    ) -> None:
         self._tracer: Tracer = provider.get_tracer("stepwell")
         self._provider_of = provider_of
+        self._shows = shows or (lambda: ASKER)
 
     def step(self, stage: StageName, outcome: str, lane: Lane, seconds: float) -> None:
         """Nothing: the trail tells it at the end."""
@@ -70,7 +91,7 @@ class OtelObserver:
         )
         if not root.is_recording():
             return
-        root.set_attributes(_of_request(envelope, reply))
+        root.set_attributes(_permitted(_of_request(envelope, reply), self._shows()))
         if reply.status == "failed" and reply.error is not None:
             root.set_status(Status(StatusCode.ERROR, reply.error.code))
         inside = set_span_in_context(root, parent)
@@ -99,6 +120,11 @@ class OtelObserver:
         if attempt.error is not None:
             span.set_status(Status(StatusCode.ERROR, attempt.error.code))
         span.end(_ns(_end(step)))
+
+
+def _permitted(attributes: Attributes, shows: Collection[str]) -> Attributes:
+    hidden = {attribute for name, attribute in ASKER.items() if name not in shows}
+    return {name: value for name, value in attributes.items() if name not in hidden}
 
 
 def _of_request(envelope: Envelope, reply: Reply) -> Attributes:

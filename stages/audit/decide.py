@@ -226,5 +226,7 @@ def _attempt(attempt: Attempt) -> AttemptRecord:
         latency_ms=attempt.latency_ms,
         finish_reason=attempt.finish_reason,
         replayed=attempt.replayed,
+        shielded=attempt.shielded,
+        found=attempt.found,
         error_code=attempt.error.code if attempt.error else None,
     )

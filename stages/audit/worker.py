@@ -5,6 +5,7 @@ import logging
 from typing import Final, Protocol
 
 from pipeline.contracts import Envelope, Reply, StageName
+from pipeline.disclosure.guard import may_keep
 from pipeline.errors import StoreUnavailable, TransportUnavailable
 from pipeline.policy.source import PolicySource
 from pipeline.ports import AuditLog, Caller, Clock, Observer, Outcome, ResultStore, Run
@@ -107,7 +108,7 @@ class Audit:
     def _ttl_s(self, envelope: Envelope) -> float | None:
         """Seconds for which the request's own policy lets its answer live; None: it is not to be remembered."""
         policy = self._policies.revision(envelope.policy_revision) if self._policies else None
-        if policy is None or envelope.plan is None:
+        if policy is None or envelope.plan is None or not may_keep("cache", envelope.classification, policy):
             return None
         route = policy.route(envelope.plan.route)
         return route.spec.cache.ttl if route is not None and route.spec.cache.enabled else None

@@ -89,7 +89,7 @@ def _barred(facts: RequestFacts, policy: Policy) -> list[bool]:
     """Whether the class is too strict for each place where requests are kept."""
     sinks = policy.residency.visibility.sinks
     data_class: DataClass = facts.values["req.data_class"]  # type: ignore[assignment]  # a fact of this type
-    return [stricter(data_class, sink.up_to) for sink in (sinks.cache, sinks.dead_letters, sinks.exports)]
+    return [stricter(data_class, sink.up_to) for sink in (sinks.cache, sinks.dead_letters)]
 
 
 def _possible(facts: RequestFacts, found: Classification, policy: Policy) -> Iterator[RequestFacts]:

@@ -3,11 +3,13 @@
 import asyncio
 import base64
 import itertools
+from pathlib import Path
 
 import pytest
 from cascade import FakeClock, HeldMessage, Middle, Notes, Scripted, envelope, forever, stages
+from policies_pii import policy
 
-from pipeline.contracts import DeadLetter, Envelope, StageName, parse_envelope
+from pipeline.contracts import Classification, DataClass, DeadLetter, Envelope, StageName, parse_envelope
 from pipeline.errors import (
     PolicyInvalid,
     ResidencyRefused,
@@ -16,6 +18,7 @@ from pipeline.errors import (
     TransportUnavailable,
 )
 from pipeline.layout import MAX_DELIVERIES, MAX_FAILURES
+from pipeline.policy.source import FixedPolicy, PolicySource
 from pipeline.ports import Outcome, Run
 from pipeline.runner import Runner, dump_envelope
 from pipeline.topology import STAGES
@@ -27,7 +30,7 @@ SECRET = "the-prompt-nobody-may-see"
 class Bench:
     """A runner over some stages, with everything around it in view."""
 
-    def __init__(self, *chosen: Scripted) -> None:
+    def __init__(self, *chosen: Scripted, policies: PolicySource | None = None) -> None:
         self.link = MemoryLink()
         self.stages = {stage.name: stage for stage in chosen}
         self.clock = FakeClock()
@@ -41,6 +44,7 @@ class Bench:
             random=Middle(),
             observer=self.notes,
             worker="w1",
+            policies=policies,
         )
 
     async def hand_over(self, lane: str, stage: StageName, body: bytes, message_id: str) -> bool:
@@ -180,6 +184,30 @@ async def test_bytes_that_are_no_envelope_become_a_dead_letter_and_do_not_come_b
     assert letter.reason.code == "unreadable"
     assert SECRET not in letter.reason.message
     assert held.settled == ["ack"]
+
+
+@pytest.mark.parametrize(
+    ("data_class", "kept"), [("public", True), ("internal", True), ("confidential", False), (None, False)]
+)
+async def test_of_a_message_above_the_ceiling_of_the_policy_only_what_happened_is_kept(
+    tmp_path: Path, data_class: DataClass | None, kept: bool
+) -> None:
+    ceiling = policy(tmp_path, more="visibility: {sinks: {dead_letters: {up_to: internal}}}")
+    chosen = stages(draft=raising(PolicyInvalid("broken")))
+    bench = Bench(*chosen, policies=FixedPolicy(ceiling))
+    found = data_class and Classification(data_class=data_class, scan="complete", engine="e")
+    await bench.step(HeldMessage(dump_envelope(envelope(classification=found)), "draft"))
+    (letter,) = await bench.letters()
+    assert (letter.reason.code, letter.request_id) == ("policy_invalid", "r1")
+    assert bool(letter.envelope) is (letter.withheld is None) is kept
+
+
+async def test_bytes_that_nobody_can_read_are_kept_only_where_everything_is(tmp_path: Path) -> None:
+    ceiling = policy(tmp_path, more="visibility: {sinks: {dead_letters: {up_to: confidential}}}")
+    bench = Bench(*stages(), policies=FixedPolicy(ceiling))
+    await bench.step(HeldMessage(b"no envelope"))
+    (letter,) = await bench.letters()
+    assert (letter.envelope, letter.withheld) == ("", "data that nobody classified is not kept here")
 
 
 async def test_a_message_that_killed_its_workers_is_buried_unopened_and_answered() -> None:

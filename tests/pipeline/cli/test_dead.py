@@ -127,3 +127,17 @@ def test_a_letter_that_was_not_named_or_is_not_there_is_one_sentence(
     result = desk.types("dead", *words)
     assert result.exit_code == 1
     assert said in result.stderr
+
+
+async def _bury_withheld(link: Link) -> None:
+    letter = _letter("r3-draft-5", b"").model_copy(update={"withheld": "restricted data is not kept here"})
+    await link.streams.append(dead_subject("draft"), letter.model_dump_json().encode())
+
+
+def test_a_letter_whose_message_was_not_kept_says_so_when_it_is_tried_again(desk: Desk) -> None:
+    desk.given(_bury_withheld)
+    result = desk.types("dead", "retry", "r3-draft-5")
+    assert result.exit_code != 0
+    told = " ".join(result.output.split())
+    assert "was not kept (restricted data is not kept here)" in told
+    assert "its caller has to ask again" in told

@@ -1,7 +1,7 @@
 """One set of spans for each request, made at its end."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import pytest
@@ -21,11 +21,14 @@ from pipeline.telemetry.spans import OtelObserver, tracer_provider
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 
 
-def spans_of(envelope: Envelope, reply: Reply, ratio: float = 1.0) -> Sequence[ReadableSpan]:
+def spans_of(
+    envelope: Envelope, reply: Reply, ratio: float = 1.0, shows: Collection[str] | None = None
+) -> Sequence[ReadableSpan]:
     exporter = InMemorySpanExporter()
     provider = tracer_provider(ratio)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    OtelObserver(provider, {"large": "local"}.get).finished(envelope, reply)
+    told = None if shows is None else lambda: shows
+    OtelObserver(provider, {"large": "local"}.get, told).finished(envelope, reply)
     return exporter.get_finished_spans()
 
 
@@ -123,6 +126,14 @@ def test_a_session_that_is_a_name_is_the_conversation() -> None:
     (root,) = named(spans_of(*escalated()), "cascade")
     assert root.attributes is not None
     assert root.attributes["gen_ai.conversation.id"] == "s-1"
+
+
+def test_a_span_says_of_who_asked_what_the_policy_lets_it_say() -> None:
+    asker = {"stepwell.tenant", "gen_ai.conversation.id", "stepwell.request.id"}
+    for shows, left in [((), set()), (("tenant",), {"stepwell.tenant"}), (("session", "request_id", "tenant"), asker)]:
+        (root,) = named(spans_of(*escalated(), shows=shows), "cascade")
+        assert root.attributes is not None
+        assert set(root.attributes) & asker == left
 
 
 class Broken:

@@ -11,7 +11,9 @@ from pipeline.contracts import (
     CacheHit,
     Envelope,
     ErrorBody,
+    Finding,
     Request,
+    Shielded,
     ToolCall,
     Usage,
     Verdict,
@@ -249,3 +251,11 @@ def test_whatever_happened_there_is_one_reply_and_a_record_that_can_be_read(
     assert (reply.status == "answered") == (reply.served is not None)
     assert _record(decided).status == reply.status
     assert set(STAGES) >= {part.split(":")[0] for part in reply.path}
+
+
+def test_the_record_tells_what_each_target_was_kept_from_and_what_models_brought_up() -> None:
+    shielded = (Shielded(action="pseudonymise", what="PERSON", count=2),)
+    found = (Finding(type="SECRET", count=1),)
+    decided = envelope(attempts=(attempt(1, shielded=shielded, found=found),))
+    (recorded,) = record_fields(decided, decide(decided, 1000.0))["attempts"]  # type: ignore[misc]
+    assert (recorded.shielded, recorded.found) == (shielded, found)

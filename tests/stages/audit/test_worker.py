@@ -12,7 +12,7 @@ from pipeline.audit import ChainedAuditLog
 from pipeline.audit.check import check
 from pipeline.contracts import Chunk, Envelope, Reply, Verdict
 from pipeline.errors import StoreUnavailable, TransportUnavailable
-from pipeline.policy.models import CachePolicy, Route, TierSpec
+from pipeline.policy.models import CachePolicy, ResidencyFile, Route, TierSpec
 from pipeline.ports import AuditReference, Run, Stage
 from pipeline.transport.memory import MemoryLink
 from stages.audit import Audit
@@ -84,9 +84,12 @@ class FakeRoute:
 
 
 class FakePolicies:
-    """One revision, p1, with the route chat."""
+    """One revision, p1, with the route chat, that lets answers be kept up to a class."""
 
-    def __init__(self, *, cached: bool = True) -> None:
+    def __init__(self, *, cached: bool = True, up_to: str = "restricted") -> None:
+        visibility = {"sinks": {"cache": {"up_to": up_to}}}
+        residency = {"apiVersion": "stepwell/v1", "kind": "Residency", "classes": {}, "visibility": visibility}
+        self.residency = ResidencyFile.model_validate(residency)
         tiers = (TierSpec(variants={"small": 1.0}), TierSpec(variants={"large": 1.0}))
         self.route_of = {
             "chat": FakeRoute(Route(name="chat", tiers=tiers, cache=CachePolicy(enabled=cached, ttl=60.0)))
@@ -98,6 +101,9 @@ class FakePolicies:
     def current(self) -> "FakePolicies":
         return self
 
+    def class_of(self, entity: str) -> str:
+        return "confidential" if entity else "public"
+
     def route(self, name: str) -> FakeRoute | None:
         return self.route_of.get(name)
 
@@ -107,6 +113,7 @@ class Stairs:
     """An audit stage over memory, with everything it touches noted in one list."""
 
     cached: bool = True
+    up_to: str = "restricted"
     link: MemoryLink = field(default_factory=MemoryLink)
     events: list[str] = field(default_factory=list)
 
@@ -115,7 +122,7 @@ class Stairs:
         self.answers = FakeAnswers(self.events)
         self.results = NotingResults(self.link, self.events)
         self.log = NotingLog(ChainedAuditLog(self.link.streams, "p", FakeClock()), self.events)
-        policies = FakePolicies(cached=self.cached)
+        policies = FakePolicies(cached=self.cached, up_to=self.up_to)
         self.stage = Audit(self.log, self.results, FakeClock(), policies, self.answers)  # type: ignore[arg-type]  # fakes
 
     async def end(self, decided: Envelope, delivered: int = 1) -> None:
@@ -280,3 +287,16 @@ async def test_a_caller_who_left_is_sent_no_more_chunks() -> None:
     stairs.caller.stays = 2
     await stairs.end(_long())
     assert len(stairs.caller.chunks) == 2
+
+
+@pytest.mark.parametrize(("up_to", "kept"), [("confidential", True), ("internal", False)])
+async def test_an_answer_about_data_above_the_ceiling_is_not_remembered(up_to: str, kept: bool) -> None:
+    stairs = Stairs(up_to=up_to)
+    await stairs.end(envelope())
+    assert bool(stairs.answers.kept) is kept
+
+
+async def test_an_answer_to_what_nobody_classified_counts_as_restricted() -> None:
+    stairs = Stairs(up_to="confidential")
+    await stairs.end(envelope(classification=None))
+    assert stairs.answers.kept == []
