@@ -17,12 +17,13 @@
 
 import re
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from typing import Final, NamedTuple
 
 from pipeline.adapters.pii.detectors import address_words as words
 from pipeline.adapters.pii.page import Page
 
-__all__ = ["ANCHORS", "Reading", "compound", "read"]
+__all__ = ["Reading", "promising", "read"]
 
 # ---------------------------------------------------------------- the classes of known words
 
@@ -99,26 +100,32 @@ def _lexicon(*, lower: bool) -> _Lexicon:
         for spelling in (word, word.capitalize())
     }
     base["C/"] = base["c/"] = "p"
+    base |= dict.fromkeys(";:!?()[]{}@+-*/=\"'", "x") | {",": ",", "#": "#"}
     kinds = base | dict.fromkeys(openings, _OPENING) | dict.fromkeys(dotted, _DOTTED_KIND)
     return _Lexicon(kinds, openings, dotted, plain)
 
 
 _MIXED: Final = _lexicon(lower=False)
 _LOWER: Final = _lexicon(lower=True)
-ANCHORS: Final = frozenset(
-    word for word, kind in {**_LOWER.kinds, **_MIXED.kinds}.items() if kind in f"sSpPbuUkB{_BOX_END}{_DOTTED_KIND}"
-)
+_ANCHORS: Final = frozenset(word for word, kind in {**_LOWER.kinds, **_MIXED.kinds}.items() if kind in "sSpPbuUkB")
 """Words without one of which a text without a number beside a capital holds no address."""
 
 _COUNTRY: Final = re.compile(rf"(?:{words.LONG_COUNTRIES})(?!\w)", re.IGNORECASE)
 _ENDINGS: Final = tuple(sorted(set(_plain(words.ENDING))))
-_LAST: Final = frozenset(ending[-3:] for ending in _ENDINGS)
+_LAST: Final = frozenset(ending[-3:] for ending in _ENDINGS) | {"str"}
 _LONG: Final = 5
 
 
 def compound(word: str) -> bool:
     """Whether a word can be a street name with its type in it: `Hauptstrasse`."""
     return len(word) > _LONG and word[-3:].lower() in _LAST and word.lower().endswith(_ENDINGS)
+
+
+def promising(seen: AbstractSet[str]) -> bool:
+    """Whether one of these words makes it worth to look for an address in all of the text."""
+    if not _ANCHORS.isdisjoint(seen):
+        return True
+    return not _LAST.isdisjoint({word[-3:] for word in seen}) and any(map(compound, seen))
 
 
 # ---------------------------------------------------------------- the classes of words, numbers and signs in a text
@@ -146,9 +153,9 @@ _OUTWARD: Final = re.compile(
 _INWARD: Final = re.compile(r"\d[A-Z]{2}|\d[A-Z]\d", re.IGNORECASE)
 _GLUE: Final = frozenset("$€£¥./-_=@:\\*+^<>")
 _ABBREVIATIONS: Final = ("r.", "o.", "n.", "u.", "l.", "v.", "t.", "д.", "c/")
-_SIGNS: Final = {",": ",", ".": ".", "#": "#"}
 _SHORT: Final = 5
 _LONGEST_CODE: Final = 6
+_LONGEST_NUMBER: Final = 11
 _HOUSE_DIGITS: Final = 4
 _CAPITALS: Final = 3
 
@@ -169,21 +176,31 @@ class _Draft(NamedTuple):
     ends: list[int]
 
 
-def read(text: str) -> Reading:
-    """Read words, numbers and signs; a country of several words is one, and spaces are none."""
-    lexicon = _LOWER if text.islower() else _MIXED
-    known = lexicon.kinds.get
+def read(text: str, start: int = 0, end: int | None = None, *, low: bool = False) -> Reading:
+    """Read words, numbers and signs of `text[start:end]`; a country of several words is one, and spaces are none.
+
+    Args:
+        text: the text.
+        start: where to begin.
+        end: where to stop.
+        low: whether the whole text is without capitals, so that they cannot be asked for.
+    """
+    lexicon = _LOWER if low else _MIXED
+    known, plain = lexicon.kinds.get, lexicon.plain
     draft = _Draft([], [], [])
     classes, starts, ends = draft
     over = 0
-    for token in _TOKEN.finditer(text):
+    for token in _TOKEN.finditer(text, start, len(text) if end is None else end):
         start, end = token.span()
         if start < over:
             continue
         word = token.group()
         kind = known(word)
         if kind is None:
-            kind = _unknown(text, start, word, lexicon.plain)
+            if word.islower() and word[-3:] not in _LAST and word.isalpha() and len(word) > 1:
+                kind = plain
+            else:
+                kind = _unknown(text, start, word, plain)
             if kind == "." and _abbreviates(start, draft):
                 ends[-1] = end
                 continue
@@ -224,11 +241,13 @@ def _unknown(text: str, start: int, word: str, plain: str) -> str:
         return _number(text, start, word)
     if first == "\n":
         return "R" if word.strip() else "r"
-    return _compound(word, plain) if first.isalpha() else _SIGNS.get(word, "x")
+    return _compound(word, plain) if first.isalpha() else "." if word == "." else "x"
 
 
 def _number(text: str, start: int, word: str) -> str:
     if start and text[start - 1] in _GLUE and not text[max(0, start - 2) : start].lower().endswith(_ABBREVIATIONS):
+        return "x"
+    if len(word) > _LONGEST_NUMBER:
         return "x"
     if word.isdigit():
         return "n" if len(word) < _HOUSE_DIGITS else _digits(word)
@@ -249,7 +268,11 @@ def _digits(word: str) -> str:
 
 def _word(text: str, start: int, word: str, plain: str) -> str:
     """The class of a word of letters in no list; `plain` is that of words without a capital."""
-    if compound(word) or (word.endswith(("str", "STR")) and text.startswith(".", start + len(word))):
+    if word[-3:] in _LAST and (compound(word) or (word.endswith("str") and text.startswith(".", start + len(word)))):
+        return "e"
+    if word.islower():
+        return plain
+    if word.isupper() and compound(word):
         return "e"
     if not word[0].isupper():
         return plain

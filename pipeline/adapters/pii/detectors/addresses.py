@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from pipeline.adapters.pii import cues
-from pipeline.adapters.pii.detectors.address_classes import ANCHORS, Reading, compound, read
+from pipeline.adapters.pii.detectors.address_classes import Reading, promising, read
 from pipeline.adapters.pii.detectors.base import Detector
 from pipeline.adapters.pii.page import Page
 from pipeline.adapters.pii.spans import Span
@@ -23,11 +23,12 @@ __all__ = ["ADDRESS"]
 
 _SEP: Final = ",?[rR]?,?"
 _H: Final = "[nzvf]"
+_N: Final = "[nzvf]{1,2}#?,?"
 _NO: Final = "i?#{0,2}"
 _FIRST: Final = "[cOisTkeyB]"
 _KNOWN: Final = "[cOskeyB]"
 _NAME: Final = "[cOisTkyeaBbSpP]"
-_TOWN: Final = "[cTkyisebSpP][cTkyiasebSpP]"
+_TOWN: Final = "[cTkyisebSpP][cTkyiasebSpPU]"
 _UNIT: Final = rf"(?:{_SEP}(?:[uU]{_NO}|#)[nzfivwT])"
 _STOP: Final = "(?=[,.rRxsy]|$)"
 _END: Final = "(?=[,.rRx]|$)"
@@ -35,7 +36,7 @@ _CODE: Final = rf"(?:wv|z|[nf]{_END})"
 _APART: Final = "(?:,[rR]?|[rR])"
 _AFTER: Final = "(?=[,.rRxl+]|$)"
 _TAIL: Final = re.compile(
-    rf"\.?{_UNIT}{{0,4}}(?:"
+    rf"(?:i[nf]?)?\.?{_UNIT}{{0,4}}(?:"
     rf"(?P<land>(?:{_SEP}(?:{_TOWN}{{0,4}}n?)?){{0,3}}?{_SEP}(?:[Tno]{_SEP})?"
     rf"(?:k(?:{_SEP}{_CODE})?|(?:wv|z(?:,?{_TOWN}{{0,3}}{_AFTER})?|T,?[nf]){_SEP}k?))"
     rf"|(?P<code>{_APART}f,?[rR]?{_TOWN}{{0,4}}{_AFTER}(?:{_SEP}k)?)|{_APART}{_TOWN}{{0,3}}f{_END}(?:{_SEP}k)?"
@@ -43,7 +44,9 @@ _TAIL: Final = re.compile(
     rf")?{_UNIT}{{0,3}}"
 )
 """What may follow a form: flat, then a town with country or code, a code with town, a state, or a town alone."""
-_FLAT_BEFORE: Final = re.compile(rf"(?:(?:[uU]{_NO}|i?#)[nzfiv]{_SEP}|i?#)$")
+_AHEAD: Final = re.compile(rf"(?:(?:[uU]{_NO}|i?#)[nzfiv]{_SEP}|i?#|[zf]c{{1,3}}{_APART})$")
+
+_NUMBERED: Final = re.compile(rf"{_H}|w")
 
 # ---------------------------------------------------------------- forms
 
@@ -62,37 +65,37 @@ def _form(sign: str, pattern: str, alone: float, more: float) -> _Form:
 
 
 _FORMS: Final = (
-    _form("s", rf"{_H}{{1,2}},?{_FIRST}{_NAME}{{0,4}}s[iT]?", 0.75, 0.1),  # 12 Old Mill Rd NW
+    _form("s", rf"{_N}{_FIRST}{_NAME}{{0,4}}s[iT]?", 0.75, 0.1),  # 12 Old Mill Rd NW
     _form("s", rf"{_H}[oc]{{1,2}}s", 0.45, 0.25),  # 742 evergreen terrace
     _form("s", r"[cOTi]{1,3}s#?[nv]", 0.45, 0.2),  # Main Street 12
-    _form("y", rf"{_H}{{1,2}},?{_FIRST}{_NAME}{{0,3}}y[iT]?", 0.4, 0.25),  # 138 Consul Court
-    _form("y", rf"{_H}{{1,2}},?[cOi]{{0,2}}yn", 0.45, 0.2),  # 1200 Highway 61
-    _form("b", rf"{_H}{{1,2}},?{_FIRST}{_NAME}{{0,3}}b", 0.6, 0.2),  # 12 Park Avenue
-    _form("b", rf"{_H}{{0,2}},?ba{{0,2}}[cOisTkeyBo]{_NAME}{{0,4}}?,?{_NO}{_H}", 0.6, 0.2),  # Via Roma 12
+    _form("y", rf"{_N}{_FIRST}{_NAME}{{0,3}}y[iT]?", 0.4, 0.25),  # 138 Consul Court
+    _form("y", rf"{_N}[cOi]{{0,2}}yn", 0.45, 0.2),  # 1200 Highway 61
+    _form("b", rf"{_N}{_FIRST}{_NAME}{{0,3}}b", 0.6, 0.2),  # 12 Park Avenue
+    _form("b", rf"(?:{_N})?ba{{0,2}}[cOisTkeyBo]{_NAME}{{0,4}}?,?{_NO}{_H}", 0.6, 0.2),  # Via Roma 12
     _form("b", rf"b[nf][iT]?{_NO}[nf]", 0.6, 0.2),  # Av. 3 N° 53
-    _form("b", rf"{_H}{{1,2}},?ba{{0,3}}c[cOTiak]{{0,3}}", 0.65, 0.2),  # 12 avenue Foch
-    _form("b", rf"{_H}{{0,2}},?[cOTik][cOTiko]{{0,2}}b{_NO}{_H}", 0.55, 0.2),  # Jakhljeva cesta 12
-    _form("S", rf"{_H}{{0,2}},?[cOTik][cOTiko]{{0,2}}S{_NO}{_H}", 0.65, 0.2),  # Kossuth utca 12
-    _form("p", rf"{_H}{{0,2}},?p[oabcOisTkyeSpn#]{{1,6}}?,?{_NO}{_H}{{1,2}}", 0.6, 0.2),  # ul. Polna 12, Calle 7 # 12
-    _form("p", rf"{_H}{{1,2}},?pa{{0,3}}[oc][cOTiakpsyb]{{0,4}}", 0.65, 0.2),  # 12 rue de la Paix
-    _form("p", rf"{_H}{{1,2}},?{_FIRST}{_NAME}{{0,3}}p", 0.4, 0.2),  # 12 Linda Piazza
-    _form("P", rf"{_H}{{0,2}},?Pa{{0,2}}{_FIRST}{_NAME}{{0,4}}?,?{_NO}{_H}", 0.4, 0.25),  # Am Markt 12
-    _form("P", rf"{_H}{{1,2}},?{_FIRST}{_NAME}{{0,3}}P", 0.4, 0.25),  # 12 Consul Place
-    _form("P", rf"{_H}{{1,2}},?Pa{{0,3}}c[cOTiak]{{0,3}}", 0.4, 0.25),  # 12 place Stanislas
-    _form("e", rf"{_H}{{0,2}},?[cTi]{{0,3}}e,?{_NO}{_H}", 0.6, 0.2),  # Lange Hauptstrasse 12
+    _form("b", rf"{_N}ba{{0,3}}c[cOTiak]{{0,3}}", 0.65, 0.2),  # 12 avenue Foch
+    _form("b", rf"(?:{_N})?[cOTik][cOTiko]{{0,2}}b{_NO}{_H}", 0.55, 0.2),  # Jakhljeva cesta 12
+    _form("S", rf"(?:{_N})?[cOTik][cOTiko]{{0,2}}S{_NO}{_H}", 0.65, 0.2),  # Kossuth utca 12
+    _form("p", rf"(?:{_N})?p[oabcOisTkyeSpn#]{{1,6}}?,?{_NO}{_H}{{1,2}}", 0.6, 0.2),  # ul. Polna 12, Calle 7 # 12
+    _form("p", rf"{_N}pa{{0,3}}[oc][cOTiakpsyb]{{0,4}}", 0.65, 0.2),  # 12 rue de la Paix
+    _form("p", rf"{_N}{_FIRST}{_NAME}{{0,3}}p", 0.4, 0.2),  # 12 Linda Piazza
+    _form("P", rf"(?:{_N})?Pa{{0,2}}{_FIRST}{_NAME}{{0,4}}?,?{_NO}{_H}", 0.4, 0.25),  # Am Markt 12
+    _form("P", rf"{_N}{_FIRST}{_NAME}{{0,3}}P", 0.4, 0.25),  # 12 Consul Place
+    _form("P", rf"{_N}Pa{{0,3}}c[cOTiak]{{0,3}}", 0.4, 0.25),  # 12 place Stanislas
+    _form("e", rf"(?:{_N})?[cTi]{{0,3}}e,?{_NO}{_H}", 0.6, 0.2),  # Lange Hauptstrasse 12
     _form("e", rf"{_H}c{{0,2}}e", 0.45, 0.25),
     _form("B", rf"{_H}?,?B{_NO}{_H}", 0.65, 0.15),  # P.O. Box 12
     _form("u", rf"u{_NO}[nzf]", 0.55, 0.2),
     _form("u", rf"{_FIRST}{_NAME}{{0,4}}{_SEP}u{_NO}{_H}", 0.55, 0.2),  # Rosewood, Apt. 4
-    _form("u", rf"(?:{_H}{{1,2}},?{_FIRST}{_NAME}{{0,5}}{_H}?|{_FIRST}{_NAME}{{0,4}}[nf]){_SEP}u{_NO}{_H}", 0.7, 0.15),
-    _form("U", rf"(?:{_H}{{1,2}},?{_FIRST}{_NAME}{{0,5}}{_H}?|{_FIRST}{_NAME}{{0,4}}[nf]){_SEP}U{_NO}{_H}", 0.45, 0.2),
+    _form("u", rf"(?:{_N}{_FIRST}{_NAME}{{0,5}}{_H}?|{_FIRST}{_NAME}{{0,4}}[nf]){_SEP}u{_NO}{_H}", 0.7, 0.15),
+    _form("U", rf"(?:{_N}{_FIRST}{_NAME}{{0,5}}{_H}?|{_FIRST}{_NAME}{{0,4}}[nf]){_SEP}U{_NO}{_H}", 0.45, 0.2),
     _form(
         "v", rf"(?:[ci]{{0,3}}[sye]{_SEP})?(?:[cy]{{1,3}}{_SEP}){{0,2}}T?{_SEP}wv", 0.6, 0.2
     ),  # Mill Lane, Oxford OX1 2AB
 )
 _LANDED: Final = (
-    _form("", rf"{_H}{{1,2}},?{_KNOWN}{_NAME}{{0,4}}[nf]", 0.35, 0.3),  # 12 Rosewood 4, Springfield, Kenya
-    _form("", rf"{_H}{{1,2}},?{_KNOWN}{_NAME}{{0,4}}{_STOP}", 0.3, 0.3),  # 12 Rosewood, Springfield IL 62704
+    _form("", rf"{_N}{_KNOWN}{_NAME}{{0,4}}[nf]", 0.35, 0.3),  # 12 Rosewood 4, Springfield, Kenya
+    _form("", rf"{_N}{_KNOWN}{_NAME}{{0,4}}{_STOP}", 0.3, 0.3),  # 12 Rosewood, Springfield IL 62704
     _form("", rf"{_KNOWN}{_NAME}{{0,4}}[nf]{_STOP}", 0.3, 0.3),  # Rosewood 12, Springfield, Kenya
     _form("~", rf"{_KNOWN}[cOisTkyeaBbSpPo]{{0,4}},?{_NO}[nf]", 0.3, 0.3),  # Rosewood, 12, 2470 Springfield
     _form("p", rf"pa{{0,3}}[oc]{_NAME}{{0,3}}", 0.3, 0.3),  # rue de la Paix, 75001 Paris
@@ -111,7 +114,7 @@ _LEADS: Final = re.compile(
     r"|deliver(?:ed|y)?|ship(?:ped|ping)?|send|sent|mail(?:ed)?|visit|mov(?:e[ds]?|ing)|relocat\w+|drops?|dropped|pick"
     r"|off|home|house|apartment|restaurant|store|based|stay(?:ing|s)?|venue|wohn\w*|adress\w*|anschrift|habite|dirección|vivo"
     r"|indirizzo|abito|adres\w*|mieszka\w*|woont?|endereço|moro|osoite|lakcím\w*|bydl\w*)\b[^.!?]{0,40}?"
-    r"(?:\b(?:at|on|to|is|in|from|are|with|near|and|der|am|à|en|em)|[:,]))\s{1,4}(?:the )?$"
+    r"(?:\b(?:at|on|to|is|in|from|are|with|near|der|am|à|en|em)|[,:](?: and)?))\s{1,4}(?:the )?$"
 )
 _LEAD: Final = 72
 _YEAR: Final = re.compile("(?:19|20)[0-9]{2}")
@@ -126,34 +129,43 @@ class _Found(NamedTuple):
 
 
 _CAPITAL: Final = "[A-ZÀ-ÖØ-ÞĀ-ŽΆ-ΫЀ-Я]"
-_BESIDE: Final = re.compile(rf"\d\w?[,.]?\s{{1,2}}{_CAPITAL}|{_CAPITAL}[\w.'-]*,?\s\d")
+_BESIDE: Final = re.compile(
+    rf"(?<![\w.,:/+$€£-])\d{{1,6}}[a-zA-Z]?(?:[-/]\d{{1,4}}[a-zA-Z]?)?[.,]?\s{{1,2}}{_CAPITAL}"
+    rf"|{_CAPITAL}[\w.'’-]{{0,40}},?\s{{1,2}}\d{{1,6}}(?![\d:%]|[./-]\d{{1,3}}[./-]|,\d{{3}}| \d{{4}} \d)"
+)
+_BEFORE: Final = 64
+_BEHIND: Final = 120
 _WORDS: Final = re.compile(r"\w+")
 _LOW_LEADS: Final = re.compile(
     r"(?<!\w)(?:address|live|resid|locat|meet|office|deliver|ship|sen[dt]|mail|visit|mov|adres|off )|\d[a-z]{2}(?!\w)"
 )
 
 
-def _promising(page: Page) -> bool:
-    """Whether a number stands beside a capital, or some word of an address occurs: without, no form can be met."""
+def _windows(page: Page) -> list[tuple[int, int]]:
+    """Where to look: all of the text if it has a word of addresses, or else where a number stands beside a capital."""
     text = page.text
-    if _BESIDE.search(text):
-        return True
-    seen = set(_WORDS.findall(text))
-    if not ANCHORS.isdisjoint(seen) or any(map(compound, seen)):
-        return True
-    return text.islower() and _LOW_LEADS.search(text) is not None
+    if promising(set(_WORDS.findall(text))) or (text.islower() and _LOW_LEADS.search(text)):
+        return [(0, len(text))]
+    windows: list[tuple[int, int]] = []
+    for beside in _BESIDE.finditer(text):
+        start, end = max(0, beside.start() - _BEFORE), beside.end() + _BEHIND
+        if windows and start <= windows[-1][1]:
+            windows[-1] = windows[-1][0], end
+        else:
+            windows.append((text.rfind(" ", 0, start) + 1, end))
+    return windows
 
 
 def _addresses(page: Page) -> Iterator[Span]:
     yield from _fixed(page)
     yield from _eastern(page)
-    if not _promising(page):
-        return
-    reading = read(page.text)
-    found = [*_formed(page, reading), *_landed(page, reading), *_corners(page, reading)]
-    for one in _joined(reading, found):
-        for start, end in _items(reading, one):
-            yield Span("ADDRESS", reading.starts[start], reading.ends[end - 1], one.score)
+    low = page.text.islower()
+    for first, last in _windows(page):
+        reading = read(page.text, first, last, low=low)
+        found = [*_formed(page, reading), *_landed(page, reading), *_corners(page, reading, first)]
+        for one in _joined(reading, found):
+            for start, end in _items(reading, one):
+                yield Span("ADDRESS", reading.starts[start], reading.ends[end - 1], one.score)
 
 
 def _formed(page: Page, reading: Reading) -> Iterator[_Found]:
@@ -168,12 +180,12 @@ def _grown(page: Page, reading: Reading, match: re.Match[str], form: _Form) -> _
     tail = _TAIL.match(reading.classes, match.end())
     end = tail.end() if tail else match.end()
     sure = end > match.end() or cues.near(page, cues.ADDRESS, reading.starts[match.start()], reading.ends[end - 1])
-    return _Found(_flat_before(reading, match.start()), end, form.alone + form.more * sure)
+    return _Found(_ahead(reading, match.start()), end, form.alone + form.more * sure)
 
 
-def _flat_before(reading: Reading, start: int) -> int:
-    flat = _FLAT_BEFORE.search(reading.classes, max(0, start - 5), start)
-    return flat.start() if flat else start
+def _ahead(reading: Reading, start: int) -> int:
+    ahead = _AHEAD.search(reading.classes, max(0, start - 6), start)
+    return ahead.start() if ahead else start
 
 
 def _landed(page: Page, reading: Reading) -> Iterator[_Found]:
@@ -181,8 +193,12 @@ def _landed(page: Page, reading: Reading) -> Iterator[_Found]:
         if form.sign in reading.classes or form.sign == _ANY:
             for match in form.pattern.finditer(reading.classes):
                 tail = _TAIL.match(reading.classes, match.end())
-                if (tail and (tail["land"] or tail["code"])) or _led(page, reading, match, form):
-                    yield _Found(match.start(), tail.end() if tail else match.end(), form.alone + form.more)
+                end = tail.end() if tail else match.end()
+                landed = (
+                    tail and (tail["land"] or tail["code"]) and _NUMBERED.search(reading.classes, match.start(), end)
+                )
+                if landed or _led(page, reading, match, form):
+                    yield _Found(match.start(), end, form.alone + form.more)
 
 
 def _led(page: Page, reading: Reading, match: re.Match[str], form: _Form) -> bool:
@@ -202,15 +218,15 @@ def _dated(page: Page, reading: Reading, match: re.Match[str]) -> bool:
     return _YEAR.fullmatch(page.text, reading.starts[last], reading.ends[last]) is not None
 
 
-_CORNER: Final = re.compile(r"\b(?:the )?(?:corner|intersection|junction|crossing) of ")
+_CORNER: Final = re.compile(r"\b(?:the )?(?:corner|intersection|junction) of ")
 _SIDE: Final = rf"(?:{_H}|[cOsTykepbSBPiaoR]){{1,8}}"
 _CROSSING: Final = re.compile(rf"{_SIDE}\+{_SIDE}")
 
 
-def _corners(page: Page, reading: Reading) -> Iterator[_Found]:
+def _corners(page: Page, reading: Reading, since: int) -> Iterator[_Found]:
     if " of " not in page.lower or "+" not in reading.classes:
         return
-    for corner in _CORNER.finditer(page.lower):
+    for corner in _CORNER.finditer(page.lower, since):
         first = bisect_left(reading.starts, corner.start())
         sides = _CROSSING.match(reading.classes, bisect_left(reading.starts, corner.end()))
         if sides:
@@ -235,9 +251,9 @@ def _fixed(page: Page) -> Iterator[Span]:
 
 _EAST: Final = re.compile(
     r"(?:〒? ?\d{3}-\d{4} {0,2})?(?:東京都|北海道|京都府|大阪府|[^\W\d_都道府県]{2,3}県)[^\W\d_]{1,6}?[市区町村郡]"
-    r"[^\s\d,.。、()]{0,20}\d[\d丁目番地号-]{0,12}(?: [^\s,.。、]{1,24})?"
+    r"[^\s\d,.。、()]{0,20}\d[\d丁目番地号-]{0,12}(?: [^\s,.。、!-~][^\s,.。、]{0,24})?"
     r"|[^\W\d_省市区]{2,7}(?:省|自治区|特别行政区|市)[^\W\d_市区县]{1,7}[市区县]"
-    r"[^\s\d,.。，()]{0,16}?[路街道巷弄座号村](?:\d{1,5}[号弄]?)?(?: \d{6})?"
+    r"[^\s\d,.。，()]{0,16}[路街道巷弄座号村](?:\d{1,5}[号弄]?)?(?: \d{6})?"
     r"|[가-힣]{1,7}[도시] ?[가-힣]{1,5}[시군구] (?:[가-힣]{1,5}[구읍면] )?"
     r"[가-힣\d]{1,12}[로길동가리](?: \d{1,5}(?:-\d{1,5})?)?"
 )
@@ -251,6 +267,7 @@ def _eastern(page: Page) -> Iterator[Span]:
             yield Span("ADDRESS", *match.span(), 0.75)
 
 
+_ITEM: Final = re.compile("[^R]+")
 _BETWEEN: Final = re.compile(r"[,rR.]{0,3}")
 
 
@@ -270,19 +287,18 @@ def _joined(reading: Reading, found: list[_Found]) -> Iterator[_Found]:
 
 def _items(reading: Reading, one: _Found) -> Iterator[tuple[int, int]]:
     """The address in one piece; or its items, where its lines are marked as the items of a list."""
-    if "R" not in reading.classes[one.start : one.end]:
-        yield one.start, one.end
-        return
-    for item in re.finditer(r"[^R]+", reading.classes[one.start : one.end]):
-        start, end = one.start + item.start(), one.start + item.end()
-        while start < end and reading.classes[start] == "k":
-            start += 1
-        if re.search(_H, reading.classes[start:end]):
+    several = "R" in reading.classes[one.start : one.end]
+    for item in _ITEM.finditer(reading.classes, one.start, one.end):
+        line, (start, end) = item.group(), item.span()
+        end -= len(line) - len(line.rstrip(".,r"))
+        if several:
+            start += len(line) - len(line.lstrip("k,"))
+        if not several or _NUMBERED.search(reading.classes, start, end):
             yield start, end
 
 
 def _possible(page: Page) -> bool:
-    return page.digits >= 1 or "corner of " in page.lower
+    return page.digits >= 1 or "corner of " in page.lower or "ction of " in page.lower
 
 
 ADDRESS: Final = Detector("addresses", ("ADDRESS",), _possible, _addresses)
