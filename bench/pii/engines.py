@@ -5,10 +5,13 @@ from collections.abc import Callable
 from typing import Any
 
 from pipeline.adapters.pii import PatternScanner, Span
+from pipeline.adapters.pii.child import Engines
 from pipeline.adapters.pii.process import ENVIRONMENT
+from pipeline.adapters.pii.steps import drive
 
 __all__ = ["Engine", "names", "patterns", "presidio", "settle_threads"]
 
+_LANGUAGES = ("en",)
 Scan = Callable[[str], list[Span]]
 
 
@@ -33,16 +36,16 @@ def patterns() -> Engine:
 
 
 def names() -> Engine:
-    """Patterns and names, with what the scan process of a worker loads."""
+    """Patterns and names, as the scan process of a worker finds them: in texts whose language is told to be English."""
     settle_threads()
-    from pipeline.adapters.pii.names import SmallEngine
-    from pipeline.adapters.pii.presidio import Analyzer, registry, stay_offline
+    engines = Engines()
+    engines.load(_LANGUAGES)
 
-    stay_offline()
-    engine = SmallEngine()
-    engine.load()
-    analyzer = Analyzer(engine, registry())
-    return Engine("patterns and names", analyzer.version, lambda text: analyzer.scan_text(text, names=True))
+    def scan(text: str) -> list[Span]:
+        steps = engines.steps(text, names=True, languages=_LANGUAGES)
+        return list(drive(steps, lambda ask: engines.entities([ask])[0]).spans)
+
+    return Engine("patterns and names", engines.version, scan)
 
 
 _PRESIDIO = {

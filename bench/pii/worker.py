@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Final, NamedTuple
 
 from bench.pii.texts import dense, hostile
-from pipeline.adapters.pii import PatternScanner, ProcessScanner, TieredScanner
+from pipeline.adapters.pii import TieredScanner
 
 __all__ = ["Attack", "attack", "latencies", "worker"]
 
@@ -17,7 +17,7 @@ _EVERY: Final = 0.01
 @asynccontextmanager
 async def worker(budget_s: float = 2.0) -> AsyncIterator[TieredScanner]:
     """A scanner as the composition root builds it, loaded and warm."""
-    scanner = TieredScanner(PatternScanner(), ProcessScanner(lambda: budget_s))
+    scanner = TieredScanner.with_children(lambda: budget_s, start_wait_s=60.0)
     scanner.start()
     try:
         for number in range(5):

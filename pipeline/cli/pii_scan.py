@@ -1,16 +1,17 @@
 """`stepwell pii scan` shows what the scanner finds in a text, and which class the policy in force gives it."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
-from rich.progress import track
+from rich.progress import Progress
 
-from pipeline.adapters.pii.patterns import PatternScanner
+from pipeline.adapters.pii.child import Engines
 from pipeline.adapters.pii.spans import Span, tally
+from pipeline.adapters.pii.steps import Ask, Scanned, Steps, drive
 from pipeline.cli.pii_text import Lines, highlighted, read
 from pipeline.cli.show import console, errors_as_sentences, print_json, print_rows
 from pipeline.contracts import DataClass
@@ -24,16 +25,9 @@ __all__ = ["register"]
 _ORDER: Final[tuple[DataClass, ...]] = ("public", "internal", "confidential", "restricted")
 _DEFAULT_THRESHOLD: Final = 0.5
 _COLUMNS: Final = ("type", "place", "score", "class", "counts")
-_PIECE, _BEFORE, _AFTER = 65_536, 2_048, 4_096
+_LARGE: Final = 262_144
+"""Characters from which a terminal shows how far the scan is."""
 _stderr = Console(stderr=True)
-Scan = Callable[[str], Sequence[Span]]
-
-
-class Scanner(NamedTuple):
-    """A way to scan, and its name and version."""
-
-    engine: str
-    scan: Scan
 
 
 def register(group: typer.Typer) -> None:
@@ -72,11 +66,13 @@ def scan_command(
     given = read(file)
     if given.broken:
         _stderr.print(f"{given.broken} places are no UTF-8 and were read as �", highlight=False, style="yellow")
-    scanner = _scanner(names=names)
-    spans = list(found_in(given.text, scanner.scan))
-    view = _View(given.text, policy, threshold, [span for span in spans if _reaches(policy.class_of(span.type), least)])
+    engine, scanned = _scanned(given.text, names=names, languages=policy.residency.scan.languages)
+    if not scanned.covered:
+        _stderr.print(f"names are not known here in all of: {', '.join(scanned.languages)}", style="yellow")
+    spans = [span for span in scanned.spans if _reaches(policy.class_of(span.type), least)]
+    view = _View(given.text, policy, threshold, spans)
     if as_json:
-        print_json(view.as_data(scanner.engine, show=show))
+        print_json(view.as_data(show=show) | {"engine": engine, "names_covered": names and scanned.covered})
     else:
         _print(view, show=show)
     if worst is not None and view.any_of(worst):
@@ -94,37 +90,38 @@ def _reaches(data_class: DataClass, least: DataClass) -> bool:
     return _ORDER.index(data_class) >= _ORDER.index(least)
 
 
-def _scanner(*, names: bool) -> Scanner:
-    """The pattern tier, or with names what the scan process of a worker runs, here in this process."""
-    if not names:
-        patterns = PatternScanner()
-        return Scanner(patterns.engine, patterns.scan_text)
-    try:
-        from pipeline.adapters.pii.names import SmallEngine
-        from pipeline.adapters.pii.presidio import Analyzer, registry, stay_offline
-    except ImportError as error:
-        raise PartMissing(f"{error.name} is not installed: install it, or scan with --no-names") from None
-    stay_offline()
-    analyzer = Analyzer(SmallEngine(), registry())
-    return Scanner(analyzer.version, lambda text: analyzer.scan_text(text, names=True))
+def _scanned(text: str, *, names: bool, languages: Sequence[str]) -> tuple[str, Scanned]:
+    """Scan as the scan process of a worker does, here in this process. Returns what scanned, and what it found."""
+    engines = Engines()
+    if names:
+        try:
+            engines.load(languages)
+        except ImportError as error:
+            raise PartMissing(f"{error.name} is not installed: install it, or scan with --no-names") from None
+    steps = engines.steps(text, names=names, languages=languages)
+    shown = len(text) > _LARGE and _stderr.is_terminal
+    with Progress(console=_stderr, transient=True, disable=not shown) as bar:
+        task = bar.add_task("scanning", total=len(text))
+
+        def answer(ask: Ask) -> Any:
+            bar.update(task, description="looking for names")
+            return engines.entities([ask])[0]
+
+        return engines.version, drive(_told(steps, lambda size: bar.advance(task, size)), answer)
 
 
-def found_in(text: str, scan: Scan) -> Iterator[Span]:
-    """The findings of a text of any size, scanned piece by piece with some of its neighbours around each piece.
-
-    A finding belongs to the piece in which it begins. A terminal shows a bar while a large text is scanned.
-    """
-    starts: Iterable[int] = range(0, len(text), _PIECE)
-    if len(text) > 4 * _PIECE:
-        starts = track(list(starts), "scanning", console=_stderr, transient=True, disable=not _stderr.is_terminal)
-    reached = 0
-    for start in starts:
-        left = max(0, start - _BEFORE)
-        for span in scan(text[left : start + _PIECE + _AFTER]):
-            at, end = span.start + left, span.end + left
-            if start <= at < start + _PIECE and at >= reached:
-                reached = end
-                yield Span(span.type, at, end, span.score)
+def _told(steps: Steps, tell: Callable[[int], None]) -> Steps:
+    """The same steps; `tell` hears how much each of them reads."""
+    given = None
+    while True:
+        try:
+            step = steps.send(given)
+        except StopIteration as end:
+            result: Scanned = end.value
+            return result
+        if isinstance(step, int):
+            tell(step)
+        given = yield step
 
 
 class _View:
@@ -163,10 +160,9 @@ class _View:
             }
             yield row | {"text": self.text[span.start : span.end]} if show else row
 
-    def as_data(self, engine: str, *, show: bool) -> dict[str, Any]:
+    def as_data(self, *, show: bool) -> dict[str, Any]:
         """For programs."""
         return {
-            "engine": engine,
             "class": self.strictest(),
             "types": {finding.type: finding.count for finding in tally(s._replace(score=0.0) for s in self.spans)},
             "findings": list(self.rows(show=show)),

@@ -7,13 +7,11 @@ from typing import Any
 import pytest
 import typer
 from click.testing import Result
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from policies_pii import policy
 from rich.console import Console
 from typer.testing import CliRunner
 
-from pipeline.adapters.pii import PatternScanner, Span
+from pipeline.adapters.pii import PatternScanner
 from pipeline.cli import pii, pii_scan, pii_text, show
 
 TEXT = "Charge 4111 1111 1111 1111 and 4222222222222,\nwrite to odalys@example.org. My name is Odalys Brandvold."
@@ -157,26 +155,21 @@ def test_of_a_long_text_only_lines_with_findings_are_drawn() -> None:
     assert [line.plain for line in pii_text.highlighted(text, spans, ["confidential"])] == [" 501  from 203.0.113.77"]
 
 
-def test_a_finding_across_two_pieces_of_a_large_text_is_found_once() -> None:
-    for shift in range(0, 24, 3):
-        text = " " * (65_536 - shift) + "4111 1111 1111 1111 " + " " * 70_000 + "from 203.0.113.77"
-        spans = list(pii_scan.found_in(text, PatternScanner().scan_text))
-        assert [text[span.start : span.end] for span in spans] == ["4111 1111 1111 1111", "203.0.113.77"]
+def test_a_large_text_is_scanned_to_its_end(letter: Path) -> None:
+    letter.write_text("x" * 300_000 + " 4111 1111 1111 1111\n" + "x" * 300_000 + " from 203.0.113.77")
+    rows = found(str(letter))["findings"]
+    assert [(row["type"], row["line"], row["column"]) for row in rows] == [
+        ("CREDIT_CARD", 1, 300_002),
+        ("IP", 2, 300_007),
+    ]
 
 
-@settings(max_examples=25, deadline=None)
-@given(st.lists(st.integers(0, 200_000), max_size=8, unique=True))
-def test_what_a_large_text_holds_is_found_wherever_it_stands(places: list[int]) -> None:
-    words = ["x" * 7] * 25_001
-    for place in places:
-        words[place // 8] = "MARKED!"
-
-    def scan_marks(text: str) -> list[Span]:
-        starts = (at for at in range(len(text)) if text.startswith("MARKED!", at))
-        return [Span("MARK", at, at + 7, 1.0) for at in starts]
-
-    text = " ".join(words)
-    assert list(pii_scan.found_in(text, scan_marks)) == scan_marks(text)
+@pytest.mark.nlp
+def test_a_text_whose_names_nobody_knows_says_so(letter: Path) -> None:
+    letter.write_text("Меня зовут Анна, и я живу в этом городе с самого детства, и мне здесь очень нравится.")
+    result = scan(str(letter), "--json")
+    assert json.loads(result.stdout)["names_covered"] is False
+    assert "names are not known here" in result.stderr
 
 
 @pytest.mark.nlp
