@@ -70,14 +70,17 @@ _BETWEEN: Final = re.compile(_APART)
 _UNUSUAL: Final = re.compile(r"[0-9)](?:[./_|~*\\:]| {2,4}| ?\t)[0-9A-Z(]")
 _USUAL: Final = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|[\d-]{8,12}[ T]?\d\d?:\d\d.*")
 """An address of the internet and a moment have such separators by nature."""
+_WIDTH: Final = 3
+"""Characters that a group and what follows it have, on average: groups of one digit are read otherwise."""
 
 
 def _regrouped(page: Page) -> Iterator[list[Edit]]:
     for match in _GROUPS.finditer(page.text):
         group = match.group()
         if sum(map(str.isdigit, group)) >= 9 and _UNUSUAL.search(group) and not _USUAL.fullmatch(group):
-            between = _BETWEEN.finditer(page.text, *match.span())
-            yield [Edit(*gap.span(), " " if gap.group().isspace() else "-") for gap in between]
+            between = [gap.span() for gap in _BETWEEN.finditer(page.text, *match.span())]
+            if len(group) >= _WIDTH * len(between):
+                yield [Edit(start, end, " " if page.text[start].isspace() else "-") for start, end in between]
 
 
 def _may_be_regrouped(page: Page) -> bool:

@@ -19,6 +19,8 @@ _RUN: Final = re.compile(r"(?<![A-Za-z0-9_À-ɏ])\d+(?:[ .-]\d+)*(?![A-Za-z0-9_�
 _GROUP: Final = re.compile(r"\d+")
 _SEPARATORS: Final = str.maketrans("", "", " -.")
 _SHORTEST, _LONGEST = 12, 19
+_TABLE: Final = 64
+"""Groups of numbers from which on a run is a table, and only usual groups in it are read as a card."""
 _SERIES: Final = re.compile(
     r"4\d{15}(?:\d{3})?|5[1-5]\d{14}|2(?:22[1-9]|2[3-9]\d|[3-6]\d\d|7[01]\d|720)\d{12}|3[47]\d{13}"
     r"|3(?:0[0-5]|095|[689]\d)\d{11}|35(?:2[89]|[3-8]\d)\d{12,15}|(?:2131|1800)\d{11}|6(?:011|4[4-9]\d|5\d\d)\d{12}"
@@ -56,11 +58,13 @@ class _Card(NamedTuple):
 
 def _read(digits: str, groups: tuple[int, ...]) -> _Card | None:
     """The number as a card; None when it cannot be one whatever stands beside it."""
-    known = _SERIES.fullmatch(digits) is not None
-    rare = not known and _RARE.fullmatch(digits) is not None
     grouped = len(groups) > 1
     usual = grouped and _is_usual(groups)
     valid = luhn(digits)
+    if grouped and not usual and not valid:
+        return None
+    known = _SERIES.fullmatch(digits) is not None
+    rare = not known and _RARE.fullmatch(digits) is not None
     if len(set(digits)) < _TWO or not (valid or known or rare or usual):
         return None
     return _Card(known, rare, valid, usual, grouped)
@@ -70,8 +74,6 @@ def _card_score(card: _Card, cued: bool, contested: bool) -> float:
     """By series, Luhn digit, groups and cue. `contested`: the closest cue names a number that is no card."""
     if card.valid:
         return _valid_score(card, cued, contested and not card.grouped)
-    if card.grouped and not card.usual:
-        return 0.3 if cued and card.known else 0.0
     if card.known and card.usual:
         return 0.6 if cued else 0.5
     return 0.55 if cued else 0.2
@@ -90,8 +92,8 @@ def _valid_score(card: _Card, cued: bool, contested: bool) -> float:
 def _stretches(text: str, run: re.Match[str]) -> Iterator[tuple[int, int, tuple[int, ...]]]:
     """Neighbouring groups of the run with as many digits as a card has, apart from the rest of it by spaces."""
     groups = [group.span() for group in _GROUP.finditer(text, *run.span())]
-    for at, (start, _) in enumerate(groups):
-        if at and text[start - 1] != " ":
+    for at, (start, first) in enumerate(groups):
+        if at and (text[start - 1] != " " or first - start == 1 == groups[at - 1][1] - groups[at - 1][0]):
             continue
         lengths: list[int] = []
         total = 0
@@ -100,8 +102,15 @@ def _stretches(text: str, run: re.Match[str]) -> Iterator[tuple[int, int, tuple[
             total += end - begin
             if total > _LONGEST:
                 break
-            if total >= _SHORTEST and (end == run.end() or text[end] == " "):
+            if total >= _SHORTEST and _ends_there(text, run.end(), end, lengths):
                 yield start, end, tuple(lengths)
+
+
+def _ends_there(text: str, last: int, end: int, lengths: list[int]) -> bool:
+    """Whether a stretch may end at `end`: at the last group, or at a space, if no further single digit follows one."""
+    if end == last:
+        return True
+    return text[end] == " " and (lengths[-1] > 1 or not text[end + 1].isdigit() or text[end + 2 : end + 3].isdigit())
 
 
 def _joined_otherwise(text: str, run: re.Match[str]) -> bool:
