@@ -224,7 +224,8 @@ PASSPORT: Final = _kind(
     "|passnummer*|pass-nr|pass nr"
 )
 PATIENT: Final = _kind(
-    "mrn*|medical*|patient*|nhs*|medicare*|medicaid*|mbi|hicn|health*|hospital*|krankenvers*|krankenkass*|versichert*"
+    "kvnr|ik-nr|tis|cip|hicn|insured|member*|prescription*|rx|mrn*|medical*|patient*|nhs*|medicare*|medicaid*"
+    "|mbi|hicn|health*|hospital*|krankenvers*|krankenkass*|versichert*"
     "|gesundheit*|patiënt*|carte vitale|assuré*|sanitari*|paciente*|pacient*|pazient*|pacjent*|clinic*|chart*|npi|egk"
     "|zorgverzek*|utente|ubezpieczon*|ohip|phn|ihi|tarjeta sanitaria|insurance id|insurance member*|member id|policy*"
     "|zpp|chi|h&c|nss|seguro*|mutuelle*|ehic|epd"

@@ -60,12 +60,14 @@ def _is_record(page: Page, piece: Piece) -> bool:
     digits = piece.shape.count("9")
     if not piece.alone or not _FEWEST_DIGITS <= digits <= 20 or "/" in piece.text:
         return False
+    if not cues.around(page, piece.start, piece.end).before & cues.PATIENT:
+        return False
     at = piece.start + next(n for n, sign in enumerate(piece.text) if sign.isdigit())
     return _LINK.search(page.lower[max(0, at - 64) : at]) is not None
 
 
 def _medical(page: Page) -> Iterator[Span]:
-    told = cues.says(page, _CUES | cues.IDENTITY)
+    told = cues.says(page, cues.PATIENT)
     for piece in pieces(page):
         score = raised(page, _FORMS, _CUES, piece)
         if told and score < _RECORD and _is_record(page, piece):

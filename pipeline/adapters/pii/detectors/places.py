@@ -11,8 +11,8 @@ from pipeline.adapters.pii.spans import Span
 
 __all__ = ["PLACE"]
 
-_LAT: Final = r"[+-]?(?:90(?:\.0+)?|[0-8]?\d\.\d{1,15})"
-_LON: Final = r"[+-]?(?:180(?:\.0+)?|(?:1[0-7]\d|\d{1,2})\.\d{1,15})"
+_LAT: Final = r"[+-]?(?:90\.0+|[0-8]?\d\.\d{1,15})"
+_LON: Final = r"[+-]?(?:180\.0+|(?:1[0-7]\d|\d{1,2})\.\d{1,15})"
 _PAIR: Final = re.compile(
     rf"(?<![\w.,$€£+*/^=-])(?<!\d )[(\[]?({_LAT})°?( ?[NS])?(?: ?[,;] ?| +)({_LON})°?( ?[EWO])?[)\]]?(?![\w%]"
     rf"|[.,;]? ?-?\d| ?[+*/^=] ?\d)",
@@ -23,6 +23,7 @@ _NAMED: Final = re.compile(
     rf"|itudo)?\.?[\"']?(?: is)?[:= ]{{1,3}}({_LAT})°?(?: ?[ns](?!\w))?[,;\s\"'{{}}and]{{1,8}}"
     rf"(?:lon|lng|long|longitude|longitud|longitudine)\.?[\"']?(?: is)?[:= ]{{1,3}}({_LON})°?(?: ?[ewo](?!\w))?"
 )
+_DECIMAL: Final = re.compile(r"(?<![\d.])\d{1,3}\.\d{1,15}(?![\d]|\.\d)")
 _DMS_PART: Final = (
     r"\d{1,3} ?(?:°|º|deg|d) ?(?:[0-5]?\d(?:\.\d{1,8})? ?['′’m] ?)?(?:[0-5]?\d(?:\.\d{1,6})? ?(?:\"|″|”|''|s) ?)?"
 )
@@ -64,7 +65,7 @@ def _pair_score(page: Page, match: re.Match[str]) -> float:
 
 def _places(page: Page) -> Iterator[Span]:
     text, lower = page.text, page.lower
-    if text.count(".") >= _FEW:
+    if text.count(".") >= _FEW and _DECIMAL.search(text) is not None:
         for match in _PAIR.finditer(text):
             yield Span("COORDINATES", *match.span(), _pair_score(page, match))
         if "lat" in lower:
@@ -74,9 +75,16 @@ def _places(page: Page) -> Iterator[Span]:
     if any(sign in text for sign in "°º") or "deg" in lower:
         for match in _DMS.finditer(text):
             yield Span("COORDINATES", *match.span(), _SURE)
-    if "+" in text:
-        for match in _PLUS_CODE.finditer(text):
+    yield from _plus_codes(text)
+
+
+def _plus_codes(text: str) -> Iterator[Span]:
+    at = text.find("+")
+    while at >= 0:
+        match = _PLUS_CODE.match(text, max(0, at - 8))
+        if match is not None:
             yield Span("COORDINATES", *match.span(), 0.6)
+        at = text.find("+", at + 1)
 
 
 def _linked(page: Page) -> Iterator[Span]:
