@@ -131,7 +131,7 @@ def governing(
 
 
 def _honest(found: Classification, policy: Policy) -> Classification:
-    """The classification with everything that it names itself: types of marks, and a class that fits the findings."""
+    """The classification with all that follows from it: types of marks, their class, their special categories."""
     known = {finding.type for finding in found.findings}
     unnamed = Counter(mark.type for mark in found.marks if mark.type not in known)
     findings = (*found.findings, *(Finding(type=kind, count=count) for kind, count in sorted(unnamed.items())))
@@ -139,9 +139,12 @@ def _honest(found: Classification, policy: Policy) -> Classification:
     for finding in findings:
         own = policy.class_of(finding.type)
         data_class = own if stricter(own, data_class) else data_class
-    if data_class == found.data_class and not unnamed:
+    types = {finding.type for finding in findings}
+    own_special = [name for name, kinds in policy.residency.special.items() if not types.isdisjoint(kinds)]
+    special = tuple(dict.fromkeys((*found.special, *own_special)))
+    if data_class == found.data_class and not unnamed and special == found.special:
         return found
-    return found.model_copy(update={"data_class": data_class, "findings": findings})
+    return found.model_copy(update={"data_class": data_class, "findings": findings, "special": special})
 
 
 def _joined(before: Residency, now: Residency) -> Residency:

@@ -60,8 +60,9 @@ class Units:
 
     Attributes:
         texts: what can be scanned.
-        opaque: how many parts cannot be scanned: images, and arguments in which a key stands twice or too deep.
-        excessive: the request holds more JSON values than are looked at, or deeper ones.
+        opaque: how many parts cannot be scanned: images.
+        excessive: the request holds more JSON values than are looked at, deeper ones, or arguments with a key that stands
+            twice, so that not every reader sees the same.
         spots: for each text, where its pieces stand in the request.
     """
 
@@ -72,11 +73,7 @@ class Units:
 
 
 class _Excessive(Exception):
-    """There are more values than are looked at."""
-
-
-class _Unclear(Exception):
-    """JSON in which a key stands twice: readers see different values."""
+    """There is more than is looked at, or JSON of which readers see different values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,10 +167,10 @@ class _Reader:
         if isinstance(arguments, str):
             try:
                 function["arguments"] = _Parsed(_parsed(arguments))
+            except RecursionError:
+                raise _Excessive from None
             except ValueError:
                 pass  # no JSON: a text like any other
-            except (_Unclear, RecursionError):
-                self.opaque += 1
         self.lines(function, link)
 
 
@@ -204,26 +201,14 @@ def _scalar(value: Any) -> str | None:
 
 def _parsed(text: str) -> Json:
     value: Json = json.loads(text, object_pairs_hook=_once)
-    if _depth(value) > MAX_DEPTH // 2:
-        raise RecursionError
     return value
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise _Unclear
+        raise _Excessive
     return found
-
-
-def _depth(value: Json) -> int:
-    deepest, waiting = 0, [(value, 1)]
-    while waiting:
-        part, depth = waiting.pop()
-        deepest = max(deepest, depth)
-        inside = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
-        waiting.extend((item, depth + 1) for item in inside)
-    return deepest
 
 
 def units_of(request: Request, seen: Collection[str] = ()) -> Units:

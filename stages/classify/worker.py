@@ -59,7 +59,7 @@ class Classify:
 def _too_much(units: Units, max_bytes: int) -> str | None:
     """Why the request is beyond what is scanned; None when it is not."""
     if units.excessive:
-        return "too many JSON values"
+        return "JSON that is too large, too deep, or holds a key twice"
     return f"more than {max_bytes} bytes" if _exceeds(units.texts, max_bytes) else None
 
 

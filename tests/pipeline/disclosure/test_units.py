@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.contracts import ImagePart, Mark, Message, Parameters, Request, TextPart, ToolCall
-from pipeline.disclosure.units import MAX_VALUES, Place, Units, fingerprint, rewritten, units_of
+from pipeline.disclosure.units import MAX_DEPTH, MAX_VALUES, Place, Units, fingerprint, rewritten, units_of
 
 
 def texts_of(**fields: object) -> str:
@@ -74,10 +74,12 @@ def test_more_values_than_are_looked_at_make_the_request_excessive() -> None:
     assert units_of(Request(input="hi", response_schema=schema)) == Units((), excessive=True)
 
 
-def test_deep_arguments_are_read_without_recursion() -> None:
-    deep = '{"a":' * 900 + '"needle"' + "}" * 900
-    call = ToolCall(id="1", function={"name": "f", "arguments": deep})
-    assert "needle" in units_of(Request(messages=(Message(role="assistant", tool_calls=(call,)),))).texts[0]
+def test_arguments_are_read_as_deep_as_is_looked_and_deeper_ones_are_excessive() -> None:
+    for depth, read in ((MAX_DEPTH - 2, True), (MAX_DEPTH + 1, False), (900, False), (100_000, False)):
+        call = ToolCall(id="1", function={"name": "f", "arguments": '{"a":' * depth + '"needle"' + "}" * depth})
+        units = units_of(Request(messages=(Message(role="assistant", tool_calls=(call,)),)))
+        assert units.excessive is not read
+        assert any("needle" in text for text in units.texts) is read
 
 
 def test_a_number_reads_without_a_fraction_when_it_has_none() -> None:
@@ -116,15 +118,9 @@ def call_with(arguments: str) -> Request:
     return Request(messages=(Message(role="assistant", tool_calls=(call,)),))
 
 
-def test_arguments_in_which_a_key_stands_twice_are_read_as_text_and_count_as_opaque() -> None:
+def test_arguments_in_which_a_key_stands_twice_are_excessive() -> None:
     """Who reads the first of the two sees another value than who reads the last."""
-    units = units_of(call_with('{"ssn": "536-90-4399", "ssn": "none"}'))
-    assert "536-90-4399" in units.texts[0]
-    assert units.opaque == 1
-
-
-def test_arguments_that_are_deeper_than_is_looked_into_count_as_opaque() -> None:
-    assert units_of(call_with("[" * 900 + "]" * 900)).opaque == 1
+    assert units_of(call_with('{"ssn": "536-90-4399", "ssn": "none"}')).excessive
 
 
 def test_user_and_session_are_read_only_where_a_provider_may_see_them() -> None:
