@@ -61,8 +61,8 @@ class Units:
     Attributes:
         texts: what can be scanned.
         opaque: how many parts cannot be scanned: images.
-        excessive: the request holds more JSON values than are looked at, deeper ones, or arguments with a key that stands
-            twice, so that not every reader sees the same.
+        excessive: the request holds more JSON values than are looked at, deeper ones, or arguments in which a key
+            stands twice, so that not every reader sees the same.
         spots: for each text, where its pieces stand in the request.
     """
 
