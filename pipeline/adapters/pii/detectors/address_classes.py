@@ -35,6 +35,7 @@ _LAYERS: Final = (
 )  # fmt: skip
 """A word in several lists has the class of the last."""
 _SHORTEST: Final = 2
+_CAPITALS: Final = 3
 
 
 def _plain(listed: str) -> list[str]:
@@ -59,6 +60,8 @@ def _base(*, lower: bool) -> dict[str, str]:
             hidden = kind in "yUk" or word in _CAPITAL_ONLY
             table[word] = kind if lower or not hidden else table.get(word, "l")
             table.update(dict.fromkeys(_spellings(word), kind))
+            if kind == "l" and len(word) > _CAPITALS:
+                del table[word.upper()]
     table.update(dict.fromkeys(_plain(words.LOWER_STOP), "l"))
     table.update(dict.fromkeys(_plain(words.PARTICLES), "a"))
     if not lower:
@@ -157,7 +160,6 @@ _SHORT: Final = 5
 _LONGEST_CODE: Final = 6
 _LONGEST_NUMBER: Final = 11
 _HOUSE_DIGITS: Final = 4
-_CAPITALS: Final = 3
 
 
 class Reading(NamedTuple):
@@ -245,7 +247,7 @@ def _unknown(text: str, start: int, word: str, plain: str) -> str:
 
 
 def _number(text: str, start: int, word: str) -> str:
-    if start and text[start - 1] in _GLUE and not text[max(0, start - 2) : start].lower().endswith(_ABBREVIATIONS):
+    if start and text[start - 1] in _GLUE and not _free(text, start):
         return "x"
     if len(word) > _LONGEST_NUMBER:
         return "x"
@@ -260,6 +262,11 @@ def _number(text: str, start: int, word: str) -> str:
     return "O" if _ORDINAL.fullmatch(word) else "x"
 
 
+def _free(text: str, start: int) -> bool:
+    """Whether the sign before a number marks its line, or abbreviates the word before it."""
+    return text.startswith("\n", max(0, start - 2)) or text.endswith(_ABBREVIATIONS, 0, start)
+
+
 def _digits(word: str) -> str:
     if len(word) == _HOUSE_DIGITS:
         return "n" if word.startswith(("19", "20")) else "f"
@@ -271,7 +278,7 @@ def _word(text: str, start: int, word: str, plain: str) -> str:
     if word[-3:] in _LAST and (compound(word) or (word.endswith("str") and text.startswith(".", start + len(word)))):
         return "e"
     if word.islower():
-        return plain
+        return plain if len(word) > 1 else "a"
     if word.isupper() and compound(word):
         return "e"
     if not word[0].isupper():

@@ -60,10 +60,10 @@ COMMON: Final = """
 """Street types after a name that are also common words: they count with a capital."""
 AFTER: Final = """
     straße weg platz allee gasse ring ufer damm chaussee steig stieg pfad utca utcája út útja tér tere körút krt
-    köz sor fasor sétány tänav tee puiestee pst mnt maantee iela gatvė gatve prospektas улица проспект pot
-    straat laan plein gracht steeg dreef kade gata gatan väg vägen gränd gade vej allé alle plads plass vei
-    veien veg vegen katu tie polku kuja bulevardi bulvāris prospekts sokak sokağı cadde caddesi bulvarı
-    mahallesi prospekti küçəsi küçesi
+    rkp rakpart köz sor fasor sétány tänav tee puiestee pst mnt maantee iela gatvė gatve prospektas улица
+    проспект pot straat laan plein gracht steeg dreef kade gata gatan väg vägen gränd gade vej allé alle plads
+    plass vei veien veg vegen katu tie polku kuja bulevardi bulvāris prospekts sokak sokağı cadde caddesi
+    bulvarı mahallesi prospekti küçəsi küçesi
 """
 """Street types after a name and before the number."""
 BEFORE: Final = """
@@ -97,11 +97,11 @@ CAPITAL: Final = """
 """
 """Of the two lists above, what counts in a text with capitals only when it has one."""
 ENDING: Final = """
-    straße strasse weg platz allee gasse gässli ufer damm promenade chaussee steig straat plein plaats gracht
-    kade dijk singel dreef laan steeg baan gatan vägen vagen gata gade gaten vej veien vegen vei veg vegur
-    vangen stien allé stræde plads plass bakken torget katu kuja polku ntie ntien gränd stigen götu gerði braut
-    brautin stræti straeti stígur bakki hraun steenweg rijksweg weide utca körút ulica iela tänav boulevard
-    gatvė puiestee maantee caddesi sokağı hof svingen kroken
+    straße strasse weg platz allee gasse brücke gässli ufer damm promenade chaussee steig straat plein plaats
+    gracht kade dijk singel dreef laan steeg baan gatan vägen vagen gata gade gaten vej veien vegen vei veg
+    vegur vangen stien allé stræde plads plass bakken torget katu kuja polku ntie ntien gränd stigen götu gerði
+    braut brautin stræti straeti stígur bakki hraun steenweg rijksweg weide utca körút ulica iela tänav
+    boulevard gatvė puiestee maantee caddesi sokağı hof svingen kroken
 """
 """What one-word street names end in."""
 BOXES: Final = """
@@ -159,7 +159,8 @@ OPENINGS: Final = """
     united new south north democratic republic saudi sri sierra san costa el puerto burkina cape cabo czech
     dominican central equatorial guinea hong ivory papua solomon marshall cayman virgin faroe cook falkland
     british us northern french isle people's trinidad antigua bosnia sao st saint vatican east timor american
-    turks cote norfolk netherlands libyan syrian russian lao korea slovak kyrgyz wallis western christmas bouvet
+    turks cote norfolk netherlands libyan syrian russian lao korea slovak kyrgyz wallis federated western
+    christmas bouvet
 """
 """First words of countries of several words."""
 STOP: Final = """
@@ -198,7 +199,8 @@ LONG_COUNTRIES: Final = (
     r"bosnia and herzegovina|sao tome and principe|libyan arab jamahiriya|syrian arab republic|russian federation|"
     r"lao people's democratic republic|slovak republic|kyrgyz republic|wallis and futuna|western sahara|"
     r"s(?:t\.?|aint) (?:lucia|vincent|kitts|helena|martin|barthelemy)(?: and [a-z]+)?|vatican city|east timor|"
-    r"timor-leste|american samoa|turks and caicos(?: islands)?|british indian ocean territory"
+    r"timor-leste|american samoa|turks and caicos(?: islands)?|british indian ocean territory|"
+    r"federated states of micronesia"
 )
 """Countries of several words, as an expression."""
 UK_AREAS: Final = """

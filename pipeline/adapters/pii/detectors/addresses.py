@@ -28,7 +28,7 @@ _NO: Final = "i?#{0,2}"
 _FIRST: Final = "[cOisTkeyB]"
 _KNOWN: Final = "[cOskeyB]"
 _NAME: Final = "[cOisTkyeaBbSpP]"
-_TOWN: Final = "[cTkyisebSpP][cTkyiasebSpPU]"
+_TOWN: Final = "[cTkyisebSpPa][cTkyiasebSpPU]"
 _UNIT: Final = rf"(?:{_SEP}(?:[uU]{_NO}|#)[nzfivwT])"
 _STOP: Final = "(?=[,.rRxsy]|$)"
 _END: Final = "(?=[,.rRx]|$)"
@@ -86,7 +86,7 @@ _FORMS: Final = (
     _form("e", rf"{_H}c{{0,2}}e", 0.45, 0.25),
     _form("B", rf"{_H}?,?B{_NO}{_H}", 0.65, 0.15),  # P.O. Box 12
     _form("u", rf"u{_NO}[nzf]", 0.55, 0.2),
-    _form("u", rf"{_FIRST}{_NAME}{{0,4}}{_SEP}u{_NO}{_H}", 0.55, 0.2),  # Rosewood, Apt. 4
+    _form("u", rf"{_FIRST}{_NAME}{{0,4}}{_SEP}u{_NO}{_H}", 0.4, 0.2),  # Rosewood, Apt. 4
     _form("u", rf"(?:{_N}{_FIRST}{_NAME}{{0,5}}{_H}?|{_FIRST}{_NAME}{{0,4}}[nf]){_SEP}u{_NO}{_H}", 0.7, 0.15),
     _form("U", rf"(?:{_N}{_FIRST}{_NAME}{{0,5}}{_H}?|{_FIRST}{_NAME}{{0,4}}[nf]){_SEP}U{_NO}{_H}", 0.45, 0.2),
     _form(
@@ -94,7 +94,7 @@ _FORMS: Final = (
     ),  # Mill Lane, Oxford OX1 2AB
 )
 _LANDED: Final = (
-    _form("", rf"{_N}{_KNOWN}{_NAME}{{0,4}}[nf]", 0.35, 0.3),  # 12 Rosewood 4, Springfield, Kenya
+    _form("", rf"{_N}{_FIRST}{_NAME}{{0,4}}[nf]", 0.35, 0.3),  # 12 Rosewood 4, Springfield, Kenya
     _form("", rf"{_N}{_KNOWN}{_NAME}{{0,4}}{_STOP}", 0.3, 0.3),  # 12 Rosewood, Springfield IL 62704
     _form("", rf"{_KNOWN}{_NAME}{{0,4}}[nf]{_STOP}", 0.3, 0.3),  # Rosewood 12, Springfield, Kenya
     _form("~", rf"{_KNOWN}[cOisTkyeaBbSpPo]{{0,4}},?{_NO}[nf]", 0.3, 0.3),  # Rosewood, 12, 2470 Springfield
@@ -112,7 +112,7 @@ _UNLED: Final = frozenset(("~", "s", "p", "b", "S", "e"))
 _LEADS: Final = re.compile(
     r"(?:\b(?:address(?:es)?|live[sd]?|living|resid(?:e[sd]?|ing|ence)|located|location|meet(?:ing)?|office|headquarter\w*"
     r"|deliver(?:ed|y)?|ship(?:ped|ping)?|send|sent|mail(?:ed)?|visit|mov(?:e[ds]?|ing)|relocat\w+|drops?|dropped|pick"
-    r"|off|home|house|apartment|restaurant|store|based|stay(?:ing|s)?|venue|wohn\w*|adress\w*|anschrift|habite|dirección|vivo"
+    r"|off|home|house|apartment|restaurant|store|based|stay(?:ing|s)?|venue|station|stop|shop|hotel|school|clinic|appointment|wohn\w*|adress\w*|anschrift|habite|dirección|vivo"
     r"|indirizzo|abito|adres\w*|mieszka\w*|woont?|endereço|moro|osoite|lakcím\w*|bydl\w*)\b[^.!?]{0,40}?"
     r"(?:\b(?:at|on|to|is|in|from|are|with|near|der|am|à|en|em)|[,:](?: and)?))\s{1,4}(?:the )?$"
 )
@@ -135,16 +135,17 @@ _BESIDE: Final = re.compile(
 )
 _BEFORE: Final = 64
 _BEHIND: Final = 120
-_WORDS: Final = re.compile(r"\w+")
+_SPACES: Final = str.maketrans(dict.fromkeys(".,;:!?()[]{}<>\"'/\\-|*#@=+&", " "))
 _LOW_LEADS: Final = re.compile(
-    r"(?<!\w)(?:address|live|resid|locat|meet|office|deliver|ship|sen[dt]|mail|visit|mov|adres|off )|\d[a-z]{2}(?!\w)"
+    r"(?<!\w)(?:address|live|resid|locat|meet|office|deliver|ship|sen[dt]|mail|visit|mov|adres|off |corner of|stat|stop)"
+    r"|\d[a-z]{2}(?!\w)"
 )
 
 
 def _windows(page: Page) -> list[tuple[int, int]]:
     """Where to look: all of the text if it has a word of addresses, or else where a number stands beside a capital."""
     text = page.text
-    if promising(set(_WORDS.findall(text))) or (text.islower() and _LOW_LEADS.search(text)):
+    if promising(set(text.translate(_SPACES).split())) or (text.islower() and _LOW_LEADS.search(text)):
         return [(0, len(text))]
     windows: list[tuple[int, int]] = []
     for beside in _BESIDE.finditer(text):
@@ -267,6 +268,7 @@ def _eastern(page: Page) -> Iterator[Span]:
             yield Span("ADDRESS", *match.span(), 0.75)
 
 
+_WEAKEST: Final = 0.5
 _ITEM: Final = re.compile("[^R]+")
 _BETWEEN: Final = re.compile(r"[,rR.]{0,3}")
 
@@ -274,7 +276,7 @@ _BETWEEN: Final = re.compile(r"[,rR.]{0,3}")
 def _joined(reading: Reading, found: list[_Found]) -> Iterator[_Found]:
     """What overlaps or stands side by side is one address."""
     last: _Found | None = None
-    for one in sorted(found):
+    for one in sorted(one for one in found if one.score >= _WEAKEST):
         if last is not None and (one.start <= last.end or _BETWEEN.fullmatch(reading.classes, last.end, one.start)):
             last = _Found(last.start, max(last.end, one.end), max(last.score, one.score))
             continue
