@@ -1,10 +1,11 @@
 """Finding personal data and credentials in text.
 
 `PatternScanner` runs in process and knows everything that has a form. `ProcessScanner` talks to a child process that
-holds the same patterns registered with Presidio, and a small language pipeline for names. `TieredScanner` uses the
-first for small texts and the second where names matter or a text is large.
+holds the same patterns registered with Presidio, and a language pipeline for names. `TieredScanner` uses the first for
+small texts, one child where names matter, and another one for texts that are large or look hostile.
 
-Nothing here imports Presidio or spaCy but the modules that only the child loads (`child`, `presidio`, `names`).
+Nothing here imports Presidio or spaCy but the modules that only the child loads (`presidio`, `names`, `tongues` and
+what those import).
 """
 
 from pipeline.adapters.pii.patterns import PatternScanner

@@ -19,12 +19,14 @@ takes too long.
 """
 
 import argparse
+import gc
 import os
 import signal
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, BinaryIO, Final
 
 from pipeline.adapters.pii import frames
@@ -77,7 +79,8 @@ class Engines:
 
     def entities(self, asks: Sequence[Ask]) -> list[Any]:
         """The named things that are asked for, all in one language."""
-        return list(self._full.tongues.entities(asks[0].language, [ask.text for ask in asks]))
+        found = iter(self._full.tongues.entities(asks[0].language, [text for ask in asks for text in ask.texts]))
+        return [list(islice(found, len(ask.texts))) for ask in asks]
 
 
 def _analyzer(extra: Sequence[str], languages: Sequence[str]) -> Any:
@@ -105,7 +108,7 @@ class _Task:
     @property
     def cost(self) -> int:
         """What its next step costs."""
-        return _NAMES_COST * len(self.next.text) if isinstance(self.next, Ask) else self.next
+        return _NAMES_COST * self.next.length if isinstance(self.next, Ask) else self.next
 
 
 def _all_units(engines: Engines, job: dict[str, Any]) -> Any:
@@ -199,12 +202,14 @@ class Desk:
         """Those whose wishes are answered with that of `first`."""
         if first.job["alone"]:
             return [first]
-        chosen, length = [first], len(first.next.text)
+        chosen, length, texts = [first], first.next.length, len(first.next.texts)
         for task in sorted(self._tasks.values(), key=_tag):
             if task is first or not isinstance(task.next, Ask) or task.job["alone"]:
                 continue
-            length += len(task.next.text)
-            if task.next.language != first.next.language or len(chosen) == TOGETHER or length > TOGETHER_LONG:
+            if task.next.language != first.next.language:
+                continue
+            length, texts = length + task.next.length, texts + len(task.next.texts)
+            if texts > TOGETHER or length > TOGETHER_LONG:
                 break
             chosen.append(task)
         return chosen
@@ -261,6 +266,8 @@ def serve(jobs: int, answers: BinaryIO, *, names: Sequence[str] = (), extra: Seq
         engines.load(names or ("en",))
     inbox, desk = frames.Inbox(jobs), Desk(engines, answers)
     desk.send({"engine": engines.version})
+    gc.collect()
+    gc.freeze()  # what is loaded stays: looking through it again and again is a pause in the middle of a scan
     while not inbox.ended:
         for frame in inbox.take(wait=desk.idle):
             desk.take(frame)

@@ -8,9 +8,12 @@ To plug in a recogniser of somebody else, name it as `package.module:Name` (see 
 arguments, or a function that makes one recogniser or several. It gets the text and no artifacts of language.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from importlib import import_module
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Final
 
 import tldextract
@@ -27,6 +30,10 @@ from pipeline.adapters.pii.steps import Ask, Scanned, Steps, drive, piecewise
 from pipeline.adapters.pii.tongues import Tongues
 
 __all__ = ["Analyzer", "DetectorRecognizer", "plugged_in", "registry", "stay_offline"]
+
+AT_ONCE: Final = 4
+"""Pieces of one text in one wish for names."""
+_LETTER: Final = re.compile(r"[^\W\d_]").search
 
 
 def stay_offline() -> None:
@@ -143,26 +150,31 @@ class Analyzer:
         """The spans found in `text`, none overlapping another; with `names` also people, places and organisations."""
         return list(drive(self.steps(text, names=names), self._alone).spans)
 
-    def _alone(self, ask: Ask) -> list[Entity]:
-        return self.tongues.entities(ask.language, [ask.text])[0]
+    def _alone(self, ask: Ask) -> list[list[Entity]]:
+        return self.tongues.entities(ask.language, ask.texts)
 
     def steps(self, text: str, *, names: bool, languages: Sequence[str] = (LANGUAGE,)) -> Steps:
-        """The scan of `text` in steps; an `Ask` is to be answered with a list of `Entity`."""
+        """The scan of `text` in steps; an `Ask` is to be answered with a list of `Entity` for each text."""
         spans = yield from piecewise(text, self._forms)
         if not names:
             return Scanned(tuple(spans))
         entities: list[Entity] = []
         seen: dict[str, bool] = {}
-        for offset, piece in chunks(text):
-            if not any(map(str.isalpha, piece)):
-                continue
-            language = self.tongues.language(piece, languages)
+        for language, pieces in self._by_language(text, languages):
             seen[language] = language in languages and self.tongues.knows(language)
             if seen[language]:
-                found = yield Ask(language, piece)
-                entities += [_moved(entity, offset) for entity in found]
+                found = yield Ask(language, tuple(piece for _, piece in pieces))
+                entities += _placed(pieces, found)
         named = self._named(text, entities)
         return Scanned(tuple(resolve(united([*spans, *named]))), tuple(seen), all(seen.values()))
+
+    def _by_language(self, text: str, languages: Sequence[str]) -> Iterator[tuple[str, list[tuple[int, str]]]]:
+        """The pieces of `text` that hold letters, with their offsets: a few in a row, all of one language."""
+        told = ((self.tongues.language(piece, languages), at, piece) for at, piece in chunks(text) if _LETTER(piece))
+        for language, group in groupby(told, key=itemgetter(0)):
+            pieces = [(at, piece) for _, at, piece in group]
+            for first in range(0, len(pieces), AT_ONCE):
+                yield language, pieces[first : first + AT_ONCE]
 
     def _forms(self, text: str) -> list[Span]:
         """What has a form, by our detectors and by what is plugged in."""
@@ -183,8 +195,13 @@ class Analyzer:
         return [span for spans in found for span in spans]
 
 
-def _moved(entity: Entity, offset: int) -> Entity:
-    return replace(entity, start_char=offset + entity.start_char, end_char=offset + entity.end_char)
+def _placed(pieces: Sequence[tuple[int, str]], found: Sequence[Sequence[Entity]]) -> list[Entity]:
+    """The entities of pieces of a text, with offsets in the text."""
+    return [
+        replace(entity, start_char=offset + entity.start_char, end_char=offset + entity.end_char)
+        for (offset, _), entities in zip(pieces, found, strict=True)
+        for entity in entities
+    ]
 
 
 def _spans(results: Iterable[RecognizerResult] | None) -> list[Span]:

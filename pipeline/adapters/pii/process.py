@@ -18,7 +18,7 @@ from pipeline.adapters.pii.spans import Span
 from pipeline.adapters.pii.steps import Scanned
 from pipeline.ports import ScanReport
 
-__all__ = ["COMMAND", "ProcessScanner", "ScanFailed"]
+__all__ = ["COMMAND", "ProcessScanner", "ScanFailed", "english"]
 
 COMMAND: Final = (sys.executable, "-m", "pipeline.adapters.pii.child")
 ENVIRONMENT: Final = {

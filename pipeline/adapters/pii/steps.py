@@ -5,7 +5,7 @@ that no finding is cut or counted twice. A finding that reaches the end of what 
 piece begins with it, and sees more.
 
 Steps are generators. They yield before the work: the number of characters that the next step reads, or an `Ask`, which
-is answered with the names in its text. Who drives them decides when, and what is asked together.
+is answered with the names in its texts. Who drives them decides when, and what is asked together.
 """
 
 from collections.abc import Callable, Generator
@@ -28,10 +28,15 @@ class TooMany(Exception):
 
 
 class Ask(NamedTuple):
-    """A wish for the names in `text`, by the pipeline of `language`."""
+    """A wish for the names in each of `texts`, by the pipeline of `language`."""
 
     language: str
-    text: str
+    texts: tuple[str, ...]
+
+    @property
+    def length(self) -> int:
+        """How many characters are to be read."""
+        return sum(map(len, self.texts))
 
 
 class Scanned(NamedTuple):

@@ -14,12 +14,12 @@ import os
 import string
 import unicodedata
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from typing import Final
 
 from pipeline.adapters.pii.patterns import PatternScanner
-from pipeline.adapters.pii.process import ProcessScanner, ScanFailed
+from pipeline.adapters.pii.process import ProcessScanner, ScanFailed, english
 from pipeline.adapters.pii.report import report_of
 from pipeline.adapters.pii.steps import Scanned
 from pipeline.ports import ScanReport
@@ -97,6 +97,21 @@ class TieredScanner:
         self._process = process
         self._heavy = heavy or process
         self._cache = cache or UnitCache()
+
+    @classmethod
+    def with_children(
+        cls,
+        budget_s: Callable[[], float] = lambda: 2.0,
+        languages: Callable[[], Sequence[str]] = english,
+        extra: Sequence[str] = (),
+        start_wait_s: float = 20.0,
+    ) -> "TieredScanner":
+        """All three places, as a worker has them. The arguments are those of `ProcessScanner`."""
+        quick, heavy = (
+            ProcessScanner(budget_s, languages=languages, names=names, extra=extra, start_wait_s=start_wait_s)
+            for names in (True, False)
+        )
+        return cls(process=quick, heavy=heavy)
 
     @property
     def engine(self) -> str:

@@ -60,8 +60,8 @@ def test_the_work_on_one_endless_finding_grows_with_its_length_alone() -> None:
 
 def test_a_wish_is_answered_where_it_was_made() -> None:
     def steps() -> Steps:
-        found = yield Ask("en", "text")
-        return Scanned(tuple(found))
+        found = yield Ask("en", ("text",))
+        return Scanned(tuple(found[0]))
 
     span = Span("PERSON", 0, 4, 0.9)
-    assert drive(steps(), lambda ask: [span] if ask.text == "text" else []) == Scanned((span,))
+    assert drive(steps(), lambda ask: [[span] for text in ask.texts if text == "text"]) == Scanned((span,))
