@@ -253,9 +253,12 @@ class Pseudonyms(Section):
 
 
 class Output(Section):
-    """Answers of models: whether they are scanned, and which kinds of data are masked in them."""
+    """Answers of models: those of which targets are scanned, and which kinds of data are masked in them.
 
-    scan: bool = False
+    A streamed answer that is scanned comes about two hundred characters late.
+    """
+
+    scan: Literal["none", "external", "all"] = "none"
     mask: tuple[str, ...] = ()
 
 

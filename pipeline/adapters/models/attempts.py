@@ -118,7 +118,7 @@ class Attempts:
         allowed = permit(request, found, rung.target, policy, variant, made, Reference(key, envelope.traceparent))
         if made is not None:
             self._shields.keep(request, made, policy)
-        return _Ready(allowed, self._shields.way_back(request, made, policy))
+        return _Ready(allowed, self._shields.way_back(request, made, policy, rung.target))
 
 
 class _Ready(NamedTuple):

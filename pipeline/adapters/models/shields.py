@@ -61,9 +61,10 @@ class Shields:
         ttl_s = policy.residency.pseudonyms.ttl
         self._beside(self._vault.keep(request.tenant, conversation, dict(made.issued), ttl_s))
 
-    def way_back(self, request: Request, made: Pseudonyms | None, policy: Policy) -> ReturnPath | None:
-        """The way back of one answer; None where nothing has to be restored or looked for."""
-        redactor = self._redactor(request, made, policy)
+    def way_back(self, request: Request, made: Pseudonyms | None, policy: Policy, target: str) -> ReturnPath | None:
+        """The way back of one answer of `target`; None where nothing has to be restored or looked for."""
+        looked_at = _looked_at(policy, target)
+        redactor = self._redactor(request, made, policy) if looked_at else None
         if redactor is None and (made is None or not made.issued):
             return None
         as_json = True if request.response_schema is not None else None
@@ -89,7 +90,7 @@ class Shields:
 
     def _redactor(self, request: Request, made: Pseudonyms | None, policy: Policy) -> Redactor | None:
         output, scan = policy.residency.output, self._scan
-        if scan is None or not output.scan or not output.mask:
+        if scan is None:
             return None
         thresholds = policy.residency.thresholds
         usual = thresholds.get("default", _DEFAULT_THRESHOLD)
@@ -98,6 +99,13 @@ class Shields:
             return covers(output.mask, found.type) and found.score >= thresholds.get(found.type, usual)
 
         return Redactor(_new_to(request, scan, hides), hides, issued=made.issued if made else ())
+
+
+def _looked_at(policy: Policy, target: str) -> bool:
+    output = policy.residency.output
+    return bool(output.mask) and (
+        output.scan == "all" or (output.scan == "external" and policy.targets[target].external)
+    )
 
 
 def _new_to(request: Request, scan: Scan, hides: Callable[[Found], bool]) -> Scan:

@@ -26,7 +26,7 @@ RESIDENCY = """\
 apiVersion: stepwell/v1
 kind: Residency
 classes: {restricted: [SECRET], confidential: [PERSON]}
-output: {scan: true, mask: [SECRET]}
+output: {scan: all, mask: [SECRET]}
 rules:
   - {id: hide, when: target.external && "PERSON" in req.types, action: pseudonymise, reason: r}
 """
@@ -238,3 +238,12 @@ async def test_workers_without_a_secret_give_each_their_own_tokens(bench: Bench,
 
     place = Hidden("PERSON", 0, len(NAME))
     assert one.replace(NAME, [place]) != other.replace(NAME, [place])
+
+
+@pytest.mark.parametrize(("scan", "near", "far"), [("none", 0, 0), ("external", 0, 1), ("all", 1, 1)])
+async def test_the_policy_says_whose_answers_are_looked_at(tmp_path: Path, scan: str, near: int, far: int) -> None:
+    rules = load_folder(write(tmp_path, residency=RESIDENCY.replace("scan: all", f"scan: {scan}")), {})
+    for name, looked_at in (("near", near), ("far", far)):
+        bench = Bench(rules, models=FakeModels(lambda _: answer(f"use {KEY}")))
+        made = await bench.make(asked(rules, "How?", name))
+        assert (made.text == "use [SECRET]") is bool(looked_at)
