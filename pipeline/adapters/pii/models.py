@@ -5,7 +5,7 @@ A model is a folder named by the digest of its two files: `manifest.json` says w
 vectors) is the base pipeline's. Folders lie side by side under a root; the file `active` beside them names the one in
 use and is replaced in one step.
 
-    <root>/active                 the digest of the model in use
+    <root>/active                 the digest of the model in use, or `stock`
     <root>/<digest>/manifest.json
     <root>/<digest>/ner.f16.xz
 """
@@ -33,9 +33,11 @@ from pipeline.adapters.pii.labels import MODEL
 
 __all__ = [
     "SHIPPED",
+    "STOCK",
     "ModelRefused",
     "Trained",
     "activate",
+    "activate_stock",
     "active",
     "best",
     "install",
@@ -50,6 +52,7 @@ SHIPPED: Final = Path(__file__).parent / "model"
 MANIFEST: Final = "manifest.json"
 WEIGHTS: Final = "ner.f16.xz"
 FORMAT: Final = 1
+STOCK: Final = "stock"
 _ACTIVE: Final = "active"
 _LARGEST: Final = 64 * 2**20
 _LEFT_OUT: Final = ["tok2vec", "tagger", "parser", "attribute_ruler", "lemmatizer", "senter"]
@@ -212,15 +215,25 @@ def activate(root: Path, digest: str) -> None:
         ModelRefused: it is not there or damaged.
     """
     open_model(root, digest)
+    _choose(root, digest)
+
+
+def activate_stock(root: Path) -> None:
+    """Make the stock pipeline the one in use, in one step, whatever comes after `root`."""
+    root.mkdir(parents=True, exist_ok=True)
+    _choose(root, STOCK)
+
+
+def _choose(root: Path, name: str) -> None:
     handle, fresh = tempfile.mkstemp(prefix=".active-", dir=root)
     with os.fdopen(handle, "w", encoding="ascii") as file:
-        file.write(digest + "\n")
+        file.write(name + "\n")
     Path(fresh).chmod(0o644)
     Path(fresh).replace(root / _ACTIVE)
 
 
 def active(root: Path) -> str | None:
-    """The digest of the model in use under `root`; None when there is none."""
+    """The digest of the model in use under `root`, `stock` for none at all; None when nothing was chosen."""
     try:
         return (root / _ACTIVE).read_text(encoding="ascii", errors="replace").strip()
     except OSError:
@@ -241,6 +254,8 @@ def best(roots: tuple[Path, ...] = (SHIPPED,), base: str = MODEL) -> tuple[Langu
         digest = active(root)
         if digest is None:
             continue
+        if digest == STOCK:
+            break
         try:
             trained = open_model(root, digest)
             nlp = load(trained.manifest["base"])

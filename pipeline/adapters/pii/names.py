@@ -17,7 +17,8 @@ from spacy.language import Language
 
 from pipeline.adapters.pii.entities import STREET, Entity, believable, mended, readable, trimmed
 from pipeline.adapters.pii.labels import LABELS, MODEL
-from pipeline.adapters.pii.models import SHIPPED, best, load
+from pipeline.adapters.pii.models import SHIPPED, STOCK, best, load
+from pipeline.settings import Settings
 
 __all__ = [
     "LABELS",
@@ -53,16 +54,19 @@ def chunks(text: str, size: int = _CHUNK) -> Iterator[tuple[int, str]]:
 def roots_from(environment: Mapping[str, str]) -> tuple[Path, ...]:
     """Where to look for a model, the most wanted first.
 
-    `STEPWELL_NAMES` is a folder that `stepwell pii train --out` wrote, or `stock` for no trained model at all; without
-    it the model installed in `STEPWELL_HOME` comes before the one that Stepwell brings along.
+    `STEPWELL_NAMES` is a folder of models such as `stepwell pii train --in` writes, or `stock` for no trained model at
+    all; without it the model installed in the home folder comes before the one that Stepwell brings along.
     """
     wish = environment.get("STEPWELL_NAMES", "").strip()
-    if wish == "stock":
+    if wish == STOCK:
         return ()
     if wish:
         return (Path(wish), SHIPPED)
-    home = environment.get("STEPWELL_HOME", "").strip()
-    return (Path(home) / "models" / "names", SHIPPED) if home else (SHIPPED,)
+    try:
+        home = Settings.from_environment(environment).home
+    except RuntimeError:  # nobody's home folder is known
+        return (SHIPPED,)
+    return (home / "models" / "names", SHIPPED)
 
 
 class SmallEngine(NlpEngine):
