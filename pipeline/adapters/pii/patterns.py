@@ -14,10 +14,20 @@ from pipeline.adapters.pii.spans import Span, resolve
 from pipeline.adapters.pii.steps import Scanned
 from pipeline.ports import ScanReport
 
-__all__ = ["PATTERNS", "PatternScanner"]
+__all__ = ["CONTEXT", "LONGEST", "PATTERNS", "PatternScanner"]
 
-PATTERNS: Final = "patterns-1"
+PATTERNS: Final = "patterns-2"
 """Name and version of the set of detectors; raised whenever findings change."""
+
+LONGEST: Final = 256
+"""Characters that a finding has at most, but for credentials (a key block has up to 16,500, a token up to 13,000),
+texts embedded in the text (up to 88,000) and runs of single characters."""
+CONTEXT: Final = 256
+"""Characters to both sides on which a finding depends at most.
+
+A window with as many around it has the same findings of at most `LONGEST` within it as the whole text has, if the text
+has words and spaces: in an endless run of numbers, where one ends and the next begins depends on where the run begins.
+"""
 
 
 class PatternScanner:
