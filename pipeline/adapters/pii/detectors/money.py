@@ -39,11 +39,7 @@ _PRINTED: Final = (
     "4-4-4-3-3 4-4-4-5 4-4-4-6 5-5-5 6-6-4 4-4-8",
 )
 _USUAL: Final = frozenset(tuple(map(int, groups.split("-"))) for groups in " ".join(_PRINTED).split())
-
-
-def _is_usual(groups: tuple[int, ...]) -> bool:
-    """Groups as they are printed on cards, or digit by digit."""
-    return groups in _USUAL or set(groups) == {1}
+"""Groups as they are printed on cards. Digit by digit is usual only with a right Luhn digit: so are tables written."""
 
 
 class _Card(NamedTuple):
@@ -59,8 +55,8 @@ class _Card(NamedTuple):
 def _read(digits: str, groups: tuple[int, ...]) -> _Card | None:
     """The number as a card; None when it cannot be one whatever stands beside it."""
     grouped = len(groups) > 1
-    usual = grouped and _is_usual(groups)
     valid = luhn(digits)
+    usual = grouped and (groups in _USUAL or (valid and set(groups) == {1}))
     if grouped and not usual and not valid:
         return None
     known = _SERIES.fullmatch(digits) is not None
