@@ -33,6 +33,8 @@ __all__ = ["Analyzer", "DetectorRecognizer", "plugged_in", "registry", "stay_off
 
 AT_ONCE: Final = 4
 """Pieces of one text in one wish for names."""
+_RULER: Final = re.compile(r"[^\w\s]{24,}")
+"""Signs in a row, a line across or worse: spaCy takes them apart one by one, in time that grows with their square."""
 _LETTER: Final = re.compile(r"[^\W\d_]").search
 
 
@@ -170,7 +172,8 @@ class Analyzer:
 
     def _by_language(self, text: str, languages: Sequence[str]) -> Iterator[tuple[str, list[tuple[int, str]]]]:
         """The pieces of `text` that hold letters, with their offsets: a few in a row, all of one language."""
-        told = ((self.tongues.language(piece, languages), at, piece) for at, piece in chunks(text) if _LETTER(piece))
+        calm = _RULER.sub(_blank, text)
+        told = ((self.tongues.language(piece, languages), at, piece) for at, piece in chunks(calm) if _LETTER(piece))
         for language, group in groupby(told, key=itemgetter(0)):
             pieces = [(at, piece) for _, at, piece in group]
             for first in range(0, len(pieces), AT_ONCE):
@@ -193,6 +196,10 @@ class Analyzer:
         artifacts = NlpArtifacts(seen, nothing, [], [], self._engine, LANGUAGE)
         found = (_spans(names.analyze(text, names.supported_entities, artifacts)) for names in self._names)
         return [span for spans in found for span in spans]
+
+
+def _blank(ruler: re.Match[str]) -> str:
+    return " " * len(ruler.group())
 
 
 def _placed(pieces: Sequence[tuple[int, str]], found: Sequence[Sequence[Entity]]) -> list[Entity]:

@@ -107,6 +107,20 @@ def test_a_text_without_letters_is_in_no_language(analyzer: Any) -> None:
     assert (scanned.languages, scanned.covered) == ((), True)
 
 
+def test_signs_in_a_row_hide_no_name_and_never_reach_the_pipeline(
+    analyzer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = f"{'=' * 80}\nHer name is Odalys Brandvold, and she lives in Denver.\n{'(' * 900}a{'🎉' * 90}"
+    read: list[str] = []
+    entities = analyzer.tongues.entities
+    monkeypatch.setattr(
+        analyzer.tongues, "entities", lambda language, texts: read.extend(texts) or entities(language, texts)
+    )
+    assert people(scan(analyzer, text, ("en",)), text) == ["Odalys Brandvold"]
+    assert sum(map(len, read)) == len(text)
+    assert "((" not in "".join(read)
+
+
 def test_texts_together_hold_what_each_holds_alone(tongues: Any) -> None:
     texts = [ENGLISH, "Piers Whitlock moved to Denver.", "nothing", "She met Odalys Brandvold of Hartwell Foods."] * 4
     together = tongues.entities("en", texts)
