@@ -105,6 +105,17 @@ def test_a_first_name_or_surname_alone_is_the_person_met_before() -> None:
     assert Restorer(shown.issued).whole(seen) == text
 
 
+@pytest.mark.parametrize("name", ["Mr. Smith", "Dr Smith", "Herr Smith", "smith", "SMITH,"])
+def test_a_title_or_a_comma_is_no_part_of_a_name(name: str) -> None:
+    shown = pseudonyms()
+    assert token(name, of=shown) != token("John Smith", of=shown)[:-1] + "_2>", (
+        "before the full name it is nobody we know"
+    )
+    known = pseudonyms()
+    full = token("John Smith", of=known)
+    assert token(name, of=known) == full[:-1] + "_2>"
+
+
 def test_a_name_that_two_people_have_is_neither_of_them() -> None:
     shown = pseudonyms()
     codes = {token(name, of=shown)[8:13] for name in ("John Smith", "Mary Smith", "Smith")}
@@ -132,6 +143,7 @@ def test_two_values_whose_codes_collide_get_longer_ones(monkeypatch: pytest.Monk
     first, second = token("Ana Alba", of=shown), token("Bo Borg", of=shown)
     assert first == "<PERSON_SAMES>"
     assert second.startswith("<PERSON_SAMES")
+    assert second.count("_") == 1, "another person, and no other form of the first"
     assert first != second
     assert (shown.issued[first], shown.issued[second]) == ("Ana Alba", "Bo Borg")
 
@@ -198,6 +210,14 @@ def test_remembered_tokens_are_given_again_though_the_history_was_cut() -> None:
     after = pseudonyms(known=dict(before.issued))
     assert [token(name, of=after) for name in ("Alba", "ANA ALBA", "Ana Alba")] == [alias, second, first]
     assert token("ana alba", of=after) == f"{first[:-1]}_4>"
+
+
+def test_a_remembered_token_is_never_given_to_anything_else() -> None:
+    first = token("Ana Alba")
+    taken = pseudonyms(known={first: "Somebody Else", f"{token('Bo Borg')[:-1]}_2>": "BO BORG"})
+    assert token("Ana Alba", of=taken) != first
+    assert token("Bo Borg", of=taken) == token("Bo Borg")
+    assert token("bo borg", of=taken) == f"{token('Bo Borg')[:-1]}_3>"
 
 
 def test_what_is_remembered_is_issued_only_when_it_is_used() -> None:

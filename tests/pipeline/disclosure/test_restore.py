@@ -25,11 +25,13 @@ ISSUED = {
     "+1 (734) 555-0142": "+47 22 00 11 22",
     "9001 0002": "5555 4444",
     "(A-7)": "room 12",
+    "ab 12": "one",
+    "12 34": "two",
     "9001 0002 0003": "1111 2222 3333",
 }
 DECOYS = [
     "<b>x</b>", "a<b", "<<", "<PERSON", "<PERSON_", "x<y", "PERSON_K7QM2", "<PERSON_99>", "<PERSON_K7QM", "9001 ",
-    "9001 000", "(734) 555-0142", "(A-",
+    "9001 000", "ab", "12", " 34 ", "(734) 555-0142", "(A-",
     "u-k7qm2abc@redacted.invalid.org", "19001 00029", "\\", "\\u003", "\\\\u003cPERSON_K7QM2>", "é", "🎷", '"', " ",
     "2", ">", "<PERSON_K7QM2_", "<PERSON_K7QM2_22>",
 ]  # fmt: skip
@@ -99,6 +101,17 @@ def test_a_stream_that_ends_within_a_token_ends_with_what_there_was() -> None:
     assert restorer.feed("see <PERSON_K7Q") == "see "
     assert restorer.end() == "<PERSON_K7Q"
     assert restorer.feed("M2>") == "M2>", "what comes after the end is another text"
+
+
+def test_stand_ins_that_overlap_are_told_apart_from_the_left() -> None:
+    for text, expected in (("ab 12 34", "one 34"), ("ab 12 12 34", "one two"), ("b 12 34", "b two")):
+        for at in range(len(text)):
+            assert restored_split(ISSUED, text, [at]) == expected
+
+
+def test_what_stood_before_the_end_of_a_text_does_not_touch_the_next_one() -> None:
+    restorer = Restorer(ISSUED)
+    assert restorer.feed("x1") + restorer.end() + restorer.feed("ab 12!") == "x1one!"
 
 
 def test_without_tokens_everything_passes_as_it_is() -> None:
@@ -193,6 +206,8 @@ def test_a_whole_text_is_read_tolerantly(written: str) -> None:
         "person of interest",
         "<PERSON_K7QM2_9>",
         "K7QM2",
+        "PERSON_K7QM2ab",
+        "PERSON_K7QM2_a",
     ],
 )
 def test_tolerance_ends_where_another_token_could_be_meant(written: str) -> None:

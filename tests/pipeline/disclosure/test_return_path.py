@@ -24,7 +24,7 @@ ISSUED = {
     "u-bcdfghjk@redacted.invalid": "bo@example.org",
 }
 CUTS = st.lists(st.integers(0, 300), max_size=40)
-_EMAIL = re.compile(r"[\w-]{1,20}@[\w.]{3,30}")
+_FORMS = re.compile(r"(?P<EMAIL>[\w-]{1,20}@[\w.]{3,30})|(?P<PHONE>\d{10})")
 
 
 class Hit(NamedTuple):
@@ -35,7 +35,7 @@ class Hit(NamedTuple):
 
 
 def scan(text: str) -> Sequence[Found]:
-    return [Hit("EMAIL", *match.span()) for match in _EMAIL.finditer(text)]
+    return [Hit(match.lastgroup or "", *match.span()) for match in _FORMS.finditer(text)]
 
 
 def masking() -> Redactor:
@@ -127,9 +127,9 @@ async def test_a_stream_of_blanks_comes_out_at_its_end() -> None:
 
 
 def test_an_answer_in_json_stays_json_whatever_a_value_holds() -> None:
-    said = json.dumps({"to": "<ADDRESS_22222>", "n": 1.50, "cc": "eva@example.com"})
+    said = json.dumps({"to": "<ADDRESS_22222>", "n": 1.50, "cc": "eva@example.com", "tel": 2125550187})
     back = ReturnPath(ISSUED, json=True, redactor=masking()).completion(completion(said))
-    assert json.loads(back.text or "") == {"to": AWKWARD, "n": 1.5, "cc": "[EMAIL]"}
+    assert json.loads(back.text or "") == {"to": AWKWARD, "n": 1.5, "cc": "[EMAIL]", "tel": "[PHONE]"}
 
 
 @pytest.mark.parametrize(("said", "expected"), [(' {"a": "<ADDRESS_22222>"}', True), ("To <ADDRESS_22222>", False)])
@@ -178,11 +178,12 @@ def test_arguments_that_are_a_document_already_are_restored_in_it() -> None:
 
 
 def test_personal_data_of_the_models_own_is_masked_in_arguments_and_counted() -> None:
-    written = json.dumps({"to": "<EMAIL_BCDFG>", "cc": "eva@example.com"})
+    written = json.dumps({"to": "<EMAIL_BCDFG>", "cc": "eva@example.com", "tel": 2125550187})
     back = ReturnPath(ISSUED, redactor=masking())
-    made = back.completion(completion("ask eva@example.com", tool_calls=(call(written),)))
-    assert json.loads(str(arguments_of(made))) == {"to": "ana@example.org", "cc": "[EMAIL]"}
-    assert back.found == (Finding(type="EMAIL", count=2, score=0.9),)
+    tokens = (TokenLogprob(token="ask eva@example.com", logprob=-1.0),)
+    made = back.completion(completion("ask eva@example.com", tool_calls=(call(written),), tokens=tokens))
+    assert json.loads(str(arguments_of(made))) == {"to": "ana@example.org", "cc": "[EMAIL]", "tel": "[PHONE]"}
+    assert {finding.type: finding.count for finding in back.found} == {"EMAIL": 2, "PHONE": 1}
 
 
 def test_a_call_in_which_nothing_changes_is_the_same_call() -> None:
