@@ -58,12 +58,14 @@ def _base(*, lower: bool) -> dict[str, str]:
     for kind, listed in _LAYERS:
         for word in _plain(listed):
             hidden = kind in "yUk" or word in _CAPITAL_ONLY
-            table[word] = kind if lower or not hidden else table.get(word, "l")
+            table[word] = kind if lower or not hidden else table.get(word, "o")
             table.update(dict.fromkeys(_spellings(word), kind))
             if kind == "l" and len(word) > _CAPITALS:
                 del table[word.upper()]
     table.update(dict.fromkeys(_plain(words.LOWER_STOP), "l"))
     table.update(dict.fromkeys(_plain(words.PARTICLES), "a"))
+    for word in _plain(words.LIKELY):
+        table.update({word: table.get(word, "y" if lower else "o"), word.capitalize(): "s"})
     if not lower:
         table["suite"] = "U"
     return table
@@ -110,7 +112,10 @@ def _lexicon(*, lower: bool) -> _Lexicon:
 
 _MIXED: Final = _lexicon(lower=False)
 _LOWER: Final = _lexicon(lower=True)
-_ANCHORS: Final = frozenset(word for word, kind in {**_LOWER.kinds, **_MIXED.kinds}.items() if kind in "sSpPbuUkB")
+_ANCHORS: Final = {
+    low: frozenset(word for word, kind in lexicon.kinds.items() if kind in "sSpPbukB")
+    for low, lexicon in ((False, _MIXED), (True, _LOWER))
+}
 """Words without one of which a text without a number beside a capital holds no address."""
 
 _COUNTRY: Final = re.compile(rf"(?:{words.LONG_COUNTRIES})(?!\w)", re.IGNORECASE)
@@ -124,9 +129,9 @@ def compound(word: str) -> bool:
     return len(word) > _LONG and word[-3:].lower() in _LAST and word.lower().endswith(_ENDINGS)
 
 
-def promising(seen: AbstractSet[str]) -> bool:
+def promising(seen: AbstractSet[str], *, low: bool) -> bool:
     """Whether one of these words makes it worth to look for an address in all of the text."""
-    if not _ANCHORS.isdisjoint(seen):
+    if not _ANCHORS[low].isdisjoint(seen):
         return True
     return not _LAST.isdisjoint({word[-3:] for word in seen}) and any(map(compound, seen))
 
@@ -212,7 +217,8 @@ def read(text: str, start: int = 0, end: int | None = None, *, low: bool = False
         elif kind == _BOX_END:
             kind, start = _box(text, start, draft)
         elif kind == _DOTTED_KIND:
-            kind = _DOTTED[word.lower()] if text.startswith((". ", ".\n"), end) else lexicon.dotted[word]
+            dotted = text.startswith(".", end) and not text[end + 1 : end + 2].isalpha()
+            kind = _DOTTED[word.lower()] if dotted else lexicon.dotted[word]
         classes.append(kind)
         starts.append(start)
         ends.append(end)

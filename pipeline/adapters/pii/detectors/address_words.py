@@ -19,6 +19,7 @@ __all__ = [
     "DOTTED",
     "EITHER",
     "ENDING",
+    "LIKELY",
     "LONG_COUNTRIES",
     "LOWER_STOP",
     "NUMBER_SIGNS",
@@ -37,27 +38,30 @@ CERTAIN: Final = """
 """
 """Street types after a name that are little else."""
 COMMON: Final = """
-    way ways place pl places square squares trail trails close grove groves row alley alleys loop plaza walk
-    walks gardens garden hill hills creek creeks parade terrace ter terraces circle circles highway highways ct
-    courts annex arcade bayou beach bend bluff bluffs bottom branch bridge brook brooks burg burgs bypass camp
-    canyon cape causeway center centers centre cliff cliffs club common commons corner corners course cove coves
-    crest crossing crossroad crossroads curve dale dam divide estate estates extension extensions falls fall
-    ferry field fields flats ford fords forest forge forges fork forks fort freeway gateway glen glens green
-    greens harbor harbors harbour haven heights hollow inlet island islands isle junction junctions key keys
-    knoll knolls lake lakes land landing light lights loaf lock locks lodge mall manor manors meadow meadows
-    mill mills mission motorway mount mountain mountains neck orchard oval overpass park parks pass passage path
-    pike pine pines plain plains points port ports prairie radial ramp ranch rapid rapids rest ridge ridges
-    river route run shoal shoals shore shores skyway spring springs spur spurs station stravenue stream summit
-    throughway trace track trafficway tunnel underpass union unions valley valleys viaduct view views village
-    villages ville vista wall well wells quay quays rise vale yard wharf end nagar marg chowk bazaar ganj zila
-    path subdivision glade nook brae brow byway chase circuit circus colonnade concourse copse courtyard cross
-    dell drove elbow fairway firetrail footway foreshore frontage gap gate gates grange highroad interchange
-    lookout meander outlook parklands pathway pocket promenade quadrangle quadrant ramble range reach reserve
-    retreat ride ridgeway rotary roundabout serviceway siding slope steps strip subway thoroughfare tollway top
-    towers triangle twist upper vue walkway waters waterway wynd piazza lea croft mead broadway access approach
-    artery little stairs
+    pl loop plaza walks garden hill hills creek creeks ter highway highways ct annex arcade bayou beach bend
+    bluff bluffs bottom branch bridge brook brooks burg burgs bypass camp canyon cape causeway center centers
+    centre cliff cliffs club common commons corner corners course cove coves crest crossing crossroad crossroads
+    curve dale dam divide estate estates extension extensions falls fall ferry field fields flats ford fords
+    forest forge forges fork forks fort freeway gateway glen glens green greens harbor harbors harbour haven
+    heights hollow inlet island islands isle junction junctions key keys knoll knolls lake lakes land landing
+    light lights loaf lock locks lodge mall manor manors meadow meadows mill mills mission motorway mount
+    mountain mountains neck orchard oval overpass park parks pass passage path pike pine pines plain plains
+    points port ports prairie radial ramp ranch rapid rapids rest ridge ridges river route run shoal shoals
+    shore shores skyway spring springs spur spurs station stravenue stream summit throughway trace track
+    trafficway tunnel underpass union unions valley valleys viaduct view views village villages ville vista wall
+    well wells quays vale yard end nagar marg chowk bazaar ganj zila path subdivision glade nook brae brow byway
+    chase circuit circus colonnade concourse copse courtyard cross dell drove elbow fairway firetrail footway
+    foreshore frontage gap gate gates grange highroad interchange lookout meander outlook parklands pathway
+    pocket promenade quadrangle quadrant ramble range reach reserve retreat ride ridgeway rotary roundabout
+    serviceway siding slope steps strip subway thoroughfare tollway top towers triangle twist upper vue walkway
+    waters waterway wynd piazza lea broadway access approach artery little stairs
 """
 """Street types after a name that are also common words: they count with a capital."""
+LIKELY: Final = """
+    way place court close terrace grove square gardens walk parade row trail circle rise mead wharf croft quay
+    places terraces alley alleys courts
+"""
+"""Street types after a name that are common words without a capital."""
 AFTER: Final = """
     straße weg platz allee gasse ring ufer damm chaussee steig stieg pfad utca utcája út útja tér tere körút krt
     rkp rakpart köz sor fasor sétány tänav tee puiestee pst mnt maantee iela gatvė gatve prospektas улица
@@ -81,19 +85,19 @@ BEFORE: Final = """
 """
 """Street types before a name."""
 EITHER: Final = """
-    avenue av avenues boulevard bd plaza via bulevar bulevard bulvar boulevarden alley strasse galleria galerie
-    cesta trg ulica ulice nabrežje náměstí námestie trieda nábrežie
+    avenue av avenues boulevard bd plaza via bulevar bulevard bulvar boulevarden strasse galleria galerie cesta
+    trg ulica ulice nabrežje náměstí námestie trieda nábrežie
 """
 """Street types on either side of the name."""
 WEAK: Final = """
-    am im auf zum zur r praia campo zona barrio bairro vila urbanización polígono place cours route square
+    am im auf zum zur r praia campo zona barrio bairro vila urbanización polígono cours route place square
 """
 """Street types on either side that are also common words."""
 CAPITAL: Final = """
-    am im auf zum zur r via plaza square alley villa passage gang gg os rampa salita canale rotonda diagonal
-    quinta campo zona praia str traverse esplanade strada tee tie ring sor weg alle pass st av dr pl quai largo
-    vale path ronda ronde traversa camino paseo corso ш пр пл pot parque setor privada residencial carrera
-    conjunto rang calle
+    am im auf zum zur r via plaza villa passage gang gg os rampa salita canale rotonda diagonal quinta campo
+    zona praia str traverse esplanade strada tee tie ring sor weg alle pass st av dr pl quai largo vale path
+    ronda ronde traversa camino paseo corso ш пр пл pot parque setor privada residencial carrera conjunto rang
+    calle
 """
 """Of the two lists above, what counts in a text with capitals only when it has one."""
 ENDING: Final = """
@@ -123,7 +127,7 @@ COMMON_UNITS: Final = """
 """
 """Parts of a house that are also common words: they count only beside a number and a name."""
 DOTTED: Final = """
-    al=p pl=p os=p u=S λ=P cl=p cr=p kr=p dg=p tv=p bl=U sc=U ap=u of=U ed=U et=U str=p стр=U к=U
+    al=p pl=p os=p u=S λ=p cl=p cr=p kr=p dg=p tv=p bl=U sc=U ap=u of=U ed=U et=U str=b стр=U к=U
 """
 """Abbreviations that count with a full stop only: `al.`"""
 PARTICLES: Final = """

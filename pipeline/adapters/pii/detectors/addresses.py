@@ -107,6 +107,8 @@ _LANDED: Final = (
 )
 """A number and a name, no more: told by the country or post code that follows, or by the words that lead to it."""
 _ANY: Final = "~"
+_PLACE: Final = re.compile("[kzwfT]")
+_REACH: Final = 24
 _UNLED: Final = frozenset(("~", "s", "p", "b", "S", "e"))
 """Signs of those that no words can lead to."""
 _LEADS: Final = re.compile(
@@ -136,16 +138,22 @@ _BESIDE: Final = re.compile(
 _BEFORE: Final = 64
 _BEHIND: Final = 120
 _SPACES: Final = str.maketrans(dict.fromkeys(".,;:!?()[]{}<>\"'/\\-|*#@=+&", " "))
+_BOXED: Final = re.compile(r"(?<!\w)p\.? ?o\.? ?box")
 _LOW_LEADS: Final = re.compile(
-    r"(?<!\w)(?:address|live|resid|locat|meet|office|deliver|ship|sen[dt]|mail|visit|mov|adres|off |corner of|stat|stop)"
+    r"(?<!\w)(?:address|live|resid|locat|meet|office|deliver|ship|sen[dt]|mail|visit|mov|adres|off |corner of|stop)"
     r"|\d[a-z]{2}(?!\w)"
 )
+
+
+def _boxed(page: Page) -> bool:
+    return "box" in page.lower and _BOXED.search(page.lower) is not None
 
 
 def _windows(page: Page) -> list[tuple[int, int]]:
     """Where to look: all of the text if it has a word of addresses, or else where a number stands beside a capital."""
     text = page.text
-    if promising(set(text.translate(_SPACES).split())) or (text.islower() and _LOW_LEADS.search(text)):
+    low = text.islower()
+    if promising(set(text.translate(_SPACES).split()), low=low) or (low and _LOW_LEADS.search(text)) or _boxed(page):
         return [(0, len(text))]
     windows: list[tuple[int, int]] = []
     for beside in _BESIDE.finditer(text):
@@ -178,10 +186,15 @@ def _formed(page: Page, reading: Reading) -> Iterator[_Found]:
 
 
 def _grown(page: Page, reading: Reading, match: re.Match[str], form: _Form) -> _Found:
-    tail = _TAIL.match(reading.classes, match.end())
-    end = tail.end() if tail else match.end()
+    end, _ = _tail(reading, match.end())
     sure = end > match.end() or cues.near(page, cues.ADDRESS, reading.starts[match.start()], reading.ends[end - 1])
     return _Found(_ahead(reading, match.start()), end, form.alone + form.more * sure)
+
+
+def _tail(reading: Reading, at: int) -> tuple[int, bool]:
+    """Where that ends which belongs to a form that ends at `at`, and whether it names a country or a code."""
+    tail = _TAIL.match(reading.classes, at)
+    return (at, False) if tail is None else (tail.end(), bool(tail["land"] or tail["code"]))
 
 
 def _ahead(reading: Reading, start: int) -> int:
@@ -193,13 +206,17 @@ def _landed(page: Page, reading: Reading) -> Iterator[_Found]:
     for form in _LANDED:
         if form.sign in reading.classes or form.sign == _ANY:
             for match in form.pattern.finditer(reading.classes):
-                tail = _TAIL.match(reading.classes, match.end())
-                end = tail.end() if tail else match.end()
-                landed = (
-                    tail and (tail["land"] or tail["code"]) and _NUMBERED.search(reading.classes, match.start(), end)
-                )
-                if landed or _led(page, reading, match, form):
-                    yield _Found(match.start(), end, form.alone + form.more)
+                if _placed(reading, match) or _led(page, reading, match, form):
+                    yield _Found(match.start(), _tail(reading, match.end())[0], form.alone + form.more)
+
+
+def _placed(reading: Reading, match: re.Match[str]) -> bool:
+    """Whether a country or code follows, and a number is somewhere."""
+    classes, at = reading.classes, match.end()
+    if _PLACE.search(classes, at, at + _REACH) is None:
+        return False
+    end, placed = _tail(reading, at)
+    return placed and _NUMBERED.search(classes, match.start(), end) is not None
 
 
 def _led(page: Page, reading: Reading, match: re.Match[str], form: _Form) -> bool:
@@ -220,8 +237,8 @@ def _dated(page: Page, reading: Reading, match: re.Match[str]) -> bool:
 
 
 _CORNER: Final = re.compile(r"\b(?:the )?(?:corner|intersection|junction) of ")
-_SIDE: Final = rf"(?:{_H}|[cOsTykepbSBPiaoR]){{1,8}}"
-_CROSSING: Final = re.compile(rf"{_SIDE}\+{_SIDE}")
+_SIDE: Final = rf"(?:{_H}|[cOsTykepbSBP])(?:{_H}|[cOsTykepbSBPiaoR]){{0,7}}"
+_CROSSING: Final = re.compile(rf"{_SIDE}\+[al]{{0,2}}{_SIDE}")
 
 
 def _corners(page: Page, reading: Reading, since: int) -> Iterator[_Found]:
