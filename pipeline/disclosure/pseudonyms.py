@@ -194,15 +194,18 @@ class Pseudonyms:
 
         Args:
             text: a text unit.
-            places: what is to be hidden in it; no place overlaps another.
+            places: what is to be hidden in it. Of places that overlap, the later one has what the earlier one left.
         """
         hidden = sorted(places, key=lambda place: place.start)
         self._texts.append(text)
         pieces, position = list[str](), 0
         for place in sorted([*hidden, *self._quoted(text, hidden)], key=lambda place: place.start):
-            pieces.append(text[position : place.start])
-            pieces.append(self._instead(text, place, bare=_bare(text, place)))
-            position = place.end
+            rest = place._replace(start=max(place.start, position))
+            if rest.start >= rest.end:
+                continue
+            pieces.append(text[position : rest.start])
+            pieces.append(self._instead(text, rest, bare=_bare(text, rest)))
+            position = rest.end
         pieces.append(text[position:])
         return "".join(pieces)
 

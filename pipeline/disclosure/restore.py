@@ -7,9 +7,9 @@ reading (`person_k7qm2`, `[PERSON_K7QM2]`, `PERSON\_K7QM2`) needs to see what fo
 
 import json as json_text
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
+from itertools import pairwise, repeat
 from typing import Final, NamedTuple
 
 from pipeline.contracts import TokenLogprob
@@ -32,6 +32,9 @@ TOKEN: Final = re.compile(r"<[A-Z]{1,12}_[0-9A-Z]{1,64}(?:_[0-9]{1,9})?>")
 _ESCAPE: Final = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|([^u]))", re.DOTALL)
 _OPEN_ESCAPE: Final = re.compile(r"\\(?:u[0-9A-Fa-f]{0,3})?\Z")
 _CONTROLS: Final = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
+_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_DEEPEST: Final = 4
+"""JSON in JSON in JSON that is looked into."""
 _BEHIND: Final = 2
 """Characters before a match that decide whether it stands alone."""
 _PAIRS: Final = (
@@ -148,6 +151,8 @@ def _with_brackets(text: str, start: int, end: int) -> tuple[int, int]:
 class Restorer:
     """Puts back what stood there, piece by piece.
 
+    A whole text that is read tolerantly is also looked into where a string of it is JSON itself.
+
     Args:
         issued: token -> what stood there.
         json: the text is JSON. Values are written as JSON strings are, and tokens are known under JSON escapes too.
@@ -193,11 +198,17 @@ class Restorer:
         if not self._json:
             return list(issued.found_loosely(text) if tolerant else issued.found(text))
         view, at = decoded_json(text)
-        found = issued.found_loosely(view) if tolerant else issued.found(view)
-        return [Edit(at[edit.start], at[edit.end], self._written(edit.value)) for edit in found]
+        found = list(issued.found_loosely(view) if tolerant else issued.found(view))
+        levels = _levels(text, [at[edit.start] for edit in found]) if tolerant else repeat(1)
+        return [
+            Edit(at[edit.start], at[edit.end], self._written(edit.value, level))
+            for edit, level in zip(found, levels, strict=False)
+        ]
 
-    def _written(self, value: str) -> str:
-        return json_text.dumps(value, ensure_ascii=False)[1:-1] if self._json else value
+    def _written(self, value: str, levels: int = 1) -> str:
+        for _ in range(levels if self._json else 0):
+            value = json_text.dumps(value, ensure_ascii=False)[1:-1]
+        return value
 
     def _advance(self, *, final: bool) -> str:
         """Restore the part of the held text that no further character can change, and keep the rest.
@@ -256,6 +267,34 @@ def decoded_json(raw: str) -> tuple[str, Sequence[int]]:
     view.append(raw[position:end])
     at.extend(range(position, end + 1))
     return "".join(view), at
+
+
+def _levels(text: str, places: Sequence[int], depth: int = _DEEPEST) -> list[int]:
+    """How many JSON strings lie around each place (rising offsets), one in the other: a body may be JSON in JSON."""
+    levels, strings = [1] * len(places), _STRING.finditer(text)
+    first = 0
+    while first < len(places):
+        string = next((each for each in strings if each.end() > places[first]), None)
+        if string is None:
+            break
+        behind = bisect_left(places, string.end(), first)
+        inside = [place - string.start() - 1 for place in places[first:behind]]
+        view, at = decoded_json(string[0][1:-1])
+        if depth and inside[0] >= 0 and _is_document(view):
+            inner = _levels(view, [bisect_right(at, place) - 1 for place in inside], depth - 1)
+            levels[first:behind] = [1 + level for level in inner]
+        first = behind
+    return levels
+
+
+def _is_document(text: str) -> bool:
+    if text.lstrip()[:1] not in ("{", "["):
+        return False
+    try:
+        json_text.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def edited(text: str, edits: Sequence[Edit]) -> str:

@@ -160,6 +160,16 @@ def test_masked_places_say_their_kind_alone_and_are_not_issued() -> None:
     assert (dict(shown.masked), dict(shown.replaced)) == ({"PERSON": 1}, {"PERSON": 1})
 
 
+def test_places_that_overlap_or_lie_outside_hide_all_that_they_cover() -> None:
+    text = "Ana Alba Borg, Oslo"
+    shown = pseudonyms()
+    seen = shown.replace(
+        text, [Hidden("PERSON", 0, 8), Hidden("PERSON", 4, 13), Hidden("X", 5, 6), Hidden("PLACE", 15, 99)]
+    )
+    assert not any(word in seen for word in ("Ana", "Alba", "Borg", "Oslo"))
+    assert Restorer(shown.issued).whole(seen) == text
+
+
 @pytest.mark.parametrize("kind", ["CREDIT_CARD", "PERSON", "something odd", "", "X" * 40])
 def test_words_are_short_so_that_the_longest_token_is_short(kind: str) -> None:
     assert re.fullmatch(r"[A-Z]{1,12}", word_of(kind))

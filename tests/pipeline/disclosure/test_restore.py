@@ -176,6 +176,19 @@ def test_an_escaped_backslash_before_what_looks_like_an_escape_is_no_token() -> 
         assert restored_split(ISSUED, text, [at], json=True) == text
 
 
+def test_values_in_json_that_is_a_string_of_json_leave_both_intact() -> None:
+    inner = json.dumps({"at": "<ADDRESS_22222>", "deep": json.dumps(["<ADDRESS_22222>"])})
+    text = json.dumps(
+        {"said": 'He said "<ADDRESS_22222>"', "body": inner, "list": ["x", "<ADDRESS_22222>", "[<ADDRESS_22222>"]}
+    )
+    restored = json.loads(Restorer(ISSUED, json=True).whole(text, tolerant=True))
+    body = json.loads(restored["body"])
+    assert restored["said"] == f'He said "{AWKWARD}"'
+    assert restored["list"] == ["x", AWKWARD, f"[{AWKWARD}"]
+    assert body["at"] == AWKWARD
+    assert json.loads(body["deep"]) == [AWKWARD]
+
+
 def test_outside_of_json_an_escape_is_only_a_backslash() -> None:
     assert Restorer(ISSUED).whole(r"\u003cPERSON_K7QM2\u003e") == r"\u003cPERSON_K7QM2\u003e"
 
