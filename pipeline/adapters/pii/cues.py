@@ -106,7 +106,7 @@ class _Lexicon(dict[str, Cue]):
         if rest == "*":
             self.beginnings.setdefault(head[0][:_KEY], []).append((head[0], bit))
         elif rest:
-            self.phrases.setdefault(head[0], []).append((rest, bit))
+            self.phrases.setdefault(head[0], []).append((rest.rstrip("*"), bit))
         else:
             self.whole[word] = self.whole.get(word, 0) | bit
 
@@ -199,7 +199,7 @@ NATIONAL: Final = _kind(
     "|teudat*|zehut|nrn|social insurance*|utr|unique taxpayer*|ird|ssnit|bvn|vergi*|idcard|fødsel*|steuernummer*"
     "|versichertennum*|sv|svnr|rvnr|svnummer*|vsnr|ahvn*|ein|fein|itin|identifikations*|identifiant fiscal"
     "|numéro fiscal"
-    "|número de identificación|tribut*|ruc|nit|curp*|ine|emirates id*|iqama*|qid|cic|cnic|nid|cccd|cmnd|тин|инн"
+    "|número de identificación|tribut*|ruc|nit|curp*|ine|emirates id*|iqama*|qid|cic|cnic|nic|nid|cccd|cmnd|тин|инн"
     "|снилс*"
     "|паспорт*|єдрпоу|іпн|егн|αφμ|αμκα|身份证|身分證|個人番号|マイナンバー|주민등록번호|住民票コード"
 )
@@ -228,7 +228,7 @@ PATIENT: Final = _kind(
     "|mbi|hicn|health*|hospital*|krankenvers*|krankenkass*|versichert*"
     "|gesundheit*|patiënt*|carte vitale|assuré*|sanitari*|paciente*|pacient*|pazient*|pacjent*|clinic*|chart*|npi|egk"
     "|zorgverzek*|utente|ubezpieczon*|ohip|phn|ihi|tarjeta sanitaria|insurance id|insurance member*|member id|policy*"
-    "|zpp|chi|h&c|nss|seguro*|mutuelle*|ehic|epd"
+    "|zpp|chi|h&c|seguro*|mutuelle*|ehic|epd"
 )
 PRESCRIBER: Final = _kind("dea|npi|prescriber*|physician*|provider*|practitioner*|doctor*|dr")
 BIRTH: Final = _kind(
@@ -253,7 +253,7 @@ BANK: Final = _kind(
     "|checking*|savings*"
     "|direct deposit*|iban"
 )
-BIC: Final = _kind("bic|swift*")
+BIC: Final = _kind("bic|bics|swift code|swift:|swift no|swift number|swift/|swift bic|swift-code|swift is|swift (bic")
 VEHICLE: Final = _kind(
     "vin|vins|vehicle*|chassis*|fahrgestell*|fin|fahrzeug*|châssis*|bastidor*|telaio*|nadwozia|voertuig*|car"
     "|truck*|auto"
@@ -271,7 +271,7 @@ WALLET: Final = _kind(
 COORDINATES: Final = _kind(
     "coord*|gps*|lat|latitud*|lon|long|longitud*|lng|koordinat*|współrzędn*|geo*|location*|located|position*"
     "|standort*"
-    "|ubicación*|posizion*|pin|map*|waypoint*|breitengrad*|längengrad*|latitudine*|longitudine*|coörd*"
+    "|ubicación*|posizion*|map*|waypoint*|breitengrad*|längengrad*|latitudine*|longitudine*|coörd*"
 )
 AGE: Final = _kind("age|aged|ages|old|alt|alter|anni|ans|años|lat|jaar|anos|edad|âge|âgé|âgée|età|wiek|leeftijd|idade")
 OTHER: Final = _kind(
@@ -442,6 +442,9 @@ def says(page: Page, cue: Cue) -> bool:
 
 
 def _all_kinds(page: Page) -> Cue:
+    hits: _Hits | None = memo(page).get("hits")
+    if hits is not None:
+        return reduce(or_, hits.kinds, _LEXICON.inside(page.lower))
     words = set(_WORD.findall(page.lower))
     kinds = reduce(or_, map(_LEXICON.__getitem__, words), 0)
     if kinds & _PHRASE:

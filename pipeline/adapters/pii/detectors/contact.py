@@ -79,23 +79,25 @@ EMAIL: Final = Detector(
 # ---------------------------------------------------------------- telephone
 
 _APART: Final = r"(?<![A-Za-z0-9_À-ɏ"
-_EXTENSION: Final = r"(?:,? ?(?:x|ext\.?|extension|#|durchwahl|poste|int\.?|wew\.?) ?\d{1,6}(?!\w))?"
-_WORLD: Final = re.compile(rf"{_APART}+])(?:\+ ?|00 ?)[1-9](?:[ .\-/()]{{0,3}}\d){{6,14}}(?!\d){_EXTENSION}")
+_EXTENSION: Final = r"(?:,? ?(?:x|ext\.?|extension|#|durchwahl|poste|int\.?|wew\.?) ?\d{1,6}(?!\w))"
+_END: Final = r"(?![A-Za-z0-9_À-ɏ%=/:-]|[.]\d|,\d{1,3}(?!\d))"
+_WORLD: Final = re.compile(rf"{_APART}+])(?:\+|(?<!\d )\+ |00 ?)[1-9](?:[ .\-/()]{{0,3}}\d){{6,14}}(?!\d){_EXTENSION}?")
 _AMERICA: Final = re.compile(
-    rf"{_APART}.,+-])(?:1[ .-])?(?:\(\d{{3}}\)[ -]?|\d{{3}}[ .-])\d{{3}}[ .-]\d{{4}}(?:{_EXTENSION[3:-2]}"
+    rf"{_APART}.+$€£-])(?:1[ .-])?(?:\(\d{{3}}\)[ -]?|\d{{3}}[ .-])\d{{3}}[ .-]\d{{4}}(?:{_EXTENSION}"
     rf"|(?![\w-])(?!\.\d))"
 )
 _GROUPS: Final = re.compile(
-    rf"{_APART}.,$€£%=/+*^-])(?:\(\d{{2,5}}\)|\d{{2,7}})(?:(?:[ .\-/]| - )\d{{2,8}}){{1,5}}"
-    rf"(?:{_EXTENSION[3:-2]}|(?![A-Za-z_%=/:]|[.,]\d))"
+    rf"{_APART}.$€£%=/+*^-])(?<!\d,)(?:\(\d{{1,3}}(?:[ -]?\d{{1,4}})?\)|\d{{1,7}})(?:(?:[ .\-/]"
+    rf"| - )\(?\d{{1,9}}\)?){{1,6}}"
+    rf"(?:{_EXTENSION}|{_END})"
 )
-_BARE: Final = re.compile(rf"{_APART}.,$€£%=/+*^-])\d{{7,12}}(?![A-Za-z_%=/:]|[.,]\d)")
+_BARE: Final = re.compile(rf"{_APART}.$€£%=/+*^-])(?<!\d,)\d{{5,12}}{_END}")
 _DATE: Final = re.compile(
     r"(?:19|20)\d\d([ .\-/])\d\d\1\d\d|\d\d([ .\-/])\d\d\2(?:19|20)\d\d|(?:19|20)\d\d(?:[ \-/]| - )(?:19|20)\d\d"
 )
 _FRACTION: Final = re.compile(r"\d+\.\d+")
 _DIGITS: Final = re.compile(r"\D")
-_FEWEST, _MOST = 6, 13
+_SHORTEST, _FEWEST, _MOST = 5, 6, 13
 
 
 class _Told(NamedTuple):
@@ -147,10 +149,12 @@ def _america(page: Page) -> Iterator[Span]:
 _NORTH_AMERICAN: Final = re.compile(r"(?:1[ .-])?\(?[2-9]\d\d\D{1,2}[2-9]\d\d")
 
 
-def _group_score(digits: str, told: _Told) -> float:
+def _group_score(number: str, digits: str, told: _Told) -> float:
+    if len(digits) < _FEWEST:
+        return 0.55 if told.closest else 0.0
     if told.cued:
         return 0.75 if told.closest else 0.7
-    if told.other or digits[0] != "0" or not 9 <= len(digits) <= 12:
+    if told.other or digits[0] != "0" or number[1:2] == " " or not 9 <= len(digits) <= 12:
         return 0.35
     return 0.6
 
@@ -159,13 +163,14 @@ def _national(page: Page) -> Iterator[Span]:
     for match in _GROUPS.finditer(page.text):
         number = _MAIN.split(match.group(), maxsplit=1)[0]
         digits = _DIGITS.sub("", number)
-        if _FEWEST <= len(digits) <= _MOST and not _DATE.match(number) and not _FRACTION.fullmatch(number):
-            yield Span("PHONE", *match.span(), _group_score(digits, _told(page, *match.span())))
+        if _SHORTEST <= len(digits) <= _MOST and not _DATE.match(number) and not _FRACTION.fullmatch(number):
+            yield Span("PHONE", *match.span(), _group_score(number, digits, _told(page, *match.span())))
 
 
 def _bare(page: Page) -> Iterator[Span]:
     for match in _BARE.finditer(page.text):
-        if (told := _told(page, *match.span())).cued:
+        told = _told(page, *match.span())
+        if told.closest or (told.cued and len(match.group()) > _FEWEST):
             yield Span("PHONE", *match.span(), 0.65 if told.closest else 0.6)
 
 
@@ -177,4 +182,4 @@ def _phones(page: Page) -> Iterator[Span]:
         yield from _bare(page)
 
 
-PHONE: Final = Detector("phones", ("PHONE",), lambda page: page.digits >= _FEWEST, _phones)
+PHONE: Final = Detector("phones", ("PHONE",), lambda page: page.digits >= _SHORTEST, _phones)

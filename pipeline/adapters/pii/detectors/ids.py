@@ -1,4 +1,4 @@
-"""Numbers that states give to people: social security, identity cards, tax. Over fifty of them, as a table of forms."""
+"""Numbers that states give to people: social security, identity cards, tax. A table of the forms of each country."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 from pipeline.adapters.pii import cues
 from pipeline.adapters.pii.detectors import check_digits as check
 from pipeline.adapters.pii.detectors.base import Detector
-from pipeline.adapters.pii.detectors.forms import Form, by_shape, raised, spans_of
+from pipeline.adapters.pii.detectors.forms import Form, by_shape, checker, raised, spans_of
 from pipeline.adapters.pii.detectors.pieces import Piece, pieces
 from pipeline.adapters.pii.page import Page
 from pipeline.adapters.pii.spans import Span
@@ -84,6 +84,14 @@ def _swiss(number: str) -> bool:
     return number[:3] == "756"
 
 
+def _finnish(number: str) -> bool:
+    """With the sign of the century put back, which is a separator to everyone else."""
+    return checker("fi.hetu")(f"{number[:6]}-{number[6:]}" if len(number) == _WITHOUT_SIGN else number)
+
+
+_WITHOUT_SIGN: Final = 10
+
+
 def _czech(number: str) -> bool:
     return int(number[2:4]) % 50 % 20 in range(1, 13)
 
@@ -133,7 +141,7 @@ FORMS: Final = (
     Form("VE", "A-9{8}-9|A-9{8}|A9{9}", 0.2, 0.3, "ve.rif"),
     # Britain and Ireland
     Form("GB", "AA_99_99_99_A", 0.7, fits=_nino),
-    Form("GB", "AA_99_99_99", 0.2, fits=_nino),
+    Form("GB", "AA_99_99_99|AA_99_99_99_A|AA 9{6} A|AA9{6}A", 0.2),
     Form("GB", "AA9{6}A|AA 9{6} A|AA9{6} A|AA 9{6}A|AA 99 99 99A|AA99 9999 A|AA-9{6}-A", 0.7, fits=_nino),
     Form("GB", "9{10}|9{5} 9{5}", 0.2, 0.25, "gb.utr"),
     Form("IE", "9{7} ?A|9{7} ?AA", 0.35, 0.65, "ie.pps"),
@@ -171,7 +179,7 @@ FORMS: Final = (
     Form("NO", "9{11}|9{6} 9{5}", 0.2, 0.65, "no.fodselsnummer"),
     Form("DK", "9{6}-9{4}", 0.45, 0.7, "dk.cpr", _danish),
     Form("DK", "9{10}|9{6} 9{4}", 0.2, 0.3, "dk.cpr", _danish),
-    Form("FI", "9{6}-9{3}A|9{6}-9{4}|9{6}A9{3}A|9{6}A9{4}|9{6}+9{3}A|9{6}+9{4}", 0.35, 0.85, "fi.hetu"),
+    Form("FI", "9{6}-9{3}A|9{6}-9{4}|9{6}A9{3}A|9{6}A9{4}|9{6}+9{3}A|9{6}+9{4}", 0.35, 0.85, _finnish),
     Form("IS", "9{6}-9{4}|9{10}|9{6} 9{4}", 0.2, 0.4, check.icelandic),
     # Baltic countries, Poland, Czechia, Slovakia, Hungary
     Form("EE LT", "9{11}", 0.2, _BIRTH_FIRST, "ee.ik"),

@@ -81,7 +81,7 @@ def _valid_score(card: _Card, cued: bool, contested: bool) -> float:
     if card.known:
         return 0.95 if cued or card.usual else 0.9
     if card.rare:
-        return 0.85 if cued or card.usual else 0.55
+        return 0.95 if card.usual else 0.85 if cued else 0.55
     return 0.85 if cued else 0.45
 
 
@@ -109,13 +109,14 @@ def _ends_there(text: str, last: int, end: int, lengths: list[int]) -> bool:
     return text[end] == " " and (lengths[-1] > 1 or not text[end + 1].isdigit() or text[end + 2 : end + 3].isdigit())
 
 
+_FRACTION: Final = re.compile(r"\.\d|,\d{1,7}(?!\d)")
+_AMOUNT: Final = re.compile(r"(?:\d\.|(?<!\d)\d{1,7},)$")
+
+
 def _joined_otherwise(text: str, run: re.Match[str]) -> bool:
-    """Whether the run is the fraction of a number, an amount or a part of a sum."""
+    """Whether the run is the fraction of a number or a part of an amount."""
     start, end = run.span()
-    before, behind = text[max(0, start - 2) : start], text[end : end + 2]
-    return (len(before) == 2 and before[1] in ".," and before[0].isdigit()) or (
-        len(behind) == 2 and behind[0] in ".," and behind[1].isdigit()
-    )
+    return _AMOUNT.search(text, max(0, start - 9), start) is not None or _FRACTION.match(text, end) is not None
 
 
 def _cards(page: Page) -> Iterator[Span]:

@@ -21,14 +21,15 @@ _SHAPE: Final = bytes(
 _GROUP: Final = r"[A-Za-z]{0,8}\d[A-Za-z0-9]{0,24}"
 _RUN: Final = re.compile(
     rf"(?<![A-Za-z0-9_À-ɏ])(?:[A-Za-z]{{1,2}}-|[A-Z]{{1,2}} (?=\d)|[A-Z]{{3}} [A-Z]{{3}} (?=\d)"
-    rf"|[A-Z]{{6}} (?=\d))?{_GROUP}(?:[ ./+-]{_GROUP})*"
+    rf"|[A-Z]{{6}} (?=\d)"
+    rf"|[A-Z]{{3,4}} (?=\d{{6}} [A-Z0-9]{{3}}(?!\w)))?{_GROUP}(?:[ ./+-]{_GROUP}| [A-Z](?= \d))*"
     r"(?:[-/][A-Za-z]{1,2}(?![A-Za-z])| [A-Z]{1,2}(?![A-Za-z])|\([0-9A]\))?(?![A-Za-z0-9_À-ɏ])"
 )
 _BREAK: Final = re.compile(r" |$")
 _MOST_GROUPS: Final = 8
 _LONGEST: Final = 34
 _SHORTEST: Final = 5
-_NOT_BEFORE: Final = frozenset(",$€£¥%*^&+/@")
+_NOT_BEFORE: Final = frozenset("$€£¥%*^&+/@")
 _HEXADECIMAL: Final = "0X"
 _JOINS: Final = frozenset(".-")
 _REGISTERED: Final[set[str]] = set()
@@ -40,7 +41,7 @@ class Piece(NamedTuple):
     Attributes:
         text: as it stands, in upper case.
         shape: each digit as 9, each letter as A.
-        alone: nothing of the same run of numbers stands before or behind it.
+        alone: no other digit of the same run of numbers stands before or behind it.
     """
 
     start: int
@@ -66,10 +67,10 @@ def pieces(page: Page) -> list[Piece]:
 def _cut(text: str) -> Iterator[Piece]:
     for run in _RUN.finditer(text):
         start, end = run.span()
-        if end - start < _SHORTEST or _belongs_before(text, start) or _belongs_behind(text, end):
-            continue
         words = run.group().upper()
-        if words.startswith(_HEXADECIMAL):
+        if end - start < _SHORTEST or words.startswith(_HEXADECIMAL) or _DECIMAL.fullmatch(words):
+            continue
+        if _belongs_before(text, start, words) or _belongs_behind(text, end, words):
             continue
         shape = words.encode("ascii").translate(_SHAPE).decode("ascii")
         if len(shape) <= _LONGEST:
@@ -78,15 +79,26 @@ def _cut(text: str) -> Iterator[Piece]:
             yield from _parts(start, words, shape)
 
 
-def _belongs_before(text: str, start: int) -> bool:
+def _belongs_before(text: str, start: int, words: str) -> bool:
     """Whether the run is a part of a longer thing: an amount, a path, a fraction."""
     before = text[start - 1 : start]
+    if before == ",":
+        return text[start - 2 : start - 1].isdigit() and _THOUSANDS.match(words) is not None
     return (before != "" and before in _NOT_BEFORE) or (before in _JOINS and not text[start - 2 : start - 1].isalpha())
 
 
-def _belongs_behind(text: str, end: int) -> bool:
+def _belongs_behind(text: str, end: int, words: str) -> bool:
+    """Whether the run goes on as an amount: with a fraction, or a per cent sign."""
     behind = text[end : end + 1]
-    return behind == "%" or (behind in (".", ",") and text[end + 1 : end + 2].isdigit())
+    if behind == ",":
+        return len(words) <= _AMOUNT and words.isdigit() and _FRACTION.match(text, end) is not None
+    return behind == "%" or (behind == "." and text[end + 1 : end + 2].isdigit())
+
+
+_AMOUNT: Final = 8
+_DECIMAL: Final = re.compile(r"\d+\.\d+")
+_THOUSANDS: Final = re.compile(r"\d{3}(?!\d)")
+_FRACTION: Final = re.compile(r",\d{1,3}(?!\d)")
 
 
 def _parts(start: int, words: str, shape: str) -> Iterator[Piece]:
@@ -97,7 +109,8 @@ def _parts(start: int, words: str, shape: str) -> Iterator[Piece]:
         for end in reversed(ends[at : at + _MOST_GROUPS]):
             stretch = shape[begin:end]
             if stretch in _REGISTERED and len(stretch) < len(shape):
-                yield Piece(start + begin, start + end, words[begin:end], stretch, alone=False)
+                alone = "9" not in shape[:begin] and "9" not in shape[end:]
+                yield Piece(start + begin, start + end, words[begin:end], stretch, alone)
         begin = stop + 1
 
 
