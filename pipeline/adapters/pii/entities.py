@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from pipeline.adapters.pii.detectors.address_words import COUNTRIES
+from pipeline.adapters.pii.echoes import echoes
 from pipeline.adapters.pii.ordinary import ordinary
 
 __all__ = ["STREET", "Entity", "believable", "mended", "readable", "trimmed"]
@@ -19,6 +21,7 @@ _PERSON: Final = "PERSON"
 _PLACES: Final = frozenset({"GPE", "LOC", "FAC"})
 _LONGEST: Final = 80
 
+_COUNTRIES: Final = frozenset(COUNTRIES.split())
 _CODE: Final = re.compile(r"[\d_{}()\[\]<>=/\\|@#$%^*~;+`\"]|::|\.\w+\.")
 _EDGE: Final = re.compile(r"^[\W\d_]+|[\s\d][\W\d_]*$|[^\w.]+$")
 _TITLE: Final = re.compile(
@@ -65,30 +68,65 @@ def believable(text: str) -> bool:
 
 def mended(text: str, entities: Iterable[Entity]) -> list[Entity]:
     """The entities of `text`, in order, after all repairs; those that cannot be names are gone."""
-    kept = list(_believed(entities))
+    kept = list(_believed(text, entities))
     kept = _towns(text, kept)
+    kept = _repeated(text, kept)
     kept = [_dressed(text, entity) if entity.label_ == _PERSON else entity for entity in kept]
     return _joined(text, kept)
 
 
-def _believed(entities: Iterable[Entity]) -> Iterator[Entity]:
+def _believed(text: str, entities: Iterable[Entity]) -> Iterator[Entity]:
+    mixed = not text.islower()
     for entity in entities:
         if entity.label_ == STREET:
             yield entity
-        elif believable((clean := trimmed(entity)).text) and not (clean.label_ == _PERSON and ordinary(clean.text)):
+            continue
+        clean = trimmed(entity)
+        if not believable(clean.text):
+            continue
+        if clean.label_ != _PERSON:
+            yield clean
+        elif clean.text.lower() in _COUNTRIES:
+            yield replace(clean, label_="GPE")
+        elif not _common(clean.text, mixed):
             yield clean
 
 
+def _common(name: str, mixed: bool) -> bool:
+    """Whether a name is but ordinary words; among capitals one such word in lower case is enough."""
+    return ordinary(name) or (mixed and name.islower() and any(map(ordinary, name.split())))
+
+
+def _repeated(text: str, entities: Sequence[Entity]) -> list[Entity]:
+    people = [entity.text for entity in entities if entity.label_ == _PERSON]
+    taken = [(entity.start_char, entity.end_char) for entity in entities]
+    more = [Entity(_PERSON, start, end, text[start:end]) for start, end in echoes(text, people, taken)]
+    return sorted([*entities, *more], key=lambda entity: entity.start_char) if more else list(entities)
+
+
 def _towns(text: str, entities: Sequence[Entity]) -> list[Entity]:
-    """A person or firm on a line of its own between a street and a place or postal code is a town."""
+    """What its neighbours on the lines above and below make of a person or firm on a line of its own.
+
+    Between a street and a place or postal code it is a town; a single word between a whole name and a street, a firm.
+    """
     kept = list(entities)
     for place in range(1, len(kept) - 1):
         before, it, after = kept[place - 1 : place + 2]
-        if it.label_ in (_PERSON, "ORG") and before.label_ == STREET and (after.label_ in _PLACES or _is_code(after)):
-            gaps = (text[before.end_char : it.start_char], text[it.end_char : after.start_char])
-            if all(_MARKED.fullmatch(gap) for gap in gaps):
-                kept[place] = replace(it, label_="GPE")
+        label = _between(before, it, after)
+        gaps = (text[before.end_char : it.start_char], text[it.end_char : after.start_char])
+        if label != it.label_ and all(_MARKED.fullmatch(gap) for gap in gaps):
+            kept[place] = replace(it, label_=label)
     return kept
+
+
+def _between(before: Entity, it: Entity, after: Entity) -> str:
+    if it.label_ not in (_PERSON, "ORG"):
+        return it.label_
+    if before.label_ == STREET and (after.label_ in _PLACES or _is_code(after)):
+        return "GPE"
+    if before.label_ == _PERSON and " " in before.text and " " not in it.text and after.label_ == STREET:
+        return "ORG"
+    return it.label_
 
 
 def _is_code(entity: Entity) -> bool:

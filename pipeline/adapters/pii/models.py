@@ -142,6 +142,7 @@ def overlay(nlp: Language, trained: Trained) -> None:
     component: Any = nlp.get_pipe("ner")
     for label in trained.manifest["labels"]:
         component.add_label(label)
+    component.model.attrs["unseen_classes"].clear()  # or the new labels are never given
     halves = np.frombuffer(_unpacked(trained.packed), dtype="<f2")
     at = 0
     for layer, name in weights(nlp):
