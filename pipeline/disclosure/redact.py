@@ -57,7 +57,7 @@ class Windows:
     At most `step + right` characters are held back, but for findings and runs without a blank, which take up to `most`.
     """
 
-    step: int = 64
+    step: int = 96
     left: int = 96
     right: int = 128
     most: int = 4096

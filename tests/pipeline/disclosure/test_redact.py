@@ -124,7 +124,7 @@ def test_a_private_key_is_masked_from_its_first_line_without_waiting_for_its_las
     said = ""
     for at in range(0, len(text), 50):
         said += subject.feed(text[at : at + 50])
-        assert subject.held <= 192
+        assert subject.held < Windows().step + Windows().right
         assert "Ab+/" not in said
     assert said + subject.end() == "Here: [SECRET]\nKeep it well, please."
 
@@ -259,7 +259,7 @@ def test_windows_find_what_the_scanner_finds_in_the_whole_text() -> None:
     """Windows see less than the whole; on documents dense with structured data it makes no difference."""
     scanner = PatternScanner()
     findings = lost = added = 0
-    for text in _documents(150):
+    for text in _documents(80):
         spans = {span[:3] for span in scanner.scan_text(text)}
         subject = Redactor(scanner.scan_text, everything)
         edits = {(edit.start, edit.end) for edit in subject.edits(text)}
@@ -267,13 +267,13 @@ def test_windows_find_what_the_scanner_finds_in_the_whole_text() -> None:
         whole = {span[1:] for span in spans}
         lost += len(whole - edits)
         added += len(edits - whole)
-    assert findings > 2000
+    assert findings > 1000
     assert (lost, added) == (0, 0)
 
 
 def test_a_stream_through_the_real_scanner_is_its_whole() -> None:
     scanner, chance = PatternScanner(), random.Random(5)
-    for text in _documents(20):
+    for text in _documents(10):
         cuts = sorted(chance.sample(range(1, len(text)), min(60, len(text) - 1)))
         assert streamed(Redactor(scanner.scan_text, everything), text, cuts) == Redactor(
             scanner.scan_text, everything
