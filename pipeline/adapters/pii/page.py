@@ -47,7 +47,6 @@ _REMEMBERED: Final = 8192
 _CHAIN: Final = re.compile(r"\d(?:[ ./()+-]{0,3}\d)*")
 _NUMBER: Final = re.compile(r"(?<![\w])(?=[A-Za-z]{0,6}\d)")
 _LONG: Final = 15
-_LONG_WORD: Final = re.compile(rf"(?<!\S)\S{{{_LONG},}}")
 
 
 def _fold(character: str) -> str:
@@ -117,8 +116,8 @@ class Page:
 
     @cached_property
     def lone(self) -> int:
-        """How many words are a single character, or one with a full stop or the like after it."""
-        return sum([len(word) < 3 for word in self.words])
+        """How many words are a single character."""
+        return [len(word) for word in self.words].count(1)
 
     @cached_property
     def long_words(self) -> str:
@@ -128,7 +127,12 @@ class Page:
     @cached_property
     def long_places(self) -> Sequence[tuple[int, int]]:
         """Where the long words stand."""
-        return [at.span() for at in _LONG_WORD.finditer(self.text)] if self.long_words else []
+        text, places, end = self.text, [], 0
+        for word in self.long_words.split():
+            start = text.index(word, end)
+            end = start + len(word)
+            places.append((start, end))
+        return places
 
     @cached_property
     def numbers(self) -> Sequence[int]:

@@ -188,16 +188,15 @@ def _groups(pattern: re.Pattern[str], text: str, score: float) -> Iterator[Span]
 
 
 def _speaks(page: Page) -> bool:
-    lower = page.lower
-    return any(word in lower for word in _WORDS)
+    return any(map(page.lower.__contains__, _WORDS))
 
 
 def _commands(page: Page) -> bool:
-    return any(word in page.lower for word in _COMMANDS)
+    return any(map(page.lower.__contains__, _COMMANDS))
 
 
 def _codes(page: Page) -> bool:
-    return page.digits >= 3 and any(word in page.lower for word in _CODES)
+    return page.digits >= 3 and any(map(page.lower.__contains__, _CODES))
 
 
 def _assigned(page: Page) -> Iterator[Span]:

@@ -8,6 +8,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator
+from operator import add
 from typing import Final
 
 from pipeline.adapters.pii.detectors.base import Detector
@@ -39,6 +40,7 @@ def _known(page: Page, word: tuple[int, int], formats: list[Format]) -> Iterator
 # ---------------------------------------------------------------- known by the words beside them
 
 _TOKEN: Final = re.compile(r"(?<![A-Za-z0-9+/_~-])[A-Za-z0-9+/_~.-]{20,256}")
+_TOKEN_LENGTH: Final = 20
 _BESIDE: Final = 64
 _OWNERS: Final = re.compile(
     r"secret|token|(?:api|access|auth|private|account|signing|encryption|master|license|storage|service)[ _-]?key"
@@ -47,17 +49,7 @@ _OWNERS: Final = re.compile(
     r"|mixpanel|amplitude|splunk|rollbar|opsgenie|pagerduty|confluent|kafka|cohere|mistral|deepgram|azure|wandb|ngrok"
     r"|spotify|twitch|linkedin|dropbox|asana|intercom|firebase|pusher|bitbucket|gitea|drone|consul|openai"
 )
-_OWNER_SIGNS: Final = (
-    "key", "token", "secret", "credential", "passw", "client", "aws", "dd", "okta", "azure", "heroku", "cloud", "snyk",
-    "linode", "fastly", "vultr", "hetzner", "mail", "twilio", "post", "vonage", "desk", "algolia", "coin", "binance",
-    "kraken", "plaid", "codecov", "travis", "circleci", "segment", "mixpanel", "amplitude", "splunk", "rollbar",
-    "opsgenie", "pagerduty", "confluent", "kafka", "cohere", "mistral", "deepgram", "wandb", "ngrok", "spotify",
-    "twitch", "linkedin", "dropbox", "asana", "intercom", "firebase", "pusher", "bitbucket", "gitea", "drone", "consul",
-    "datadog", "openai",
-)  # fmt: skip
-"""A part of every word of `_OWNERS`."""
 _HEX: Final = re.compile(r"[a-fA-F0-9]+(?:-[a-fA-F0-9]+){0,4}")
-_DIGITS_OR_UPPER: Final = re.compile(r"[0-9A-Z]")
 
 
 def _random(token: str) -> bool:
@@ -84,7 +76,7 @@ def _beside(page: Page, word: tuple[int, int]) -> Iterator[Span]:
     for match in _TOKEN.finditer(page.text, *word):
         token = match.group().rstrip(".-=/")
         start = match.start()
-        if len(token) < 20 or not _random(token):
+        if len(token) < _TOKEN_LENGTH or not _random(token):
             continue
         line = page.lower[max(0, start - _BESIDE) : start].rpartition("\n")[2]
         if _OWNERS.search(line):
@@ -111,18 +103,25 @@ ADDRESSED: Final = Detector(
 # ---------------------------------------------------------------- together
 
 
+_PAIR: Final = 2
+_BY_PAIR: Final[dict[str, list[Format]]] = {}
+for _form in FORMATS:
+    _BY_PAIR.setdefault(_form.literal[:_PAIR], []).append(_form)
+
+
+def _possible(words: str) -> list[Format]:
+    """The forms whose fixed part is in `words`, by the pairs of characters and the single ones that occur in them."""
+    there = _BY_PAIR.keys() & {*words, *map(add, words, words[1:])}
+    return [form for pair in there for form in _BY_PAIR[pair] if form.literal in words]
+
+
 def _credentials(page: Page) -> Iterator[Span]:
-    long = page.long_words
-    formats = [form for form in FORMATS if form.literal in long]
-    lower = page.lower
-    owned = page.digits >= 2 and any(sign in lower for sign in _OWNER_SIGNS)
-    if not formats and not owned:
-        return
-    for word in page.long_places:
+    formats = _possible(page.long_words)
+    for start, end in page.long_places:
         if formats:
-            yield from _known(page, word, formats)
-        if owned and word[1] - word[0] >= 20:
-            yield from _beside(page, word)
+            yield from _known(page, (start, end), formats)
+        if end - start >= _TOKEN_LENGTH and page.digits > 1:
+            yield from _beside(page, (start, end))
 
 
 CREDENTIALS: Final = Detector("credentials", ("SECRET",), lambda page: bool(page.long_words), _credentials)

@@ -67,7 +67,7 @@ _GROUPS: Final = re.compile(
     rf"(?<![\w.])\+?\(?[A-Za-z0-9]{{1,6}}\)?(?:{_APART}\(?[A-Za-z0-9]{{1,8}}\)?(?![A-Za-z0-9])){{2,9}}+(?!\w)"
 )
 _BETWEEN: Final = re.compile(_APART)
-_UNUSUAL: Final = re.compile(r"[0-9)](?:[./_|~*\\:]| {2,4}| ?\t)[0-9A-Z(]")
+_UNUSUAL: Final = re.compile(r"[0-9)](?:[/_|~*\\:]| {2,4}| ?\t)[0-9A-Z(]|[0-9A-Z]{4}\.[0-9A-Z]{4}")
 _USUAL: Final = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|[\d-]{8,12}[ T]?\d\d?:\d\d.*")
 """An address of the internet and a moment have such separators by nature."""
 _WIDTH: Final = 3
@@ -157,8 +157,8 @@ def _may_be_spelled(page: Page) -> bool:
         (" at " in lower and "." in lower)
         or " @" in lower
         or "@ " in lower
-        or any(word in lower for word in _WORDS)
-        or (_CLOSED.search(lower) is not None and any(sign in lower for sign in _BRACKETED))
+        or any(map(lower.__contains__, _WORDS))
+        or (_CLOSED.search(lower) is not None and any(map(lower.__contains__, _BRACKETED)))
     )
 
 
@@ -182,7 +182,7 @@ def _coded(page: Page) -> Iterator[list[Edit]]:
 
 def _may_be_coded(page: Page) -> bool:
     text = page.text
-    return any(code in text for code in _CODES)
+    return any(map(text.__contains__, _CODES))
 
 
 # ---------------------------------------------------------------- together
