@@ -113,10 +113,10 @@ def _lexicon(*, lower: bool) -> _Lexicon:
 _MIXED: Final = _lexicon(lower=False)
 _LOWER: Final = _lexicon(lower=True)
 _ANCHORS: Final = {
-    low: frozenset(word for word, kind in lexicon.kinds.items() if kind in "sSpPbukB")
+    low: frozenset(word for word, kind in lexicon.kinds.items() if word.islower() and kind in "sSpPbukB")
     for low, lexicon in ((False, _MIXED), (True, _LOWER))
 }
-"""Words without one of which a text without a number beside a capital holds no address."""
+"""Words without a capital that are reason enough to look: those with one stand beside a number."""
 
 _COUNTRY: Final = re.compile(rf"(?:{words.LONG_COUNTRIES})(?!\w)", re.IGNORECASE)
 _ENDINGS: Final = tuple(sorted(set(_plain(words.ENDING))))
@@ -133,7 +133,7 @@ def promising(seen: AbstractSet[str], *, low: bool) -> bool:
     """Whether one of these words makes it worth to look for an address in all of the text."""
     if not _ANCHORS[low].isdisjoint(seen):
         return True
-    return not _LAST.isdisjoint({word[-3:] for word in seen}) and any(map(compound, seen))
+    return any(map(compound, [word for word in seen if word[-3:] in _LAST]))
 
 
 # ---------------------------------------------------------------- the classes of words, numbers and signs in a text

@@ -145,15 +145,21 @@ _LOW_LEADS: Final = re.compile(
 )
 
 
-def _boxed(page: Page) -> bool:
-    return "box" in page.lower and _BOXED.search(page.lower) is not None
+def _told(page: Page) -> bool:
+    """Whether a post box or a corner of streets is named, which may be written without a capital or number."""
+    lower = page.lower
+    return ("box" in lower and _BOXED.search(lower) is not None) or _cornered(lower)
+
+
+def _cornered(lower: str) -> bool:
+    return "corner of " in lower or "ction of " in lower
 
 
 def _windows(page: Page) -> list[tuple[int, int]]:
     """Where to look: all of the text if it has a word of addresses, or else where a number stands beside a capital."""
     text = page.text
     low = text.islower()
-    if promising(set(text.translate(_SPACES).split()), low=low) or (low and _LOW_LEADS.search(text)) or _boxed(page):
+    if promising(set(text.translate(_SPACES).split()), low=low) or (low and _LOW_LEADS.search(text)) or _told(page):
         return [(0, len(text))]
     windows: list[tuple[int, int]] = []
     for beside in _BESIDE.finditer(text):
@@ -317,7 +323,7 @@ def _items(reading: Reading, one: _Found) -> Iterator[tuple[int, int]]:
 
 
 def _possible(page: Page) -> bool:
-    return page.digits >= 1 or "corner of " in page.lower or "ction of " in page.lower
+    return page.digits >= 1 or _cornered(page.lower)
 
 
 ADDRESS: Final = Detector("addresses", ("ADDRESS",), _possible, _addresses)
