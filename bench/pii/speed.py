@@ -39,12 +39,13 @@ class Size:
     passes: int = 3
     splits: int = 1_000_000
     redactions: int = 4_000
+    requests: int = 10_000
     pieces: int = len(HOSTILE)
     kilobytes: tuple[int, ...] = (50, 1024)
     names: bool = True
 
 
-QUICK: Final = Size(texts=10, passes=1, splits=2_000, redactions=64, pieces=3, kilobytes=(50,))
+QUICK: Final = Size(texts=10, passes=1, splits=2_000, redactions=64, requests=40, pieces=3, kilobytes=(50,))
 WORDS: Final = 300
 
 
@@ -66,34 +67,48 @@ def _cpu(work: Callable[[], object]) -> float:
     return time.process_time() - started
 
 
-def _kwords(engine: Engine, passes: Sequence[Sequence[str]]) -> float:
+def _kwords(engine: Engine, passes: Sequence[Sequence[str]], at_once: int = 1) -> float:
     """Thousands of words per CPU second, the best of several passes over different texts."""
     best = 0.0
     for texts in passes:
         words = sum(len(text.split()) for text in texts)
-        best = max(best, words / 1000 / _cpu(lambda texts=texts: [engine.scan(text) for text in texts]))
+        groups = [texts[at : at + at_once] for at in range(0, len(texts), at_once)]
+        work = engine.together if at_once > 1 else lambda group: engine.scan(group[0])
+        best = max(best, words / 1000 / _cpu(lambda groups=groups, work=work: [work(group) for group in groups]))
     return best
 
 
 def speeds(run: Run) -> Iterator[Figure]:
     """Thousands of words per second and core, of patterns, of names, and of Presidio."""
     section = "kwords/s of one core"
-    ours, rival = engines.patterns(), engines.presidio() if run.size.names else None
-    whole = engines.names() if run.size.names else None
+    ours = engines.patterns()
+    whole, rival = (engines.names(), engines.presidio()) if run.size.names else (None, None)
     for engine in filter(None, (ours, whole, rival)):
         engine.scan(dense(WORDS, -1))
-    sets = dict(_sets(run))
-    marks = {"dense texts": ">= 130"}
-    for name, passes in sets.items():
-        slow = [texts[: max(3, len(texts) // 10)] for texts in passes[:1]]
-        beside = _kwords(rival, slow) if rival else None
-        value = _kwords(ours, passes)
-        note = f"default Presidio {beside:.1f}, {value / beside:.0f} times" if beside else ""
-        yield Figure(section, f"patterns, {name}", value, marks.get(name, ">= 600"), 0, None, note, "kwords/s")
-        if whole and name != "GSM8K questions":
-            value = _kwords(whole, [texts[: max(3, len(texts) // 4)] for texts in passes])
-            note = f"{value / beside:.1f} times" if beside else ""
-            yield Figure(section, f"names, {name}", value, ">= 15", 0, None, note, "kwords/s")
+    for name, passes in _sets(run):
+        value, beside = _kwords(ours, passes), _kwords(rival, _fewer(passes[:1], 10)) if rival else None
+        mark = ">= 130" if name == "dense texts" else ">= 600"
+        yield Figure(section, f"patterns, {name}", value, mark, 0, None, _times(value, beside), "kwords/s")
+    for name, make, at_once in _NAMED if whole and rival else ():
+        made = range(run.seed, run.seed + max(run.size.texts, at_once))
+        passes = _fewer([[make(n + 40_000 * p) for n in made] for p in range(run.size.passes)], 2)
+        value, beside = _kwords(whole, passes, at_once), _kwords(rival, _fewer(passes[:1], 5))
+        yield Figure(section, f"names, {name}", value, ">= 15", 0, None, _times(value, beside), "kwords/s")
+
+
+_NAMED: Final = (
+    ("plain texts", partial(plain, WORDS), 1),
+    ("dense texts", partial(dense, WORDS), 1),
+    ("sixteen plain prompts at once", partial(plain, 50), 16),
+)
+
+
+def _fewer(passes: Sequence[Sequence[str]], part: int) -> list[Sequence[str]]:
+    return [texts[: max(3, len(texts) // part)] for texts in passes]
+
+
+def _times(value: float, beside: float | None) -> str:
+    return f"default Presidio {beside:.1f}, {value / beside:.1f} times" if beside else ""
 
 
 def _sets(run: Run) -> Iterator[tuple[str, list[list[str]]]]:
@@ -205,7 +220,16 @@ def streams(run: Run) -> Iterator[Figure]:
         )
 
 
-PARTS: Final[tuple[Part, ...]] = (speeds, waits, in_process, through_worker, streams)
+def residency(run: Run) -> Iterator[Figure]:
+    """Generated requests under random policies, to targets that fail: what reached whom it must not reach."""
+    from bench.pii.residency import fuzz
+
+    tally = asyncio.run(fuzz(run.size.requests, run.seed))
+    measure = "requests, policies and failing targets: violations"
+    yield Figure("residency", measure, len(tally.violations), "<= 0", run.size.requests)
+
+
+PARTS: Final[tuple[Part, ...]] = (speeds, waits, in_process, through_worker, streams, residency)
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ import pytest
 from bench.pii import engines, speed, streams
 from bench.pii import eval as evaluation
 from bench.pii.rows import Data
-from bench.pii.texts import plain
+from bench.pii.texts import dense, plain
 from pipeline.adapters.pii.spans import Span
 
 ROOT = Path(__file__).parents[2]
@@ -125,3 +125,10 @@ def test_presidio_as_it_comes_can_stand_beside_us() -> None:
     rival = engines.presidio()
     found = {span.type for span in rival.scan(f"{plain(20, 1)} Write to odalys@example.org.")}
     assert "EMAIL" in found
+
+
+@pytest.mark.nlp
+def test_texts_that_are_scanned_together_hold_what_each_holds_alone() -> None:
+    engine = engines.names()
+    given = [dense(120, number) for number in range(5)] + ["", "1 2 3"]
+    assert engine.together(given) == [engine.scan(text) for text in given]

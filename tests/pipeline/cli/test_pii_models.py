@@ -30,6 +30,14 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(root, [*arguments])
 
 
+def labelled(home: Path) -> str:
+    folder = home / "labelled"
+    folder.mkdir()
+    rows = [{"text": f"Odalys Brandvold called {n} times", "spans": [["PERSON", 0, 16]]} for n in range(12)]
+    (folder / "own.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return str(folder)
+
+
 def train(home: Path, *arguments: str) -> dict[str, Any]:
     result = run("train", "--recipe", str(home / "recipe.yaml"), "--json", *arguments)
     assert result.exit_code == 0, result.output
@@ -60,19 +68,14 @@ def test_a_model_is_made_scored_installed_listed_and_chosen(home: Path) -> None:
     assert used() != [made["digest"]]
 
 
-def test_own_texts_are_learnt_beside_generated_ones(home: Path) -> None:
-    folder = home / "labelled"
-    folder.mkdir()
-    rows = [{"text": f"Odalys Brandvold called {n} times", "spans": [["PERSON", 0, 16]]} for n in range(12)]
-    (folder / "own.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    counts = train(home, str(folder))["manifest"]["documents"]
-    assert counts["learnt"] + counts["held_out"] > 12
-    alone = train(home, str(folder), "--no-generated")["manifest"]["documents"]
-    assert alone["learnt"] + alone["held_out"] == 12
+def test_own_texts_are_learnt(home: Path) -> None:
+    made = train(home, labelled(home), "--no-generated")["manifest"]["documents"]
+    assert made["learnt"] + made["held_out"] == 12
+    assert made["held_out"] > 0
 
 
 def test_scores_and_digest_are_shown_to_people(home: Path) -> None:
-    result = run("train", "--recipe", str(home / "recipe.yaml"))
+    result = run("train", labelled(home), "--no-generated", "--recipe", str(home / "recipe.yaml"))
     assert "PERSON" in result.output
     assert used()[0] in result.output
 
@@ -112,7 +115,7 @@ def test_a_model_that_is_not_there_is_said(home: Path) -> None:
 
 
 def test_a_damaged_model_is_listed_with_its_trouble_and_not_in_use(home: Path) -> None:
-    made = train(home)
+    made = train(home, labelled(home), "--no-generated")
     (Path(made["folder"]) / "ner.f16.xz").write_bytes(b"")
     (row,) = [row for row in json.loads(run("models", "--json").stdout) if row["model"] == made["digest"]]
     assert row["trouble"]
