@@ -3,18 +3,21 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 import typer
 from pydantic import ValidationError
 from rich.markup import escape
 
+from pipeline.cli.pii_text import read
+from pipeline.cli.policy_text import explained, scanned
 from pipeline.cli.show import console, errors_as_sentences, print_json, print_rows
+from pipeline.contracts import Request
 from pipeline.errors import InvalidRequest
 from pipeline.policy import Policy, permits
 from pipeline.policy.facts import facts_of_example
 from pipeline.policy.load import Checked, check_folder, load_folder
-from pipeline.policy.models import Given
+from pipeline.policy.models import TRANSFORMS, Given
 from pipeline.policy.problems import Problem, did_you_mean
 from pipeline.settings import Settings
 
@@ -71,13 +74,28 @@ def show_command(folder: Folder = None, as_json: JsonOption = False) -> None:
 def explain_command(
     facts: Annotated[list[str] | None, typer.Argument(help="Facts as name=value; a list is written a,b.")] = None,
     folder: Annotated[Path | None, typer.Option("--folder", help="Folder of policy files.")] = None,
+    text: Annotated[str | None, typer.Option("--text", help="A text to scan, instead of facts about one.")] = None,
+    file: Annotated[str | None, typer.Option("--file", help="A text file to scan, or - for standard input.")] = None,
+    tenant: Annotated[str | None, typer.Option(help="Whose request it is; with a text.")] = None,
+    origin: Annotated[str | None, typer.Option(help="Where the data comes from, such as EU; with a text.")] = None,
+    show: Annotated[bool, typer.Option("--show", help="Show the text as each target would see it.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Say which route a request of these facts takes, and what each target may see of it. Nothing is sent.
+    """Say which route a request takes, and what each target may see of it and why. Nothing is sent.
+
+    Give facts, or a text that is scanned as a worker would; then facts may be tenant, origin, lane and metadata such as
+    task=labels. What was found is shown by type and class, and never itself, unless --show asks for it.
 
     Example: stepwell policy explain origin=EU data_class=confidential types=PERSON,EMAIL task=labels
+
+    Example: stepwell policy explain --text "Write to Jane Doe, jane@example.org" --origin US --show
     """
     policy = load_folder(_folder(folder), os.environ)
+    if text is not None or file is not None:
+        given = read(file).text if file is not None and text is None else text or ""
+        who = {name: value for name, value in (("tenant", tenant), ("origin", origin)) if value is not None}
+        _explain_text(_request(given, facts or [], who), policy, show=show, as_json=as_json)
+        return
     seen = facts_of_example(_given(facts or []))
     choice = policy.route_for(seen)
     route = choice.route.spec.name if choice.route else None
@@ -88,6 +106,8 @@ def explain_command(
             "may serve": permits(decided.action, policy.targets[decided.target]),
             "rule": decided.rule,
             "reason": decided.reason,
+            "pseudonymise": list(decided.pseudonymise),
+            "mask": list(decided.mask),
         }
         for decided in policy.residency_actions(seen)
     ]
@@ -95,7 +115,75 @@ def explain_command(
         print_json({"revision": policy.revision, "route": route, "silent": choice.silent, "targets": rows})
         return
     console.print(f"revision {policy.revision}, route {route or '(none matches)'}")
-    print_rows(rows, ("target", "action", "may serve", "rule", "reason"), as_json=False)
+    hidden = any(row["pseudonymise"] or row["mask"] for row in rows)
+    columns = ("target", "action", "may serve", "rule", "reason")
+    shown = [{**row, **{name: _list(row[name]) for name in TRANSFORMS}} for row in rows]
+    print_rows(shown, (*columns, *TRANSFORMS) if hidden else columns, as_json=False)
+
+
+_CALLERS: Final = frozenset({"tenant", "origin", "lane"})
+_FOUND: Final = frozenset({"data_class", "types", "special", "scan", "names_covered", "identifiable", "characters"})
+
+
+def _request(text: str, words: list[str], who: dict[str, str]) -> Request:
+    """The request that a caller would write; what is no field of it is metadata."""
+    fields: dict[str, object] = {"input": text, **who}
+    metadata: dict[str, str] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or name in _FOUND:
+            raise InvalidRequest(f"{word}: with a text, give name=value for tenant, origin, lane or metadata")
+        if name in _CALLERS:
+            fields[name] = value
+        else:
+            metadata[name] = value
+    try:
+        return Request.model_validate({**fields, "metadata": metadata})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise InvalidRequest(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+
+def _explain_text(request: Request, policy: Policy, *, show: bool, as_json: bool) -> None:
+    told = explained(request, scanned(request, policy), policy)
+    found, findings = told.classification, told.findings(policy)
+    targets = [{name: value for name, value in row.items() if show or name != "sees"} for row in told.targets]
+    if as_json:
+        print_json(
+            {
+                "revision": policy.revision,
+                "scan": found.scan,
+                "engine": found.engine,
+                "names_covered": found.names_covered,
+                "data_class": found.data_class,
+                "special": found.special,
+                "findings": findings,
+                "route": told.route,
+                "tiers": told.tiers,
+                "targets": targets,
+            }
+        )
+        return
+    trouble = "" if found.scan == "complete" else f" ({told.reason or 'no reason given'})"
+    console.print(f"revision {policy.revision}, scan {found.scan}{trouble}, {found.data_class} data", highlight=False)
+    if not found.names_covered:
+        console.print("it is in a language whose names are not known here", style="yellow", highlight=False)
+    if findings:
+        print_rows(findings, ("type", "count", "score", "class"), as_json=False, title="Found")
+    stairs = " > ".join(" | ".join(names) for names in told.tiers)
+    console.print(f"route {told.route or '(none matches)'}{': ' + stairs if stairs else ''}", highlight=False)
+    rows = [{**row, "tiers": _list(row["tiers"]), "hidden": _list(row["hidden"])} for row in targets]
+    print_rows(rows, ("target", "tiers", "action", "may_serve", "rule", "hidden"), as_json=False)
+    for row in targets:
+        if row["reason"]:
+            console.print(f"{row['target']}: {row['reason']}", markup=False, highlight=False)
+    for row in targets if show else ():
+        console.print(f"\n{row['target']} would see:", style="bold", highlight=False)
+        console.print("\n".join(row["sees"]) if row["sees"] else "nothing", markup=False, highlight=False)
+
+
+def _list(values: Any) -> str:
+    return ", ".join(map(str, values))
 
 
 def _folder(given: Path | None) -> Path:

@@ -5,21 +5,17 @@ is public. A scan that failed proves nothing, so the request counts as restricte
 beside them, so that a target can be kept from them; what is below its threshold is neither counted nor kept.
 """
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from pipeline.contracts import Classification, DataClass, Envelope, Finding, Mark, Residency
+from pipeline.contracts import Classification, Envelope, Residency
 from pipeline.policy import Policy, decided
-from pipeline.policy.kinds import OPAQUE
-from pipeline.policy.models import ResidencyFile
+from pipeline.policy.findings import class_and_special, counted, marked
 from pipeline.ports import Outcome, ScanReport
 
-__all__ = ["Seen", "class_and_special", "classification_of", "counted", "decide", "marked"]
+__all__ = ["Seen", "classification_of", "decide"]
 
-_ORDER: Final[tuple[DataClass, ...]] = ("public", "internal", "confidential", "restricted")
-_DEFAULT_THRESHOLD: Final = 0.5
 _STATES: Final[dict[str, Literal["complete", "partial"]]] = {"complete": "complete", "partial": "partial"}
 Names = Literal["scanned", "not needed", "off"]
 
@@ -37,55 +33,13 @@ class Seen:
     units: str | None = None
 
 
-def counted(findings: Iterable[Finding], opaque: int, residency: ResidencyFile) -> tuple[Finding, ...]:
-    """The findings that reach the threshold of their type, added up by type, with their highest score."""
-    kept: dict[str, Finding] = {}
-    for finding in findings:
-        if finding.score is None or finding.score >= _threshold(finding.type, residency):
-            known = kept.get(finding.type)
-            kept[finding.type] = finding if known is None else _sum(known, finding)
-    if opaque:
-        unseen = Finding(type=OPAQUE, count=opaque)
-        kept[OPAQUE] = _sum(kept[OPAQUE], unseen) if OPAQUE in kept else unseen
-    return tuple(kept[kind] for kind in sorted(kept))
-
-
-def _threshold(kind: str, residency: ResidencyFile) -> float:
-    thresholds = residency.thresholds
-    return thresholds.get(kind, thresholds.get("default", _DEFAULT_THRESHOLD))
-
-
-def marked(report: ScanReport, residency: ResidencyFile) -> tuple[Mark, ...] | None:
-    """Where the findings that count stand; None when the report does not say it of every one."""
-    missing = Counter[str]()
-    for finding in report.findings:
-        missing[finding.type] += finding.count
-    missing.subtract(mark.type for mark in report.marks)
-    if any(count > 0 for kind, count in missing.items() if kind != OPAQUE):
-        return None
-    return tuple(mark for mark in report.marks if mark.score >= _threshold(mark.type, residency))
-
-
-def _sum(one: Finding, other: Finding) -> Finding:
-    scores = [finding.score for finding in (one, other) if finding.score is not None]
-    return Finding(type=one.type, count=one.count + other.count, score=max(scores, default=None))
-
-
-def class_and_special(findings: Iterable[Finding], policy: Policy) -> tuple[DataClass, tuple[str, ...]]:
-    """The strictest class of the findings, and the special categories that they belong to."""
-    types = {finding.type for finding in findings}
-    strictest = max((_ORDER.index(policy.class_of(kind)) for kind in types), default=0)
-    special = policy.residency.special
-    return _ORDER[strictest], tuple(name for name in special if not types.isdisjoint(special[name]))
-
-
 def classification_of(envelope: Envelope, seen: Seen, policy: Policy) -> Classification:
     """What the request contains; not yet who may see it."""
     report = seen.report
     findings = counted(report.findings, seen.opaque, policy.residency)
     data_class, special = class_and_special(findings, policy)
     scan = _STATES.get(report.scan, "failed")
-    marks = marked(report, policy.residency)
+    marks = marked(report.findings, report.marks, policy.residency)
     return Classification(
         data_class="restricted" if scan == "failed" else data_class,
         findings=findings,

@@ -14,8 +14,8 @@ from pipeline.contracts import Classification, DataClass, Finding, Residency
 from pipeline.policy import Policy, RequestFacts, permits
 from pipeline.policy.compiled import stricter
 from pipeline.policy.facts import identifiable
+from pipeline.policy.findings import class_and_special
 from pipeline.policy.kinds import NAMES, covers
-from stages.classify.decide import class_and_special
 
 __all__ = ["NAME_TYPES", "NamesQuestion", "names_matter"]
 

@@ -1,5 +1,6 @@
 """`stepwell policy` says what is wrong, what is in force, and what it would do."""
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -8,7 +9,13 @@ import typer
 from policy_files import RESIDENCY, ROUTES, swap, write
 from typer.testing import CliRunner, Result
 
+from pipeline.adapters.pii import TieredScanner
+from pipeline.cli import policy as policy_cli
 from pipeline.cli.policy import register
+from pipeline.contracts import Request
+from pipeline.disclosure.units import units_of
+from pipeline.policy import Policy
+from pipeline.ports import ScanReport
 
 
 def stepwell(*words: str | Path) -> Result:
@@ -110,3 +117,80 @@ def test_a_fact_that_there_is_not_is_one_sentence(tmp_path: Path, word: str, sai
 
     assert result.exit_code == 1
     assert said in result.output
+
+
+# ---------------------------------------------------------------- explain with a text
+
+
+MAIL = "odalys@example.org"
+TRANSFORM = """\
+apiVersion: stepwell/v1
+kind: Residency
+scan: {names: false}
+classes: {restricted: [SECRET], confidential: [PERSON, EMAIL]}
+rules:
+  - {id: hide, when: target.external && req.origin == "US", action: pseudonymise, types: [EMAIL], reason: no need}
+  - {id: stay, when: target.external && req.origin == "EU", action: deny, reason: it stays}
+"""
+
+
+@pytest.fixture
+def texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A policy folder, with the real pattern tier in place of the scan processes."""
+
+    def scan(request: Request, policy: Policy) -> ScanReport:
+        units = units_of(request, policy.sometimes_seen()).texts
+        return asyncio.run(TieredScanner().scan(units, names=False))
+
+    monkeypatch.setattr(policy_cli, "scanned", scan)
+    return write(tmp_path / "policies", residency=TRANSFORM)
+
+
+def test_explain_of_a_text_says_what_is_found_and_done_and_never_the_text(texts: Path) -> None:
+    result = stepwell("explain", "--folder", texts, "--text", f"Write to {MAIL}.", "--origin", "US", "--json")
+
+    told = json.loads(result.stdout)
+    near, far = told["targets"]
+    assert [(one["type"], one["count"], one["class"]) for one in told["findings"]] == [("EMAIL", 1, "confidential")]
+    assert (near["action"], near["may_serve"], near["hidden"], near["tiers"]) == ("allow", True, [], [1])
+    assert (far["action"], far["rule"], far["reason"], far["tiers"]) == ("pseudonymise", "hide", "no need", [2])
+    assert far["hidden"] == ["pseudonymise EMAIL 1"]
+    assert (told["route"], told["tiers"], told["data_class"]) == ("chat", [["near"], ["far"]], "confidential")
+    assert MAIL not in result.stdout
+
+
+def test_explain_shows_the_text_as_each_target_would_see_it_when_asked(texts: Path) -> None:
+    result = stepwell("explain", "--folder", texts, "--text", f"Write to {MAIL}.", "--origin", "US", "--json", "--show")
+
+    near, far = json.loads(result.stdout)["targets"]
+    assert near["sees"] == [f"Write to {MAIL}."]
+    assert far["sees"][0].startswith("Write to <EMAIL_")
+
+
+def test_explain_of_a_text_prints_tables(texts: Path, tmp_path: Path) -> None:
+    letter = tmp_path / "letter.txt"
+    letter.write_text(f"Write to {MAIL}.")
+    result = stepwell("explain", "--folder", texts, "--file", letter, "--origin", "EU", "--show")
+
+    assert result.exit_code == 0
+    assert "scan complete, confidential data" in result.stdout
+    assert "far: it stays" in result.stdout
+    assert "far would see:\nnothing" in result.stdout
+
+
+@pytest.mark.parametrize("word", ["types=EMAIL", "data_class=public", "nothing"])
+def test_explain_of_a_text_takes_no_facts_that_the_scan_finds(texts: Path, word: str) -> None:
+    result = stepwell("explain", word, "--folder", texts, "--text", "hello")
+
+    assert result.exit_code != 0
+    assert f"{word}: with a text" in " ".join(result.output.split())
+
+
+def test_explain_of_facts_says_what_would_be_hidden(texts: Path) -> None:
+    found = json.loads(stepwell("explain", "--folder", texts, "origin=US", "--json").stdout)
+
+    assert [(row["target"], row["pseudonymise"], row["mask"]) for row in found["targets"]] == [
+        ("near", [], []),
+        ("far", ["EMAIL"], []),
+    ]
+    assert "pseudonymise" in stepwell("explain", "--folder", texts, "origin=US").stdout

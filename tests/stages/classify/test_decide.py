@@ -9,9 +9,10 @@ from policies_pii import policy
 
 from pipeline.contracts import Classification, DataClass, Envelope, Finding, Mark, Request
 from pipeline.policy import Policy
+from pipeline.policy.findings import class_and_special, counted
 from pipeline.ports import Outcome, ScanReport
 from pipeline.topology import outcomes_of
-from stages.classify.decide import Seen, class_and_special, classification_of, counted, decide
+from stages.classify.decide import Seen, classification_of, decide
 
 STRICT = [{"when": 'target.external && req.data_class == "restricted"', "action": "deny"}]
 CLASSES: tuple[DataClass, ...] = ("public", "internal", "confidential", "restricted")
