@@ -13,7 +13,7 @@ from pipeline.adapters.pii.detectors.address_words import COUNTRIES
 from pipeline.adapters.pii.echoes import echoes
 from pipeline.adapters.pii.ordinary import ordinary
 
-__all__ = ["STREET", "Entity", "believable", "mended", "readable", "trimmed"]
+__all__ = ["STREET", "Entity", "believable", "joined", "mended", "readable", "trimmed"]
 
 STREET: Final = "ADDRESS"
 """The label that a trained model gives to street, flat, postbox and postal code."""
@@ -72,7 +72,7 @@ def mended(text: str, entities: Iterable[Entity]) -> list[Entity]:
     kept = _towns(text, kept)
     kept = _repeated(text, kept)
     kept = [_dressed(text, entity) if entity.label_ == _PERSON else entity for entity in kept]
-    return _joined(text, kept)
+    return joined(text, kept)
 
 
 def _believed(text: str, entities: Iterable[Entity]) -> Iterator[Entity]:
@@ -142,7 +142,7 @@ def _dressed(text: str, person: Entity) -> Entity:
     return Entity(_PERSON, start, end, text[start:end])
 
 
-def _joined(text: str, entities: Sequence[Entity]) -> list[Entity]:
+def joined(text: str, entities: Sequence[Entity]) -> list[Entity]:
     """A street and the towns, codes and countries that follow it are one address."""
     kept: list[Entity] = []
     for entity in entities:

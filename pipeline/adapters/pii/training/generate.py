@@ -39,13 +39,13 @@ class Recipe:
         cases: shares of texts in lower case, upper case and title case; of texts whose names alone are lower case.
     """
 
-    documents: int = 19000
+    documents: int = 14000
     epochs: int = 3
     dropout: float = 0.12
     rate: float = 0.001
     stock_share: float = 0.0
     prose: float = 0.07
-    together: float = 0.2
+    together: float = 0.12
     held_out: float = 0.05
     cases: dict[str, float] = field(
         default_factory=lambda: {"lower": 0.16, "upper": 0.05, "title": 0.02, "names": 0.05, "names_upper": 0.03}

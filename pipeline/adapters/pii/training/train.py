@@ -9,11 +9,12 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
+from pipeline.adapters.pii.entities import Entity, joined
 from pipeline.adapters.pii.labels import MODEL
 from pipeline.adapters.pii.models import FORMAT, Trained, activate, install, load, overlay, pack
 from pipeline.adapters.pii.names import SmallEngine
 from pipeline.adapters.pii.training.fit import LEARNT, Progress, fit
-from pipeline.adapters.pii.training.generate import Document, Recipe, generate
+from pipeline.adapters.pii.training.generate import Document, Label, Recipe, generate
 from pipeline.adapters.pii.training.read import read_folder
 from pipeline.adapters.pii.training.score import Scores, score
 
@@ -85,7 +86,15 @@ def make(
 def _scored(trained: Trained, base: str | Path, held: Sequence[Document]) -> Scores:
     nlp = load(base)
     overlay(nlp, trained)
-    return score(held, SmallEngine.of(nlp).entities_of([document.text for document in held])) if held else {}
+    whole = [document._replace(labels=_as_found(document)) for document in held]
+    return score(whole, SmallEngine.of(nlp).entities_of([document.text for document in held]))
+
+
+def _as_found(document: Document) -> tuple[Label, ...]:
+    """The labels with streets and the towns behind them as one, since that is how addresses are found."""
+    text = document.text
+    parts = [Entity(label, start, end, text[start:end]) for label, start, end in document.labels]
+    return tuple((one.label_, one.start_char, one.end_char) for one in joined(text, parts))
 
 
 def split(documents: Iterable[Document], share: float, seed: int) -> tuple[list[Document], list[Document]]:

@@ -1,5 +1,7 @@
 """Generated texts: the same again for the same seed, labelled where the names stand, of many shapes."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from random import Random
 
@@ -18,6 +20,27 @@ def test_recipe_and_seed_decide_every_letter() -> None:
     recipe = replace(Recipe(), documents=300)
     assert generate(recipe, 4) == generate(recipe, 4)
     assert generate(recipe, 4) != generate(recipe, 5)
+
+
+PRINTED = """
+from pipeline.adapters.pii.training import Recipe, generate
+from pipeline.adapters.pii.training.train import digest
+print(digest(generate(Recipe(documents=200), 7)))
+"""
+
+
+@pytest.mark.slow
+def test_another_process_makes_the_same_texts() -> None:
+    """Python orders sets anew in every process; nothing may depend on it."""
+
+    def printed(order: str) -> str:
+        environment = {"PATH": "", "PYTHONPATH": ".", "PYTHONHASHSEED": order}
+        run = subprocess.run(
+            [sys.executable, "-c", PRINTED], capture_output=True, text=True, check=True, env=environment
+        )
+        return run.stdout
+
+    assert printed("1") == printed("2")
 
 
 def test_every_template_can_be_filled() -> None:
