@@ -14,8 +14,8 @@ import json
 import platform
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -32,6 +32,7 @@ from bench.pii.score import Tally
 from bench.pii.summary import LINES, summary
 from bench.pii.table import Figure, as_data, missed, print_figures
 from pipeline.adapters.pii.spans import NAMES, Span
+from pipeline.policy.load import load_folder
 
 __all__ = ["evaluate", "main"]
 
@@ -45,7 +46,7 @@ _RECALL, _PRECISION, _LEAK = ">= 0.99", ">= 0.98", "<= 0.08"
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is measured: data, scanners, seed, and how much is made of each kind."""
+    """What is measured: data, scanners, seed, how much is made of each kind, and the thresholds of a policy."""
 
     data: Data
     patterns: Engine
@@ -55,11 +56,16 @@ class Plan:
     each: int = 60
     functions: int = 400
     rival: Engine | None = None
+    policy: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def with_names(self) -> bool:
         """Whether the whole scanner looks for names."""
         return self.whole is not self.patterns
+
+    def acts_on(self, span: Span) -> bool:
+        """Whether the default policy counts a finding."""
+        return span.score >= self.policy.get(span.type, self.policy.get("default", self.threshold))
 
     def found(self, engine: Engine, text: str) -> list[Span]:
         """The findings that reach the threshold."""
@@ -70,7 +76,10 @@ def _grouped(plan: Plan, engine: Engine, rows: Sequence[Row]) -> list[Tally]:
     """A tally for each template."""
     groups: dict[str, Tally] = defaultdict(Counter)
     for row in rows:
-        groups[row.template].update(score.count(row, plan.found(engine, row.text)))
+        every = engine.scan(row.text)
+        tally = score.count(row, [span for span in every if span.score >= plan.threshold])
+        tally["", "leaks by policy"] += score.leaks(row, [span for span in every if plan.acts_on(span)])
+        groups[row.template].update(tally)
     return list(groups.values())
 
 
@@ -140,6 +149,10 @@ def _leaks(plan: Plan, name: str, groups: Sequence[Tally]) -> Iterator[Figure]:
         figure = partial(score.leak, what=what)
         between = score.interval(groups, figure, plan.seed)
         yield Figure(name, measure, figure(total), _LEAK, total["", "documents"], between, unit="share")
+    if plan.policy:
+        by_policy = score.leak(total, "leaks by policy")
+        note = "documents that leak by the thresholds of the default policy"
+        yield Figure(name, "leaks by policy", by_policy, "", total["", "documents"], None, note, "share")
 
 
 def _clean(plan: Plan, name: str, texts: Sequence[str]) -> Iterator[Figure]:
@@ -342,6 +355,7 @@ def _plan(given: argparse.Namespace) -> Plan:
         each=6 if given.quick else 60,
         functions=40 if given.quick else 400,
         rival=rivals[given.against]() if given.against else None,
+        policy=load_folder(Path(__file__).parents[2] / "policies", {}).residency.thresholds,
     )
 
 

@@ -11,7 +11,20 @@ from typing import Final
 from bench.pii.rows import Row
 from pipeline.adapters.pii.spans import Span
 
-__all__ = ["LEAKING", "PLACE", "Tally", "count", "covered", "f2", "interval", "leak", "precision", "recall"]
+__all__ = [
+    "LEAKING",
+    "PLACE",
+    "Tally",
+    "count",
+    "covered",
+    "f2",
+    "interval",
+    "leak",
+    "leaks",
+    "paired",
+    "precision",
+    "recall",
+]
 
 Tally = Counter[tuple[str, str]]
 """How often, by (type, what): `gold`, `hit`, `any`, `found`, `right`; documents stand under the type `""`."""
@@ -47,11 +60,16 @@ def count(row: Row, found: Sequence[Span]) -> Tally:
         for span in given:
             tally[span.type, "found"] += 1
             tally[span.type, "right"] += covered(span, _of(span.type, labels))
-    at_risk = [label for label in row.spans if label.type in LEAKING]
     tally["", "documents"] += 1
-    tally["", "leaks"] += not all(covered(label, found) for label in at_risk)
-    tally["", "leaks typed"] += not all(covered(label, _of(label.type, found)) for label in at_risk)
+    tally["", "leaks"] += leaks(row, found)
+    tally["", "leaks typed"] += leaks(row, found, typed=True)
     return tally
+
+
+def leaks(row: Row, found: Sequence[Span], *, typed: bool = False) -> bool:
+    """Whether a label of `LEAKING` is not found, by any type or by its own."""
+    at_risk = (label for label in row.spans if label.type in LEAKING)
+    return not all(covered(label, _of(label.type, found) if typed else found) for label in at_risk)
 
 
 def _of(kind: str, spans: Iterable[Span]) -> list[Span]:
