@@ -311,11 +311,11 @@ BIOMETRIC: Final = _kind(
     "|faceprint*|fingerabdr*|empreintes?|huella*|impront*"
 )
 GENETIC: Final = _kind(
-    "genetic*|genom*|brca*|dna*|gene|mutation*|genotyp*|andme|chromosom*|gentest*|génétique*|genétic*|adn"
+    "rs|genetic*|genom*|brca*|dna*|gene|mutation*|genotyp*|andme|chromosom*|gentest*|génétique*|genétic*|adn"
     "|erbgut*|genetisch*"
 )
 SEXUAL: Final = _kind(
-    "gay|lesbi*|bisex*|homosex*|transgen*|transsex*|queer|asexual*|pansex*|heterosex*|nonbinary*"
+    "trans|gay|lesbi*|bisex*|homosex*|transgen*|transsex*|queer|asexual*|pansex*|heterosex*|nonbinary*"
     "|non-binary|sexual orientation|sex life|schwul*|sexuell*|omosess*|lesbica*|trans woman|trans man"
     "|sexuelle*|sexualidad*|sex worker|orientación sexual"
 )

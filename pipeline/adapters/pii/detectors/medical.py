@@ -39,7 +39,7 @@ _FORMS: Final = by_shape(
     ]
 )  # fmt: skip
 _CUES: Final = cues.PATIENT | cues.PRESCRIBER
-_RECORD: Final = 0.75
+_RECORD: Final = 0.88
 _FEWEST_DIGITS: Final = 5
 _LINK: Final = re.compile(
     r"(?<![^\W_])(?:mrns?|nhs|medicare|medicaid|mbi|hicn|npi|dea|kvnr|egk|ohip|phn|ihi|ehic|ik-nr|tis"

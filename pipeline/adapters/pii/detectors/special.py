@@ -109,7 +109,7 @@ _HEALTH: Final = _category(
     r"|du )(?:\w+ )?(?:cancer|diabète"
     r"|dépression|épilepsie|asthme|sida|\w+ite|\w+ose|schizophrénie|sclérose)|(?:mon|son|sa|ma) (?:cancer"
     r"|diabète|dépression|grossesse"
-    r"|séropositivité|épilepsie)|(?:je suis|elle est|il est) (?:enceinte|séropositive?|diabétique|dépressive"
+    r"|séropositivité|épilepsie)|(?:je suis|elle est|il est) (?:enceinte|séropositi(?:f|ve)|diabétique|dépressive"
     r"|dépressif|épileptique"
     r"|handicapée?)|diagnostiquée? (?:avec )?(?:un |une |d'un )?\w{4,}",
     r"diagnosticad[oa] (?:con|de) \w{3,}|(?:padece|padezco|sufre|sufro)(?: de)? (?:\w+ )?(?:cáncer|diabetes"
@@ -229,7 +229,9 @@ _UNION: Final = _category(
     rf"{_WHOSE} (?:trade |labou?r )?union (?:membership|dues|card|rep(?:resentative)?)",
     r"(?:member of|joined|belongs? to|organi[sz]ed for|pays dues to) (?:a |the |his |her |my |our "
     r"|their )?(?!credit|european|western|soviet|student)"
-    r"(?:(?!credit|european|western|soviet|student)\w+ ){0,3}(?:trade |labou?r |workers'? )(?:union|unions)",
+    r"(?:(?!credit|european|western|soviet|student)\w+ ){0,3}(?:trade|labou?r|workers'?|teachers'?|nurses'?"
+    r"|drivers'?|writers'?|actors'?|pilots'?|farm\w*|steel\w*"
+    r"|auto\w*|postal|rail\w*|transport\w*) unions?",
     r"(?:member of|joined|belongs? to) (?:the )?(?:teamsters|afl-cio|seiu|uaw|unison|unite the union|gmb|rmt)",
     r"gewerkschaftsmitglied(?:schaft)?|mitglied (?:der|in der|bei der|einer) (?:gewerkschaft|ig metall|ver\.di"
     r"|ig bce)|betriebsrats?mitglied"
