@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, NamedTuple
 from pipeline.contracts import Classification, Finding, Json, Mark, Request, Residency, Shielded
 from pipeline.disclosure.prompts import messages_for, parameters_for
 from pipeline.disclosure.pseudonyms import Hidden, Pseudonyms, Style
-from pipeline.disclosure.units import Place, fingerprint, rewritten, units_of
+from pipeline.disclosure.units import Place, everywhere, fingerprint, rewritten, units_of
 from pipeline.disclosure.view import GUARD, Permit, View
 from pipeline.disclosure.visibility import neutral_ids, trimmed
 from pipeline.errors import ResidencyRefused
@@ -192,7 +192,7 @@ def _hidden(
             [Hidden(place.type, place.start, place.end, covers(decision.mask, place.type), style) for place in places],
         )
 
-    changed = rewritten(request, units, marks, replace)
+    changed = rewritten(request, units, everywhere(units, marks), replace)
     return changed, (*_counted("pseudonymise", shield.replaced), *_counted("mask", shield.masked))
 
 

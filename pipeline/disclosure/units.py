@@ -17,13 +17,28 @@ from pydantic import BaseModel
 
 from pipeline.contracts import ImagePart, Json, JsonObject, Mark, Message, Request, ToolCall
 
-__all__ = ["MAX_DEPTH", "MAX_VALUES", "Place", "Replace", "Units", "fingerprint", "rewritten", "units_of"]
+__all__ = [
+    "MAX_DEPTH",
+    "MAX_VALUES",
+    "SHORTEST",
+    "Place",
+    "Replace",
+    "Units",
+    "everywhere",
+    "fingerprint",
+    "rewritten",
+    "units_of",
+]
 
 MAX_VALUES: Final = 20_000
 """JSON values that are looked at in one request. Beyond them the scan counts as failed."""
 MAX_DEPTH: Final = 128
 """Levels of JSON that are looked into."""
 
+SHORTEST: Final = 4
+"""Characters of a value that is hidden wherever it stands."""
+_MOST_LOOKED_AT: Final = 200_000_000
+"""Characters that are looked at for values that stand once more: a tenth of a second."""
 _FORMAT: Final = "u1"
 _CHOICES: Final = frozenset({"auto", "none", "required"})
 _PARSED: Final = None
@@ -252,6 +267,39 @@ def fingerprint(units: Units) -> str | None:
         digest.update(len(body).to_bytes(8, "big"))
         digest.update(body)
     return f"{_FORMAT}.{len(units.texts)}.{units.opaque}.{digest.hexdigest()}"
+
+
+def everywhere(units: Units, marks: Sequence[Mark]) -> list[Mark]:
+    """The marks, and more of them where the same text stands once more as words of its own.
+
+    A name that was found in one turn may have been missed in another. What is shorter than `SHORTEST` may be a word.
+    """
+    kinds = {units.texts[mark.unit][mark.start : mark.end]: mark for mark in reversed(marks)}
+    known = {value: mark for value, mark in kinds.items() if len(value) >= SHORTEST}
+    if len(known) * sum(map(len, units.texts)) > _MOST_LOOKED_AT:
+        return list(marks)
+    taken: dict[int, list[tuple[int, int]]] = {}
+    for mark in marks:
+        taken.setdefault(mark.unit, []).append((mark.start, mark.end))
+    more = [
+        mark._replace(unit=number, start=start, end=start + len(value))
+        for value, mark in sorted(known.items(), key=lambda item: -len(item[0]))
+        for number, text in enumerate(units.texts)
+        for start in _free(text, value, taken.setdefault(number, []))
+    ]
+    return [*marks, *more]
+
+
+def _free(text: str, value: str, taken: list[tuple[int, int]]) -> Iterator[int]:
+    """Where `value` stands alone and outside of what is taken; that is taken from then on."""
+    at = text.find(value)
+    while at >= 0:
+        end = at + len(value)
+        alone = not (text[at - 1 : at].isalnum() or text[end : end + 1].isalnum())
+        if alone and all(end <= start or at >= stop for start, stop in taken):
+            taken.append((at, end))
+            yield at
+        at = text.find(value, end)
 
 
 # ------------------------------------------------------------ writing

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from policy_files import DEFAULTS
 
+from pipeline.contracts import Residency
 from pipeline.policy import Policy, permits
 from pipeline.policy.facts import facts_of_example
 from pipeline.policy.load import check_folder
@@ -52,6 +53,31 @@ def test_restricted_and_unscanned_data_is_answered_by_our_own_models_only(
     assert not may(policy, "us-large", origin="US", **given)
     assert may(policy, "small", origin="US", **given)
     assert may(policy, "large", origin="US", **given)
+
+
+def decision(policy: Policy, **given: object) -> Residency:
+    actions = policy.residency_actions(facts_of_example(Given.model_validate(given)))
+    return next(action for action in actions if action.target == "us-large")
+
+
+@pytest.mark.parametrize("origin", ["US", None])
+def test_after_a_scan_that_failed_the_refusal_names_the_scan_and_not_the_origin(
+    policy: Policy, origin: str | None
+) -> None:
+    assert decision(policy, origin=origin, scan="failed", data_class="restricted").rule == "unscanned-stays-here"
+
+
+def test_personal_data_from_elsewhere_travels_under_pseudonyms_only(policy: Policy) -> None:
+    found = decision(policy, origin="US", types=("PERSON", "EMAIL"), data_class="confidential")
+    assert (found.action, found.pseudonymise) == ("pseudonymise", ("*",))
+    assert decision(policy, origin="US", data_class="confidential", names_covered=False).action == "local_only"
+
+
+def test_talk_of_an_illness_may_leave_until_somebody_is_named(policy: Policy) -> None:
+    health = {"origin": "US", "special": ("health",)}
+    assert decision(policy, **health, types=("HEALTH",), data_class="internal").action == "allow"
+    named = decision(policy, **health, types=("HEALTH", "PERSON"), data_class="confidential")
+    assert (named.action, named.rule) == ("local_only", "health-needs-a-contract")
 
 
 def test_public_data_and_personal_data_from_elsewhere_may_travel(policy: Policy) -> None:
