@@ -72,7 +72,7 @@ def _card_score(card: _Card, cued: bool, contested: bool) -> float:
         return _valid_score(card, cued, contested and not card.grouped)
     if card.known and card.usual:
         return 0.6 if cued else 0.5
-    return 0.55 if cued else 0.2
+    return 0.55 if cued else 0.0
 
 
 def _valid_score(card: _Card, cued: bool, contested: bool) -> float:
@@ -88,6 +88,8 @@ def _valid_score(card: _Card, cued: bool, contested: bool) -> float:
 def _stretches(text: str, run: re.Match[str]) -> Iterator[tuple[int, int, tuple[int, ...]]]:
     """Neighbouring groups of the run with as many digits as a card has, apart from the rest of it by spaces."""
     groups = [group.span() for group in _GROUP.finditer(text, *run.span())]
+    if sum([end - start for start, end in groups]) < _SHORTEST:
+        return
     for at, (start, first) in enumerate(groups):
         if at and (text[start - 1] != " " or first - start == 1 == groups[at - 1][1] - groups[at - 1][0]):
             continue
@@ -125,14 +127,18 @@ def _cards(page: Page) -> Iterator[Span]:
         if run.end() - run.start() < _SHORTEST or _joined_otherwise(text, run):
             continue
         for start, end, groups in _stretches(text, run):
-            number = text[start:end]
-            card = None if len(groups) == _TWO and "." in number else _read(number.translate(_SEPARATORS), groups)
-            if card is None:
-                continue
-            around = cues.around(page, start, end)
-            contested = bool(around.closest and not around.closest & cues.CARD)
-            if score := _card_score(card, bool(around.near & cues.CARD), contested):
+            if score := _scored(page, start, end, groups):
                 yield Span("CREDIT_CARD", start, end, score)
+
+
+def _scored(page: Page, start: int, end: int, groups: tuple[int, ...]) -> float:
+    number = page.text[start:end]
+    card = None if len(groups) == _TWO and "." in number else _read(number.translate(_SEPARATORS), groups)
+    if card is None:
+        return 0.0
+    around = cues.around(page, start, end)
+    contested = bool(around.closest and not around.closest & cues.CARD)
+    return _card_score(card, bool(around.near & cues.CARD), contested)
 
 
 _TWO: Final = 2
