@@ -208,13 +208,16 @@ IDENTITY: Final = _kind(
 )
 """Words of the same sense that say less: another cue between them and the number wins."""
 LICENCE: Final = _kind(
-    "licence*|license*|licens*|lic|driver*|driving*|dl|dl#|dln|dmv|dvla|führerschein*|fuehrerschein*|permis|patente*"
+    "licence*|license*|licens*|lic|driver id|driver no|driver number|driving permit|dl|dl#|dln|dmv|dvla"
+    "|führerschein*|fuehrerschein*|permis|patente*"
     "|rijbewij*|prawo jazdy|prawa jazdy|carnet de conducir|permiso de conducir|licencia de conduc*|licencia*"
     "|carta de condução"
     "|cnh|körkort*|ajokortti*|førerkort*|kørekort*"
 )
 LICENCE_ALONE: Final = _kind(
-    "driver*|driving*|dl|dln|dmv|dvla|führerschein*|fuehrerschein*|rijbewij*|prawo jazdy|prawa jazdy"
+    "driver's lic|driver’s lic|drivers lic|drivers' lic|driver lic|driver id|driver no|driver number"
+    "|driver's id|driving lic|driving permit|dl|dln|dmv|dvla|führerschein*|fuehrerschein*|rijbewij*|prawo jazdy"
+    "|prawa jazdy"
     "|permis de conduire"
     "|patente di|carnet de conducir|permiso de conducir|licencia de conducir|carta de condução|cnh"
 )
@@ -283,7 +286,8 @@ OTHER: Final = _kind(
     "|rfc|cve"
     "|serial*|batch*|lot|shipment*|parcel*|quote*|purchase*|po|asin|ean|upc|gtin|timestamp*|epoch|seed|size"
     "|bytes|total"
-    "|sum|price*|amount*|usd|eur|gbp|step*|count*|number of|population*|gene|accession*|zip|postcode*|pnr"
+    "|sum|price*|amount*|usd|eur|gbp|thread*|process*|pid|uid|offset*|index*|session*|packet*|job|task*|step*"
+    "|count*|number of|population*|gene|accession*|zip|postcode*|pnr"
 )
 """What also bears numbers and is no one's: the closest cue of these takes a number's word away."""
 

@@ -15,7 +15,7 @@ __all__ = ["ByShape", "Form", "by_shape", "checker", "raised", "spans_of"]
 TOP: Final = 0.95
 _CLOSEST: Final = 0.4
 _NEAR: Final = 0.3
-_GENERIC: Final = 0.25
+_GENERIC: Final = 0.15
 _CONTESTED: Final = 0.1
 _NOBODYS: Final = 0.4
 Check = Callable[[str], bool]
@@ -104,7 +104,7 @@ def raised(page: Page, table: ByShape, cue: int, piece: Piece) -> float:
         if around.closest & cues.OTHER:
             return min(score, _NOBODYS) if score < TOP else score
         return _sum(score, _CONTESTED if around.closest else _NEAR)
-    if around.before & cues.IDENTITY and not around.closest:
+    if cue & cues.NATIONAL and around.before & cues.IDENTITY and not around.closest:
         return _sum(_best(table.all[piece.shape], piece), _GENERIC)
     score = _best(table.distinct.get(piece.shape, ()), piece)
     return min(score, _NOBODYS) if around.closest & cues.OTHER and score < TOP else score

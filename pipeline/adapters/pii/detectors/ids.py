@@ -248,11 +248,14 @@ FORMS: Final = (
 
 _FORMS: Final = by_shape(FORMS)
 _ANNOUNCED: Final = 0.55
+_ROUND: Final = 7
 
 
 def _vague(piece: Piece) -> bool:
     """Whether a number of no known form could be an identifier when it is called one."""
     digits = sum(map(str.isdigit, piece.text))
+    if piece.text.endswith("000") and len(piece.text) <= _ROUND:
+        return False
     return piece.alone and 6 <= digits <= 14 and len(piece.text) - digits <= 5 and "/" not in piece.text
 
 

@@ -35,8 +35,8 @@ _RARE: Final = re.compile(
 )
 """Old Visa, Maestro of unusual lengths, UATP: so short or so wide that other numbers fall in by chance."""
 _PRINTED: Final = (
-    "4-4-4-4 4-6-5 4-6-4 4-4-4-4-3 4-4-4-4-2 4-4-4-4-1 4-4-4 4-4-4-1 4-4-4-2 4-4-4-3 4-4-5 6-13 6-10 4-5-6 8-8",
-    "4-4-4-3-3 4-4-4-5 4-4-4-6 5-5-5 6-6-4 4-4-8",
+    "4-4-4-4 4-6-5 4-6-4 4-4-4-4-3 4-4-4-4-2 4-4-4-4-1 4-4-4-1 4-4-4-2 4-4-4-3 4-4-5 4-5-6",
+    "4-4-4-3-3 4-4-4-5 4-4-4-6 5-5-5 6-6-4",
 )
 _USUAL: Final = frozenset(tuple(map(int, groups.split("-"))) for groups in " ".join(_PRINTED).split())
 """Groups as they are printed on cards. Digit by digit is usual only with a right Luhn digit: so are tables written."""
@@ -100,7 +100,9 @@ def _stretches(text: str, run: re.Match[str]) -> Iterator[tuple[int, int, tuple[
             total += end - begin
             if total > _LONGEST:
                 break
-            if total >= _SHORTEST and _ends_there(text, run.end(), end, lengths):
+            if total < _SHORTEST or (table and tuple(lengths) not in _USUAL):
+                continue
+            if _ends_there(text, run.end(), end, lengths):
                 yield start, end, tuple(lengths)
 
 

@@ -70,7 +70,7 @@ def _cut(text: str) -> Iterator[Piece]:
         words = run.group().upper()
         if end - start < _SHORTEST or words.startswith(_HEXADECIMAL) or _DECIMAL.fullmatch(words):
             continue
-        if _belongs_before(text, start, words) or _belongs_behind(text, end, words):
+        if _belongs_before(text, start, words) or _belongs_behind(text, end, words) or _DATE.fullmatch(words):
             continue
         shape = words.encode("ascii").translate(_SHAPE).decode("ascii")
         if len(shape) <= _LONGEST:
@@ -92,10 +92,24 @@ def _belongs_behind(text: str, end: int, words: str) -> bool:
     behind = text[end : end + 1]
     if behind == ",":
         return len(words) <= _AMOUNT and words.isdigit() and _FRACTION.match(text, end) is not None
-    return behind == "%" or (behind == "." and text[end + 1 : end + 2].isdigit())
+    if behind == "%" or (behind == "." and text[end + 1 : end + 2].isdigit()):
+        return True
+    return words.isdigit() and len(words) <= _AMOUNT and _UNIT.match(text, end) is not None
 
 
 _AMOUNT: Final = 8
+_UNIT: Final = re.compile(
+    r" ?(?:dollars?|euros?|pounds?|yen|usd|eur|gbp|million|billion|thousand|people|persons?|users?|customers?"
+    r"|miles?|km|kg|kb|mb"
+    r"|meters?|metres?|feet|bytes?|rows?|lines?|days?|hours?|years?|seconds?|times?|units?|items?|points?"
+    r"|words?|votes?|€|£|\$)(?!\w)",
+    re.IGNORECASE,
+)
+_DATE: Final = re.compile(
+    r"(?:19|20)\d\d([-/. ]?)(?:0[1-9]|1[0-2])\1(?:0[1-9]|[12]\d|3[01])"
+    r"|(?:0?[1-9]|[12]\d|3[01])([-/. ])(?:0?[1-9]|1[0-2])\2(?:19|20)\d\d|(?:0?[1-9]|1[0-2])([-/. ])\d\d\3(?:19"
+    r"|20)\d\d"
+)
 _DECIMAL: Final = re.compile(r"\d+\.\d+")
 _THOUSANDS: Final = re.compile(r"\d{3}(?!\d)")
 _FRACTION: Final = re.compile(r",\d{1,3}(?!\d)")

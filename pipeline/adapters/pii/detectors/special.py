@@ -80,7 +80,8 @@ _HEALTH: Final = _category(
     "HEALTH",
     cues.HEALTH,
     rf"(?:was |were |been |is |got |being |just |recently )?diagnosed (?:with|as having) (?:an? "
-    rf"|the )?(?:{_ILLNESS}|(?!an? error)\w+)"
+    rf"|the )?(?:{_ILLNESS}|(?!an? )(?!bug|error|fault|problem|issue|leak|packet|software|hardware|network"
+    rf"|memory|disk|dns|config)\w+)"
     rf"|(?:medical |primary |psychiatric )?diagnosis(?: is| of|:) (?:an? )?{_ILLNESS}",
     rf"(?:suffer(?:s|ing|ed)? from|tested positive for|(?:being |been |was )?treated for"
     rf"|(?:undergoing )?treatment for|living with"
