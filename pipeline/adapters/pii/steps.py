@@ -2,12 +2,13 @@
 
 A long text is scanned in pieces. Each piece sees context on both sides, and keeps the findings that begin in it, so
 that no finding is cut or counted twice. A finding that reaches the end of what its piece sees may go on: then the next
-piece begins with it, and sees more.
+piece begins with it, and sees more. A word is never cut, however long: it may hold an embedded text, as `data:` does.
 
 Steps are generators. They yield before the work: the number of characters that the next step reads, or an `Ask`, which
 is answered with the names in its texts. Who drives them decides when, and what is asked together.
 """
 
+import re
 from collections.abc import Callable, Generator
 from typing import Any, Final, NamedTuple
 
@@ -17,8 +18,9 @@ __all__ = ["MOST_SPANS", "Ask", "Plain", "Scanned", "Steps", "TooMany", "drive",
 
 PIECE: Final = 4096
 CONTEXT: Final = 512
-LONGEST: Final = 65_536
-"""Characters of one finding up to which its end is looked for."""
+LONGEST: Final = 98_304
+"""Characters of one finding, and of one word, up to which its end is looked for."""
+_WORD: Final = re.compile(r"[A-Za-z0-9+/=_%.~!$&*;:@,-]*")
 MOST_SPANS: Final = 20_000
 """Findings of one request beyond which its scan fails. Nothing is ever left out in silence."""
 
@@ -55,7 +57,8 @@ def piecewise(text: str, scan: Callable[[str], list[Span]]) -> Generator[int, An
     found: list[Span] = []
     start, size = 0, PIECE
     while True:
-        low, high = max(0, start - CONTEXT), min(len(text), start + size + CONTEXT)
+        edge = _edge(text, start + size)
+        low, high = max(0, start - CONTEXT), min(len(text), edge + CONTEXT)
         yield high - low
         spans = scan(text[low:high])
         if low:
@@ -63,21 +66,21 @@ def piecewise(text: str, scan: Callable[[str], list[Span]]) -> Generator[int, An
         if high == len(text):
             found += [span for span in spans if span.start >= start]
             return resolve(found) if start else found
-        border = _border(spans, start, high)
+        border = edge
+        if spans and spans[-1].end == high:  # it may go on
+            border = min(edge, max(start, spans[-1].start))
         if border == start and size < LONGEST:
             size *= 4
             continue
-        border = border if border > start else high - CONTEXT
+        border = border if border > start else edge
         found += [span for span in spans if start <= span.start < border]
         start, size = border, PIECE
 
 
-def _border(spans: list[Span], start: int, high: int) -> int:
-    """Where the next piece begins: before the finding that may go on; `start` itself when that is the first one."""
-    last = spans[-1] if spans else None
-    if last is None or last.end < high:
-        return high - CONTEXT
-    return max(start, min(last.start, high - CONTEXT))
+def _edge(text: str, at: int) -> int:
+    """Where a piece that should end `at` ends: behind the word that stands there, unless that never ends."""
+    word = _WORD.match(text, at, at + LONGEST) if at < len(text) else None
+    return word.end() if word is not None and word.end() < at + LONGEST else at
 
 
 class Plain:

@@ -1,6 +1,7 @@
 """A text scanned in pieces holds what the whole text holds."""
 
 import re
+from base64 import b64encode
 
 import pytest
 from fakes_pii import EXAMPLES
@@ -24,7 +25,7 @@ def whole(text: str) -> list[Span]:
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3 * PIECE), st.integers(1, LONGEST // 3)), max_size=6))
 def test_no_finding_is_cut_lost_or_counted_twice(parts: list[tuple[int, int]]) -> None:
-    text = "".join("." * gap + "x" * length + "." for gap, length in parts)
+    text = "".join("(" * gap + "x" * length + "(" for gap, length in parts)
     assert whole(text) == words(text)
 
 
@@ -46,9 +47,27 @@ def test_a_long_text_holds_in_pieces_what_it_holds_as_a_whole() -> None:
     assert found == tuple(PatternScanner().scan_text(text))
 
 
+def test_a_text_embedded_in_a_long_word_is_read_whole() -> None:
+    hidden = b64encode(b"and so on, and on; " * 2500 + b"card 4111 1111 1111 1111").decode()
+    for text in (f"see data:text/plain;base64,{hidden} for more", f"{'so ' * 1500}data:text/plain;base64,{hidden}"):
+        found = drive(Plain(PatternScanner().scan_text, "").steps(text), list).spans
+        assert [span.type for span in found] == ["CREDIT_CARD"]
+        assert found == tuple(PatternScanner().scan_text(text))
+
+
+def test_a_key_over_many_lines_is_marked_to_its_end() -> None:
+    body = "\n".join("MIIEpAIBAAKCAQEA" * 4 for _ in range(120))
+    key = f"-----BEGIN RSA PRIVATE KEY-----\n{body}\n-----END RSA PRIVATE KEY-----"
+    for before in (0, 100, PIECE - 300, PIECE - 20, PIECE + 5):
+        text = "x " * (before // 2) + key + "\nand more of it" * 300
+        found = drive(Plain(PatternScanner().scan_text, "").steps(text), list).spans
+        assert found == tuple(PatternScanner().scan_text(text))
+        assert found[0].end - found[0].start >= len(key) - 2
+
+
 def test_no_step_reads_more_than_a_piece_and_its_context_while_nothing_long_is_found() -> None:
-    steps = piecewise("." * (20 * PIECE), words)
-    assert max(steps) <= PIECE + 2 * CONTEXT
+    for text in ("(" * 20 * PIECE, "a word " * 3 * PIECE, "a." * LONGEST):
+        assert max(list(piecewise(text, words))[:10]) <= PIECE + 2 * CONTEXT + 8
 
 
 def test_the_work_on_one_endless_finding_grows_with_its_length_alone() -> None:
