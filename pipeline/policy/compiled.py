@@ -105,6 +105,11 @@ class Policy:
         names = {*_mentioned(rule.condition for rule in self.residency_rules), *_SHOWS.values()}
         object.__setattr__(self, "_residency_names", tuple(sorted(names)))
 
+    @property
+    def residency_facts(self) -> tuple[str, ...]:
+        """The facts of a request on which residency decisions depend: those of the rules, and of visibility."""
+        return self._residency_names
+
     def route(self, name: str) -> CompiledRoute | None:
         """The route of this name."""
         return self._routes_by_name.get(name)

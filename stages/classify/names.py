@@ -49,8 +49,7 @@ class NamesQuestion:
 
 def _mentioned(policy: Policy) -> tuple[str, ...]:
     """The facts on which the answer depends."""
-    names = {name for rule in policy.residency_rules for name in rule.condition.names if name.startswith("req.")}
-    return tuple(sorted(names | _FOUND))
+    return tuple(sorted({*policy.residency_facts, *_FOUND}))
 
 
 def names_matter(facts: RequestFacts, found: Classification, policy: Policy) -> bool:

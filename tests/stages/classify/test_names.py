@@ -111,3 +111,14 @@ def test_names_do_not_matter_to_a_target_that_is_denied_anyway(tmp_path: Path) -
 def test_names_matter_where_their_class_is_not_kept(tmp_path: Path) -> None:
     assert not ask(policy(tmp_path))
     assert ask(policy(tmp_path, more="visibility: {sinks: {cache: {up_to: internal}}}"))
+
+
+def test_an_answer_that_is_remembered_depends_on_who_may_see_the_request_at_all(tmp_path: Path) -> None:
+    """A target that may not see tools is denied; the next request has none, and names matter to it."""
+    rules = [{"when": '"ORG" in req.types', "action": "deny"}]
+    strict = policy(tmp_path, rules, more="visibility: {providers: {default: [messages]}}")
+    question = NamesQuestion()
+    found = Classification(data_class="public", scan="complete", engine="e")
+    tools = Request.model_validate({"input": "x", "tools": ({"type": "function"},)})
+    assert not question.matter(request_facts(tools, found), found, strict)
+    assert question.matter(request_facts(Request(input="x"), found), found, strict)
