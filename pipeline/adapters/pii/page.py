@@ -8,7 +8,7 @@ What several detectors need of the same text is computed once and kept here.
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from itertools import chain
 from typing import Final
@@ -45,7 +45,6 @@ _SIGNS: Final = dict(zip("\u00b7\u2022\u2024\u3002\uff61\u2044\u2215\u2236\ua789
 _NOT_DIGITS: Final = bytes(code for code in range(256) if not 0x30 <= code <= 0x39)
 _REMEMBERED: Final = 8192
 _CHAIN: Final = re.compile(r"\d(?:[ ./()+-]{0,3}\d)*")
-_NUMBER: Final = re.compile(r"(?<![\w])(?=[A-Za-z]{0,6}\d)")
 _LONG: Final = 15
 
 
@@ -104,10 +103,11 @@ class Page:
     @cached_property
     def chain(self) -> int:
         """The most digits in a row with at most three separators between two of them."""
-        if not self.digits:
-            return 0
-        text = self.text
-        return max(sum(map(str.isdigit, text[at.start() : at.end()])) for at in _CHAIN.finditer(text))
+        most = 0
+        for row in _CHAIN.findall(self.text) if self.digits else ():
+            if len(row) > most:
+                most = max(most, len(row.encode().translate(None, _NOT_DIGITS)))
+        return most
 
     @cached_property
     def words(self) -> Sequence[str]:
@@ -133,19 +133,6 @@ class Page:
             end = start + len(word)
             places.append((start, end))
         return places
-
-    @cached_property
-    def numbers(self) -> Sequence[int]:
-        """Where words begin that hold a digit among their first seven characters, after at most six letters."""
-        return [at.start() for at in _NUMBER.finditer(self.text)] if self.digits else []
-
-    def at_numbers(self, pattern: re.Pattern[str]) -> Iterator[re.Match[str]]:
-        """As `pattern.finditer`, for a pattern that can only match where one of `numbers` begins."""
-        text, end = self.text, 0
-        for at in self.numbers:
-            if at >= end and (match := pattern.match(text, at)) is not None:
-                end = match.end()
-                yield match
 
     def original(self, start: int, end: int) -> tuple[int, int]:
         """Where `text[start:end]` stands in the original."""

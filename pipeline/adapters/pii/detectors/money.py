@@ -90,6 +90,7 @@ def _stretches(text: str, run: re.Match[str]) -> Iterator[tuple[int, int, tuple[
     groups = [group.span() for group in _GROUP.finditer(text, *run.span())]
     if sum([end - start for start, end in groups]) < _SHORTEST:
         return
+    table = len(groups) >= _TABLE
     for at, (start, first) in enumerate(groups):
         if at and (text[start - 1] != " " or first - start == 1 == groups[at - 1][1] - groups[at - 1][0]):
             continue
@@ -100,7 +101,7 @@ def _stretches(text: str, run: re.Match[str]) -> Iterator[tuple[int, int, tuple[
             total += end - begin
             if total > _LONGEST:
                 break
-            if total < _SHORTEST or (table and tuple(lengths) not in _USUAL):
+            if total < _SHORTEST or (len(groups) > _TABLE and tuple(lengths) not in _USUAL):
                 continue
             if _ends_there(text, run.end(), end, lengths):
                 yield start, end, tuple(lengths)
