@@ -114,6 +114,20 @@ def test_a_finding_longer_than_any_window_is_masked_whole_and_what_follows_is_sa
     assert subject.held <= SMALL.most + SMALL.step
 
 
+def test_the_context_of_a_window_does_not_begin_within_a_number() -> None:
+    """A number of 21 digits is nothing here; its last 13 alone would be."""
+    short = re.compile(r"(?<!\d)\d{10,15}(?!\d)")
+    subject = Redactor(lambda text: [Hit("PHONE", *match.span()) for match in short.finditer(text)], everything, SMALL)
+    for pad in range(24):
+        text = f"{'x' * pad} {'1' * 21} and so on" + " and on" * 20
+        assert subject.whole(text) == text
+
+
+def test_findings_that_overlap_are_under_one_mask() -> None:
+    overlapping = [Hit("EMAIL", 2, 5), Hit("PHONE", 3, 8), Hit("PHONE", 4, 6)]
+    assert Redactor(lambda _: overlapping, everything).whole("0123456789") == "01[EMAIL]89"
+
+
 # ---------------------------------------------------------------- private keys
 
 
@@ -223,6 +237,11 @@ def test_a_number_becomes_a_string_and_a_finding_over_two_strings_stays_inside_b
         "[ADDRESS]": "[ADDRESS]slo",
         "c": "[X]",
     }
+
+
+def test_what_lies_between_strings_is_left_alone() -> None:
+    text = '{"a": "x", "b": true}'
+    assert within_json(text, [Edit(text.index('"x"') + 2, text.index('b"'), "[X]")]) == []
 
 
 # ---------------------------------------------------------------- with the real scanner
