@@ -85,8 +85,9 @@ eval-pii: env  ## Personal data: what is found, missed and reported falsely, on 
 	@$(BIN)/python -m bench.pii.eval $(DATA) $(ARGS)
 
 .PHONY: bench-pii
-bench-pii: env  ## Personal data: speed beside default Presidio, hostile texts, streams
+bench-pii: env  ## Personal data: speed beside default Presidio, hostile texts, streams; residency fuzz
 	@$(BIN)/python -m bench.pii.speed $(ARGS)
+	@$(BIN)/python -m bench.pii.residency $(filter --json,$(ARGS))
 
 .PHONY: schemas
 schemas: env  ## Render from the code: schemas, permissions, diagram, tables
