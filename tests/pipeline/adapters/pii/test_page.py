@@ -1,5 +1,6 @@
 """Disguises come off, and every offset finds its way back."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -35,3 +36,32 @@ def test_a_chain_is_broken_by_words_and_not_by_separators() -> None:
     assert Page("12 apples and 345 pears").chain == 3
     assert Page("(030) 90-18.20").chain == 9
     assert Page("no digits").chain == 0
+
+
+@given(st.text(alphabet=st.sampled_from("ab1. \n\t\u200b\u00a0٣"), max_size=80))
+def test_long_words_stand_where_the_page_says(text: str) -> None:
+    page = Page(text)
+    words = [page.text[start:end] for start, end in page.long_places]
+    assert words == page.long_words.split() == [word for word in page.text.split() if len(word) >= 15]
+
+
+def test_words_of_one_character_are_counted() -> None:
+    assert Page("4 1 1 1 and 22 (3").lone == 4
+
+
+@pytest.mark.parametrize(
+    ("disguised", "plain"),
+    [
+        ("４１１１", "4111"),
+        ("𝟒𝟏𝟏𝟏", "4111"),
+        ("4̶1̶1̶1̶", "4111"),
+        ("1️⃣2️⃣", "12"),
+        ("а1@ехаmрlе", "a1@example"),
+        ("ｊｏｅ＠ｘ．ｏｒｇ", "joe@x.org"),
+        ("536‑90–4399", "536-90-4399"),
+        ("1\u00a0234", "1 234"),
+        ("203·0·113·77", "203.0.113.77"),
+    ],
+)
+def test_disguises_come_off(disguised: str, plain: str) -> None:
+    assert Page(disguised).text == plain
