@@ -149,12 +149,12 @@ _BOX: Final = re.compile(
     re.IGNORECASE,
 )
 _BOX_REACH: Final = 14
-_HOUSE: Final = re.compile(r"\d{1,4}[a-zA-Z]?(?:[-/]\d{1,4}[a-zA-Z]?)?")
+_HOUSE: Final = re.compile(r"\d{1,4}(?:-?[a-zA-Z])?(?:[-/]\d{1,4}[a-zA-Z]?)?")
 _POSTAL: Final = re.compile(
     r"\d{5,6}|\d{3} \d{2}|\d{5}-\d{3,4}|\d{4}-\d{3}|\d{3}-\d{4}|\d{2}-\d{3}|[A-Za-z]{1,2}-\d{4,5}|[A-Z][a-z]+-\d{6}"
     r"|[A-Z]\d[A-Z]\d[A-Z]\d|\d{4}[A-Z]{2}|[A-Z]\d[\dW] ?[\dA-Z]{4}"
 )
-_ORDINAL: Final = re.compile(r"\d{1,3}(?:st|nd|rd|th)", re.IGNORECASE)
+_ORDINAL: Final = re.compile(r"\d{1,3}(?:st|nd|rd|th|-[^\W\d_]{1,3})", re.IGNORECASE)
 _OUTWARD: Final = re.compile(
     rf"(?:{'|'.join(words.UK_AREAS.split())})\d[A-Z\d]?|[A-CEGHJ-NPR-TVXY]\d[A-Z]", re.IGNORECASE
 )

@@ -74,12 +74,13 @@ BEFORE: Final = """
     rue chemin allée impasse quai viale piazza corso largo vicolo strada piazzale calle avenida avda avd paseo
     camino carrer plaça rúa rua travessa praça estrada alameda rodovia ul ulicy aleja aleje plac osiedle nám
     třída tř nábř nábřeží ул пр пер переулок бульвар бул шоссе шосе ш площадь пл наб набережная алл аллея вул
-    вулиця набережна λεωφ λεωφόρος οδός πλ πλατεία bulevardul bvd strada str calea splaiul intrarea aleea
-    șoseaua şoseaua soseaua drumul piața ronda ronde glorieta carretera ctra callejón passeig passatge
-    lungotevere contrada borgo salita traversa rampa stretto rotonda incrocio canale jalan jln jl gang gg lorong
-    đường phố sítio quinta beco ladeira drève sentier venelle faubourg fbg rte passage villa traverse cuesta
-    rambla pasaje pasadizo calzada prolongación periférico circunvalación andador cerrada privada diagonal diag
-    transversal continuación corredor retorno ampliación circuito viaducto сквер carrera cra kra autopista
+    вулиця набережна провулок пров λεωφ λεωφόρος οδός πλ πλατεία bulevardul bvd strada str calea splaiul
+    intrarea aleea șoseaua şoseaua soseaua drumul piața ronda ronde glorieta carretera ctra callejón passeig
+    passatge lungotevere contrada borgo salita traversa rampa stretto rotonda incrocio canale jalan jln jl gang
+    gg lorong đường phố sítio quinta beco ladeira drève sentier venelle faubourg fbg rte passage villa traverse
+    cuesta rambla pasaje pasadizo calzada prolongación periférico circunvalación andador cerrada privada
+    diagonal diag transversal lago lagoa pátio aeroporto feira estação esplanada distrito favela morro trecho
+    trevo colônia continuación corredor retorno ampliación circuito viaducto сквер carrera cra kra autopista
     peatonal viela vereda residencial loteamento condomínio conjunto parque jardim chácara fazenda núcleo setor
     passarela recanto quadra vale rang montée avenija
 """
@@ -96,8 +97,8 @@ WEAK: Final = """
 CAPITAL: Final = """
     am im auf zum zur r via plaza villa passage gang gg os rampa salita canale rotonda diagonal quinta campo
     zona praia str traverse esplanade strada tee tie ring sor weg alle pass st av dr pl quai largo vale path
-    ronda ronde traversa camino paseo corso ш пр пл pot parque setor privada residencial carrera conjunto rang
-    calle
+    ronda ronde traversa camino paseo corso lago lagoa feira estação esplanada distrito favela morro ш пр пл pot
+    parque setor privada residencial carrera conjunto rang calle
 """
 """Of the two lists above, what counts in a text with capitals only when it has one."""
 ENDING: Final = """
@@ -127,12 +128,12 @@ COMMON_UNITS: Final = """
 """
 """Parts of a house that are also common words: they count only beside a number and a name."""
 DOTTED: Final = """
-    al=p pl=p os=p u=S λ=p cl=p cr=p kr=p dg=p tv=p bl=U sc=U ap=u of=U ed=U et=U str=b стр=U к=U
+    al=p pl=p os=p u=S λ=p cl=p cr=p kr=p dg=p tv=p bl=U sc=U ap=u of=U ed=U et=U str=b ш=p пр=p пл=p стр=U к=U
 """
 """Abbreviations that count with a full stop only: `al.`"""
 PARTICLES: Final = """
     de la le les du des del della delle dello dei degli di da do dos das den der dem van von zu zur zum het ter
-    ten el los las al y e i l d of the na nad pod pri an og och saint san santa são sur sous en aux au à
+    ten el los las al y e i l d of the na nad pod pri an og och saint san santa são sur sous en aux au à ob bei
 """
 """Small words within a name."""
 NUMBER_SIGNS: Final = """

@@ -44,7 +44,7 @@ _TAIL: Final = re.compile(
     rf")?{_UNIT}{{0,3}}"
 )
 """What may follow a form: flat, then a town with country or code, a code with town, a state, or a town alone."""
-_AHEAD: Final = re.compile(rf"(?:(?:[uU]{_NO}|i?#)[nzfiv]{_SEP}|i?#|[zf]c{{1,3}}{_APART})$")
+_AHEAD: Final = re.compile(rf"(?:(?:[uU]{_NO}|i?#)[nzfiv]{_SEP}|i?#|[zf]c{{1,3}}{_APART}|(?<![^rR])[nf]{{1,2}}[rR])$")
 
 _NUMBERED: Final = re.compile(rf"{_H}|w")
 
@@ -102,6 +102,7 @@ _LANDED: Final = (
     _form("b", rf"ba{{0,3}}{_FIRST}{_NAME}{{0,3}}", 0.3, 0.3),
     _form("S", r"[cOT]{1,3}S", 0.3, 0.3),
     _form("s", r"[cOi]{1,3}s", 0.3, 0.3),
+    _form("y", r"[cO]{1,3}y", 0.3, 0.3),
     _form("e", r"[cT]{0,2}e", 0.3, 0.3),
     _form("+", rf"[cO][cOsy]{{0,2}}\+(?:{_H},?{_KNOWN}{_NAME}{{0,4}}|{_KNOWN}{_NAME}{{0,4}}[nf])", 0.3, 0.3),
 )
@@ -109,7 +110,7 @@ _LANDED: Final = (
 _ANY: Final = "~"
 _PLACE: Final = re.compile("[kzwfT]")
 _REACH: Final = 24
-_UNLED: Final = frozenset(("~", "s", "p", "b", "S", "e"))
+_UNLED: Final = frozenset(("~", "s", "y", "p", "b", "S", "e"))
 """Signs of those that no words can lead to."""
 _LEADS: Final = re.compile(
     r"(?:\b(?:address(?:es)?|live[sd]?|living|resid(?:e[sd]?|ing|ence)|located|location|meet(?:ing)?|office|headquarter\w*"
