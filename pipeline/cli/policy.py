@@ -277,7 +277,7 @@ def _given(words: list[str]) -> Given:
 
 def _value(name: str, text: str) -> object:
     kind = Given.model_fields[name].annotation
-    if kind is bool:
+    if kind in (bool, bool | None):
         return {"true": True, "false": False}.get(text, text)
     if kind is int:
         return int(text) if text.isdecimal() else text

@@ -186,6 +186,12 @@ def test_explain_of_a_text_takes_no_facts_that_the_scan_finds(texts: Path, word:
     assert f"{word}: with a text" in " ".join(result.output.split())
 
 
+def test_facts_that_follow_from_others_may_be_given_too(texts: Path) -> None:
+    result = stepwell("explain", "--folder", texts, "identifiable=true", "names_covered=false", "--json")
+
+    assert result.exit_code == 0, result.output
+
+
 def test_explain_of_facts_says_what_would_be_hidden(texts: Path) -> None:
     found = json.loads(stepwell("explain", "--folder", texts, "origin=US", "--json").stdout)
 
