@@ -41,7 +41,13 @@ _BIC: Final = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{6}[A-Za-z0-9]{2}(?:[A-Za-z0-
 def _is_account(piece: Piece) -> bool:
     """Six to seventeen digits in a row, or in groups parted by one kind of sign."""
     digits = piece.shape.count("9")
-    return 6 <= digits <= 17 and piece.alone and not piece.shape.strip("9 -") and len(set(piece.shape)) <= 2
+    return (
+        6 <= digits <= 17
+        and piece.alone
+        and not piece.dated
+        and not piece.shape.strip("9 -")
+        and len(set(piece.shape)) <= 2
+    )
 
 
 def _accounts(page: Page) -> Iterator[Span]:

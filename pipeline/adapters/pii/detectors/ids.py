@@ -261,6 +261,8 @@ def _vague(piece: Piece) -> bool:
 
 def _nationals(page: Page) -> Iterator[Span]:
     for piece in pieces(page):
+        if piece.dated:
+            continue
         score = raised(page, _FORMS, cues.NATIONAL, piece)
         if not score and _vague(piece) and cues.leading(page, cues.NATIONAL, piece.start, piece.end):
             score = _ANNOUNCED

@@ -90,7 +90,6 @@ def _stretches(text: str, run: re.Match[str]) -> Iterator[tuple[int, int, tuple[
     groups = [group.span() for group in _GROUP.finditer(text, *run.span())]
     if sum([end - start for start, end in groups]) < _SHORTEST:
         return
-    table = len(groups) >= _TABLE
     for at, (start, first) in enumerate(groups):
         if at and (text[start - 1] != " " or first - start == 1 == groups[at - 1][1] - groups[at - 1][0]):
             continue

@@ -51,6 +51,11 @@ class Piece(NamedTuple):
     alone: bool
 
     @property
+    def dated(self) -> bool:
+        """Whether it is a day in eight digits, as `20240115`, which could be a number too."""
+        return len(self.text) == len("YYYYMMDD") and _DAY.fullmatch(self.text) is not None
+
+    @property
     def compact(self) -> str:
         """Its letters and digits."""
         return "".join(filter(str.isalnum, self.text))
@@ -98,6 +103,7 @@ def _belongs_behind(text: str, end: int, words: str) -> bool:
 
 
 _AMOUNT: Final = 8
+_DAY: Final = re.compile(r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])")
 _UNIT: Final = re.compile(
     r" ?(?:dollars?|euros?|pounds?|yen|usd|eur|gbp|million|billion|thousand|people|persons?|users?|customers?"
     r"|miles?|km|kg|kb|mb"
@@ -106,7 +112,7 @@ _UNIT: Final = re.compile(
     re.IGNORECASE,
 )
 _DATE: Final = re.compile(
-    r"(?:19|20)\d\d([-/. ]?)(?:0[1-9]|1[0-2])\1(?:0[1-9]|[12]\d|3[01])"
+    r"(?:19|20)\d\d([-/. ])(?:0[1-9]|1[0-2])\1(?:0[1-9]|[12]\d|3[01])"
     r"|(?:0?[1-9]|[12]\d|3[01])([-/. ])(?:0?[1-9]|1[0-2])\2(?:19|20)\d\d|(?:0?[1-9]|1[0-2])([-/. ])\d\d\3(?:19"
     r"|20)\d\d"
 )
