@@ -290,6 +290,18 @@ def test_windows_find_what_the_scanner_finds_in_the_whole_text() -> None:
     assert (lost, added) == (0, 0)
 
 
+def test_a_key_that_shows_only_late_what_it_is_is_waited_for() -> None:
+    lines = "\n".join(["Ab+/" * 16] * 6)
+    text = (
+        f"PuTTY-User-Key-File-3: ssh-rsa\nEncryption: none\nComment: mine\nPublic-Lines: 6\n{lines}\nPrivate-Lines: 6\n"
+    )
+    subject = Redactor(PatternScanner().scan_text, everything)
+    said = streamed(subject, f"Here it is: {text}{lines}\n# end", range(0, 1500, 9))
+    assert said.startswith("Here it is: [SECRET]")
+    assert said.endswith("# end")
+    assert "Ab+/" not in said
+
+
 def test_a_stream_through_the_real_scanner_is_its_whole() -> None:
     scanner, chance = PatternScanner(), random.Random(5)
     for text in _documents(10):
