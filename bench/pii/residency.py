@@ -315,19 +315,17 @@ async def _one_request(draw: random.Random, house: House, drawn: Rules, server: 
     assert isinstance(found, Classification)
     facts = made.facts(drawn, names_scanned=found.names_scanned)
     await _sinks(house, made, drawn, facts, tally, (dead_before, log_before, kept_before))
-    await _forged(draw, house, envelope, found, made, tally)
+    await _forged(draw, house, envelope, found, tally)
     for name in drawn.targets:
         _judge(name, drawn.verdict(name, facts), made, drawn, server.heard.get(name, []), tally)
 
 
-async def _forged(
-    draw: random.Random, house: House, envelope: Envelope, found: Classification, made: Case, tally: Tally
-) -> None:
+async def _forged(draw: random.Random, house: House, envelope: Envelope, found: Classification, tally: Tally) -> None:
     """Ask for every variant, past the plan, with a classification that says everything is allowed."""
     forged = found.model_copy(update={"residency": tuple(_allowed(entry) for entry in found.residency)})
     if draw.random() < 0.5:
         forged = forged.model_copy(update={"data_class": "public", "special": ()})
-    if draw.random() < 0.3 and made.scan == "complete" and not envelope.request.model_dump_json().count("image_url"):
+    if draw.random() < 0.3 and found.marks and not envelope.request.model_dump_json().count("image_url"):
         forged = forged.model_copy(update={"findings": ()})
     for name in house.policy.variants:
         plan = Plan(route="chat", tiers=(Tier(variant=name, target=name, propensity=1.0),))

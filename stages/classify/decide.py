@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from pipeline.contracts import Classification, Envelope, Residency
-from pipeline.policy import Policy, decided
+from pipeline.policy import Policy, decided, permits
 from pipeline.policy.findings import class_and_special, counted, marked
 from pipeline.ports import Outcome, ScanReport
 
@@ -66,8 +66,16 @@ def decide(envelope: Envelope, seen: Seen, policy: Policy) -> Outcome:
         "names": seen.names,
         "names_covered": found.names_covered,
     }
-    classification = found.model_copy(update={"residency": actions})
+    changes: dict[str, object] = {"residency": actions}
+    if not _hides(actions, policy):  # where findings stand is nobody's business then
+        changes |= {"units": None, "marks": ()}
+    classification = found.model_copy(update=changes)
     return Outcome("classified", _reasons(seen.report, actions), {"classification": classification}, facts)
+
+
+def _hides(actions: Iterable[Residency], policy: Policy) -> bool:
+    """Whether something is to be hidden from a target that may serve."""
+    return any((e.pseudonymise or e.mask) and permits(e.action, policy.targets[e.target]) for e in actions)
 
 
 def _reasons(report: ScanReport, actions: Iterable[Residency]) -> tuple[str, ...]:

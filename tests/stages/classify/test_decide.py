@@ -159,3 +159,15 @@ def test_without_a_finding_the_units_are_known_to_hold_nothing(strict: Policy) -
 def test_names_are_uncovered_only_where_they_were_looked_for(strict: Policy, names: str, covered: bool) -> None:
     seen = Seen(ScanReport((), "e", names_covered=False), names=names)  # type: ignore[arg-type]
     assert classification_of(envelope(), seen, strict).names_covered is covered
+
+
+@pytest.mark.parametrize(("action", "kept"), [("mask", True), ("deny", False), ("allow", False)])
+def test_where_findings_stand_travels_only_where_a_target_is_kept_from_them(
+    tmp_path: Path, action: str, kept: bool
+) -> None:
+    rules = policy(tmp_path, [{"when": "target.external", "action": action}])
+    mark = Mark(0, 0, 3, "PERSON", 0.9)
+    seen = Seen(with_marks(mark, findings=(Finding(type="PERSON", count=1, score=0.9),)), names="scanned", units="u1")
+    found = decide(envelope(), seen, rules).changes["classification"]
+    assert isinstance(found, Classification)
+    assert (found.units, found.marks) == (("u1", (mark,)) if kept else (None, ()))
