@@ -124,12 +124,13 @@ _FRACTION: Final = re.compile(r",\d{1,3}(?!\d)")
 def _parts(start: int, words: str, shape: str) -> Iterator[Piece]:
     """The stretches of a run between spaces whose shape is that of a form, from the longest at each place."""
     ends = [match.start() for match in _BREAK.finditer(shape)]
+    first, last = shape.find("9"), shape.rfind("9")
     begin = 0
     for at, stop in enumerate(ends):
         for end in reversed(ends[at : at + _MOST_GROUPS]):
             stretch = shape[begin:end]
             if stretch in _REGISTERED and len(stretch) < len(shape):
-                alone = "9" not in shape[:begin] and "9" not in shape[end:]
+                alone = begin <= first and last < end
                 yield Piece(start + begin, start + end, words[begin:end], stretch, alone)
         begin = stop + 1
 
