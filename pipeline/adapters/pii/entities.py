@@ -30,6 +30,8 @@ _TITLE: Final = re.compile(
     re.IGNORECASE,
 )
 _DEGREE: Final = re.compile(r",?[ \t]+(?:ph\.?d|m\.?d|dds|dvm|mba|esq|jr|sr|i{2,3}|iv)\b\.?", re.IGNORECASE)
+_WORK: Final = re.compile(r"[\"”»],? by ")
+"""What follows the title of a song or book: who made it comes after, and the words in quotes are nobody."""
 _BETWEEN: Final = re.compile(r"[\s,;]*")
 _CORNER: Final = re.compile(r"[\s,;]*(?:\b(?:and|und|et|y|e|i)\b|[&/])?[\s,;]*")
 _MARKED: Final = re.compile(r"[ \t]*[\n,][^\w\n]{0,8}")
@@ -88,7 +90,7 @@ def _believed(text: str, entities: Iterable[Entity]) -> Iterator[Entity]:
             yield clean
         elif clean.text.lower() in _COUNTRIES:
             yield replace(clean, label_="GPE")
-        elif not _common(clean.text, mixed):
+        elif not _common(clean.text, mixed) and not _WORK.match(text, clean.end_char):
             yield clean
 
 

@@ -72,6 +72,11 @@ def test_a_person_behind_a_street_in_a_sentence_stays_a_person() -> None:
     assert ("PERSON", "Brandvold") in after(text, ("ADDRESS", "12 Elm Row"), ("PERSON", "Brandvold"), ("GPE", "Norway"))
 
 
+def test_the_title_of_a_work_is_nobody() -> None:
+    text = 'play "Silver Odalys" by Jo Brandvold'
+    assert after(text, ("PERSON", "Silver Odalys"), ("PERSON", "Jo Brandvold")) == [("PERSON", "Jo Brandvold")]
+
+
 @given(st.text(alphabet="ab\\nrt\"' \n", max_size=60))
 def test_what_a_model_reads_is_as_long_as_the_text(text: str) -> None:
     assert len(readable(text)) == len(text)
