@@ -14,7 +14,7 @@ import json
 import platform
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -315,12 +315,13 @@ PARTS: Final[tuple[Callable[[Plan], Iterator[Figure]], ...]] = (
 )  # fmt: skip
 
 
-def evaluate(plan: Plan, tell: Callable[[str], None] = lambda _: None) -> list[Figure]:
-    """All figures, the marks first; `tell` hears the name of each part before it is measured."""
+def evaluate(plan: Plan, tell: Callable[[str], None] = lambda _: None, only: Collection[str] = ()) -> list[Figure]:
+    """All figures, the marks first; `tell` hears the name of each part before it is measured. `only` names parts."""
     figures: list[Figure] = []
     for part in PARTS:
-        tell(part.__name__)
-        figures.extend(part(plan))
+        if not only or part.__name__ in only:
+            tell(part.__name__)
+            figures.extend(part(plan))
     return [*summary(figures), *figures]
 
 
@@ -338,6 +339,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="the first 40 rows of each file, few made texts")
     parser.add_argument("--no-names", action="store_true", help="the pattern tier alone")
     parser.add_argument("--against", choices=["presidio", "patterns"], help="differences, with paired intervals")
+    parser.add_argument("--only", action="append", choices=[part.__name__ for part in PARTS], help="these parts alone")
     parser.add_argument("--strict", action="store_true", help="end with 1 when a mark is missed")
     return parser.parse_args()
 
@@ -363,7 +365,7 @@ def main() -> None:
     """Measure and print."""
     given = _arguments()
     plan = _plan(given)
-    figures = evaluate(plan, lambda part: print(f"{part} ...", file=sys.stderr))
+    figures = evaluate(plan, lambda part: print(f"{part} ...", file=sys.stderr), given.only or ())
     head = {
         "data": plan.data.digest(),
         "seed": plan.seed,
