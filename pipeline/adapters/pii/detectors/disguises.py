@@ -95,14 +95,16 @@ _DOT: Final = rf"(?:\.| (?:{'|'.join(_DOTS)}) )"
 _SIGN: Final = re.compile(
     rf" ?[\[({{<](?: ?(?P<at>{'|'.join(_ATS)}) ?| ?(?:{'|'.join(_DOTS)}) ?|(?P<sign>@)|\.)[\])}}>] ?"
 )
-_TLDS: Final = (
-    "com|org|net|edu|gov|mil|int|info|biz|io|ai|co|me|eu|de|fr|es|it|pl|nl|pt|uk|us|ca|au|nz|ch|at|be|dk|se|no|fi|ie|cz"
-    "|gr|hu|ro|ru|ua|in|br|mx|ar|jp|cn|kr|tr|za|dev|app|cloud|xyz|online|tech|example|test"
+_TOPS: Final = (
+    "com org net edu gov mil int info biz io ai co me eu de fr es it pl nl pt uk us ca au nz ch at be dk se no fi ie cz"
+    " gr hu ro ru ua in br mx ar jp cn kr tr za dev app cloud xyz online tech example test"
 )
+_TLDS: Final = frozenset(_TOPS.split())
 _AT: Final = re.compile(rf" (?:{'|'.join(_ATS)}) | ?@ ?")
 _LOCAL: Final = re.compile(rf"(?<![\w.+-])[\w+-]{{1,64}}(?:{_DOT}[\w+-]{{1,64}}){{0,3}}$")
 _DOMAIN: Final = re.compile(
-    rf"(?!the |an? |this |that |my |our |your )[\w-]{{1,63}}(?:{_DOT}[\w-]{{1,63}}){{0,4}}{_DOT}(?:{_TLDS})(?![\w(-])"
+    rf"(?!the |an? |this |that |my |our |your )[\w-]{{1,63}}(?:{_DOT}[\w-]{{1,63}}){{0,4}}"
+    rf"{_DOT}(?P<top>[a-z]{{2,24}})(?![\w(-])"
 )
 _WORDED_DOT: Final = re.compile(rf" (?:{'|'.join(_DOTS)}) ")
 _WORDED_IP: Final = re.compile(rf"(?<![\w.])\d{{1,3}}(?:{_WORDED_DOT.pattern}\d{{1,3}}){{3}}(?!\w)")
@@ -134,7 +136,8 @@ def _worded(page: Page) -> Iterator[list[Edit]]:
             continue
         start = at.start() - len(local.group())
         before, after = _dots(lower, start, at.start()), _dots(lower, *domain.span())
-        meant = bool(after) or _HANDLE.search(local.group()) or _MAIL.search(lower, max(0, start - 40), domain.end())
+        told = _HANDLE.search(local.group()) or _MAIL.search(lower, max(0, start - 40), domain.end())
+        meant = (after or told) if domain["top"] in _TLDS else (after and (before or told))
         if meant and (before or after or at.group() != "@"):
             yield [*before, Edit(*at.span(), "@"), *after]
 
