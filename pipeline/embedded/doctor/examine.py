@@ -31,11 +31,12 @@ async def examine(home: Path | None, *, deep: bool = False) -> list[Finding]:
 
 async def _reached(settings: Settings, environment: dict[str, str], place: Home) -> list[Finding]:
     state = running(place.state)
-    found, policy = services.policies(settings, environment)
+    valid, policy = services.policies(settings, environment)
+    found = (valid, installation.languages(policy.residency.scan.languages)) if policy else (valid,)
     if state is None and "STEPWELL_NATS" not in environment:
-        return [found, attention("services", f"nothing runs in {place.root}", "start it with stepwell up")]
+        return [*found, attention("services", f"nothing runs in {place.root}", "start it with stepwell up")]
     monitor = (state.options.ports if state else Ports()).monitor
     bus = await services.nats(settings)
     disk = (await services.durability(f"http://127.0.0.1:{monitor}"),) if bus[0].condition == "good" else ()
     targets = await services.endpoints(policy) if policy else ()
-    return [found, *bus, *disk, await services.valkey(settings), *targets]
+    return [*found, *bus, *disk, await services.valkey(settings), *targets]

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.adapters.pii.labels import MODEL
+from pipeline.adapters.pii.languages import without_pipeline
 from pipeline.embedded.binaries import nats_server, valkey_server
-from pipeline.embedded.doctor.finding import Finding, good, problem
+from pipeline.embedded.doctor.finding import Finding, attention, good, problem
 from pipeline.errors import PartMissing
 
-__all__ = ["OURS", "nlp", "packages", "programs", "python"]
+__all__ = ["OURS", "languages", "nlp", "packages", "programs", "python"]
 
 OURS: Final = "stepwell"
 _OLDEST: Final = (3, 11)
@@ -64,3 +65,15 @@ def nlp(model: str = MODEL) -> Finding:
         )
         return problem("nlp", sentence, f"install the package {model.replace('_', '-')}")
     return good("nlp", f"the language pipeline {model} loads")
+
+
+def languages(configured: Sequence[str]) -> Finding:
+    """Every language that the policy wants names looked for in has a pipeline."""
+    missing = without_pipeline(configured)
+    if not missing:
+        return good("languages", f"names can be found in {', '.join(configured)}")
+    return attention(
+        "languages",
+        f"no language pipeline is installed for {', '.join(missing)}: names in such texts are not looked for",
+        "install one that docs/PII.md names, or take the language out of scan.languages in residency.yaml",
+    )

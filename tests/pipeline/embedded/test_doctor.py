@@ -34,6 +34,14 @@ def test_a_language_pipeline_that_is_missing_is_a_problem_with_its_consequence()
     assert "restricted" in found.sentence
 
 
+def test_a_language_without_a_pipeline_is_named_with_what_follows():
+    assert installation.languages(["en"]).condition == "good"
+    found = installation.languages(["en", "tlh"])
+    assert found.condition == "attention"
+    assert "tlh" in found.sentence
+    assert "not looked for" in found.sentence
+
+
 def test_a_port_that_somebody_else_uses_is_named_with_the_option_that_changes_it(tmp_path):
     found = {item.what: item for item in machine.ports(Home(tmp_path), free=lambda port: port != 4222)}
     assert found["port nats"].condition == "attention"
