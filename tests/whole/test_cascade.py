@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 from servers import NatsServer, until
 from valkey_server import ValkeyServer, valkey_server
 from whole import whole
@@ -118,6 +119,39 @@ async def test_personal_data_from_the_eu_is_refused_abroad_and_no_byte_leaves(
         (record,) = await house.records()
         assert {finding.type for finding in record.findings} == {"CREDIT_CARD"}
         assert "4111" not in record.model_dump_json()
+
+
+def only_mails_are_hidden(policies: Path) -> None:
+    """Without the names tier names cannot be hidden, so the policy is content with addresses."""
+    yaml = YAML()
+    residency = yaml.load(policies / "residency.yaml")
+    rule = next(rule for rule in residency["rules"] if rule["id"] == "confidential-is-pseudonymised")
+    rule["types"] = ["EMAIL"]
+    residency["examples"] = []
+    yaml.dump(residency, policies / "residency.yaml")
+
+
+async def test_personal_data_from_elsewhere_goes_abroad_under_pseudonyms_or_not_at_all(
+    tmp_path: Path, nats: NatsServer, valkey: ValkeyServer
+) -> None:
+    mail = "odalys.brandvold@example.org"
+    asked = Request(input=f"Write to {mail} today.", origin="US", route="abroad", cache="off")
+    async with whole(tmp_path, nats, valkey.url) as house:
+        refused = await house.client.ask(asked)
+        assert refused.error is not None
+        assert (refused.error.code, refused.error.rule) == ("residency_refused", "confidential-is-pseudonymised")
+        assert "names were not looked for" in refused.error.message
+
+        only_mails_are_hidden(house.policies)
+        async with asyncio.timeout(20):
+            while (reply := await house.client.ask(asked)).status != "answered":
+                await asyncio.sleep(0.2)
+        record = (await house.records())[-1]
+        (attempt,) = record.attempts
+        assert [(entry.action, entry.what, entry.count) for entry in attempt.shielded] == [("pseudonymise", "EMAIL", 1)]
+        assert reply.served is not None
+        assert reply.served.target == "us-large"
+        assert mail not in record.model_dump_json()
 
 
 async def test_the_same_data_is_answered_by_our_own_models(
