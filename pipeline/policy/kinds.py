@@ -14,8 +14,9 @@ SPECIAL: Final = frozenset({"HEALTH", "BIOMETRIC", "GENETIC", "SEXUAL", "RELIGIO
 """Categories that the law protects most (GDPR, articles 9 and 10)."""
 CONTACTS: Final = frozenset(
     {
-        "ADDRESS", "BANK_ACCOUNT", "COORDINATES", "CREDIT_CARD", "CRYPTO_WALLET", "DATE_OF_BIRTH", "DRIVER_LICENSE",
-        "EMAIL", "IBAN", "IP", "MAC", "MEDICAL_ID", "NATIONAL_ID", "PASSPORT", "PHONE", "US_SSN", "VEHICLE_ID",
+        "ADDRESS", "BANK_ACCOUNT", "COORDINATES", "CREDIT_CARD", "CRYPTO_WALLET", "DATE_OF_BIRTH", "DEVICE_ID",
+        "DRIVER_LICENSE", "EMAIL", "IBAN", "IP", "MAC", "MEDICAL_ID", "NATIONAL_ID", "PASSPORT", "PHONE",
+        "US_SSN", "VEHICLE_ID",
     }
 )  # fmt: skip
 """What, beside a name, says who that is: contacts, ids and addresses."""
