@@ -23,7 +23,7 @@ SEEDS = (
 
 
 def hostile(seed: str, kilobytes: int) -> str:
-    return (seed * (kilobytes * 1024 // len(seed) + 1))[: kilobytes * 1024]
+    return seed * (kilobytes * 1024 // len(seed))
 
 
 def steps(text: str) -> int:
