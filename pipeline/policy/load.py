@@ -41,10 +41,10 @@ def load_folder(path: Path, environment: Mapping[str, str]) -> Policy:
     Raises:
         PolicyInvalid: with one line for each problem, all of them at once.
     """
-    checked = check_folder(path, environment)
-    if checked.policy is None:
-        raise refuse(checked.problems)
-    return checked.policy
+    policy, _, problems = _tried(path, environment)
+    if policy is None:
+        raise refuse(problems)
+    return policy
 
 
 def check_folder(path: Path, environment: Mapping[str, str]) -> Checked:
@@ -53,17 +53,20 @@ def check_folder(path: Path, environment: Mapping[str, str]) -> Checked:
     Raises:
         PolicyInvalid: there is no such folder, or no policy file in it.
     """
+    policy, joined, problems = _tried(path, environment)
+    return Checked(policy, problems, tuple(gaps(policy, joined)) if policy is not None else ())
+
+
+def _tried(path: Path, environment: Mapping[str, str]) -> tuple[Policy | None, PolicySet, tuple[Problem, ...]]:
+    """The policy whose own examples hold, or none and the problems in their order."""
     files, problems = _documents(path)
     joined = resolve(files, environment, complete=not problems, folder=str(path))
     problems.extend(joined.problems)
     routes, rules = _compiled(joined, problems)
-    if problems:
-        return Checked(None, _in_order(problems))
-    policy = _policy(joined, routes, rules)
-    problems.extend(failing_examples(policy, joined))
-    if problems:
-        return Checked(None, _in_order(problems))
-    return Checked(policy, (), tuple(gaps(policy, joined)))
+    policy = None if problems else _policy(joined, routes, rules)
+    if policy is not None:
+        problems.extend(failing_examples(policy, joined))
+    return None if problems else policy, joined, _in_order(problems)
 
 
 def _in_order(problems: list[Problem]) -> tuple[Problem, ...]:
