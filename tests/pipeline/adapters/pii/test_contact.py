@@ -10,7 +10,8 @@ from scan_pii import said, types
 @pytest.mark.parametrize(
     "address",
     [
-        "odalys.brandvold+news@mail.example.org", "o'hara@example.ie", "müller@bücher.example", "a@xn--bcher-kva.xn--p1ai",
+        "odalys.brandvold+news@mail.example.org", "o'hara@example.ie", "müller@bücher.example",
+        "a@xn--bcher-kva.xn--p1ai",
         '"odalys b"@example.org', "odalys@[203.0.113.9]", "x_y-z@sub.sub2.example.co.uk", "ODALYS@EXAMPLE.ORG",
         "иван@пример.рф", "1234@qq.com",
     ],

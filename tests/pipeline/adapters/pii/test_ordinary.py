@@ -5,9 +5,7 @@ import pytest
 from pipeline.adapters.pii.ordinary import ordinary
 
 
-@pytest.mark.parametrize(
-    "text", ["headaches", "Librarians", "driven manager", "ASAP", "Wisdom", "self-discipline"]
-)
+@pytest.mark.parametrize("text", ["headaches", "Librarians", "driven manager", "ASAP", "Wisdom", "self-discipline"])
 def test_ordinary_words_are_so_in_any_case(text: str) -> None:
     assert ordinary(text)
 
