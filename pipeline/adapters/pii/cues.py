@@ -6,10 +6,10 @@ many detectors ask. Of several cues the closest one before a number says most ab
 
 import re
 from bisect import bisect_left
-from functools import reduce
-from operator import or_
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from pipeline.adapters.pii.hints import register
 from pipeline.adapters.pii.memo import memo
 from pipeline.adapters.pii.page import Page
 
@@ -367,21 +367,37 @@ def _hits(page: Page) -> _Hits:
     known = memo(page)
     found: _Hits | None = known.get("hits")
     if found is None:
-        found = known["hits"] = _find(page.lower)
+        found = known["hits"] = _find(page)
     return found
 
 
-def _find(text: str) -> _Hits:
+def _find(page: Page) -> _Hits:
     hits = _Hits([], [], [])
-    for match in _WORD.finditer(text):
-        kinds = _LEXICON[match.group()]
-        if kinds:
-            if kinds & _PHRASE:
-                kinds = kinds & ~_PHRASE | _LEXICON.phrase(text, match.group(), match.end())
-            hits.starts.append(match.start())
-            hits.ends.append(match.end())
-            hits.kinds.append(kinds)
+    text = page.lower
+    for start, word, kinds in _known(page) if page.hints & _ALL else ():
+        if kinds & _PHRASE:
+            kinds = kinds & ~_PHRASE | _LEXICON.phrase(text, word, start + len(word))
+        hits.starts.append(start)
+        hits.ends.append(start + len(word))
+        hits.kinds.append(kinds)
     return hits
+
+
+def _known(page: Page) -> Iterator[tuple[int, str, Cue]]:
+    """The words of the page that announce something or begin a phrase, and where they begin."""
+    lookup = _LEXICON.__getitem__
+    if not page.ascii:
+        for match in _WORD.finditer(page.lower):
+            if kinds := lookup(match.group()):
+                yield match.start(), match.group(), kinds
+        return
+    words, at = page.letters.split(" "), 0
+    for word in words:
+        if word:
+            if kinds := lookup(word):
+                yield at, word, kinds
+            at += len(word)
+        at += 1
 
 
 def around(page: Page, start: int, end: int) -> Around:
@@ -405,7 +421,7 @@ def _read(page: Page, start: int, end: int) -> Around:
         if ends <= start:
             before |= kinds
             closest = kinds if kinds & ~_GENERIC else closest
-    unspaced = 0 if page.text.isascii() else _LEXICON.inside(page.lower[max(0, first) : last])
+    unspaced = 0 if page.ascii else _LEXICON.inside(page.lower[max(0, first) : last])
     return Around(near | unspaced, before | unspaced, unspaced or closest)
 
 
@@ -438,19 +454,23 @@ def places(page: Page, cue: Cue) -> list[int]:
 
 def says(page: Page, cue: Cue) -> bool:
     """Whether some word of the page announces one of these kinds, or begins a phrase that could. Cheap and sound."""
+    return bool(page.hints & cue) or (not page.ascii and bool(_unspaced(page) & cue))
+
+
+def _unspaced(page: Page) -> Cue:
+    """The kinds that words of scripts without spaces announce, anywhere on the page."""
     known = memo(page)
-    kinds: Cue | None = known.get("says")
+    kinds: Cue | None = known.get("unspaced")
     if kinds is None:
-        kinds = known["says"] = _all_kinds(page)
-    return bool(kinds & cue)
+        kinds = known["unspaced"] = _LEXICON.inside(page.lower)
+    return kinds
 
 
-def _all_kinds(page: Page) -> Cue:
-    hits: _Hits | None = memo(page).get("hits")
-    if hits is not None:
-        return reduce(or_, hits.kinds, _LEXICON.inside(page.lower))
-    words = set(_WORD.findall(page.lower))
-    kinds = reduce(or_, map(_LEXICON.__getitem__, words), 0)
-    if kinds & _PHRASE:
-        kinds = reduce(or_, map(_LEXICON.possible, words & _LEXICON.phrases.keys()), kinds)
-    return kinds | _LEXICON.inside(page.lower)
+_ALL: Final = (1 << _LEXICON.kinds) - 1
+
+
+def _hint(word: str) -> Cue:
+    return (_LEXICON[word] | _LEXICON.possible(word)) & _ALL
+
+
+register(_hint)

@@ -13,6 +13,8 @@ from functools import cached_property
 from itertools import chain
 from typing import Final
 
+from pipeline.adapters.pii.hints import Hints, hints_of
+
 __all__ = ["Page"]
 
 _INVISIBLE: Final = frozenset(
@@ -44,8 +46,15 @@ _HYPHENS: Final = frozenset("\u2010\u2011\u2012\u2013\u2014\u2015\u2043\u2212\uf
 _SIGNS: Final = dict(zip("\u00b7\u2022\u2024\u3002\uff61\u2044\u2215\u2236\ua789\ufe55", ".....//:::", strict=True))
 _NOT_DIGITS: Final = bytes(code for code in range(256) if not 0x30 <= code <= 0x39)
 _REMEMBERED: Final = 8192
-_CHAIN: Final = re.compile(r"\d(?:[ ./()+-]{0,3}\d)*")
+_CHAIN: Final = re.compile(r"\d(?:[ ./()+-]{0,5}\d)*")
+_LOOSE: Final = re.compile(r"\d(?:[A-Za-z ./()+-]{0,5}\d)*")
+_RUN: Final = re.compile(r"[^\W\d_]+")
+_LOWERED: Final = bytes(
+    code if chr(code).islower() else code + 32 if chr(code).isupper() else 32 for code in range(128)
+) + bytes(128)
+"""ASCII letters in lower case; everything else is a space."""
 _LONG: Final = 15
+_WIDEST: Final = 255
 
 
 def _fold(character: str) -> str:
@@ -81,13 +90,19 @@ class Page:
 
     Attributes:
         text: the text without disguises.
-        digits: how many ASCII digits it holds.
+        lower: the same in lower case, of the same length.
+        ascii: whether the text is of ASCII characters only.
+        digits: how many ASCII digits the text holds.
     """
 
     def __init__(self, original: str) -> None:
         self._offsets: list[int] | None = None
+        self._hints: Hints | None = None
         self.text = original if original.isascii() else self._unmask(original)
-        self.digits = len(self.text.encode("utf-8", "surrogatepass").translate(None, _NOT_DIGITS))
+        self.ascii = self.text.isascii()
+        self._encoded = self.text.encode("utf-8", "surrogatepass")
+        self.digits = len(self._encoded.translate(None, _NOT_DIGITS))
+        self.lower = self.text.lower()
 
     def _unmask(self, original: str) -> str:
         if not _INVISIBLE.isdisjoint(original):
@@ -95,16 +110,35 @@ class Page:
             original = "".join([original[at] for at in self._offsets])
         return original.translate(_FOLDING)
 
+    @property
+    def hints(self) -> Hints:
+        """What the words of the text make possible."""
+        if self._hints is None:
+            self._hints = hints_of(self._vocabulary())
+        return self._hints
+
+    def _vocabulary(self) -> set[str]:
+        """The runs of letters of the text, in lower case."""
+        return set(self.letters.split() if self.ascii else _RUN.findall(self.lower))
+
     @cached_property
-    def lower(self) -> str:
-        """The text in lower case, of the same length."""
-        return self.text.lower()
+    def letters(self) -> str:
+        """The letters of a text of ASCII characters in lower case, where they stand; all else is a space."""
+        return self._encoded.translate(_LOWERED).decode("ascii")
 
     @cached_property
     def chain(self) -> int:
-        """The most digits in a row with at most three separators between two of them."""
+        """The most digits in a row with at most five separators between two of them."""
+        return self._most(_CHAIN)
+
+    @cached_property
+    def loose(self) -> int:
+        """The most digits in a row with at most five separators or letters between two of them."""
+        return self._most(_LOOSE)
+
+    def _most(self, rows: re.Pattern[str]) -> int:
         most = 0
-        for row in _CHAIN.findall(self.text) if self.digits else ():
+        for row in rows.findall(self.text) if self.digits else ():
             if len(row) > most:
                 most = max(most, len(row.encode().translate(None, _NOT_DIGITS)))
         return most
@@ -115,14 +149,26 @@ class Page:
         return self.text.split()
 
     @cached_property
-    def lone(self) -> int:
-        """How many words are a single character."""
-        return [len(word) for word in self.words].count(1)
+    def lengths(self) -> bytes:
+        """How many characters each of the words has; 255 stands for more, too."""
+        try:
+            return bytes(map(len, self.words))
+        except ValueError:
+            return bytes([min(len(word), _WIDEST) for word in self.words])
+
+    def lone(self, number: int) -> bool:
+        """Whether so many words in a row are a single character each."""
+        return b"\1" * number in self.lengths
+
+    @cached_property
+    def longest(self) -> int:
+        """Characters of the longest word, at most 255."""
+        return max(self.lengths, default=0)
 
     @cached_property
     def long_words(self) -> str:
         """The words of fifteen and more characters, a line each: what holds no key in prose is short."""
-        return "\n".join([word for word in self.words if len(word) >= _LONG])
+        return "\n".join([word for word in self.words if len(word) >= _LONG]) if self.longest >= _LONG else ""
 
     @cached_property
     def long_places(self) -> Sequence[tuple[int, int]]:

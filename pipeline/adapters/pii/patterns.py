@@ -41,17 +41,16 @@ class PatternScanner:
     engine = PATTERNS
 
     def __init__(self, detectors: Sequence[Detector] = DETECTORS, *, prefilter: bool = True) -> None:
-        self._detectors = tuple(detectors)
-        self._prefilter = prefilter
+        self._searches = [(detector.needs if prefilter else _always, detector.find) for detector in detectors]
 
     def scan_text(self, text: str) -> list[Span]:
         """The spans found in `text`, none overlapping another, in the order of the text."""
         page = Page(text)
-        found = [span for detector in self._detectors if self._worth(detector, page) for span in detector.find(page)]
+        found: list[Span] = []
+        for needs, find in self._searches:
+            if needs(page):
+                found.extend(find(page))
         return _placed(page, resolve(found)) if found else found
-
-    def _worth(self, detector: Detector, page: Page) -> bool:
-        return not self._prefilter or detector.needs(page)
 
     async def scan(self, units: Sequence[str], *, names: bool) -> ScanReport:
         """Scan on the event loop. With `names` the report is partial: this tier knows no names."""
@@ -61,6 +60,10 @@ class PatternScanner:
         except Exception as error:  # noqa: BLE001 - the port promises never to raise; a failed report is restricted
             return ScanReport((), self.engine, "failed", type(error).__name__)
         return report_of(scanned, self.engine, state, "no names" if names else None)
+
+
+def _always(_: Page) -> bool:
+    return True
 
 
 def _placed(page: Page, spans: list[Span]) -> list[Span]:

@@ -11,6 +11,7 @@ from typing import Final
 
 from pipeline.adapters.pii.detectors.base import Detector
 from pipeline.adapters.pii.detectors.credentials import entropy
+from pipeline.adapters.pii.hints import literals, words
 from pipeline.adapters.pii.page import Page
 from pipeline.adapters.pii.spans import Span
 
@@ -154,8 +155,6 @@ _CODE: Final = re.compile(
     r"\s{0,2}(?P<otp>\d{4,8})(?![\d/-]|[.,]\d)"
 )
 _COMMANDS: Final = ("machine ", "curl ", "mysql", "sshpass", "identified")
-_CODES: Final = ("cvv", "cvc", "security code", "card verification", "pin", "verification", "one-time", "one time",
-                 "login", "2fa", "otp", "authentication")  # fmt: skip
 
 
 def _decodes_to_login(value: str) -> bool:
@@ -187,16 +186,22 @@ def _groups(pattern: re.Pattern[str], text: str, score: float) -> Iterator[Span]
 # ---------------------------------------------------------------- together
 
 
+_NAMED_BY: Final = literals(*_WORDS)
+_COMMANDED_BY: Final = literals(*_COMMANDS)
+_CODED_BY: Final = words("cvv", "cvc", "verification", "code", "password", "passcode", "pin")
+_HEADED_BY: Final = literals("basic ")
+
+
 def _speaks(page: Page) -> bool:
-    return any(map(page.lower.__contains__, _WORDS))
+    return page.hints & _NAMED_BY != 0 and any(map(page.lower.__contains__, _WORDS))
 
 
 def _commands(page: Page) -> bool:
-    return any(map(page.lower.__contains__, _COMMANDS))
+    return page.hints & _COMMANDED_BY != 0 and any(map(page.lower.__contains__, _COMMANDS))
 
 
 def _codes(page: Page) -> bool:
-    return page.digits >= 3 and any(map(page.lower.__contains__, _CODES))
+    return page.digits >= 3 and page.hints & _CODED_BY != 0
 
 
 def _assigned(page: Page) -> Iterator[Span]:
@@ -213,7 +218,12 @@ def _assigned(page: Page) -> Iterator[Span]:
         yield from _groups(_CODE, lower, 0.7)
 
 
+_ANY: Final = _NAMED_BY | _COMMANDED_BY | _CODED_BY | _HEADED_BY
+
+
 def _may_assign(page: Page) -> bool:
+    if not page.hints & _ANY:
+        return False
     return _speaks(page) or "basic " in page.lower or _commands(page) or _codes(page)
 
 

@@ -68,14 +68,18 @@ def _bics(page: Page) -> Iterator[Span]:
 
 
 def _banks(page: Page) -> Iterator[Span]:
-    if page.digits >= _FEWEST_DIGITS and cues.says(page, cues.BANK):
+    if _may_count(page):
         yield from _accounts(page)
-    if cues.says(page, cues.BIC):
+    if cues.says(page, cues.BIC) and cues.places(page, cues.BIC):
         yield from _bics(page)
 
 
+def _may_count(page: Page) -> bool:
+    return page.digits >= _FEWEST_DIGITS and cues.says(page, cues.BANK) and page.loose >= _FEWEST_DIGITS
+
+
 def _may_have_account(page: Page) -> bool:
-    return cues.says(page, cues.BIC) or (page.digits >= _FEWEST_DIGITS and cues.says(page, cues.BANK))
+    return cues.says(page, cues.BIC) or _may_count(page)
 
 
 BANK: Final = Detector("bank-accounts", ("BANK_ACCOUNT",), _may_have_account, _banks)

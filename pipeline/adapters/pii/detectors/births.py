@@ -6,6 +6,7 @@ from typing import Final
 
 from pipeline.adapters.pii import cues
 from pipeline.adapters.pii.detectors.base import Detector
+from pipeline.adapters.pii.hints import words
 from pipeline.adapters.pii.page import Page
 from pipeline.adapters.pii.spans import Span
 
@@ -80,16 +81,23 @@ _BEFORE: Final = re.compile(
     r"|tengo |j'ai |ho |mam )(1[01]\d|\d{1,2})(?![\w%]|[.,:/-]\d)(?=(?:[.,;)]|$| (?:years?|and|ans|años|anni"
     r"|lat)(?!\w)|\n))"
 )
-_AGE_SIGNS: Final = ("year", "yo", "y/o", "yr", "jähr", "jahr", "ans", "años", "anni", "jar", "jaar", "lat", "anos")
+_COUNTED: Final = words(
+    "year", "years", "yo", "y", "yr", "yrs", "jährig*", "jahr", "jahre", "ans", "años", "anni", "jarig", "jarige", "jaar",
+    "lat", "anos",
+)  # fmt: skip
+_ANNOUNCED: Final = words(
+    "age", "aged", "am", "m", "alter", "âgé", "âgée", "edad", "idade", "età", "tengo", "ai", "ho", "mam"
+)
 
 
 def _ages(page: Page) -> Iterator[Span]:
     lower = page.lower
-    if any(sign in lower for sign in _AGE_SIGNS):
+    if page.hints & _COUNTED:
         for match in _AFTER.finditer(lower):
             yield Span("AGE", *match.span(), _AGE_SCORE)
-    for match in _BEFORE.finditer(lower):
-        yield Span("AGE", *match.span(1), _AGE_SCORE)
+    if page.hints & _ANNOUNCED:
+        for match in _BEFORE.finditer(lower):
+            yield Span("AGE", *match.span(1), _AGE_SCORE)
 
 
-AGE: Final = Detector("ages", ("AGE",), lambda page: page.digits >= 1, _ages)
+AGE: Final = Detector("ages", ("AGE",), lambda page: page.digits >= 1 and page.hints & (_COUNTED | _ANNOUNCED) != 0, _ages)

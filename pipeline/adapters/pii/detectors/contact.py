@@ -65,6 +65,9 @@ def _emails(page: Page) -> Iterator[Span]:
 
 
 def _bracketed(page: Page) -> bool:
+    text = page.text
+    if not ("]" in text or ")" in text or "}" in text or ">" in text or "_" in text):
+        return False
     return any(sign in page.lower for sign in _AT_SIGNS)
 
 
@@ -182,4 +185,4 @@ def _phones(page: Page) -> Iterator[Span]:
         yield from _bare(page)
 
 
-PHONE: Final = Detector("phones", ("PHONE",), lambda page: page.digits >= _SHORTEST, _phones)
+PHONE: Final = Detector("phones", ("PHONE",), lambda page: page.digits >= _SHORTEST and page.chain >= _SHORTEST, _phones)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 from typing import Final
 
 from pipeline.adapters.pii import cues
@@ -31,7 +32,7 @@ def _vin_checks(vin: str) -> bool:
 
 
 def _vins(page: Page) -> Iterator[Span]:
-    for match in _VIN.finditer(page.text):
+    for match in chain.from_iterable(_VIN.finditer(page.text, *place) for place in page.long_places):
         vin = match.group().upper()
         letters = sum(map(str.isalpha, vin))
         cued = cues.near(page, cues.VEHICLE, *match.span())
@@ -62,15 +63,16 @@ def _plates(page: Page) -> Iterator[Span]:
 def _vehicles(page: Page) -> Iterator[Span]:
     if _long_word(page):
         yield from _vins(page)
-    if cues.says(page, cues.PLATE):
+    if cues.says(page, cues.PLATE) and cues.places(page, cues.PLATE):
         yield from _plates(page)
 
 
 _SEVENTEEN: Final = re.compile(r"[A-Za-z0-9]{17}")
+_LENGTH: Final = 17
 
 
 def _long_word(page: Page) -> bool:
-    return page.digits >= 1 and _SEVENTEEN.search(page.text) is not None
+    return page.digits >= 1 and page.longest >= _LENGTH and _SEVENTEEN.search(page.long_words) is not None
 
 
 def _may_have_vehicle(page: Page) -> bool:

@@ -7,10 +7,12 @@ check digits, a numbering plan, a cue. A table of single digits and a sentence w
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import unescape
+from itertools import chain
 from typing import Final
 
 from pipeline.adapters.pii.detectors.base import Detector, Search
 from pipeline.adapters.pii.detectors.views import Edit, reading, rewritten
+from pipeline.adapters.pii.hints import literals
 from pipeline.adapters.pii.page import Page
 from pipeline.adapters.pii.spans import Span
 
@@ -43,7 +45,7 @@ def _gaps(page: Page, pattern: re.Pattern[str], start: int, end: int) -> list[Ed
 
 def _spread(page: Page) -> Iterator[list[Edit]]:
     """Runs of single characters, closed up: as a whole, without their first letters, and digits only."""
-    for match in _SPACED.finditer(page.text) if page.lone >= _ALONE else ():
+    for match in _SPACED.finditer(page.text) if page.lone(_ALONE) else ():
         edits = _gaps(page, _GAP, *match.span())
         yield edits
         if match.group()[0].isalpha():
@@ -57,7 +59,7 @@ def _spread(page: Page) -> Iterator[list[Edit]]:
 
 
 def _may_be_spread(page: Page) -> bool:
-    return page.lone >= _ALONE or _STRUNG.search(page.long_words) is not None
+    return page.lone(_ALONE) or _STRUNG.search(page.long_words) is not None
 
 
 # ---------------------------------------------------------------- groups with unusual separators
@@ -70,12 +72,31 @@ _BETWEEN: Final = re.compile(_APART)
 _UNUSUAL: Final = re.compile(r"[0-9)](?:[/_|~*\\:]| {2,4}| ?\t)[0-9A-Z(]|[0-9A-Z]{4}\.[0-9A-Z]{4}")
 _USUAL: Final = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|[\d-]{8,12}[ T]?\d\d?:\d\d.*")
 """An address of the internet and a moment have such separators by nature."""
+_LONE_SPACE: Final = re.compile(r"(?<![ \t]) (?![ \t])")
 _WIDTH: Final = 3
 """Characters that a group and what follows it have, on average: groups of one digit are read otherwise."""
 
 
+def _unusual(text: str) -> Iterator[tuple[int, int]]:
+    """The parts of the text between single spaces, which no run of groups holds, with an unusual separator."""
+    end = 0
+    for sign in _UNUSUAL.finditer(text):
+        if sign.start() >= end:
+            start, after = _LONE_SPACE.search(text, sign.start()), end
+            end = len(text) if start is None else start.end()
+            yield _last_space(text, after, sign.start()), end
+
+
+def _last_space(text: str, first: int, last: int) -> int:
+    """Where the part begins in which `last` stands."""
+    at = text.rfind(" ", first, last)
+    while at > first and _LONE_SPACE.match(text, at) is None:
+        at = text.rfind(" ", first, at)
+    return max(at, first)
+
+
 def _regrouped(page: Page) -> Iterator[list[Edit]]:
-    for match in _GROUPS.finditer(page.text):
+    for match in chain.from_iterable(_GROUPS.finditer(page.text, *part) for part in _unusual(page.text)):
         group = match.group()
         if sum(map(str.isdigit, group)) >= 9 and _UNUSUAL.search(group) and not _USUAL.fullmatch(group):
             between = [gap.span() for gap in _BETWEEN.finditer(page.text, *match.span())]
@@ -114,12 +135,12 @@ _BRACKETED: Final = (
     *(f"{word}{end}" for word in (*_ATS, *_DOTS) for end in ("]", ")", "}", ">", " ]", " )", " }", " >")),
     *(f"{start}{sign}" for start in "[({<" for sign in "@."),
 )
-_CLOSED: Final = re.compile(r"[\])}>]")
 _WORDS: Final = tuple(f" {word} " for word in (*_ATS[1:], *_DOTS))
+_WORDED: Final = literals(*_WORDS)
 
 
 def _bracketed(page: Page) -> Iterator[list[Edit]]:
-    found = _SIGN.finditer(page.lower)
+    found = _SIGN.finditer(page.lower) if _may_be_bracketed(page.lower) else ()
     yield from _clusters([Edit(*match.span(), "@" if match["at"] or match["sign"] else ".") for match in found])
 
 
@@ -143,7 +164,7 @@ def _worded(page: Page) -> Iterator[list[Edit]]:
 
 
 def _worded_addresses(page: Page) -> Iterator[list[Edit]]:
-    if page.digits >= 4:
+    if page.digits >= 4 and page.hints & _WORDED and any(map(page.lower.__contains__, _WORDS)):
         for match in _WORDED_IP.finditer(page.lower):
             yield _dots(page.lower, *match.span())
 
@@ -154,14 +175,19 @@ def _spelled(page: Page) -> Iterator[list[Edit]]:
     yield from _worded_addresses(page)
 
 
+def _may_be_bracketed(lower: str) -> bool:
+    closed = "]" in lower or ")" in lower or "}" in lower or ">" in lower
+    return closed and any(map(lower.__contains__, _BRACKETED))
+
+
 def _may_be_spelled(page: Page) -> bool:
     lower = page.lower
     return (
         (" at " in lower and "." in lower)
         or " @" in lower
         or "@ " in lower
-        or any(map(lower.__contains__, _WORDS))
-        or (_CLOSED.search(lower) is not None and any(map(lower.__contains__, _BRACKETED)))
+        or (page.hints & _WORDED != 0 and any(map(lower.__contains__, _WORDS)))
+        or _may_be_bracketed(lower)
     )
 
 
@@ -185,7 +211,7 @@ def _coded(page: Page) -> Iterator[list[Edit]]:
 
 def _may_be_coded(page: Page) -> bool:
     text = page.text
-    return any(map(text.__contains__, _CODES))
+    return ("%" in text or "&" in text or "\\" in text) and any(map(text.__contains__, _CODES))
 
 
 # ---------------------------------------------------------------- together

@@ -36,7 +36,7 @@ def _ssns(page: Page) -> Iterator[Span]:
             yield span
 
 
-SSN: Final = Detector("us-ssn", ("US_SSN",), lambda page: page.digits >= 9, _ssns)
+SSN: Final = Detector("us-ssn", ("US_SSN",), lambda page: page.digits >= 9 and page.chain >= 9, _ssns)
 
 # ---------------------------------------------------------------- the rest of the world
 
@@ -249,6 +249,8 @@ FORMS: Final = (
 _FORMS: Final = by_shape(FORMS)
 _ANNOUNCED: Final = 0.55
 _ROUND: Final = 7
+_FEWEST: Final = min(Page(shape).loose for shape in _FORMS.all)
+_DISTINCT: Final = min(Page(shape).loose for shape in _FORMS.distinct)
 
 
 def _vague(piece: Piece) -> bool:
@@ -270,4 +272,10 @@ def _nationals(page: Page) -> Iterator[Span]:
             yield Span("NATIONAL_ID", piece.start, piece.end, score)
 
 
-NATIONAL: Final = Detector("national-ids", ("NATIONAL_ID",), lambda page: page.digits >= 4, _nationals)
+def _may_have_number(page: Page) -> bool:
+    if page.digits < _FEWEST or page.loose < _FEWEST:
+        return False
+    return page.loose >= _DISTINCT or cues.says(page, cues.NATIONAL | cues.IDENTITY)
+
+
+NATIONAL: Final = Detector("national-ids", ("NATIONAL_ID",), _may_have_number, _nationals)

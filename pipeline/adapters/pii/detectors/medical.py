@@ -76,4 +76,10 @@ def _medical(page: Page) -> Iterator[Span]:
             yield Span("MEDICAL_ID", piece.start, piece.end, score)
 
 
-MEDICAL: Final = Detector("medical-ids", ("MEDICAL_ID",), lambda page: page.digits >= _FEWEST_DIGITS, _medical)
+def _may_have_number(page: Page) -> bool:
+    if page.digits < _FEWEST_DIGITS:
+        return False
+    return page.loose >= _FEWEST_DIGITS or cues.says(page, cues.PATIENT)
+
+
+MEDICAL: Final = Detector("medical-ids", ("MEDICAL_ID",), _may_have_number, _medical)

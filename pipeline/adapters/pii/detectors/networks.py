@@ -22,6 +22,7 @@ _V6: Final = re.compile(
     r"(?<![A-Za-z0-9_:.À-ɏ])[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]{1,36}(?:(?<=:)\d{1,3}(?:\.\d{1,3}){3})?(?![A-Za-z0-9_:À-ɏ]|\.\d)"
     r"(?:%[\w.-]{1,15})?(?:/\d{1,3}(?!\d))?"
 )
+_DOTS: Final = re.compile(r"\.\d{1,3}\.\d{1,3}\.\d")
 _NOBODYS: Final = 0.2
 
 
@@ -56,14 +57,14 @@ def _v6(page: Page) -> Iterator[Span]:
 
 
 def _ips(page: Page) -> Iterator[Span]:
-    if page.text.count(".") >= 3:
+    if page.text.count(".") >= 3 and _DOTS.search(page.text):
         yield from _v4(page)
     if page.text.count(":") >= 2:
         yield from _v6(page)
 
 
 def _may_have_ip(page: Page) -> bool:
-    return page.digits >= 1 and (page.text.count(":") >= 2 or (page.digits >= 4 and page.text.count(".") >= 3))
+    return page.digits >= 1 and (page.text.count(":") >= 2 or (page.digits >= 4 and _DOTS.search(page.text) is not None))
 
 
 IP: Final = Detector("networks", ("IP",), _may_have_ip, _ips)
@@ -75,6 +76,7 @@ _MAC: Final = re.compile(
     r"|[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4})(?![A-Za-z0-9_À-ɏ]|[:-][0-9A-Fa-f]|\.[0-9A-Fa-f])"
 )
 _BARE_MAC: Final = re.compile(r"(?<![A-Za-z0-9_])mac(?: address| addr)?(?: is|:|=)? ?([0-9a-f]{12})(?![a-z0-9_])")
+_DOTTED: Final = re.compile(r"\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}")
 _EMPTY: Final = (frozenset("0"), frozenset("f"))
 
 
@@ -91,7 +93,7 @@ def _macs(page: Page) -> Iterator[Span]:
 
 def _may_have_mac(page: Page) -> bool:
     text = page.text
-    return text.count(":") >= 5 or text.count("-") >= 5 or text.count(".") >= 2 or "mac" in page.lower
+    return text.count(":") >= 5 or text.count("-") >= 5 or _DOTTED.search(text) is not None or "mac" in page.lower
 
 
 MAC: Final = Detector("macs", ("MAC",), _may_have_mac, _macs)

@@ -24,6 +24,7 @@ _NAMED: Final = re.compile(
     rf"(?:lon|lng|long|longitude|longitud|longitudine)\.?[\"']?(?: is)?[:= ]{{1,3}}({_LON})°?(?: ?[ewo](?!\w))?"
 )
 _DECIMAL: Final = re.compile(r"(?<![\d.])\d{1,3}\.\d{1,15}(?![\d]|\.\d)")
+_POINT: Final = re.compile(r"\.\d")
 _DMS_PART: Final = (
     r"\d{1,3} ?(?:°|º|deg|d) ?(?:[0-5]?\d(?:\.\d{1,8})? ?['′’m] ?)?(?:[0-5]?\d(?:\.\d{1,6})? ?(?:\"|″|”|''|s) ?)?"
 )
@@ -65,14 +66,14 @@ def _pair_score(page: Page, match: re.Match[str]) -> float:
 
 def _places(page: Page) -> Iterator[Span]:
     text, lower = page.text, page.lower
-    if text.count(".") >= _FEW and _DECIMAL.search(text) is not None:
+    if _decimal(text) and _DECIMAL.search(text) is not None:
         for match in _PAIR.finditer(text):
             yield Span("COORDINATES", *match.span(), _pair_score(page, match))
         if "lat" in lower:
             for match in _NAMED.finditer(lower):
                 yield Span("COORDINATES", *match.span(), _SURE)
         yield from _linked(page)
-    if any(sign in text for sign in "°º") or "deg" in lower:
+    if _in_degrees(page):
         for match in _DMS.finditer(text):
             yield Span("COORDINATES", *match.span(), _SURE)
     yield from _plus_codes(text)
@@ -97,9 +98,15 @@ def _linked(page: Page) -> Iterator[Span]:
 
 
 def _may_have_place(page: Page) -> bool:
-    return page.digits >= 2 and (
-        page.text.count(".") >= _FEW or "+" in page.text or any(sign in page.lower for sign in ("°", "º", "deg"))
-    )
+    return page.digits >= _FEW and (_decimal(page.text) or "+" in page.text or _in_degrees(page))
+
+
+def _in_degrees(page: Page) -> bool:
+    return (not page.ascii and ("°" in page.text or "º" in page.text)) or "deg" in page.lower
+
+
+def _decimal(text: str) -> bool:
+    return text.count(".") >= _FEW and _POINT.search(text) is not None
 
 
 PLACE: Final = Detector("coordinates", ("COORDINATES",), _may_have_place, _places)

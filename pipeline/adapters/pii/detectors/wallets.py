@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Iterator
+from itertools import chain
 from typing import Final
 
 from stdnum import bitcoin
@@ -32,6 +33,7 @@ _RIPPLE: Final = _pattern(r"r[1-9A-HJ-NP-Za-km-z]{24,34}")
 _MONERO: Final = _pattern(r"[48][0-9AB][1-9A-HJ-NP-Za-km-z]{93}(?:[1-9A-HJ-NP-Za-km-z]{11})?")
 _CARDANO: Final = _pattern(r"addr1[02-9ac-hj-np-z]{53,98}")
 _SOLANA: Final = _pattern(r"[1-9A-HJ-NP-Za-km-z]{32,44}")
+_SHORTEST: Final = 26
 _LONG_WORD: Final = re.compile(r"[A-Za-z0-9:]{26}")
 _SURE, _LIKELY, _POSSIBLE, _UNSURE = 0.95, 0.75, 0.6, 0.3
 
@@ -115,10 +117,11 @@ _CUED: Final = 0.35
 
 
 def _wallets(page: Page) -> Iterator[Span]:
-    if _LONG_WORD.search(page.text) is None:
+    if not _may_have_wallet(page):
         return
+    words = [place for place in page.long_places if place[1] - place[0] >= _SHORTEST]
     for pattern, score_of in _KINDS:
-        for match in pattern.finditer(page.text):
+        for match in chain.from_iterable(pattern.finditer(page.text, *word) for word in words):
             score = score_of(match.group())
             if score and score < _SURE and cues.near(page, cues.WALLET, *match.span()):
                 score = min(_SURE, score + _CUED)
@@ -126,6 +129,8 @@ def _wallets(page: Page) -> Iterator[Span]:
                 yield Span("CRYPTO_WALLET", *match.span(), round(score, 2))
 
 
-WALLET: Final = Detector(
-    "wallets", ("CRYPTO_WALLET",), lambda page: page.digits >= 1 and _LONG_WORD.search(page.text) is not None, _wallets
-)
+def _may_have_wallet(page: Page) -> bool:
+    return page.digits >= 1 and page.longest >= _SHORTEST and _LONG_WORD.search(page.long_words) is not None
+
+
+WALLET: Final = Detector("wallets", ("CRYPTO_WALLET",), _may_have_wallet, _wallets)

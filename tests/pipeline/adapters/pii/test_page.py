@@ -45,8 +45,10 @@ def test_long_words_stand_where_the_page_says(text: str) -> None:
     assert words == page.long_words.split() == [word for word in page.text.split() if len(word) >= 15]
 
 
-def test_words_of_one_character_are_counted() -> None:
-    assert Page("4 1 1 1 and 22 (3").lone == 4
+def test_words_of_one_character_count_in_a_row() -> None:
+    page = Page("4 1 1 1 and 2 (3")
+    assert page.lone(4)
+    assert not page.lone(5)
 
 
 @pytest.mark.parametrize(

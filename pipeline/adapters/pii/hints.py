@@ -1,0 +1,95 @@
+"""What the words of a text make possible: one bit for each thing that a word may announce or be a part of.
+
+Most texts hold nothing, and one look at each word must be enough to see that. So those who search say beforehand
+which words their finds cannot be without, and a word is judged once, however many ask and however often it comes.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Final
+
+__all__ = ["Hints", "hints_of", "literals", "register", "words"]
+
+Hints = int
+Rule = Callable[[str], Hints]
+_LETTERS: Final = re.compile(r"[^\W\d_]+")
+_FIRST: Final = 128
+"""Bits below are those of cues."""
+_REMEMBERED: Final = 16384
+_LONGEST: Final = 32
+"""Characters of a word that is remembered."""
+
+
+class _Judged(dict[str, Hints]):
+    """The hints of words, which fills itself, up to a bound, and then begins anew."""
+
+    def __init__(self) -> None:
+        self.rules: list[Rule] = []
+
+    def __missing__(self, word: str) -> Hints:
+        hints = 0
+        for rule in self.rules:
+            hints |= rule(word)
+        if len(word) <= _LONGEST:
+            if len(self) >= _REMEMBERED:
+                self.clear()
+            self[word] = hints
+        return hints
+
+
+_JUDGED: Final = _Judged()
+
+
+def register(rule: Rule) -> None:
+    """Ask `rule` for the hints of each word from now on."""
+    _JUDGED.rules.append(rule)
+    _JUDGED.clear()
+
+
+def hints_of(words: Iterable[str]) -> Hints:
+    """The hints of all these words: runs of letters, in lower case."""
+    hints = 0
+    for found in map(_JUDGED.__getitem__, words):
+        if found:
+            hints |= found
+    return hints
+
+
+def literals(*texts: str) -> Hints:
+    """A new bit. A text in lower case without it contains none of `texts`.
+
+    Raises:
+        ValueError: one of `texts` has no letter.
+    """
+    bit = 1 << (_FIRST + len(_JUDGED.rules))
+    conditions = [_condition(text) for text in texts]
+
+    def rule(word: str) -> Hints:
+        return bit if any(condition(word) for condition in conditions) else 0
+
+    register(rule)
+    return bit
+
+
+def words(*texts: str) -> Hints:
+    """A new bit. A text without it has none of these words; `*` behind a word means that it may go on."""
+    bit = 1 << (_FIRST + len(_JUDGED.rules))
+    whole = frozenset(text for text in texts if not text.endswith("*"))
+    beginnings = tuple(text[:-1] for text in texts if text.endswith("*"))
+    register(lambda word: bit if word in whole or word.startswith(beginnings) else 0)
+    return bit
+
+
+def _condition(text: str) -> Callable[[str], bool]:
+    """What a run of letters of a text that contains `text` must be like: the longest run of `text` decides."""
+    part = max(_LETTERS.finditer(text), key=lambda run: len(run.group()), default=None)
+    if part is None:
+        raise ValueError(f"{text!r} has no letter")
+    letters, opens, closes = part.group(), part.start() > 0, part.end() < len(text)
+    if opens and closes:
+        return letters.__eq__
+    if opens:
+        return lambda word: word.startswith(letters)
+    if closes:
+        return lambda word: word.endswith(letters)
+    return lambda word: letters in word
