@@ -385,16 +385,10 @@ def _find(page: Page) -> _Hits:
 
 def _known(page: Page) -> Iterator[tuple[int, str, Cue]]:
     """The words of the page that announce something or begin a phrase, and where they begin."""
-    lookup = _LEXICON.__getitem__
-    if not page.ascii:
-        for match in _WORD.finditer(page.lower):
-            if kinds := lookup(match.group()):
-                yield match.start(), match.group(), kinds
-        return
-    words, at = page.letters.split(" "), 0
-    for word in words:
+    at = 0
+    for word in page.letters.split(" "):
         if word:
-            if kinds := lookup(word):
+            if kinds := _LEXICON[word]:
                 yield at, word, kinds
             at += len(word)
         at += 1

@@ -8,7 +8,8 @@ What several detectors need of the same text is computed once and kept here.
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from functools import cached_property
 from itertools import chain
 from typing import Final
@@ -48,11 +49,13 @@ _NOT_DIGITS: Final = bytes(code for code in range(256) if not 0x30 <= code <= 0x
 _REMEMBERED: Final = 8192
 _CHAIN: Final = re.compile(r"\d(?:[ ./()+-]{0,5}\d)*")
 _LOOSE: Final = re.compile(r"\d(?:[A-Za-z ./()+-]{0,5}\d)*")
-_RUN: Final = re.compile(r"[^\W\d_]+")
+_LETTER: Final = re.compile(r"[^\W\d_]")
 _LOWERED: Final = bytes(
     code if chr(code).islower() else code + 32 if chr(code).isupper() else 32 for code in range(128)
-) + bytes(128)
-"""ASCII letters in lower case; everything else is a space."""
+) + bytes(range(128, 256))
+"""ASCII letters in lower case; what else is ASCII is a space."""
+_FOREIGN: Final = re.compile(r"[^\x00-\x7f]+")
+_FEW: Final = 12
 _LONG: Final = 15
 _WIDEST: Final = 255
 
@@ -85,6 +88,27 @@ class _Folding(dict[int, str]):
 _FOLDING: Final = _Folding()
 
 
+def _foreign(text: str) -> set[str]:
+    """The characters of a text that are not ASCII."""
+    return set("".join(_FOREIGN.findall(text)))
+
+
+def _folded(text: str, foreign: AbstractSet[str]) -> str:
+    """The text with its foreign characters folded: one after the other where they are few."""
+    plain = {character: _FOLDING[ord(character)] for character in foreign} if len(foreign) <= _FEW else {}
+    if not plain or not _settled(plain):
+        return text.translate(_FOLDING)
+    for character, instead in plain.items():
+        if character != instead:
+            text = text.replace(character, instead)
+    return text
+
+
+def _settled(plain: Mapping[str, str]) -> bool:
+    """Whether nothing that a character becomes would become something else."""
+    return all(plain.get(instead, instead) == instead for instead in plain.values())
+
+
 class Page:
     """One text, made ready once for all detectors.
 
@@ -92,6 +116,7 @@ class Page:
         text: the text without disguises.
         lower: the same in lower case, of the same length.
         ascii: whether the text is of ASCII characters only.
+        encoded: the text in UTF-8.
         digits: how many ASCII digits the text holds.
     """
 
@@ -100,15 +125,17 @@ class Page:
         self._hints: Hints | None = None
         self.text = original if original.isascii() else self._unmask(original)
         self.ascii = self.text.isascii()
-        self._encoded = self.text.encode("utf-8", "surrogatepass")
-        self.digits = len(self._encoded.translate(None, _NOT_DIGITS))
+        self.encoded = self.text.encode("utf-8", "surrogatepass")
+        self.digits = len(self.encoded.translate(None, _NOT_DIGITS))
         self.lower = self.text.lower()
 
     def _unmask(self, original: str) -> str:
-        if not _INVISIBLE.isdisjoint(original):
+        foreign = _foreign(original)
+        if not _INVISIBLE.isdisjoint(foreign):
             self._offsets = [at for at, character in enumerate(original) if character not in _INVISIBLE]
             original = "".join([original[at] for at in self._offsets])
-        return original.translate(_FOLDING)
+            foreign -= _INVISIBLE
+        return _folded(original, foreign)
 
     @property
     def hints(self) -> Hints:
@@ -119,12 +146,18 @@ class Page:
 
     def _vocabulary(self) -> set[str]:
         """The runs of letters of the text, in lower case."""
-        return set(self.letters.split() if self.ascii else _RUN.findall(self.lower))
+        return set(self.letters.split())
 
     @cached_property
     def letters(self) -> str:
-        """The letters of a text of ASCII characters in lower case, where they stand; all else is a space."""
-        return self._encoded.translate(_LOWERED).decode("ascii")
+        """The letters of the text in lower case, where they stand; all else is a space."""
+        if self.ascii:
+            return self.encoded.translate(_LOWERED).decode("ascii")
+        letters = self.lower.encode("utf-8", "surrogatepass").translate(_LOWERED).decode("utf-8", "surrogatepass")
+        for sign in _foreign(letters):
+            if not _LETTER.match(sign):
+                letters = letters.replace(sign, " ")
+        return letters
 
     @cached_property
     def chain(self) -> int:

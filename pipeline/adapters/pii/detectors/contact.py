@@ -84,17 +84,20 @@ EMAIL: Final = Detector(
 _APART: Final = r"(?<![A-Za-z0-9_À-ɏ"
 _EXTENSION: Final = r"(?:,? ?(?:x|ext\.?|extension|#|durchwahl|poste|int\.?|wew\.?) ?\d{1,6}(?!\w))"
 _END: Final = r"(?![A-Za-z0-9_À-ɏ%=/:-]|[.]\d|,\d{1,3}(?!\d))"
-_WORLD: Final = re.compile(rf"{_APART}+])(?:\+|(?<!\d )\+ |00 ?)[1-9](?:[ .\-/()]{{0,3}}\d){{6,14}}(?!\d){_EXTENSION}?")
+_WORLD: Final = re.compile(rf"[+0]{_APART}+][+0])(?:(?<=\+)|(?<=\+)(?<!\d \+) |(?<=0)0 ?)[1-9](?:[ .\-/()]{{0,3}}\d){{6,14}}(?!\d){_EXTENSION}?")
 _AMERICA: Final = re.compile(
-    rf"{_APART}.+$€£-])(?:1[ .-])?(?:\(\d{{3}}\)[ -]?|\d{{3}}[ .-])\d{{3}}[ .-]\d{{4}}(?:{_EXTENSION}"
+    rf"[(\d]{_APART}.+$€£-][(\d])"
+    r"(?:(?<=1)[ .-](?:\(\d{3}\)[ -]?|\d{3}[ .-])|(?<=\()\d{3}\)[ -]?|(?<=\d)\d{2}[ .-])"
+    rf"\d{{3}}[ .-]\d{{4}}(?:{_EXTENSION}"
     rf"|(?![\w-])(?!\.\d))"
 )
 _GROUPS: Final = re.compile(
-    rf"{_APART}.$€£%=/+*^-])(?<!\d,)(?:\(\d{{1,3}}(?:[ -]?\d{{1,4}})?\)|\d{{1,7}})(?:(?:[ .\-/]"
-    rf"| - )\(?\d{{1,9}}\)?){{1,6}}"
+    rf"[(\d]{_APART}.$€£%=/+*^-][(\d])(?<!\d,[(\d])"
+    r"(?:(?<=\()\d{1,3}(?:[ -]?\d{1,4})?\)|(?<=\d)\d{0,6})(?:(?:[ .\-/]"
+    r"| - )\(?\d{1,9}\)?){1,6}"
     rf"(?:{_EXTENSION}|{_END})"
 )
-_BARE: Final = re.compile(rf"{_APART}.$€£%=/+*^-])(?<!\d,)\d{{5,12}}{_END}")
+_BARE: Final = re.compile(rf"\d{_APART}.$€£%=/+*^-]\d)(?<!\d,\d)\d{{4,11}}{_END}")
 _DATE: Final = re.compile(
     r"(?:19|20)\d\d([ .\-/])\d\d\1\d\d|\d\d([ .\-/])\d\d\2(?:19|20)\d\d|(?:19|20)\d\d(?:[ \-/]| - )(?:19|20)\d\d"
 )

@@ -15,7 +15,7 @@ from pipeline.adapters.pii.spans import Span
 
 __all__ = ["CARD", "IBAN"]
 
-_RUN: Final = re.compile(r"(?<![A-Za-z0-9_À-ɏ])\d+(?:[ .-]\d+)*(?![A-Za-z0-9_À-ɏ])")
+_RUN: Final = re.compile(r"\d(?<![A-Za-z0-9_À-ɏ]\d)\d*(?:[ .-]\d+)*(?![A-Za-z0-9_À-ɏ])")
 _GROUP: Final = re.compile(r"\d+")
 _SEPARATORS: Final = str.maketrans("", "", " -.")
 _SHORTEST, _LONGEST = 12, 19

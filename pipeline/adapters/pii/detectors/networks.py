@@ -18,11 +18,14 @@ _OCTET: Final = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
 _V4: Final = re.compile(
     rf"(?<![A-Za-z0-9_.À-ɏ]){_OCTET}(?:\.{_OCTET}){{3}}(?![A-Za-z0-9_À-ɏ]|\.\d|-\d)(?:/\d{{1,2}}(?!\d))?"
 )
+_QUAD: Final = re.compile(r"\d(?<![A-Za-z0-9_.À-ɏ]\d)\d{0,2}\.\d{1,3}\.\d{1,3}\.\d")
 _V6: Final = re.compile(
     r"(?<![A-Za-z0-9_:.À-ɏ])[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]{1,36}(?:(?<=:)\d{1,3}(?:\.\d{1,3}){3})?(?![A-Za-z0-9_:À-ɏ]|\.\d)"
     r"(?:%[\w.-]{1,15})?(?:/\d{1,3}(?!\d))?"
 )
 _DOTS: Final = re.compile(r"\.\d{1,3}\.\d{1,3}\.\d")
+_COLON: Final = re.compile(r":(?=[0-9A-Fa-f:])")
+_HEX: Final = "0123456789ABCDEFabcdef"
 _NOBODYS: Final = 0.2
 
 
@@ -37,15 +40,28 @@ def _ip_score(text: str) -> float:
 
 
 def _v4(page: Page) -> Iterator[Span]:
-    for match in _V4.finditer(page.text):
+    starts = (quad.start() for quad in _QUAD.finditer(page.text))
+    for match in filter(None, (_V4.match(page.text, start) for start in starts)):
         score = _ip_score(match.group().partition("/")[0])
         if score > _NOBODYS and cues.near(page, cues.VERSION, match.start(), match.start()):
             score = 0.4
         yield Span("IP", *match.span(), score)
 
 
+def _v6_forms(text: str) -> Iterator[re.Match[str]]:
+    """All matches, looked for at the colons."""
+    end = 0
+    for colon in _COLON.finditer(text):
+        at = colon.start()
+        if at >= end:
+            head = text[max(end, at - 4) : at]
+            if match := _V6.match(text, at - len(head) + len(head.rstrip(_HEX))):
+                end = match.end()
+                yield match
+
+
 def _v6(page: Page) -> Iterator[Span]:
-    for match in _V6.finditer(page.text):
+    for match in _v6_forms(page.text):
         whole = match.group()
         text = whole.removesuffix(":") if not whole.endswith("::") else whole
         bare = text.partition("%")[0].partition("/")[0]

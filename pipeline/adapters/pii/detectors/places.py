@@ -23,7 +23,8 @@ _NAMED: Final = re.compile(
     rf"|itudo)?\.?[\"']?(?: is)?[:= ]{{1,3}}({_LAT})°?(?: ?[ns](?!\w))?[,;\s\"'{{}}and]{{1,8}}"
     rf"(?:lon|lng|long|longitude|longitud|longitudine)\.?[\"']?(?: is)?[:= ]{{1,3}}({_LON})°?(?: ?[ewo](?!\w))?"
 )
-_DECIMAL: Final = re.compile(r"(?<![\d.])\d{1,3}\.\d{1,15}(?![\d]|\.\d)")
+_DECIMAL: Final = re.compile(r"\d(?<![\d.]\d)\d{0,2}\.\d{1,15}(?![\d]|\.\d)")
+_PAIRED: Final = re.compile(r"\.\d+°?(?: ?[NSns])?[ ,;]+[+-]?\d{1,3}\.\d")
 _POINT: Final = re.compile(r"\.\d")
 _DMS_PART: Final = (
     r"\d{1,3} ?(?:°|º|deg|d) ?(?:[0-5]?\d(?:\.\d{1,8})? ?['′’m] ?)?(?:[0-5]?\d(?:\.\d{1,6})? ?(?:\"|″|”|''|s) ?)?"
@@ -67,7 +68,7 @@ def _pair_score(page: Page, match: re.Match[str]) -> float:
 def _places(page: Page) -> Iterator[Span]:
     text, lower = page.text, page.lower
     if _decimal(text) and _DECIMAL.search(text) is not None:
-        for match in _PAIR.finditer(text):
+        for match in _PAIR.finditer(text) if _PAIRED.search(text) else ():
             yield Span("COORDINATES", *match.span(), _pair_score(page, match))
         if "lat" in lower:
             for match in _NAMED.finditer(lower):
