@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Final
 
-__all__ = ["Hints", "hints_of", "literals", "register", "words"]
+__all__ = ["Hints", "hints_of", "judged", "literals", "register", "words"]
 
 Hints = int
 Rule = Callable[[str], Hints]
@@ -55,29 +55,28 @@ def hints_of(words: Iterable[str]) -> Hints:
     return hints
 
 
+def judged(judge: Callable[[str], bool]) -> Hints:
+    """A new bit, for words of which `judge` is true."""
+    bit = 1 << (_FIRST + len(_JUDGED.rules))
+    register(lambda word: bit if judge(word) else 0)
+    return bit
+
+
 def literals(*texts: str) -> Hints:
     """A new bit. A text in lower case without it contains none of `texts`.
 
     Raises:
         ValueError: one of `texts` has no letter.
     """
-    bit = 1 << (_FIRST + len(_JUDGED.rules))
     conditions = [_condition(text) for text in texts]
-
-    def rule(word: str) -> Hints:
-        return bit if any(condition(word) for condition in conditions) else 0
-
-    register(rule)
-    return bit
+    return judged(lambda word: any(condition(word) for condition in conditions))
 
 
 def words(*texts: str) -> Hints:
     """A new bit. A text without it has none of these words; `*` behind a word means that it may go on."""
-    bit = 1 << (_FIRST + len(_JUDGED.rules))
     whole = frozenset(text for text in texts if not text.endswith("*"))
     beginnings = tuple(text[:-1] for text in texts if text.endswith("*"))
-    register(lambda word: bit if word in whole or word.startswith(beginnings) else 0)
-    return bit
+    return judged(lambda word: word in whole or word.startswith(beginnings))
 
 
 def _condition(text: str) -> Callable[[str], bool]:

@@ -21,9 +21,10 @@ from collections.abc import Set as AbstractSet
 from typing import Final, NamedTuple
 
 from pipeline.adapters.pii.detectors import address_words as words
+from pipeline.adapters.pii.hints import judged
 from pipeline.adapters.pii.page import Page
 
-__all__ = ["Reading", "promising", "read"]
+__all__ = ["ANCHORED", "Reading", "promising", "read"]
 
 # ---------------------------------------------------------------- the classes of known words
 
@@ -122,6 +123,18 @@ _COUNTRY: Final = re.compile(rf"(?:{words.LONG_COUNTRIES})(?!\w)", re.IGNORECASE
 _ENDINGS: Final = tuple(sorted(set(_plain(words.ENDING))))
 _LAST: Final = frozenset(ending[-3:] for ending in _ENDINGS) | {"str"}
 _LONG: Final = 5
+
+
+_RUN: Final = re.compile(r"[^\W\d_]+")
+_ANCHOR_RUNS: Final = frozenset(_RUN.findall(" ".join(_ANCHORS[False] | _ANCHORS[True])))
+
+
+def _anchored(word: str) -> bool:
+    return word in _ANCHOR_RUNS or word.endswith(_ENDINGS)
+
+
+ANCHORED: Final = judged(_anchored)
+"""A text without this hint has no promising word."""
 
 
 def compound(word: str) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from pipeline.adapters.pii import cues
-from pipeline.adapters.pii.detectors.address_classes import Reading, promising, read
+from pipeline.adapters.pii.detectors.address_classes import ANCHORED, Reading, promising, read
 from pipeline.adapters.pii.detectors.base import Detector
 from pipeline.adapters.pii.page import Page
 from pipeline.adapters.pii.spans import Span
@@ -133,13 +133,14 @@ class _Found(NamedTuple):
 
 _CAPITAL: Final = "[A-ZÀ-ÖØ-ÞĀ-ŽΆ-ΫЀ-Я]"
 _BESIDE: Final = re.compile(
-    rf"(?<![\w.,:/+$€£-])\d{{1,6}}[a-zA-Z]?(?:[-/]\d{{1,4}}[a-zA-Z]?)?[.,]?\s{{1,2}}{_CAPITAL}"
-    rf"|{_CAPITAL}[\w.'’-]{{0,40}},?\s{{1,2}}\d{{1,6}}(?![\d:%]|[./-]\d{{1,3}}[./-]|,\d{{3}}| \d{{4}} \d)"
+    rf"[\d{_CAPITAL[1:]}"
+    rf"(?:(?<=\d)(?<![\w.,:/+$€£-]\d)\d{{0,5}}[a-zA-Z]?(?:[-/]\d{{1,4}}[a-zA-Z]?)?[.,]?\s{{1,2}}{_CAPITAL}"
+    r"|(?<!\d)[\w.'’-]{0,40}+,?\s{1,2}\d{1,6}(?![\d:%]|[./-]\d{1,3}[./-]|,\d{3}| \d{4} \d))"
 )
 _BEFORE: Final = 64
 _BEHIND: Final = 120
-_SPACES: Final = str.maketrans(dict.fromkeys(".,;:!?()[]{}<>\"'/\\-|*#@=+&", " "))
-_BOXED: Final = re.compile(r"(?<!\w)p\.? ?o\.? ?box")
+_SPACES: Final = bytes(32 if chr(code) in ".,;:!?()[]{}<>\"'/\\-|*#@=+&" else code for code in range(256))
+_BOXED: Final = re.compile(r"p(?<!\wp)\.? ?o\.? ?box")
 _LOW_LEADS: Final = re.compile(
     r"(?<!\w)(?:address|live|resid|locat|meet|office|deliver|ship|sen[dt]|mail|visit|mov|adres|off |corner of|stop)"
     r"|\d[a-z]{2}(?!\w)"
@@ -156,11 +157,18 @@ def _cornered(lower: str) -> bool:
     return "corner of " in lower or "ction of " in lower
 
 
+def _promising(page: Page, *, low: bool) -> bool:
+    if not page.hints & ANCHORED:
+        return False
+    words = page.encoded.translate(_SPACES).decode("utf-8", "surrogatepass").split()
+    return promising(set(words), low=low)
+
+
 def _windows(page: Page) -> list[tuple[int, int]]:
     """Where to look: all of the text if it has a word of addresses, or else where a number stands beside a capital."""
     text = page.text
     low = text.islower()
-    if promising(set(text.translate(_SPACES).split()), low=low) or (low and _LOW_LEADS.search(text)) or _told(page):
+    if _promising(page, low=low) or (low and _LOW_LEADS.search(text)) or _told(page):
         return [(0, len(text))]
     windows: list[tuple[int, int]] = []
     for beside in _BESIDE.finditer(text):
@@ -249,7 +257,7 @@ _CROSSING: Final = re.compile(rf"{_SIDE}\+[al]{{0,2}}{_SIDE}")
 
 
 def _corners(page: Page, reading: Reading, since: int) -> Iterator[_Found]:
-    if " of " not in page.lower or "+" not in reading.classes:
+    if "+" not in reading.classes or not _cornered(page.lower):
         return
     for corner in _CORNER.finditer(page.lower, since):
         first = bisect_left(reading.starts, corner.start())

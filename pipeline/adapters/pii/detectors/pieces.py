@@ -25,6 +25,9 @@ _RUN: Final = re.compile(
     rf"|[A-Z]{{3,4}} (?=\d{{6}} [A-Z0-9]{{3}}(?!\w)))?{_GROUP}(?:[ ./+-]{_GROUP}| [A-Z](?= \d))*"
     r"(?:[-/][A-Za-z]{1,2}(?![A-Za-z])| [A-Z]{1,2}(?![A-Za-z])|\([0-9A]\))?(?![A-Za-z0-9_À-ɏ])"
 )
+_DIGIT: Final = re.compile("[0-9]")
+_AHEAD: Final = 16
+"""Characters of a run before its first digit, at most."""
 _BREAK: Final = re.compile(r" |$")
 _MOST_GROUPS: Final = 8
 _LONGEST: Final = 34
@@ -69,8 +72,19 @@ def pieces(page: Page) -> list[Piece]:
     return known
 
 
+def _runs(text: str) -> Iterator[re.Match[str]]:
+    """All runs of groups, looked for around the digits."""
+    end = 0
+    while digit := _DIGIT.search(text, end):
+        run = _RUN.search(text, max(end, digit.start() - _AHEAD))
+        if run is None:
+            return
+        end = run.end()
+        yield run
+
+
 def _cut(text: str) -> Iterator[Piece]:
-    for run in _RUN.finditer(text):
+    for run in _runs(text):
         start, end = run.span()
         words = run.group().upper()
         if end - start < _SHORTEST or words.startswith(_HEXADECIMAL) or _DECIMAL.fullmatch(words):
