@@ -6,7 +6,6 @@ many detectors ask. Of several cues the closest one before a number says most ab
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from pipeline.adapters.pii.hints import register
@@ -372,26 +371,16 @@ def _hits(page: Page) -> _Hits:
 
 
 def _find(page: Page) -> _Hits:
-    hits = _Hits([], [], [])
-    text = page.lower
-    for start, word, kinds in _known(page) if page.hints & _ALL else ():
-        if kinds & _PHRASE:
-            kinds = kinds & ~_PHRASE | _LEXICON.phrase(text, word, start + len(word))
-        hits.starts.append(start)
-        hits.ends.append(start + len(word))
-        hits.kinds.append(kinds)
+    hits, at = _Hits([], [], []), 0
+    for word in page.letters.split(" ") if page.hints & _ALL else ():
+        if kinds := _LEXICON[word]:
+            if kinds & _PHRASE:
+                kinds = kinds & ~_PHRASE | _LEXICON.phrase(page.lower, word, at + len(word))
+            hits.starts.append(at)
+            hits.ends.append(at + len(word))
+            hits.kinds.append(kinds)
+        at += len(word) + 1
     return hits
-
-
-def _known(page: Page) -> Iterator[tuple[int, str, Cue]]:
-    """The words of the page that announce something or begin a phrase, and where they begin."""
-    at = 0
-    for word in page.letters.split(" "):
-        if word:
-            if kinds := _LEXICON[word]:
-                yield at, word, kinds
-            at += len(word)
-        at += 1
 
 
 def around(page: Page, start: int, end: int) -> Around:

@@ -56,7 +56,7 @@ _LOWERED: Final = bytes(
 """ASCII letters in lower case; what else is ASCII is a space."""
 _FOREIGN: Final = re.compile(r"[^\x00-\x7f]+")
 _FEW: Final = 12
-_LONG: Final = 15
+_LONG_ONES: Final = re.compile(rb"[\x0f-\xff]")
 _WIDEST: Final = 255
 
 
@@ -201,7 +201,7 @@ class Page:
     @cached_property
     def long_words(self) -> str:
         """The words of fifteen and more characters, a line each: what holds no key in prose is short."""
-        return "\n".join([word for word in self.words if len(word) >= _LONG]) if self.longest >= _LONG else ""
+        return "\n".join([self.words[at.start()] for at in _LONG_ONES.finditer(self.lengths)])
 
     @cached_property
     def long_places(self) -> Sequence[tuple[int, int]]:

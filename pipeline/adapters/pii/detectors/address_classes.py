@@ -21,10 +21,10 @@ from collections.abc import Set as AbstractSet
 from typing import Final, NamedTuple
 
 from pipeline.adapters.pii.detectors import address_words as words
-from pipeline.adapters.pii.hints import judged
+from pipeline.adapters.pii.hints import Hints, judged
 from pipeline.adapters.pii.page import Page
 
-__all__ = ["ANCHORED", "Reading", "promising", "read"]
+__all__ = ["PROMISING", "Reading", "promising", "read"]
 
 # ---------------------------------------------------------------- the classes of known words
 
@@ -129,12 +129,10 @@ _RUN: Final = re.compile(r"[^\W\d_]+")
 _ANCHOR_RUNS: Final = frozenset(_RUN.findall(" ".join(_ANCHORS[False] | _ANCHORS[True])))
 
 
-def _anchored(word: str) -> bool:
-    return word in _ANCHOR_RUNS or word.endswith(_ENDINGS)
-
-
-ANCHORED: Final = judged(_anchored)
-"""A text without this hint has no promising word."""
+_ANCHORED: Final = judged(_ANCHOR_RUNS.__contains__)
+_COMPOUND: Final = judged(lambda word: word.endswith(_ENDINGS))
+PROMISING: Final = _ANCHORED | _COMPOUND
+"""A text without these hints has no promising word."""
 
 
 def compound(word: str) -> bool:
@@ -142,11 +140,11 @@ def compound(word: str) -> bool:
     return len(word) > _LONG and word[-3:].lower() in _LAST and word.lower().endswith(_ENDINGS)
 
 
-def promising(seen: AbstractSet[str], *, low: bool) -> bool:
-    """Whether one of these words makes it worth to look for an address in all of the text."""
-    if not _ANCHORS[low].isdisjoint(seen):
+def promising(seen: AbstractSet[str], hints: Hints, *, low: bool) -> bool:
+    """Whether one of these words makes it worth to look for an address in all of the text with these hints."""
+    if hints & _ANCHORED and not _ANCHORS[low].isdisjoint(seen):
         return True
-    return any(map(compound, [word for word in seen if word[-3:] in _LAST]))
+    return hints & _COMPOUND != 0 and any(map(compound, [word for word in seen if word[-3:] in _LAST]))
 
 
 # ---------------------------------------------------------------- the classes of words, numbers and signs in a text

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from pipeline.adapters.pii import cues
-from pipeline.adapters.pii.detectors.address_classes import ANCHORED, Reading, promising, read
+from pipeline.adapters.pii.detectors.address_classes import PROMISING, Reading, promising, read
 from pipeline.adapters.pii.detectors.base import Detector
 from pipeline.adapters.pii.page import Page
 from pipeline.adapters.pii.spans import Span
@@ -158,10 +158,10 @@ def _cornered(lower: str) -> bool:
 
 
 def _promising(page: Page, *, low: bool) -> bool:
-    if not page.hints & ANCHORED:
+    if not page.hints & PROMISING:
         return False
     words = page.encoded.translate(_SPACES).decode("utf-8", "surrogatepass").split()
-    return promising(set(words), low=low)
+    return promising(set(words), page.hints, low=low)
 
 
 def _windows(page: Page) -> list[tuple[int, int]]:
