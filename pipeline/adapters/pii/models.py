@@ -56,6 +56,7 @@ STOCK: Final = "stock"
 _ACTIVE: Final = "active"
 _LARGEST: Final = 64 * 2**20
 _LEFT_OUT: Final = ["tok2vec", "tagger", "parser", "attribute_ruler", "lemmatizer", "senter"]
+_READ: Final = ("IS_SPACE", "NORM", "PREFIX", "SHAPE", "SUFFIX")
 _INFIX: Final = (r"(?<=\w)[:;=&|~•·(\[{<>\"](?=[\"'\w(\[{<])", r"(?<=[\w.!?])[\"”]+(?=[:,;}\])])", r"(?<=\w)_+(?=\w)")
 _log = logging.getLogger("stepwell.pii")
 
@@ -101,6 +102,7 @@ def load(base: str | Path = MODEL) -> Language:
     set_current_ops(ops)
     nlp = spacy.load(base, exclude=_LEFT_OUT)
     _on(nlp, ops)
+    _sparing(nlp)
     infixes = [*(nlp.Defaults.infixes or ()), *_INFIX]
     tokenizer: Any = nlp.tokenizer
     tokenizer.infix_finditer = spacy.util.compile_infix_regex(infixes).finditer
@@ -111,6 +113,13 @@ def _on(nlp: Language, ops: NumpyOps) -> None:
     for _, component in nlp.pipeline:
         for layer in getattr(component, "model").walk():  # noqa: B009 - spaCy types a component as a bare callable
             layer.ops = ops
+
+
+def _sparing(nlp: Language) -> None:
+    """Of each new word only what entity recognition reads is computed: most of the rest is never asked for."""
+    vocab: Any = nlp.vocab
+    for attribute in vocab.lex_attr_getters.keys() - {vocab.strings[name] for name in _READ}:
+        del vocab.lex_attr_getters[attribute]
 
 
 def weights(nlp: Language) -> Iterator[tuple[Any, str]]:

@@ -14,8 +14,10 @@ from typing import Any, Final
 from presidio_analyzer import EntityRecognizer, RecognizerResult
 from presidio_analyzer.nlp_engine import NlpArtifacts, NlpEngine
 from spacy.language import Language
+from spacy.tokens import Doc
 
 from pipeline.adapters.pii.entities import STREET, Entity, believable, mended, readable, trimmed
+from pipeline.adapters.pii.greedy import Greedy, searchable
 from pipeline.adapters.pii.labels import LABELS, MODEL
 from pipeline.adapters.pii.models import SHIPPED, STOCK, best, load
 from pipeline.settings import Settings
@@ -83,6 +85,7 @@ class SmallEngine(NlpEngine):
         self._roots = roots_from(os.environ) if roots is None else tuple(roots)
         self._base = base
         self._nlp: Language | None = None
+        self._greedy: Greedy | None = None
         self._version = base
         self.troubles: tuple[str, ...] = ()
 
@@ -90,14 +93,21 @@ class SmallEngine(NlpEngine):
     def of(cls, nlp: Language) -> "SmallEngine":
         """An engine over a pipeline that is loaded already."""
         engine = cls(())
-        engine._nlp, engine._version = nlp, f"{nlp.meta['name']}-{nlp.meta['version']}"
+        engine._take(nlp, f"{nlp.meta['name']}-{nlp.meta['version']}")
         return engine
+
+    def _take(self, nlp: Language, version: str) -> None:
+        self._nlp, self._version = nlp, version
+        component = nlp.get_pipe("ner")
+        self._greedy = Greedy(component) if searchable(component) else None
 
     @property
     def nlp(self) -> Language:
         """The pipeline, loaded on first use."""
         if self._nlp is None:
-            self._nlp, self._version, self.troubles = best(self._roots, self._base)
+            nlp, version, self.troubles = best(self._roots, self._base)
+            self._take(nlp, version)
+        assert self._nlp is not None
         return self._nlp
 
     def load(self) -> None:
@@ -130,8 +140,19 @@ class SmallEngine(NlpEngine):
 
     def entities_of(self, texts: Sequence[str]) -> list[list[Entity]]:
         """The named things in each of several short texts, mended, in one pass with batches of at most 16."""
-        documents = self.nlp.pipe(map(readable, texts), batch_size=_BATCH)
-        return [mended(text, _seen(text, document)) for text, document in zip(texts, documents, strict=True)]
+        found = (seen for batch in _batches(texts) for seen in self._read(batch))
+        return [mended(text, seen) for text, seen in zip(texts, found, strict=True)]
+
+    def _read(self, texts: Sequence[str]) -> Iterator[list[Entity]]:
+        """What the pipeline itself says of a few texts."""
+        nlp = self.nlp
+        if self._greedy is None:
+            for text, document in zip(texts, nlp.pipe(map(readable, texts), batch_size=_BATCH), strict=True):
+                yield [_entity(text, one.label_, one.start_char, one.end_char) for one in document.ents]
+            return
+        documents = [nlp.make_doc(readable(text)) for text in texts]
+        for text, document, ranges in zip(texts, documents, self._greedy.ranges(documents), strict=True):
+            yield [_entity(text, label, *_characters(document, first, end)) for label, first, end in ranges]
 
     def process_text(self, text: str, language: str) -> NlpArtifacts:
         """What the recognisers get to see: entities and no tokens."""
@@ -152,11 +173,11 @@ class SmallEngine(NlpEngine):
 
     def is_stopword(self, word: str, *_: str) -> bool:
         """Whether `word` says nothing."""
-        return bool(self.nlp.vocab[word].is_stop)
+        return word.lower() in (self.nlp.Defaults.stop_words or ())
 
     def is_punct(self, word: str, *_: str) -> bool:
         """Whether `word` is punctuation."""
-        return bool(self.nlp.vocab[word].is_punct)
+        return not any(map(str.isalnum, word)) and not word.isspace()
 
     def get_supported_entities(self) -> list[str]:
         """The types it finds, in our words."""
@@ -167,9 +188,18 @@ class SmallEngine(NlpEngine):
         return [LANGUAGE]
 
 
-def _seen(text: str, document: Any) -> Iterator[Entity]:
-    for found in document.ents:
-        yield Entity(found.label_, found.start_char, found.end_char, text[found.start_char : found.end_char])
+def _batches(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (texts[at : at + _BATCH] for at in range(0, len(texts), _BATCH))
+
+
+def _entity(text: str, label: str, start: int, end: int) -> Entity:
+    return Entity(label, start, end, text[start:end])
+
+
+def _characters(document: Doc, first: int, end: int) -> tuple[int, int]:
+    """Where the tokens from `first` to before `end` stand."""
+    last = document[end - 1]
+    return document[first].idx, last.idx + len(last)
 
 
 _FULL: Final = 0.85
