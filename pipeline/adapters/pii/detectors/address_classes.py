@@ -88,12 +88,14 @@ class _Lexicon(NamedTuple):
         openings: the class of a word that may open the name of a country, where it does not.
         dotted: the class of an abbreviation where no full stop follows.
         plain: the class of any other word without a capital.
+        learned: the classes of words in no list, as far as remembered.
     """
 
     kinds: dict[str, str]
     openings: dict[str, str]
     dotted: dict[str, str]
     plain: str
+    learned: dict[str, str]
 
 
 def _lexicon(*, lower: bool) -> _Lexicon:
@@ -108,7 +110,7 @@ def _lexicon(*, lower: bool) -> _Lexicon:
     base["C/"] = base["c/"] = "p"
     base |= dict.fromkeys(";:!?()[]{}@+-*/=\"'", "x") | {",": ",", "#": "#"}
     kinds = base | dict.fromkeys(openings, _OPENING) | dict.fromkeys(dotted, _DOTTED_KIND)
-    return _Lexicon(kinds, openings, dotted, plain)
+    return _Lexicon(kinds, openings, dotted, plain, {})
 
 
 _MIXED: Final = _lexicon(lower=False)
@@ -204,7 +206,6 @@ def read(text: str, start: int = 0, end: int | None = None, *, low: bool = False
         low: whether the whole text is without capitals, so that they cannot be asked for.
     """
     lexicon = _LOWER if low else _MIXED
-    known, plain = lexicon.kinds.get, lexicon.plain
     draft = _Draft([], [], [])
     classes, starts, ends = draft
     over = 0
@@ -212,28 +213,53 @@ def read(text: str, start: int = 0, end: int | None = None, *, low: bool = False
         start, end = token.span()
         if start < over:
             continue
-        word = token.group()
-        kind = known(word)
-        if kind is None:
-            if word.islower() and word[-3:] not in _LAST and word.isalpha() and len(word) > 1:
-                kind = plain
-            else:
-                kind = _unknown(text, start, word, plain)
-            if kind == "." and _abbreviates(start, draft):
-                ends[-1] = end
-                continue
-        elif kind == _OPENING:
-            kind, end = _country(text, start, end, lexicon.openings[word])
+        word = token[0]
+        kind = lexicon.kinds.get(word) or lexicon.learned.get(word) or _learn(text, start, word, lexicon)
+        if kind in _IN_CONTEXT:
+            kind, start, end = _in_context(kind, text, start, end, draft, lexicon)
             over = end
-        elif kind == _BOX_END:
-            kind, start = _box(text, start, draft)
-        elif kind == _DOTTED_KIND:
-            dotted = text.startswith(".", end) and not text[end + 1 : end + 2].isalpha()
-            kind = _DOTTED[word.lower()] if dotted else lexicon.dotted[word]
-        classes.append(kind)
-        starts.append(start)
-        ends.append(end)
+        if kind:
+            classes.append(kind)
+            starts.append(start)
+            ends.append(end)
     return Reading("".join(classes), starts, ends)
+
+
+_IN_CONTEXT: Final = frozenset((_OPENING, _BOX_END, _DOTTED_KIND, "."))
+
+
+def _in_context(
+    kind: str, text: str, start: int, end: int, draft: _Draft, lexicon: _Lexicon
+) -> tuple[str, int, int]:
+    """The class of what depends on its neighbours, and where it stands; none for a full stop that abbreviates."""
+    if kind == ".":
+        if _abbreviates(start, draft):
+            draft.ends[-1] = end
+            return "", start, end
+        return ".", start, end
+    word = text[start:end]
+    if kind == _OPENING:
+        kind, end = _country(text, start, end, lexicon.openings[word])
+        return kind, start, end
+    if kind == _BOX_END:
+        kind, start = _box(text, start, draft)
+        return kind, start, end
+    dotted = text.startswith(".", end) and not text[end + 1 : end + 2].isalpha()
+    return _DOTTED[word.lower()] if dotted else lexicon.dotted[word], start, end
+
+
+def _learn(text: str, start: int, word: str, lexicon: _Lexicon) -> str:
+    """The class of a word in no list, remembered if it is of letters and what follows says nothing."""
+    kind = _unknown(text, start, word, lexicon.plain)
+    if word.isalpha() and len(word) <= _LEARNED_LENGTH and not word.endswith("str"):
+        if len(lexicon.learned) >= _LEARNED:
+            lexicon.learned.clear()
+        lexicon.learned[word] = kind
+    return kind
+
+
+_LEARNED: Final = 8192
+_LEARNED_LENGTH: Final = 24
 
 
 def _country(text: str, start: int, end: int, otherwise: str) -> tuple[str, int]:
