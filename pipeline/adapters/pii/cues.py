@@ -60,6 +60,7 @@ _WORD: Final = re.compile(r"[^\W\d_]+")
 _REMEMBERED: Final = 16384
 _KEY: Final = 2
 _UNSPACED: Final = "\u3000"
+_SCRIPTS: Final = re.compile("[\u3000-\U0010ffff]")
 _PHRASE: Final = 1 << 100
 """Marks a word with which a phrase begins."""
 
@@ -346,6 +347,9 @@ _TOPICS: Final = HEALTH | BIOMETRIC | GENETIC | SEXUAL | RELIGION | POLITICS | U
 _GENERIC: Final = _TOPICS | IDENTITY | AGE | VERSION
 
 
+_SPECIFIC: Final = ~_GENERIC
+
+
 class Around(NamedTuple):
     """The kinds announced around a number: anywhere in the window, before it, and by the closest word before it."""
 
@@ -393,18 +397,19 @@ def around(page: Page, start: int, end: int) -> Around:
 
 
 def _read(page: Page, start: int, end: int) -> Around:
-    hits = _hits(page)
+    starts, ends, all_kinds = _hits(page)
     near = before = closest = 0
     first, last = start - BEFORE, end + AFTER
-    for at in range(bisect_left(hits.starts, first), len(hits.starts)):
-        ends, kinds = hits.ends[at], hits.kinds[at]
-        if ends > last:
+    for at in range(bisect_left(starts, first), len(starts)):
+        behind, kinds = ends[at], all_kinds[at]
+        if behind > last:
             break
         near |= kinds
-        if ends <= start:
+        if behind <= start:
             before |= kinds
-            closest = kinds if kinds & ~_GENERIC else closest
-    unspaced = 0 if page.ascii else _LEXICON.inside(page.lower[max(0, first) : last])
+            if kinds & _SPECIFIC:
+                closest = kinds
+    unspaced = _LEXICON.inside(page.lower[max(0, first) : last]) if not page.ascii and _unspaced(page) else 0
     return Around(near | unspaced, before | unspaced, unspaced or closest)
 
 
@@ -445,7 +450,8 @@ def _unspaced(page: Page) -> Cue:
     known = memo(page)
     kinds: Cue | None = known.get("unspaced")
     if kinds is None:
-        kinds = known["unspaced"] = _LEXICON.inside(page.lower)
+        there = _SCRIPTS.search(page.lower) is not None
+        kinds = known["unspaced"] = _LEXICON.inside(page.lower) if there else 0
     return kinds
 
 

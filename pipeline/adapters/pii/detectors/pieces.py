@@ -87,9 +87,11 @@ def _cut(text: str) -> Iterator[Piece]:
     for run in _runs(text):
         start, end = run.span()
         words = run.group().upper()
-        if end - start < _SHORTEST or words.startswith(_HEXADECIMAL) or _DECIMAL.fullmatch(words):
+        if end - start < _SHORTEST or words.startswith(_HEXADECIMAL) or ("." in words and _DECIMAL.fullmatch(words)):
             continue
-        if _belongs_before(text, start, words) or _belongs_behind(text, end, words) or _DATE.fullmatch(words):
+        if _belongs_before(text, start, words) or _belongs_behind(text, end, words):
+            continue
+        if len(words) <= _DATE_LENGTH and _DATE.fullmatch(words):
             continue
         shape = words.encode("ascii").translate(_SHAPE).decode("ascii")
         if len(shape) <= _LONGEST:
@@ -130,6 +132,7 @@ _DATE: Final = re.compile(
     r"|(?:0?[1-9]|[12]\d|3[01])([-/. ])(?:0?[1-9]|1[0-2])\2(?:19|20)\d\d|(?:0?[1-9]|1[0-2])([-/. ])\d\d\3(?:19"
     r"|20)\d\d"
 )
+_DATE_LENGTH: Final = 10
 _DECIMAL: Final = re.compile(r"\d+\.\d+")
 _THOUSANDS: Final = re.compile(r"\d{3}(?!\d)")
 _FRACTION: Final = re.compile(r",\d{1,3}(?!\d)")
