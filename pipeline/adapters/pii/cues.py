@@ -6,6 +6,7 @@ many detectors ask. Of several cues the closest one before a number says most ab
 
 import re
 from bisect import bisect_left
+from itertools import accumulate, compress
 from typing import Final, NamedTuple
 
 from pipeline.adapters.pii.hints import register
@@ -375,15 +376,19 @@ def _hits(page: Page) -> _Hits:
 
 
 def _find(page: Page) -> _Hits:
-    hits, at = _Hits([], [], []), 0
-    for word in page.letters.split(" ") if page.hints & _ALL else ():
-        if kinds := _LEXICON[word]:
-            if kinds & _PHRASE:
-                kinds = kinds & ~_PHRASE | _LEXICON.phrase(page.lower, word, at + len(word))
-            hits.starts.append(at)
-            hits.ends.append(at + len(word))
-            hits.kinds.append(kinds)
-        at += len(word) + 1
+    hits = _Hits([], [], [])
+    if not page.hints & _ALL:
+        return hits
+    words = page.letters.split(" ")
+    announced = list(map(_LEXICON.__getitem__, words))
+    lengths = list(accumulate(map(len, words)))
+    for at in compress(range(len(words)), announced):
+        word, kinds, end = words[at], announced[at], lengths[at] + at
+        if kinds & _PHRASE:
+            kinds = kinds & ~_PHRASE | _LEXICON.phrase(page.lower, word, end)
+        hits.starts.append(end - len(word))
+        hits.ends.append(end)
+        hits.kinds.append(kinds)
     return hits
 
 

@@ -36,6 +36,10 @@ _BORN_IN: Final = re.compile(
     r"|anno di nascita|año de nacimiento|ano de nascimento|rok urodzenia)(?: is| was|:|=)?)"
     r" ?((?:19|20)\d\d)(?![\w/-]|[.,]\d)"
 )
+_BORN: Final = words(
+    "born", "né", "née", "ne", "nee", "geboren", "jahrgang", "nato", "nata", "nacido", "nacida", "nací", "nascido", "nascida",
+    "urodzony", "urodzona", "birth", "year", "birthyear", "année", "geburtsjahr", "geboortejaar", "anno", "año", "ano", "rok",
+)  # fmt: skip
 _REACH: Final = 56
 _LONGEST: Final = 40
 _BIRTHDAY: Final = re.compile(r"[^\w\n]{1,3}(?:is|was|being) (?:my|his|her|their|the) (?:date of )?$")
@@ -51,7 +55,7 @@ def _births(page: Page) -> Iterator[Span]:
         behind = _BIRTHDAY.search(lower, max(0, at - _REACH), at)
         if behind is not None and (date := _ends_with_date(lower, behind.start())) is not None:
             yield Span("DATE_OF_BIRTH", *date, 0.85)
-    for match in _BORN_IN.finditer(lower):
+    for match in _BORN_IN.finditer(lower) if page.hints & _BORN else ():
         yield Span("DATE_OF_BIRTH", *match.span(1), 0.6)
 
 

@@ -12,13 +12,15 @@ __all__ = [
 ]  # fmt: skip
 
 
-_DOUBLED: Final = str.maketrans("0123456789", "0246813579")
+_VALUES: Final = bytes.maketrans(b"0123456789", bytes(range(10)))
+_DOUBLED: Final = bytes.maketrans(b"0123456789", bytes((0, 2, 4, 6, 8, 1, 3, 5, 7, 9)))
 """Twice a digit, and the sum of the digits of that."""
 
 
 def luhn(digits: str) -> bool:
     """Luhn's sum of a string of digits (ISO/IEC 7812-1, annex B)."""
-    return sum(map(int, digits[-1::-2] + digits[-2::-2].translate(_DOUBLED))) % 10 == 0
+    signs = digits.encode("ascii")
+    return (sum(signs[-1::-2].translate(_VALUES)) + sum(signs[-2::-2].translate(_DOUBLED))) % 10 == 0
 
 
 def _weighted(digits: str, weights: tuple[int, ...]) -> int:

@@ -69,7 +69,9 @@ _GROUPS: Final = re.compile(
     rf"(?<![\w.])\+?\(?[A-Za-z0-9]{{1,6}}\)?(?:{_APART}\(?[A-Za-z0-9]{{1,8}}\)?(?![A-Za-z0-9])){{2,9}}+(?!\w)"
 )
 _BETWEEN: Final = re.compile(_APART)
-_UNUSUAL: Final = re.compile(r"[0-9)](?:[/_|~*\\:]| {2,4}| ?\t)[0-9A-Z(]|[0-9A-Z]{4}\.[0-9A-Z]{4}")
+_UNUSUAL: Final = re.compile(
+    r"[0-9A-Z)](?:(?<=[0-9)])(?:[/_|~*\\:]| {2,4}| ?\t)[0-9A-Z(]|(?<!\))[0-9A-Z]{3}\.[0-9A-Z]{4})"
+)
 _USUAL: Final = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|[\d-]{8,12}[ T]?\d\d?:\d\d.*")
 """An address of the internet and a moment have such separators by nature."""
 _LONE_SPACE: Final = re.compile(r"(?<![ \t]) (?![ \t])")
@@ -121,7 +123,7 @@ _TOPS: Final = (
     " gr hu ro ru ua in br mx ar jp cn kr tr za dev app cloud xyz online tech example test"
 )
 _TLDS: Final = frozenset(_TOPS.split())
-_AT: Final = re.compile(rf" (?:{'|'.join(_ATS)}) | ?@ ?")
+_AT: Final = re.compile(rf"[ @](?:(?<= )(?:(?:{'|'.join(_ATS)}) |@ ?)|(?<=@) ?)")
 _LOCAL: Final = re.compile(rf"(?<![\w.+-])[\w+-]{{1,64}}(?:{_DOT}[\w+-]{{1,64}}){{0,3}}$")
 _DOMAIN: Final = re.compile(
     rf"(?!the |an? |this |that |my |our |your )[\w-]{{1,63}}(?:{_DOT}[\w-]{{1,63}}){{0,4}}"

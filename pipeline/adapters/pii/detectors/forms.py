@@ -114,8 +114,11 @@ def _best(forms: Sequence[Form], piece: Piece) -> float:
     """The highest score that one of the forms gives to the piece."""
     if not forms:
         return 0.0
-    compact = piece.compact
-    return max([form.score(compact) for form in forms])
+    compact, best = piece.compact, 0.0
+    for form in forms:
+        if max(form.plain, form.checked) > best:
+            best = max(best, form.score(compact))
+    return best
 
 
 def _sum(score: float, more: float) -> float:

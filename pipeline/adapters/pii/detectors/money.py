@@ -146,6 +146,7 @@ def _scored(page: Page, start: int, end: int, groups: tuple[int, ...]) -> float:
 _TWO: Final = 2
 
 _IBAN_HEAD: Final = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}\d{2}(?=[ -]?[A-Za-z0-9])")
+_IBAN_DIGITS: Final = re.compile(r"\d(?<=[A-Za-z]{2}\d)\d")
 _IBAN_COUNTRIES: Final = {
     15: "NO",
     16: "BE",
@@ -216,7 +217,8 @@ def _iban_score(page: Page, iban: str, start: int, end: int) -> float:
 
 
 def _ibans(page: Page) -> Iterator[Span]:
-    for match in _IBAN_HEAD.finditer(page.text):
+    heads = (_IBAN_HEAD.match(page.text, digits.start() - 2) for digits in _IBAN_DIGITS.finditer(page.text))
+    for match in filter(None, heads):
         found = _iban_at(page.text, match)
         if found is not None and sum(map(str.isdigit, found[0])) >= _FEWEST_DIGITS:
             yield Span("IBAN", match.start(), found[1], _iban_score(page, found[0], match.start(), found[1]))

@@ -92,12 +92,23 @@ _MAC: Final = re.compile(
     r"|[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4})(?![A-Za-z0-9_À-ɏ]|[:-][0-9A-Fa-f]|\.[0-9A-Fa-f])"
 )
 _BARE_MAC: Final = re.compile(r"(?<![A-Za-z0-9_])mac(?: address| addr)?(?: is|:|=)? ?([0-9a-f]{12})(?![a-z0-9_])")
+_PARTED: Final = re.compile(r"[:.-](?:(?<!\.)(?=[0-9A-Fa-f]{2}[:-])|(?<=\.)(?=[0-9A-Fa-f]{4}\.))")
 _DOTTED: Final = re.compile(r"\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}")
 _EMPTY: Final = (frozenset("0"), frozenset("f"))
 
 
+def _mac_forms(text: str) -> Iterator[re.Match[str]]:
+    """All matches, looked for at the first sign between pairs or fours."""
+    end = 0
+    for sign in _PARTED.finditer(text):
+        start = sign.start() - (4 if sign.group() == "." else 2)
+        if start >= end and (match := _MAC.match(text, start)):
+            end = match.end()
+            yield match
+
+
 def _macs(page: Page) -> Iterator[Span]:
-    for match in _MAC.finditer(page.text):
+    for match in _mac_forms(page.text):
         signs = frozenset(match.group().lower()) - frozenset(":-.")
         letters = bool(match[1]) or not signs.isdisjoint("abcdef")
         if signs not in _EMPTY and letters:
