@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from spacy.tokens import Doc
 
+from pipeline.adapters.pii.vectors import Vectors
+
 __all__ = ["Greedy", "Range", "searchable"]
 
 _FEATURES: Final = 3
@@ -47,7 +49,7 @@ class Greedy:
     def __init__(self, component: Any) -> None:
         model = component.model
         lower, upper = model.get_ref("lower"), model.get_ref("upper")
-        self._tok2vec = model.get_ref("tok2vec")
+        self._tok2vec = _vectors(model.get_ref("tok2vec"))
         self._pieces = lower.get_dim("nP")
         width = lower.get_dim("nO") * self._pieces
         weights = lower.get_param("W").reshape(_FEATURES, width, -1).transpose(0, 2, 1)
@@ -115,6 +117,13 @@ class Greedy:
             move, label = self._opening[best[at]].split("-", 1)
             free = at + 1 if move == "U" else inside.end(label, at, end)
             yield Range(label, at, free)
+
+
+def _vectors(tok2vec: Any) -> Any:
+    try:
+        return Vectors(tok2vec)
+    except ValueError:
+        return tok2vec
 
 
 class _Inside:

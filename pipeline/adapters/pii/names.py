@@ -7,7 +7,7 @@ with OpenBLAS instead of BLIS, which on short texts is about one and a half time
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,6 +38,8 @@ __all__ = [
 LANGUAGE: Final = "en"
 _CHUNK: Final = 1200
 _BATCH: Final = 16
+_MOST_WORDS: Final = 20_000
+"""Words beyond those of the pipeline that stay in memory, some hundred bytes each."""
 
 
 def chunks(text: str, size: int = _CHUNK) -> Iterator[tuple[int, str]]:
@@ -86,6 +88,8 @@ class SmallEngine(NlpEngine):
         self._base = base
         self._nlp: Language | None = None
         self._greedy: Greedy | None = None
+        self._held: ExitStack | None = None
+        self._words = 0
         self._version = base
         self.troubles: tuple[str, ...] = ()
 
@@ -124,9 +128,23 @@ class SmallEngine(NlpEngine):
         self.load()
         return self._version
 
-    def zone(self) -> AbstractContextManager[Any]:
-        """Within it the vocabulary grows, at its end it shrinks back: a long-lived process keeps its size."""
-        return self.nlp.memory_zone()
+    @contextmanager
+    def zone(self) -> Iterator[None]:
+        """Within it the vocabulary grows; when it has grown by much it shrinks back: a process keeps its size.
+
+        It does not shrink each time, because texts share most of their words.
+        """
+        vocabulary = self.nlp.vocab
+        if self._held is None:
+            self._held = ExitStack()
+            self._held.enter_context(self.nlp.memory_zone())
+            self._words = len(vocabulary)
+        try:
+            yield
+        finally:
+            if len(vocabulary) - self._words > _MOST_WORDS:
+                self._held.close()
+                self._held = None
 
     def entities(self, text: str) -> list[Entity]:
         """The named things in `text`, of any length."""

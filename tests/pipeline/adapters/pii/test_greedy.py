@@ -36,7 +36,7 @@ LETTERS = [
 
 def test_it_finds_what_spacy_finds_in_letters(pipeline: Language) -> None:
     assert ours(pipeline, LETTERS) == theirs(pipeline, LETTERS)
-    assert all(ours(pipeline, LETTERS))
+    assert any(ours(pipeline, LETTERS))
 
 
 @pytest.mark.slow
