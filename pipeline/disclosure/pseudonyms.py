@@ -61,13 +61,14 @@ _WORDS: Final[Mapping[str, str]] = MappingProxyType(
         "DATE_OF_BIRTH": "DATE",
         "BANK_ACCOUNT": "ACCOUNT",
         "VEHICLE_ID": "VEHICLE",
+        "DEVICE_ID": "DEVICE",
         "LOCATION": "PLACE",
         "NRP": "GROUP",
         "URL_CREDENTIAL": "SECRET",
     }
 )
 _NUMBERS: Final = frozenset({"CARD", "PHONE", "SSN"})
-_CODES: Final = frozenset({"ID", "IBAN", "PASSPORT", "MEDICAL", "LICENCE", "ACCOUNT", "VEHICLE", "MAC"})
+_CODES: Final = frozenset({"ID", "IBAN", "PASSPORT", "MEDICAL", "LICENCE", "ACCOUNT", "VEHICLE", "DEVICE", "MAC"})
 _EXACT: Final = frozenset({"SECRET", "WALLET"})
 _POSSESSIVE: Final = re.compile(r"['’]s$")
 _POINTS: Final = ".,;:!?\"'’()[]<>*_"

@@ -140,4 +140,5 @@ _MAKERS: Final[dict[str, _Maker]] = {
     "LICENCE": _digits,
     "ACCOUNT": _digits,
     "VEHICLE": _digits,
+    "DEVICE": _digits,
 }

@@ -2,11 +2,13 @@
 
 import itertools
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.adapters.pii.spans import Span, merge, resolve, tally, united
 from pipeline.contracts import Finding
+from pipeline.policy.kinds import KINDS_OF_DATA
 
 spans = st.builds(
     lambda kind, start, length, score: Span(kind, start, start + length, score),
@@ -29,8 +31,22 @@ def test_the_higher_score_wins() -> None:
     assert resolve([phone, card]) == [card]
 
 
-def test_between_equals_the_more_sensitive_type_wins() -> None:
-    assert resolve([Span("PHONE", 0, 9, 0.6), Span("PASSPORT", 0, 9, 0.6)]) == [Span("PASSPORT", 0, 9, 0.6)]
+@pytest.mark.parametrize(
+    ("sensitive", "other"),
+    [
+        ("PASSPORT", "PHONE"), ("DRIVER_LICENSE", "DEVICE_ID"), ("BANK_ACCOUNT", "PHONE"), ("CRYPTO_WALLET", "VEHICLE_ID"),
+        ("COORDINATES", "ADDRESS"), ("MAC", "AGE"), ("HEALTH", "LOCATION"), ("AGE", "SOMETHING_NEW"),
+    ],
+)  # fmt: skip
+def test_between_equals_the_more_sensitive_type_wins(sensitive: str, other: str) -> None:
+    one = Span(sensitive, 0, 9, 0.5)
+    assert resolve([Span(other, 0, 9, 0.5), one]) == [one]
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS_OF_DATA - {"OPAQUE"}))
+def test_every_kind_of_data_has_its_place(kind: str) -> None:
+    one = Span(kind, 0, 9, 0.5)
+    assert resolve([Span("SOMETHING_NEW", 0, 9, 0.5), one]) == [one]
 
 
 def test_a_recognised_form_wins_over_a_name() -> None:
