@@ -10,10 +10,10 @@ from pipeline.contracts import Finding
 __all__ = ["NAMES", "Span", "merge", "resolve", "tally", "united"]
 
 _RANKED: Final = (
-    "SECRET", "CREDIT_CARD", "IBAN", "PASSPORT", "MEDICAL_ID", "US_SSN", "NATIONAL_ID", "DRIVER_LICENSE", "BANK_ACCOUNT",
-    "EMAIL", "IP", "MAC", "CRYPTO_WALLET", "COORDINATES", "DATE_OF_BIRTH", "PHONE", "DEVICE_ID", "VEHICLE_ID", "ADDRESS",
-    "PERSON", "HEALTH", "BIOMETRIC", "GENETIC", "SEXUAL", "RELIGION", "POLITICS", "UNION", "CRIMINAL", "LOCATION", "ORG",
-    "NRP", "AGE",
+    "SECRET", "CREDIT_CARD", "IBAN", "PASSPORT", "MEDICAL_ID", "US_SSN", "NATIONAL_ID", "DRIVER_LICENSE",
+    "BANK_ACCOUNT", "EMAIL", "IP", "MAC", "CRYPTO_WALLET", "COORDINATES", "DATE_OF_BIRTH", "PHONE", "DEVICE_ID",
+    "VEHICLE_ID", "ADDRESS", "PERSON", "HEALTH", "BIOMETRIC", "GENETIC", "SEXUAL", "RELIGION", "POLITICS", "UNION",
+    "CRIMINAL", "LOCATION", "ORG", "NRP", "AGE",
 )  # fmt: skip
 _RANK: Final = {name: place for place, name in enumerate(_RANKED)}
 """Between equal scores and lengths the more sensitive type wins, so that a tie never lowers the data class."""

@@ -228,9 +228,7 @@ def read(text: str, start: int = 0, end: int | None = None, *, low: bool = False
 _IN_CONTEXT: Final = frozenset((_OPENING, _BOX_END, _DOTTED_KIND, "."))
 
 
-def _in_context(
-    kind: str, text: str, start: int, end: int, draft: _Draft, lexicon: _Lexicon
-) -> tuple[str, int, int]:
+def _in_context(kind: str, text: str, start: int, end: int, draft: _Draft, lexicon: _Lexicon) -> tuple[str, int, int]:
     """The class of what depends on its neighbours, and where it stands; none for a full stop that abbreviates."""
     if kind == ".":
         if _abbreviates(start, draft):

@@ -37,8 +37,9 @@ _BORN_IN: Final = re.compile(
     r" ?((?:19|20)\d\d)(?![\w/-]|[.,]\d)"
 )
 _BORN: Final = words(
-    "born", "né", "née", "ne", "nee", "geboren", "jahrgang", "nato", "nata", "nacido", "nacida", "nací", "nascido", "nascida",
-    "urodzony", "urodzona", "birth", "year", "birthyear", "année", "geburtsjahr", "geboortejaar", "anno", "año", "ano", "rok",
+    "born", "né", "née", "ne", "nee", "geboren", "jahrgang", "nato", "nata", "nacido", "nacida", "nací",
+    "nascido", "nascida", "urodzony", "urodzona", "birth", "year", "birthyear", "année", "geburtsjahr", "geboortejaar",
+    "anno", "año", "ano", "rok",
 )  # fmt: skip
 _REACH: Final = 56
 _LONGEST: Final = 40
@@ -86,8 +87,8 @@ _BEFORE: Final = re.compile(
     r"|lat)(?!\w)|\n))"
 )
 _COUNTED: Final = words(
-    "year", "years", "yo", "y", "yr", "yrs", "jährig*", "jahr", "jahre", "ans", "años", "anni", "jarig", "jarige", "jaar",
-    "lat", "anos",
+    "year", "years", "yo", "y", "yr", "yrs", "jährig*", "jahr", "jahre", "ans", "años", "anni", "jarig",
+    "jarige", "jaar", "lat", "anos",
 )  # fmt: skip
 _ANNOUNCED: Final = words(
     "age", "aged", "am", "m", "alter", "âgé", "âgée", "edad", "idade", "età", "tengo", "ai", "ho", "mam"
@@ -104,4 +105,6 @@ def _ages(page: Page) -> Iterator[Span]:
             yield Span("AGE", *match.span(1), _AGE_SCORE)
 
 
-AGE: Final = Detector("ages", ("AGE",), lambda page: page.digits >= 1 and page.hints & (_COUNTED | _ANNOUNCED) != 0, _ages)
+AGE: Final = Detector(
+    "ages", ("AGE",), lambda page: page.digits >= 1 and page.hints & (_COUNTED | _ANNOUNCED) != 0, _ages
+)

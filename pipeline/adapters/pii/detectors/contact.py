@@ -84,7 +84,10 @@ EMAIL: Final = Detector(
 _APART: Final = r"(?<![A-Za-z0-9_À-ɏ"
 _EXTENSION: Final = r"(?:,? ?(?:x|ext\.?|extension|#|durchwahl|poste|int\.?|wew\.?) ?\d{1,6}(?!\w))"
 _END: Final = r"(?![A-Za-z0-9_À-ɏ%=/:-]|[.]\d|,\d{1,3}(?!\d))"
-_WORLD: Final = re.compile(rf"[+0]{_APART}+][+0])(?:(?<=\+)|(?<=\+)(?<!\d \+) |(?<=0)0 ?)[1-9](?:[ .\-/()]{{0,3}}\d){{6,14}}(?!\d){_EXTENSION}?")
+_WORLD: Final = re.compile(
+    rf"[+0]{_APART}+][+0])(?:(?<=\+)|(?<=\+)(?<!\d \+) |(?<=0)0 ?)[1-9]"
+    rf"(?:[ .\-/()]{{0,3}}\d){{6,14}}(?!\d){_EXTENSION}?"
+)
 _AMERICA: Final = re.compile(
     rf"[(\d]{_APART}.+$€£-][(\d])"
     r"(?:(?<=1)[ .-](?:\(\d{3}\)[ -]?|\d{3}[ .-])|(?<=\()\d{3}\)[ -]?|(?<=\d)\d{2}[ .-])"
@@ -188,4 +191,6 @@ def _phones(page: Page) -> Iterator[Span]:
         yield from _bare(page)
 
 
-PHONE: Final = Detector("phones", ("PHONE",), lambda page: page.digits >= _SHORTEST and page.chain >= _SHORTEST, _phones)
+PHONE: Final = Detector(
+    "phones", ("PHONE",), lambda page: page.digits >= _SHORTEST and page.chain >= _SHORTEST, _phones
+)

@@ -75,7 +75,6 @@ def _key_blocks(page: Page) -> Iterator[Span]:
             yield Span("SECRET", *match.span("secret"), _SURE)
 
 
-
 def _may_hold_key(page: Page) -> bool:
     text = page.text
     return (

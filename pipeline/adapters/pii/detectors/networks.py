@@ -80,7 +80,9 @@ def _ips(page: Page) -> Iterator[Span]:
 
 
 def _may_have_ip(page: Page) -> bool:
-    return page.digits >= 1 and (page.text.count(":") >= 2 or (page.digits >= 4 and _DOTS.search(page.text) is not None))
+    return page.digits >= 1 and (
+        page.text.count(":") >= 2 or (page.digits >= 4 and _DOTS.search(page.text) is not None)
+    )
 
 
 IP: Final = Detector("networks", ("IP",), _may_have_ip, _ips)

@@ -34,8 +34,9 @@ def test_the_higher_score_wins() -> None:
 @pytest.mark.parametrize(
     ("sensitive", "other"),
     [
-        ("PASSPORT", "PHONE"), ("DRIVER_LICENSE", "DEVICE_ID"), ("BANK_ACCOUNT", "PHONE"), ("CRYPTO_WALLET", "VEHICLE_ID"),
-        ("COORDINATES", "ADDRESS"), ("MAC", "AGE"), ("HEALTH", "LOCATION"), ("AGE", "SOMETHING_NEW"),
+        ("PASSPORT", "PHONE"), ("DRIVER_LICENSE", "DEVICE_ID"), ("BANK_ACCOUNT", "PHONE"),
+        ("CRYPTO_WALLET", "VEHICLE_ID"), ("COORDINATES", "ADDRESS"), ("MAC", "AGE"),
+        ("HEALTH", "LOCATION"), ("AGE", "SOMETHING_NEW"),
     ],
 )  # fmt: skip
 def test_between_equals_the_more_sensitive_type_wins(sensitive: str, other: str) -> None:
