@@ -2,7 +2,7 @@
 
     {id, units, names, languages, budget, alone}    a job; `alone`: its names are looked for by themselves
     {drop: id}                                      nobody waits for that job any more
-    {engine}                                        to the parent: loaded, or loaded more
+    {engine, troubles}                              to the parent: loaded, or loaded more; what could not be used
     {loading}                                       to the parent: a language pipeline is being loaded
     {at: [ids]}                                     to the parent: what is worked on now
     {id, types, units, languages, covered}          an answer; a span is [place of its type, start, end, score]
@@ -55,11 +55,19 @@ class Engines:
         self._extra = tuple(extra)
         self._plain = Plain(PatternScanner().scan_text, PATTERNS)
         self._full: Any = None
+        self._told: set[str] = set()
 
     @property
     def version(self) -> str:
         """What scans, with versions."""
         return str((self._full or self._plain).version)
+
+    def news(self) -> dict[str, Any]:
+        """What scans now, and what should but could not be loaded; each such trouble is told once."""
+        troubles = () if self._full is None else self._full.troubles
+        fresh = [trouble for trouble in troubles if trouble not in self._told]
+        self._told.update(fresh)
+        return {"engine": self.version, "troubles": fresh}
 
     def lacks(self, languages: Sequence[str]) -> bool:
         """Whether names in `languages` need something to be loaded first."""
@@ -178,7 +186,7 @@ class Desk:
         if job["names"] and self._engines.lacks(job["languages"]):
             self.send({"loading": True})
             self._engines.load(job["languages"])
-            self.send({"engine": self._engines.version})
+            self.send(self._engines.news())
 
     def turn(self) -> None:
         """One step of the job whose step ends first, or the names of several."""
@@ -265,7 +273,7 @@ def serve(jobs: int, answers: BinaryIO, *, names: Sequence[str] = (), extra: Seq
     if names or extra:
         engines.load(names or ("en",))
     inbox, desk = frames.Inbox(jobs), Desk(engines, answers)
-    desk.send({"engine": engines.version})
+    desk.send(engines.news())
     gc.collect()
     gc.freeze()  # what is loaded stays: looking through it again and again is a pause in the middle of a scan
     while not inbox.ended:

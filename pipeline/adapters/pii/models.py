@@ -18,7 +18,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -30,6 +30,7 @@ from spacy.language import Language
 from thinc.api import NumpyOps, set_current_ops
 
 from pipeline.adapters.pii.labels import MODEL
+from pipeline.settings import Settings
 
 __all__ = [
     "SHIPPED",
@@ -44,6 +45,7 @@ __all__ = [
     "load",
     "open_model",
     "overlay",
+    "roots_from",
     "weights",
 ]
 
@@ -251,6 +253,24 @@ def active(root: Path) -> str | None:
 
 
 # ---------------------------------------------------------------- the choice
+
+
+def roots_from(environment: Mapping[str, str]) -> tuple[Path, ...]:
+    """Where to look for a model, the most wanted first.
+
+    `STEPWELL_NAMES` is a folder of models such as `stepwell pii train --in` writes, or `stock` for no trained model at
+    all; without it the model installed in the home folder comes before the one that Stepwell brings along.
+    """
+    wish = environment.get("STEPWELL_NAMES", "").strip()
+    if wish == STOCK:
+        return ()
+    if wish:
+        return (Path(wish), SHIPPED)
+    try:
+        home = Settings.from_environment(environment).home
+    except RuntimeError:  # nobody's home folder is known
+        return (SHIPPED,)
+    return (home / "models" / "names", SHIPPED)
 
 
 def best(roots: tuple[Path, ...] = (SHIPPED,), base: str = MODEL) -> tuple[Language, str, tuple[str, ...]]:

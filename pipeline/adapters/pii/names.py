@@ -6,7 +6,7 @@ with OpenBLAS instead of BLIS, which on short texts is about one and a half time
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -19,8 +19,7 @@ from spacy.tokens import Doc
 from pipeline.adapters.pii.entities import STREET, Entity, believable, mended, readable, trimmed
 from pipeline.adapters.pii.greedy import Greedy, searchable
 from pipeline.adapters.pii.labels import LABELS, MODEL
-from pipeline.adapters.pii.models import SHIPPED, STOCK, best, load
-from pipeline.settings import Settings
+from pipeline.adapters.pii.models import best, load, roots_from
 
 __all__ = [
     "LABELS",
@@ -53,24 +52,6 @@ def chunks(text: str, size: int = _CHUNK) -> Iterator[tuple[int, str]]:
         yield start, text[start:end]
         start = end
     yield start, text[start:]
-
-
-def roots_from(environment: Mapping[str, str]) -> tuple[Path, ...]:
-    """Where to look for a model, the most wanted first.
-
-    `STEPWELL_NAMES` is a folder of models such as `stepwell pii train --in` writes, or `stock` for no trained model at
-    all; without it the model installed in the home folder comes before the one that Stepwell brings along.
-    """
-    wish = environment.get("STEPWELL_NAMES", "").strip()
-    if wish == STOCK:
-        return ()
-    if wish:
-        return (Path(wish), SHIPPED)
-    try:
-        home = Settings.from_environment(environment).home
-    except RuntimeError:  # nobody's home folder is known
-        return (SHIPPED,)
-    return (home / "models" / "names", SHIPPED)
 
 
 class SmallEngine(NlpEngine):

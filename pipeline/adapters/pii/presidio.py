@@ -148,6 +148,11 @@ class Analyzer:
         """The patterns, the pipelines, and what is plugged in."""
         return "+".join([PATTERNS, self.tongues.version, *(str(other.name) for other in self._others)])
 
+    @property
+    def troubles(self) -> tuple[str, ...]:
+        """Why a model of names that was to be used is not."""
+        return self._engine.troubles
+
     def scan_text(self, text: str, *, names: bool) -> list[Span]:
         """The spans found in `text`, none overlapping another; with `names` also people, places and organisations."""
         return list(drive(self.steps(text, names=names), self._alone).spans)

@@ -318,15 +318,21 @@ class ProcessScanner:
             if not self._stopped:
                 _log.error("the scan process ended before it was ready")
             return False
-        self.engine = hello["engine"]
+        self._take_news(hello)
         self._child, self._failing = child, False
         self._news.set()
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError, *_SENSELESS):
             while True:
                 frame = await frames.read(child.process.stdout)
-                self.engine = frame.get("engine", self.engine)
+                self._take_news(frame)
                 child.hear(frame)
         return True
+
+    def _take_news(self, frame: dict[str, Any]) -> None:
+        """What scans now, and why a model of names that was to be used is not: its own log is not seen."""
+        self.engine = frame.get("engine", self.engine)
+        for trouble in frame.get("troubles", ()):
+            _log.warning("the scan process does without a model of names: %s", trouble)
 
     # ------------------------------------------------------------ jobs
 

@@ -1,11 +1,12 @@
 """The program itself: Python, our two packages, the programs that come along, the language pipeline."""
 
 import importlib
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import packages_distributions
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pipeline.adapters.pii.labels import MODEL
 from pipeline.adapters.pii.languages import without_pipeline
@@ -55,16 +56,32 @@ def _program(name: str, locate: Callable[[], Path]) -> Finding:
         return problem(name, sentence, advice)
 
 
-def nlp(model: str = MODEL) -> Finding:
-    """The language pipeline that finds names can be loaded."""
+def nlp(model: str = MODEL, environment: Mapping[str, str] = os.environ) -> Finding:
+    """The language pipeline that finds names can be loaded, and the model of names that was chosen for it."""
     try:
         importlib.import_module(model).load()
+        models: Any = importlib.import_module("pipeline.adapters.pii.models")
+        _, version, troubles = models.best(models.roots_from(environment))
     except (ImportError, OSError, ValueError, AttributeError) as error:
         sentence = (
             f"the language pipeline {model} cannot be loaded ({type(error).__name__}): requests count as restricted"
         )
         return problem("nlp", sentence, f"install the package {model.replace('_', '-')}")
-    return good("nlp", f"the language pipeline {model} loads")
+    if troubles:
+        sentence = f"names are found by {version}, because another model is not usable: {'; '.join(troubles)}"
+        return attention("nlp", sentence, "train it again with `stepwell pii train`, or unset STEPWELL_NAMES")
+    return good("nlp", f"the language pipeline loads; names are found by {version} ({_origin(models, environment)})")
+
+
+def _origin(models: Any, environment: Mapping[str, str]) -> str:
+    """Where the model of names in force comes from."""
+    for root in models.roots_from(environment):
+        digest = models.active(root)
+        if digest == models.STOCK:
+            return "stock"
+        if digest is not None:
+            return "the one that Stepwell brings along" if root == models.SHIPPED else f"installed in {root}"
+    return "stock"
 
 
 def languages(configured: Sequence[str]) -> Finding:

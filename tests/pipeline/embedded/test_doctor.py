@@ -34,6 +34,23 @@ def test_a_language_pipeline_that_is_missing_is_a_problem_with_its_consequence()
     assert "restricted" in found.sentence
 
 
+@pytest.mark.nlp
+def test_the_model_of_names_in_force_is_named_with_where_it_comes_from(tmp_path):
+    found = installation.nlp(environment={"STEPWELL_HOME": str(tmp_path)})
+    assert found.condition == "good"
+    assert "brings along" in found.sentence
+    assert "(stock)" in installation.nlp(environment={"STEPWELL_NAMES": "stock"}).sentence
+
+
+@pytest.mark.nlp
+def test_a_damaged_model_of_names_that_was_passed_over_is_worth_a_word(tmp_path):
+    (tmp_path / "active").write_text("0" * 64 + "\n")
+    found = installation.nlp(environment={"STEPWELL_NAMES": str(tmp_path)})
+    assert found.condition == "attention"
+    assert "cannot be read" in found.sentence
+    assert "stepwell pii train" in found.advice
+
+
 def test_a_language_without_a_pipeline_is_named_with_what_follows():
     assert installation.languages(["en"]).condition == "good"
     found = installation.languages(["en", "tlh"])

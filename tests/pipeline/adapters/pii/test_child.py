@@ -203,3 +203,10 @@ def test_a_job_without_text_is_answered_at_once() -> None:
     bench = Bench()
     bench.job()
     assert bench.answers() == {1: {"id": 1, "types": [], "units": [], "languages": [], "covered": []}}
+
+
+def test_a_trouble_is_told_once() -> None:
+    engines = Engines()
+    engines._full = type("Full", (), {"version": "e", "troubles": ("a file was changed",)})()
+    assert engines.news() == {"engine": "e", "troubles": ["a file was changed"]}
+    assert engines.news() == {"engine": "e", "troubles": []}

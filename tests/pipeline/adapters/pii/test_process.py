@@ -196,6 +196,16 @@ async def test_the_child_is_told_languages_names_and_what_is_plugged_in(tmp_path
         await process.stop()
 
 
+async def test_a_model_of_names_that_the_child_passed_over_is_logged_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    body = 'send({"engine": "e", "troubles": ["a file was changed"]})\n' + TOLD.split("\n", 2)[2]
+    async with scanner(tmp_path, body) as process:
+        await process.scan(["x"], names=True)
+        await process.scan(["x"], names=True)
+    assert caplog.text.count("a file was changed") == 1
+
+
 async def test_a_child_that_never_loads_is_a_failed_report(tmp_path: Path) -> None:
     async with scanner(tmp_path, "time.sleep(60)", wait=0.2) as process:
         assert (await process.scan(["x"], names=True)).reason == "unavailable"
