@@ -35,12 +35,12 @@ def structured() -> score.Tally:
 @pytest.mark.parametrize(
     ("kind", "recall", "precision"),
     [
-        ("CREDIT_CARD", 0.99, 0.98),
-        ("EMAIL", 0.99, 0.98),
-        ("IP", 0.99, 0.98),
-        ("US_SSN", 0.99, 0.98),
-        ("PHONE", 0.88, 0.80),
-        ("ADDRESS", 0.30, 0.95),
+        ("CREDIT_CARD", 0.99, 0.99),
+        ("EMAIL", 0.99, 0.99),
+        ("IP", 0.99, 0.99),
+        ("US_SSN", 0.99, 0.99),
+        ("PHONE", 0.97, 0.97),
+        ("ADDRESS", 0.98, 0.95),
     ],
 )
 def test_what_has_a_form_is_found_and_little_else(
@@ -55,7 +55,7 @@ def test_what_has_a_form_is_found_and_little_else(
 def test_ibans_are_found(name: str) -> None:
     found = tally(engines.patterns(), made(name, 100, seed=7))
     assert (score.recall(found, "IBAN") or 0) >= 0.99
-    assert (score.precision(found, "IBAN") or 0) >= 0.98
+    assert (score.precision(found, "IBAN") or 0) >= 0.99
 
 
 @needs("gsm8k-four-systems")
@@ -63,7 +63,7 @@ def test_arithmetic_word_problems_raise_next_to_no_alarm() -> None:
     engine = engines.patterns()
     texts = Data(DATA).texts("gsm8k-four-systems")
     flagged = sum(any(span.score >= THRESHOLD for span in engine.scan(text)) for text in texts)
-    assert flagged <= 0.01 * len(texts)
+    assert flagged <= 0.002 * len(texts)
 
 
 @labels
