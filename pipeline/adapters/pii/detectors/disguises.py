@@ -74,19 +74,24 @@ _UNUSUAL: Final = re.compile(
 )
 _USUAL: Final = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|[\d-]{8,12}[ T]?\d\d?:\d\d.*")
 """An address of the internet and a moment have such separators by nature."""
+_DIGIT: Final = re.compile("[0-9]")
+_DIGITS: Final = 9
+"""A run of groups with fewer is not read again."""
 _LONE_SPACE: Final = re.compile(r"(?<![ \t]) (?![ \t])")
 _WIDTH: Final = 3
 """Characters that a group and what follows it have, on average: groups of one digit are read otherwise."""
 
 
 def _unusual(text: str) -> Iterator[tuple[int, int]]:
-    """The parts of the text between single spaces, which no run of groups holds, with an unusual separator."""
+    """The parts of the text between single spaces, which no run holds, with an unusual separator and digits enough."""
     end = 0
     for sign in _UNUSUAL.finditer(text):
         if sign.start() >= end:
-            start, after = _LONE_SPACE.search(text, sign.start()), end
-            end = len(text) if start is None else start.end()
-            yield _last_space(text, after, sign.start()), end
+            space, after = _LONE_SPACE.search(text, sign.start()), end
+            end = len(text) if space is None else space.end()
+            start = _last_space(text, after, sign.start())
+            if len(_DIGIT.findall(text, start, end)) >= _DIGITS:
+                yield start, end
 
 
 def _last_space(text: str, first: int, last: int) -> int:
@@ -100,14 +105,14 @@ def _last_space(text: str, first: int, last: int) -> int:
 def _regrouped(page: Page) -> Iterator[list[Edit]]:
     for match in chain.from_iterable(_GROUPS.finditer(page.text, *part) for part in _unusual(page.text)):
         group = match.group()
-        if sum(map(str.isdigit, group)) >= 9 and _UNUSUAL.search(group) and not _USUAL.fullmatch(group):
+        if sum(map(str.isdigit, group)) >= _DIGITS and _UNUSUAL.search(group) and not _USUAL.fullmatch(group):
             between = [gap.span() for gap in _BETWEEN.finditer(page.text, *match.span())]
             if len(group) >= _WIDTH * len(between):
                 yield [Edit(start, end, " " if page.text[start].isspace() else "-") for start, end in between]
 
 
 def _may_be_regrouped(page: Page) -> bool:
-    return page.digits >= 9 and _UNUSUAL.search(page.text) is not None
+    return page.digits >= _DIGITS and _UNUSUAL.search(page.text) is not None
 
 
 # ---------------------------------------------------------------- signs in words
