@@ -34,6 +34,8 @@ _WORK: Final = re.compile(r"[\"”»],? by ")
 """What follows the title of a song or book: who made it comes after, and the words in quotes are nobody."""
 _BETWEEN: Final = re.compile(r"[\s,;]*")
 _CORNER: Final = re.compile(r"[\s,;]*(?:\b(?:and|und|et|y|e|i)\b|[&/])?[\s,;]*")
+_BELOW: Final = re.compile(r"[ \t,]*\n[^\w\n]{0,8}")
+_REST: Final = re.compile(r"[ \t]*(?:[,\n]|\Z)")
 _MARKED: Final = re.compile(r"[ \t]*[\n,][^\w\n]{0,8}")
 
 
@@ -118,7 +120,20 @@ def _towns(text: str, entities: Sequence[Entity]) -> list[Entity]:
         gaps = (text[before.end_char : it.start_char], text[it.end_char : after.start_char])
         if label != it.label_ and all(_MARKED.fullmatch(gap) for gap in gaps):
             kept[place] = replace(it, label_=label)
-    return kept
+    return list(_below_streets(text, kept))
+
+
+def _below_streets(text: str, entities: Sequence[Entity]) -> Iterator[Entity]:
+    """Who is alone on the line below a street is a town, unless a street of its own comes next."""
+    for place, it in enumerate(entities):
+        before = entities[place - 1] if place else None
+        after = entities[place + 1] if place + 1 < len(entities) else None
+        own = after is not None and after.label_ == STREET and any(map(str.isalpha, after.text))
+        alone = before is not None and _BELOW.fullmatch(text, before.end_char, it.start_char)
+        if it.label_ == _PERSON and before and before.label_ == STREET and alone and not own:
+            yield replace(it, label_="GPE") if _REST.match(text, it.end_char) else it
+        else:
+            yield it
 
 
 def _between(before: Entity, it: Entity, after: Entity) -> str:

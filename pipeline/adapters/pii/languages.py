@@ -127,7 +127,7 @@ class LanguageGuess:
         if not sample.isascii():
             foreign = Counter(map(_script, filter(str.isalpha, sample)))
             latin = foreign.pop("LATIN", 0)
-            if foreign.total() >= _FOREIGN and 2 * foreign.total() >= latin:
+            if foreign.total() >= _FOREIGN and 2 * foreign.total() >= latin and not _only_names(sample):
                 return self._of_script(foreign, sample)
         if sum(map(str.isalpha, sample)) < ENOUGH:
             return None
@@ -142,6 +142,13 @@ class LanguageGuess:
     def _guess(self, sample: str) -> str | None:
         language, sure = self._known.classify(sample)
         return str(language) if sure >= SURE else None
+
+
+def _only_names(sample: str) -> bool:
+    """Whether Latin letters say all but the names: a sentence is not Greek for the Greek who is named in it."""
+    running = [word for word in _PLAIN.findall(sample) if not word[0].isupper()]
+    latin = sum(len(word) for word in running if _script(word[0]) == "LATIN")
+    return latin >= _FOREIGN and 4 * (sum(map(len, running)) - latin) < latin
 
 
 def _running(sample: str) -> str:

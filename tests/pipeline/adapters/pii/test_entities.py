@@ -94,3 +94,23 @@ def test_mending_stays_within_the_text_and_in_order(text: str, data: st.DataObje
     assert all(0 <= one.start_char <= one.end_char <= len(text) for one in found)
     assert all(text[one.start_char : one.end_char] == one.text for one in found)
     assert [one.end_char for one in found] == sorted(one.end_char for one in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("12 Alder Lane\nBrandvold", "GPE"),
+        ("12 Alder Lane\nBrandvold\n", "GPE"),
+        ("12 Alder Lane, Brandvold", "PERSON"),
+        ("12 Alder Lane\nBrandvold is away", "PERSON"),
+    ],
+)
+def test_who_is_alone_on_the_line_below_a_street_is_a_town(text: str, label: str) -> None:
+    found = mended(text, entities(text, ("ADDRESS", "12 Alder Lane"), ("PERSON", "Brandvold")))
+    assert ("PERSON" in {one.label_ for one in found}) == (label == "PERSON")
+
+
+def test_in_a_list_of_people_and_their_streets_they_stay_people() -> None:
+    text = "12 Alder Lane\nBrandvold\n7 Larch Row"
+    found = after(text, ("ADDRESS", "12 Alder Lane"), ("PERSON", "Brandvold"), ("ADDRESS", "7 Larch Row"))
+    assert ("PERSON", "Brandvold") in found

@@ -54,6 +54,17 @@ def test_names_and_streets_of_another_country_do_not_make_a_text_foreign(guess: 
     assert guess.language(text) == "en"
 
 
+@pytest.mark.parametrize("name", ["Οδυσσέας Μπραντβόλντος", "Одалис Брандвольдова"])
+def test_a_name_in_letters_of_its_own_does_not_make_a_sentence_foreign(guess: LanguageGuess, name: str) -> None:
+    assert guess.language(f"my guest is {name}") is None
+    assert guess.language(name) is not None
+
+
+def test_a_word_in_other_letters_does_not_make_a_foreign_sentence_english(guess: LanguageGuess) -> None:
+    assert guess.language(CLEAR["el"] + " " + CLEAR["ru"] + " ok email") is not None
+    assert guess.language("Απαντήστε μου στο email πριν από το Σαββατοκύριακο") == "el"
+
+
 def test_capitals_do_not_hide_a_language(guess: LanguageGuess) -> None:
     assert guess.language(CLEAR["fr"].upper()) == "fr"
 
