@@ -77,6 +77,7 @@ class _Lexicon(dict[str, Cue]):
         self.whole: dict[str, Cue] = {}
         self.beginnings: dict[str, list[tuple[str, Cue]]] = {}
         self.endings: list[tuple[str, Cue]] = []
+        self.tails: tuple[str, ...] = ()
         self.phrases: dict[str, list[tuple[str, Cue]]] = {}
         self.anywhere: list[tuple[str, Cue]] = []
 
@@ -99,6 +100,7 @@ class _Lexicon(dict[str, Cue]):
             return
         if word[0] == "*":
             self.endings.append((word[1:], bit))
+            self.tails = (*self.tails, word[1:])
             return
         head = _WORD.match(word)
         if head is None:
@@ -116,9 +118,10 @@ class _Lexicon(dict[str, Cue]):
         for beginning, bit in self.beginnings.get(word[:_KEY], ()):
             if word.startswith(beginning):
                 kinds |= bit
-        for ending, bit in self.endings:
-            if word.endswith(ending):
-                kinds |= bit
+        if word.endswith(self.tails):
+            for ending, bit in self.endings:
+                if word.endswith(ending):
+                    kinds |= bit
         if word in self.phrases:
             kinds |= _PHRASE
         if len(self) < _REMEMBERED:

@@ -6,7 +6,7 @@ which words their finds cannot be without, and a word is judged once, however ma
 
 import re
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
 __all__ = ["Hints", "hints_of", "judged", "literals", "register", "words"]
 
@@ -68,8 +68,11 @@ def literals(*texts: str) -> Hints:
     Raises:
         ValueError: one of `texts` has no letter.
     """
-    conditions = [_condition(text) for text in texts]
-    return judged(lambda word: any(condition(word) for condition in conditions))
+    parts = [_part(text) for text in texts]
+    inside = re.compile("|".join(re.escape(part.letters) for part in parts if not part.opens | part.closes) or "(?!)")
+    first = tuple(part.letters for part in parts if part.opens)
+    last = tuple(part.letters for part in parts if part.closes and not part.opens)
+    return judged(lambda word: word.startswith(first) or word.endswith(last) or inside.search(word) is not None)
 
 
 def words(*texts: str) -> Hints:
@@ -79,16 +82,16 @@ def words(*texts: str) -> Hints:
     return judged(lambda word: word in whole or word.startswith(beginnings))
 
 
-def _condition(text: str) -> Callable[[str], bool]:
-    """What a run of letters of a text that contains `text` must be like: the longest run of `text` decides."""
+class _Part(NamedTuple):
+    """The longest run of letters of a text, and whether a run of a text around it must begin or end there, too."""
+
+    letters: str
+    opens: bool
+    closes: bool
+
+
+def _part(text: str) -> _Part:
     part = max(_LETTERS.finditer(text), key=lambda run: len(run.group()), default=None)
     if part is None:
         raise ValueError(f"{text!r} has no letter")
-    letters, opens, closes = part.group(), part.start() > 0, part.end() < len(text)
-    if opens and closes:
-        return letters.__eq__
-    if opens:
-        return lambda word: word.startswith(letters)
-    if closes:
-        return lambda word: word.endswith(letters)
-    return lambda word: letters in word
+    return _Part(part.group(), part.start() > 0, part.end() < len(text))
