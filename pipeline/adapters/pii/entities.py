@@ -34,6 +34,7 @@ _WORK: Final = re.compile(r"[\"”»],? by ")
 """What follows the title of a song or book: who made it comes after, and the words in quotes are nobody."""
 _BETWEEN: Final = re.compile(r"[\s,;]*")
 _CORNER: Final = re.compile(r"[\s,;]*(?:\b(?:and|und|et|y|e|i)\b|[&/])?[\s,;]*")
+_NAMED: Final = re.compile(r"[^\W\d_]{4}")
 _BELOW: Final = re.compile(r"[ \t,]*\n[^\w\n]{0,8}")
 _REST: Final = re.compile(r"[ \t]*(?:[,\n]|\Z)")
 _MARKED: Final = re.compile(r"[ \t]*[\n,][^\w\n]{0,8}")
@@ -128,7 +129,7 @@ def _below_streets(text: str, entities: Sequence[Entity]) -> Iterator[Entity]:
     for place, it in enumerate(entities):
         before = entities[place - 1] if place else None
         after = entities[place + 1] if place + 1 < len(entities) else None
-        own = after is not None and after.label_ == STREET and any(map(str.isalpha, after.text))
+        own = after is not None and after.label_ == STREET and not _is_code(after)
         alone = before is not None and _BELOW.fullmatch(text, before.end_char, it.start_char)
         if it.label_ == _PERSON and before and before.label_ == STREET and alone and not own:
             yield replace(it, label_="GPE") if _REST.match(text, it.end_char) else it
@@ -147,7 +148,8 @@ def _between(before: Entity, it: Entity, after: Entity) -> str:
 
 
 def _is_code(entity: Entity) -> bool:
-    return entity.label_ == STREET and any(map(str.isdigit, entity.text))
+    """Whether it is a postal code: no street, which has a name."""
+    return entity.label_ == STREET and any(map(str.isdigit, entity.text)) and _NAMED.search(entity.text) is None
 
 
 def _dressed(text: str, person: Entity) -> Entity:
