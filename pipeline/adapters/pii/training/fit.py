@@ -44,6 +44,7 @@ def fit(
     fix_random_seed(seed)
     chance = random.Random(seed)
     optimizer: Any = nlp.resume_training()
+    optimizer.averages = {} if recipe.averaged else None
     steps, done = recipe.epochs * len(references), 0
     for epoch in range(recipe.epochs):
         chance.shuffle(references)
@@ -60,6 +61,8 @@ def fit(
             done += len(batch)
             if progress is not None:
                 progress(epoch, done - epoch * len(references), losses["ner"])
+    if recipe.averaged:
+        _average(component.model, optimizer.averages)
     _mix(component.model, stock, recipe.stock_share)
 
 
@@ -91,6 +94,14 @@ def _weights(model: Any) -> Iterator[tuple[tuple[int, str], Any]]:
         for name in node.param_names:
             if node.has_param(name):
                 yield (place, name), node.get_param(name)
+
+
+def _average(model: Any, averages: dict[tuple[int, str], Any]) -> None:
+    """Replace the weights by their running averages (Polyak and Juditsky 1992), as the optimizer kept them."""
+    for node in model.walk():
+        for name in node.param_names:
+            if (node.id, name) in averages:
+                node.set_param(name, averages[node.id, name])
 
 
 def _mix(model: Any, stock: dict[tuple[int, str], Any], share: float) -> None:

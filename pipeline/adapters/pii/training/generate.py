@@ -32,6 +32,7 @@ class Recipe:
         epochs: how often all are learnt.
         dropout: share of activations left out while learning.
         rate: learning rate at the start; it falls to a tenth in a straight line.
+        averaged: take the running average of the weights of the last hundred steps or so, not the last weights.
         stock_share: share of the stock weights in the result; the rest is what was learnt.
         prose: share of the texts that are paragraphs of prose without names.
         together: share of the texts that are put behind another.
@@ -43,6 +44,7 @@ class Recipe:
     epochs: int = 3
     dropout: float = 0.12
     rate: float = 0.001
+    averaged: bool = True
     stock_share: float = 0.0
     prose: float = 0.07
     together: float = 0.12
