@@ -35,7 +35,7 @@ _ONE_FORM: Final[JsonDict] = {
 class TextPart(Contract):
     """A piece of text inside a message."""
 
-    type: Literal["text"] = "text"
+    type: Literal["text"]
     text: str
 
 

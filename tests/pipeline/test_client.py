@@ -13,7 +13,7 @@ from pipeline.adapters.clock import SystemClock
 from pipeline.adapters.results import StreamResults
 from pipeline.admission import MAX_BODY, Admission
 from pipeline.client import Client
-from pipeline.contracts import Budget, Chunk, Envelope, OutcomeEvent, Reply, Request
+from pipeline.contracts import Budget, Chunk, Envelope, ImagePart, Message, OutcomeEvent, Reply, Request, TextPart
 from pipeline.errors import DeadlineExceeded, InvalidRequest, NoWorker, RequestTooLarge
 from pipeline.policy.models import Lanes
 from pipeline.ports import Link, Outcome, Run
@@ -70,6 +70,14 @@ async def test_ask_awaits_the_reply(link: Link) -> None:
         reply = await Client(link).ask(Request(input="hello"))
     assert reply.status == "answered"
     assert reply.path == ("classify:classified", "plan:planned", "recall:miss", "draft:drafted", "check:accepted")
+
+
+async def test_a_message_of_parts_arrives_as_it_was_sent(link: Link) -> None:
+    """What stands at its default is left out on the way, and must not be what tells the parts apart."""
+    parts = (TextPart(type="text", text="hi"), ImagePart(type="image_url", image_url={"url": "data:,x"}))
+    async with working(link, *stages(audit=keeping(link))):
+        reply = await Client(link).ask(Request(messages=(Message(role="user", content=parts),)))
+    assert reply.status == "answered"
 
 
 async def test_without_a_worker_the_caller_knows_at_once(link: Link) -> None:

@@ -18,6 +18,8 @@ from pipeline.adapters.pii.hints import Hints, hints_of
 
 __all__ = ["Page"]
 
+_CONTROLS: Final = bytes(code for code in (*range(32), 127) if chr(code) not in "\t\n\v\f\r")
+"""Control characters without a place on paper. Models read past them, and so must we."""
 _INVISIBLE: Final = frozenset(
     map(
         chr,
@@ -31,8 +33,10 @@ _INVISIBLE: Final = frozenset(
             range(0xFE00, 0xFE10),
             range(0xFFF9, 0xFFFC),
             range(0x1D173, 0x1D17B),
-            range(0xE0000, 0xE0080),
+            range(0xE0000, 0xE0020),
+            (0xE007F,),
             range(0xE0100, 0xE01F0),
+            _CONTROLS,
         ),
     )
 )
@@ -67,6 +71,8 @@ def _fold(character: str) -> str:
         return "-"
     if character in _SIGNS:
         return _SIGNS[character]
+    if "\U000e0020" <= character <= "\U000e007e":  # tags: ASCII that is not shown
+        return chr(ord(character) - 0xE0000)
     if character.isspace() or character == "\u2800":
         return "\n" if character in "\u2028\u2029\u0085" else " "
     if character.isdecimal():
@@ -86,6 +92,12 @@ class _Folding(dict[int, str]):
 
 
 _FOLDING: Final = _Folding()
+
+
+def _controlled(text: str) -> bool:
+    """Whether a text holds control characters that are dropped."""
+    encoded = text.encode("utf-8", "surrogatepass")
+    return len(encoded.translate(None, _CONTROLS)) < len(encoded)
 
 
 def _foreign(text: str) -> set[str]:
@@ -123,7 +135,8 @@ class Page:
     def __init__(self, original: str) -> None:
         self._offsets: list[int] | None = None
         self._hints: Hints | None = None
-        self.text = original if original.isascii() else self._unmask(original)
+        plain = original.isascii() and not _controlled(original)
+        self.text = original if plain else self._unmask(original)
         self.ascii = self.text.isascii()
         self.encoded = self.text.encode("utf-8", "surrogatepass")
         self.digits = len(self.encoded.translate(None, _NOT_DIGITS))
@@ -131,7 +144,7 @@ class Page:
 
     def _unmask(self, original: str) -> str:
         foreign = _foreign(original)
-        if not _INVISIBLE.isdisjoint(foreign):
+        if not _INVISIBLE.isdisjoint(foreign) or _controlled(original):
             self._offsets = [at for at, character in enumerate(original) if character not in _INVISIBLE]
             original = "".join([original[at] for at in self._offsets])
             foreign -= _INVISIBLE

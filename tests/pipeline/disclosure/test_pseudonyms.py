@@ -373,6 +373,6 @@ def test_only_a_named_session_is_remembered_since_first_words_may_be_shared_by_s
 
 
 def test_a_conversation_may_begin_with_parts_or_without_a_user() -> None:
-    parts = (TextPart(text="hi"), ImagePart(type="image_url", image_url={"url": "data:,x"}))
+    parts = (TextPart(type="text", text="hi"), ImagePart(type="image_url", image_url={"url": "data:,x"}))
     assert conversation_of(_request(parts)) != conversation_of(_request("hi"))
     assert conversation_of(Request(messages=(Message(role="system", content="be brief"),))).startswith("m:")

@@ -30,7 +30,7 @@ def test_the_short_form_is_one_unit() -> None:
 
 
 def test_each_message_and_each_text_part_is_a_unit_of_its_own() -> None:
-    parts = (TextPart(text="two"), TextPart(text="three"))
+    parts = (TextPart(type="text", text="two"), TextPart(type="text", text="three"))
     request = Request(messages=(Message(role="system", content="one"), Message(role="user", content=parts)))
     assert units_of(request).texts == ("one", "two", "three")
 
@@ -42,7 +42,7 @@ def test_names_of_participants_are_units() -> None:
 
 def test_images_are_counted_and_not_read() -> None:
     image = ImagePart(type="image_url", image_url={"url": "data:image/png;base64,AAAA"})
-    request = Request(messages=(Message(role="user", content=(TextPart(text="what?"), image, image)),))
+    request = Request(messages=(Message(role="user", content=(TextPart(type="text", text="what?"), image, image)),))
     assert units_of(request) == Units(("what?",), opaque=2)
 
 

@@ -108,7 +108,7 @@ def test_facts_of_a_request_are_counted_over_the_whole_conversation() -> None:
     call = ToolCall(id="1", function={"name": "f", "arguments": "{}"})
     messages = (
         Message(role="system", content="four"),
-        Message(role="user", content=(TextPart(text="two"),)),
+        Message(role="user", content=(TextPart(type="text", text="two"),)),
         Message(role="assistant", tool_calls=(call,)),
     )
     found = Classification(

@@ -67,3 +67,20 @@ def test_words_of_one_character_count_in_a_row() -> None:
 )
 def test_disguises_come_off(disguised: str, plain: str) -> None:
     assert Page(disguised).text == plain
+
+
+@pytest.mark.parametrize("control", ["\0", "\x01", "\x1b", "\x7f"])
+def test_control_characters_are_dropped_and_offsets_lead_back(control: str) -> None:
+    original = f"ask odalys@{control}example.org"
+    page = Page(original)
+    assert page.text == "ask odalys@example.org"
+    start = page.text.index("odalys")
+    assert page.original(start, len(page.text)) == (original.index("odalys"), len(original))
+
+
+def test_tabs_and_line_ends_stay_where_they_are() -> None:
+    assert Page("a\tb\r\nc").text == "a\tb\r\nc"
+
+
+def test_letters_written_as_tags_are_read() -> None:
+    assert Page("".join(chr(0xE0000 + ord(letter)) for letter in "odalys@example.org")).text == "odalys@example.org"
