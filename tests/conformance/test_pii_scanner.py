@@ -214,7 +214,7 @@ async def test_a_scan_beyond_the_budget_is_a_failed_report(subject: Subject) -> 
     await process.scan(["warm"], names=True)
     BUDGET[0] = 0.1
     report = await subject.scanner.scan(["Odalys Brandvold lives in Berlin. " * 20_000], names=True)
-    assert (report.scan, report.reason, report.findings) == ("failed", "timeout", ())
+    assert (report.scan, report.reason, report.findings) == ("failed", "it took longer than 0.1 s", ())
 
 
 async def test_it_works_again_after_a_crash(subject: Subject) -> None:

@@ -56,6 +56,8 @@ WEIGHTS: Final = "ner.f16.xz"
 FORMAT: Final = 1
 STOCK: Final = "stock"
 _ACTIVE: Final = "active"
+_SHOWN: Final = 12
+"""Digits of a digest that tell models apart."""
 _LARGEST: Final = 64 * 2**20
 _LEFT_OUT: Final = ["tok2vec", "tagger", "parser", "attribute_ruler", "lemmatizer", "senter"]
 _READ: Final = ("IS_SPACE", "NORM", "PREFIX", "SHAPE", "SUFFIX")
@@ -273,6 +275,12 @@ def roots_from(environment: Mapping[str, str]) -> tuple[Path, ...]:
     return (home / "models" / "names", SHIPPED)
 
 
+def _trouble(model: Path, error: Exception) -> str:
+    """What is wrong, and with which model: not every sentence names it."""
+    what = str(error) if isinstance(error, ModelRefused) else type(error).__name__
+    return what if str(model.parent) in what else f"{model}: {what}"
+
+
 def best(roots: tuple[Path, ...] = (SHIPPED,), base: str = MODEL) -> tuple[Language, str, tuple[str, ...]]:
     """The pipeline of the first root whose active model is whole and fits, otherwise the stock one.
 
@@ -291,9 +299,9 @@ def best(roots: tuple[Path, ...] = (SHIPPED,), base: str = MODEL) -> tuple[Langu
             nlp = load(trained.manifest["base"])
             overlay(nlp, trained)
         except (ModelRefused, OSError, KeyError, ValueError) as error:
-            troubles.append(str(error) if isinstance(error, ModelRefused) else f"{root}: {type(error).__name__}")
+            troubles.append(_trouble(root / digest[:_SHOWN], error))
             _log.error("a model of names is not used: %s", troubles[-1])
         else:
-            return nlp, f"{nlp.meta['name']}-{nlp.meta['version']}+{digest[:12]}", tuple(troubles)
+            return nlp, f"{nlp.meta['name']}-{nlp.meta['version']}+{digest[:_SHOWN]}", tuple(troubles)
     nlp = load(base)
     return nlp, f"{base}-{nlp.meta['version']}", tuple(troubles)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipeline.adapters.pii import frames
-from pipeline.adapters.pii.report import report_of
+from pipeline.adapters.pii.report import TOO_MANY, report_of
 from pipeline.adapters.pii.spans import Span
 from pipeline.adapters.pii.steps import Scanned
 from pipeline.ports import ScanReport
@@ -38,18 +38,24 @@ _MOST_WAITING: Final = 32 * 2**20
 """Characters that may be in flight together."""
 _SENSELESS: Final = (ValueError, LookupError, TypeError, AttributeError)
 """What an answer that makes no sense raises; it counts as the end of the child."""
+_ENDED: Final = "the scan process ended"
+_ABSENT: Final = "the scan process is not there"
+_CROWDED: Final = "too many texts are waiting"
+_SAID: Final = {TOO_MANY: TOO_MANY, "dropped": "nobody waited for it"}
+_MOST_PATIENCE: Final = 8
+"""How many times longer a start may take after some that took too long: a machine may be slow for good."""
 _log = logging.getLogger("stepwell.pii")
 
 
 class ScanFailed(Exception):
-    """A scan has no result. The message is a short word for the report: timeout, crashed, overloaded, unavailable."""
+    """A scan has no result. The message is a short phrase for the report; it follows on "scan failed:"."""
 
 
 class _Bystander(ScanFailed):
     """The child ended while it worked on other texts, or on this one together with others."""
 
     def __init__(self, *, suspect: bool) -> None:
-        super().__init__("crashed")
+        super().__init__(_ENDED)
         self.suspect = suspect
 
 
@@ -58,7 +64,7 @@ class _Job:
     answer: asyncio.Future[tuple[Scanned, ...]]
     budget: float
     characters: int
-    largest: int
+    texts: int
 
 
 @dataclass(slots=True)
@@ -73,7 +79,7 @@ class _Child:
     at: tuple[int, ...] = ()
     loading: bool = False
     progress_at: float = 0.0
-    reason: str = "crashed"
+    reason: str = _ENDED
     watch: asyncio.TimerHandle | None = None
 
     @property
@@ -101,21 +107,24 @@ class _Child:
             self._settle(frame)
 
     def _settle(self, frame: dict[str, Any]) -> None:
-        result = ScanFailed(frame["error"]) if "error" in frame else _scanned(frame)
+        result = None if "error" in frame else _scanned(frame)
         job = self.jobs.pop(frame["id"], None)
         if job is None or job.answer.done():
             return
-        if isinstance(result, ScanFailed):
-            job.answer.set_exception(result)
+        if result is None:
+            job.answer.set_exception(ScanFailed(_because(frame["error"], job.budget)))
         else:
             job.answer.set_result(result)
+
+    def _working(self) -> list[_Job]:
+        """The jobs at work; all, when it did not say which."""
+        return [self.jobs[number] for number in self.at if number in self.jobs] or list(self.jobs.values())
 
     def _allowed(self) -> float:
         """How long it may be silent: as long as the job at work may take, and a little for the answer."""
         if self.loading:
             return self.load_s
-        working = [self.jobs[number].budget for number in self.at if number in self.jobs]
-        return max(working or [job.budget for job in self.jobs.values()]) + self.grace
+        return max(job.budget for job in self._working()) + self.grace
 
     def _look_again(self, delay: float) -> None:
         if self.watch is not None:
@@ -131,9 +140,19 @@ class _Child:
         if left > 0:
             self._look_again(left)
             return
-        largest = max((self.jobs[number].largest for number in self.at if number in self.jobs), default=0)
-        _log.warning("scan process killed: a text of %d characters took longer than %.2f s", largest, self._allowed())
-        self.reason = "timeout"
+        if self.loading:
+            _log.warning("scan process killed: loading what finds names took longer than %.2f s", self.load_s)
+            self.reason = f"what finds names did not load within {self.load_s:g} s"
+        else:
+            working = self._working()
+            characters, texts = sum(job.characters for job in working), sum(job.texts for job in working)
+            _log.warning(
+                "scan process killed: %d characters in %d texts took longer than %.2f s",
+                characters,
+                texts,
+                self._allowed(),
+            )
+            self.reason = _slow(max(job.budget for job in working))
         self.kill()
 
     def kill(self) -> None:
@@ -157,6 +176,15 @@ class _Child:
         await self.process.wait()
         assert self.process.stdout is not None
         await self.process.stdout.read()  # to its end, so that the pipe closes while the event loop still runs
+
+
+def _slow(budget: float) -> str:
+    return f"it took longer than {budget:g} s"
+
+
+def _because(error: str, budget: float) -> str:
+    """The phrase for what the child calls `error`: a word of its own, or the name of an exception."""
+    return _slow(budget) if error == "timeout" else _SAID.get(error, f"it broke with {error}")
 
 
 def _scanned(frame: dict[str, Any]) -> tuple[Scanned, ...]:
@@ -196,7 +224,9 @@ class ProcessScanner:
         names: load the language pipelines at the start, not when names are first asked for.
         extra: further Presidio recognisers to run in the child, as `package.module:Name`.
         start_wait_s: seconds that a scan waits for a child that is still loading.
-        wait_s: seconds that a scan may take in all beyond its budget; more is `overloaded`.
+        wait_s: seconds that a scan may take in all beyond its budget; more is a failed scan.
+        load_s: seconds after which a child that has not loaded is killed; more after each that was, as a machine may be
+            slow.
         grace_s: seconds of silence beyond the budget after which the child is killed.
         command: how the child is started; tests use their own.
     """
@@ -210,6 +240,7 @@ class ProcessScanner:
         extra: Sequence[str] = (),
         start_wait_s: float = 20.0,
         wait_s: float = 10.0,
+        load_s: float = 60.0,
         grace_s: float = 0.25,
         command: Sequence[str] = COMMAND,
     ) -> None:
@@ -218,6 +249,8 @@ class ProcessScanner:
         self._names = names
         self._start_wait_s = start_wait_s
         self._wait_s = wait_s
+        self._load_s = load_s
+        self._patience = 1
         self._grace_s = grace_s
         self._command = tuple(command)
         self._ids = count(1)
@@ -312,13 +345,20 @@ class ProcessScanner:
     async def _converse(self, child: _Child) -> bool:
         """Take the child's frames until it ends."""
         assert child.process.stdout is not None
+        within = self._load_s * self._patience
         try:
-            hello = await frames.read(child.process.stdout)
-        except (asyncio.IncompleteReadError, ValueError):
+            async with asyncio.timeout(within):
+                hello = await frames.read(child.process.stdout)
+            self._take_news(hello)
+        except TimeoutError:
+            _log.warning("scan process killed: it did not load within %.2f s; another is started", within)
+            self._patience = min(2 * self._patience, _MOST_PATIENCE)
+            return False
+        except (asyncio.IncompleteReadError, *_SENSELESS):
             if not self._stopped:
                 _log.error("the scan process ended before it was ready")
             return False
-        self._take_news(hello)
+        self._patience = 1
         self._child, self._failing = child, False
         self._news.set()
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError, *_SENSELESS):
@@ -329,10 +369,10 @@ class ProcessScanner:
         return True
 
     def _take_news(self, frame: dict[str, Any]) -> None:
-        """What scans now, and why a model of names that was to be used is not: its own log is not seen."""
+        """What scans now, and which model of names was passed over for it, and why: the child's own log is not seen."""
         self.engine = frame.get("engine", self.engine)
         for trouble in frame.get("troubles", ()):
-            _log.warning("the scan process does without a model of names: %s", trouble)
+            _log.warning("a model of names is passed over: %s; in force is %s", trouble, self.engine)
 
     # ------------------------------------------------------------ jobs
 
@@ -356,22 +396,22 @@ class ProcessScanner:
                 return await self._once(units, names=names, alone=alone)
             except _Bystander as failure:
                 alone = alone or failure.suspect
-        raise ScanFailed("crashed")
+        raise ScanFailed(_ENDED)
 
     async def _once(self, units: Sequence[str], *, names: bool, alone: bool) -> tuple[Scanned, ...]:
         child, budget = await self._loaded(), self._budget_s()
         number, characters = next(self._ids), sum(map(len, units))
         if child.jobs and child.characters + characters > _MOST_WAITING:
-            raise ScanFailed("overloaded")
+            raise ScanFailed(_CROWDED)
         answer: asyncio.Future[tuple[Scanned, ...]] = asyncio.get_running_loop().create_future()
         body = {"id": number, "units": list(map(_sendable, units)), "names": names, "alone": alone}
         body |= {"languages": self.languages, "budget": budget}
-        child.give(number, _Job(answer, budget, characters, max(map(len, units), default=0)), body)
+        child.give(number, _Job(answer, budget, characters, len(units)), body)
         try:
             async with asyncio.timeout(budget + self._wait_s):
                 return await answer
         except TimeoutError:
-            raise ScanFailed("overloaded") from None
+            raise ScanFailed(_CROWDED) from None
         finally:
             self._drop(child, number)
 
@@ -388,5 +428,5 @@ class ProcessScanner:
                 async with asyncio.timeout(self._start_wait_s):
                     await self._news.wait()
         if self._child is None or self._stopped:
-            raise ScanFailed("unavailable")
+            raise ScanFailed(_ABSENT)
         return self._child

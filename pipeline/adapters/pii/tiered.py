@@ -141,7 +141,7 @@ class TieredScanner:
         except ScanFailed as failure:
             return ScanReport((), self.engine, "failed", str(failure))
         except Exception as error:  # noqa: BLE001 - the port promises never to raise; a failed report is restricted
-            return ScanReport((), self.engine, "failed", type(error).__name__)
+            return ScanReport((), self.engine, "failed", f"it broke with {type(error).__name__}")
         if names and not deep:
             return report_of([unit._replace(covered=False) for unit in scanned], self.engine, "partial", "no names")
         return report_of(scanned, self.engine if deep or self._extra else self._patterns.engine)

@@ -1,6 +1,7 @@
 """The scan process may die, hang or answer late; the caller always gets a report."""
 
 import asyncio
+import contextlib
 import logging
 import os
 from collections.abc import AsyncIterator, Callable
@@ -13,6 +14,9 @@ from fakes_pii import ECHO, child
 
 from pipeline.adapters.pii import ProcessScanner, Span
 from pipeline.contracts import Finding, Mark
+
+ABSENT = "the scan process is not there"
+CROWDED = "too many texts are waiting"
 
 
 @asynccontextmanager
@@ -68,21 +72,21 @@ async def test_a_child_that_hangs_is_killed_and_who_waited_behind_is_scanned_by_
         await asyncio.sleep(0.05)
         behind = await process.scan(["behind"], names=False)
         assert ((await hanging).scan, behind.scan) == ("failed", "complete")
-        assert (await hanging).reason == "timeout"
+        assert (await hanging).reason == "it took longer than 0.3 s"
         assert (await process.scan(["again"], names=False)).scan == "complete"
         assert process.restarts == 1
 
 
 async def test_a_child_that_dies_is_replaced(tmp_path: Path) -> None:
     async with scanner(tmp_path) as process:
-        assert (await process.scan(["die"], names=False)).reason == "crashed"
+        assert (await process.scan(["die"], names=False)).reason == "the scan process ended"
         assert (await process.scan(["again"], names=False)).scan == "complete"
 
 
 async def test_one_bad_job_fails_alone(tmp_path: Path) -> None:
     async with scanner(tmp_path) as process:
         bad, good = await asyncio.gather(process.scan(["break"], names=False), process.scan(["fine"], names=False))
-        assert (bad.scan, bad.reason, good.scan) == ("failed", "ValueError", "complete")
+        assert (bad.scan, bad.reason, good.scan) == ("failed", "it broke with ValueError", "complete")
         assert process.restarts == 0
 
 
@@ -98,7 +102,7 @@ async def test_who_waits_for_too_long_is_told_that_there_is_too_much_to_do(tmp_p
     async with scanner(tmp_path, budget=0.3, wait_s=0.2) as process:
         await process.scan(["warm"], names=False)
         reports = await asyncio.gather(*(process.scan(["slow"], names=False) for _ in range(8)))
-        assert (reports[0].scan, reports[7].scan, reports[7].reason) == ("complete", "failed", "overloaded")
+        assert (reports[0].scan, reports[7].scan, reports[7].reason) == ("complete", "failed", CROWDED)
         await until(lambda: not process.in_flight)
         assert process.restarts == 0
 
@@ -108,7 +112,7 @@ async def test_more_text_than_may_wait_is_not_taken(tmp_path: Path) -> None:
         await process.scan(["warm"], names=False)
         first = asyncio.create_task(process.scan(["slow", "a" * 20 * 2**20], names=False))
         await asyncio.sleep(0.01)
-        assert (await process.scan(["a" * 20 * 2**20], names=False)).reason == "overloaded"
+        assert (await process.scan(["a" * 20 * 2**20], names=False)).reason == CROWDED
         assert (await process.scan(["small"], names=False)).scan == "complete"
         assert (await first).scan == "complete"
 
@@ -135,16 +139,70 @@ async def test_of_those_that_were_worked_on_together_each_is_tried_alone_before_
         process.start()
         await until(lambda: process.ready)
         good, bad = await asyncio.gather(process.scan(["good"], names=True), process.scan(["die"], names=True))
-        assert (good.scan, bad.scan, bad.reason) == ("complete", "failed", "crashed")
+        assert (good.scan, bad.scan, bad.reason) == ("complete", "failed", "the scan process ended")
 
 
 async def test_a_kill_is_logged_with_sizes_and_without_text(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, logger="stepwell.pii"):
         async with scanner(tmp_path, budget=0.2, grace_s=0.0) as process:
-            assert (await process.scan(["hang", "Odalys Brandvold"], names=False)).reason == "timeout"
+            assert (await process.scan(["hang", "Odalys Brandvold"], names=False)).reason == "it took longer than 0.2 s"
     assert [record.getMessage() for record in caplog.records if record.name == "stepwell.pii"] == [
-        "scan process killed: a text of 16 characters took longer than 0.20 s"
+        "scan process killed: 20 characters in 2 texts took longer than 0.20 s"
     ]
+
+
+async def test_a_kill_before_the_child_said_what_it_works_on_has_a_size_too(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING, logger="stepwell.pii"):
+        async with scanner(tmp_path, 'send({"engine": "e"})\ntime.sleep(60)', budget=0.1, grace_s=0.0) as process:
+            process.start()
+            await until(lambda: process.ready)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.6):
+                    await process.scan(["Odalys"], names=False)
+    assert "scan process killed: 6 characters in 1 texts took longer than 0.10 s" in caplog.text
+
+
+async def test_a_child_that_hangs_while_it_loads_names_is_killed_and_the_log_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    body = 'send({"engine": "e"})\njob = read()\nsend({"at": [job["id"]]})\nsend({"loading": True})\ntime.sleep(60)'
+    with caplog.at_level(logging.WARNING, logger="stepwell.pii"):
+        async with scanner(tmp_path, body, budget=0.1, wait=0.5, grace_s=0.0) as process:
+            assert (await process.scan(["x"], names=True)).reason == "what finds names did not load within 0.5 s"
+    assert "scan process killed: loading what finds names took longer than 0.50 s" in caplog.text
+
+
+async def test_a_child_that_hangs_while_it_starts_is_killed_and_another_is_started(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    mark = tmp_path / "mark"
+    body = (
+        f"mark = {str(mark)!r}\nif not os.path.exists(mark):\n    open(mark, 'w').close()\n"
+        f"    os.kill(os.getpid(), 19)\n{ECHO}"  # 19: SIGSTOP
+    )
+    with caplog.at_level(logging.WARNING, logger="stepwell.pii"):
+        async with scanner(tmp_path, body, load_s=1.5) as process:
+            process.start()
+            await until(lambda: process.restarts == 1)
+            await until(lambda: process.ready)
+            assert (await process.scan(["x"], names=True)).scan == "complete"
+    assert [record.getMessage() for record in caplog.records if record.name == "stepwell.pii"] == [
+        "scan process killed: it did not load within 1.50 s; another is started"
+    ]
+
+
+async def test_each_start_that_took_too_long_gives_the_next_one_more_time(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING, logger="stepwell.pii"):
+        async with scanner(tmp_path, "time.sleep(60)", load_s=0.05) as process:
+            process.start()
+            await until(lambda: process.restarts == 2)
+            assert (await process.scan(["x"], names=True)).reason == ABSENT
+    assert "did not load within 0.05 s" in caplog.text
+    assert "did not load within 0.10 s" in caplog.text
 
 
 async def test_a_child_that_is_loading_may_take_longer_than_a_scan(tmp_path: Path) -> None:
@@ -164,7 +222,7 @@ async def test_an_answer_that_makes_no_sense_is_a_crash(tmp_path: Path, answer: 
 
 async def test_a_child_that_crashes_again_and_again_fails_scans_and_no_more(tmp_path: Path) -> None:
     async with scanner(tmp_path, 'send({"engine": "e"})\nread()\nsys.exit(1)') as process:
-        assert (await process.scan(["x"], names=False)).reason == "crashed"
+        assert (await process.scan(["x"], names=False)).reason == "the scan process ended"
         assert process.restarts <= 3
 
 
@@ -203,24 +261,24 @@ async def test_a_model_of_names_that_the_child_passed_over_is_logged_once(
     async with scanner(tmp_path, body) as process:
         await process.scan(["x"], names=True)
         await process.scan(["x"], names=True)
-    assert caplog.text.count("a file was changed") == 1
+    assert caplog.text.count("a model of names is passed over: a file was changed; in force is e\n") == 1
 
 
 async def test_a_child_that_never_loads_is_a_failed_report(tmp_path: Path) -> None:
     async with scanner(tmp_path, "time.sleep(60)", wait=0.2) as process:
-        assert (await process.scan(["x"], names=True)).reason == "unavailable"
+        assert (await process.scan(["x"], names=True)).reason == ABSENT
 
 
 async def test_a_child_that_ends_before_it_is_ready_is_a_failed_report_at_once(tmp_path: Path) -> None:
     async with scanner(tmp_path, "sys.exit(1)", wait=60.0) as process, asyncio.timeout(10.0):
-        assert (await process.scan(["x"], names=True)).reason == "unavailable"
-        assert (await process.scan(["x"], names=True)).reason == "unavailable"
+        assert (await process.scan(["x"], names=True)).reason == ABSENT
+        assert (await process.scan(["x"], names=True)).reason == ABSENT
 
 
 async def test_a_child_that_loads_at_a_later_try_is_used(tmp_path: Path) -> None:
     body = f"mark = {str(tmp_path / 'mark')!r}\nif not os.path.exists(mark):\n    open(mark, 'w'); sys.exit(1)\n{ECHO}"
     async with scanner(tmp_path, body) as process:
-        assert (await process.scan(["x"], names=True)).reason == "unavailable"
+        assert (await process.scan(["x"], names=True)).reason == ABSENT
         await until(lambda: process.ready)
         assert (await process.scan(["x"], names=True)).scan == "complete"
 
@@ -246,7 +304,7 @@ async def test_after_stop_nothing_runs_and_scans_fail(tmp_path: Path) -> None:
         assert ours
         await process.stop()
         assert not any(psutil.pid_exists(pid) for pid in ours)
-        assert (await process.scan(["x"], names=False)).reason == "unavailable"
+        assert (await process.scan(["x"], names=False)).reason == ABSENT
 
 
 async def test_the_budget_is_read_anew_for_each_scan(tmp_path: Path) -> None:
@@ -255,6 +313,6 @@ async def test_the_budget_is_read_anew_for_each_scan(tmp_path: Path) -> None:
     try:
         assert (await process.scan(["slow"], names=False)).scan == "complete"
         budgets[0] = 0.02
-        assert (await process.scan(["slow"], names=False)).reason == "timeout"
+        assert (await process.scan(["slow"], names=False)).reason == "it took longer than 0.02 s"
     finally:
         await process.stop()
