@@ -1,7 +1,6 @@
 """`stepwell policy`: check the files, show what is in force, explain what they say about a case."""
 
-import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -13,9 +12,12 @@ from pipeline.cli.pii_text import read
 from pipeline.cli.policy_text import explained, scanned
 from pipeline.cli.show import console, errors_as_sentences, print_json, print_rows
 from pipeline.contracts import Request
+from pipeline.embedded.here import environment_here
 from pipeline.errors import InvalidRequest
 from pipeline.policy import Policy, permits
 from pipeline.policy.facts import facts_of_example
+from pipeline.policy.findings import completed, milder
+from pipeline.policy.gaps import types_known
 from pipeline.policy.load import Checked, check_folder, load_folder
 from pipeline.policy.models import TRANSFORMS, Given
 from pipeline.policy.problems import Problem, did_you_mean
@@ -44,7 +46,8 @@ def check_command(folder: Folder = None, as_json: JsonOption = False) -> None:
 
     Example: stepwell policy check policies/
     """
-    checked = check_folder(_folder(folder), os.environ)
+    environment = environment_here()
+    checked = check_folder(_folder(folder, environment), environment)
     if as_json:
         print_json(_as_data(checked))
     else:
@@ -59,7 +62,7 @@ def show_command(folder: Folder = None, as_json: JsonOption = False) -> None:
 
     Example: stepwell policy show --json
     """
-    policy = load_folder(_folder(folder), os.environ)
+    policy = _loaded(folder)
     routes, targets = list(_routes(policy)), list(_targets(policy))
     if as_json:
         print_json({"revision": policy.revision, "routes": routes, "targets": targets})
@@ -83,20 +86,22 @@ def explain_command(
 ) -> None:
     """Say which route a request takes, and what each target may see of it and why. Nothing is sent.
 
-    Give facts, or a text that is scanned as a worker would; then facts may be tenant, origin, lane and metadata such as
-    task=labels. What was found is shown by type and class, and never itself, unless --show asks for it.
+    Give facts; the class of the data follows from its types, as it does for a request. Or give a text that is scanned
+    as a worker would; then facts may be tenant, origin, lane and metadata such as task=labels. What was found
+    is shown by type and class, and never itself, unless --show asks for it.
 
     Example: stepwell policy explain origin=EU data_class=confidential types=PERSON,EMAIL task=labels
 
     Example: stepwell policy explain --text "Write to Jane Doe, jane@example.org" --origin US --show
     """
-    policy = load_folder(_folder(folder), os.environ)
+    policy = _loaded(folder)
     if text is not None or file is not None:
         given = read(file).text if file is not None and text is None else text or ""
         who = {name: value for name, value in (("tenant", tenant), ("origin", origin)) if value is not None}
         _explain_text(_request(given, facts or [], who), policy, show=show, as_json=as_json)
         return
-    seen = facts_of_example(_given(facts or []))
+    stated = _stated(facts or [], policy)
+    seen = facts_of_example(stated)
     choice = policy.route_for(seen)
     route = choice.route.spec.name if choice.route else None
     rows = [
@@ -112,9 +117,19 @@ def explain_command(
         for decided in policy.residency_actions(seen)
     ]
     if as_json:
-        print_json({"revision": policy.revision, "route": route, "silent": choice.silent, "targets": rows})
+        print_json(
+            {
+                "revision": policy.revision,
+                "data_class": stated.data_class,
+                "special": stated.special,
+                "route": route,
+                "silent": choice.silent,
+                "targets": rows,
+            }
+        )
         return
-    console.print(f"revision {policy.revision}, route {route or '(none matches)'}")
+    data = f"{stated.data_class} data" + (f" (special: {_list(stated.special)})" if stated.special else "")
+    console.print(f"revision {policy.revision}, {data}, route {route or '(none matches)'}", highlight=False)
     hidden = any(row["pseudonymise"] or row["mask"] for row in rows)
     columns = ("target", "action", "may serve", "rule", "reason")
     shown = [{**row, **{name: _list(row[name]) for name in TRANSFORMS}} for row in rows]
@@ -186,8 +201,14 @@ def _list(values: Any) -> str:
     return ", ".join(map(str, values))
 
 
-def _folder(given: Path | None) -> Path:
-    return given if given is not None else Settings.from_environment().policies
+def _loaded(folder: Path | None) -> Policy:
+    """The folder as the running Stepwell reads it: models count for the revision as the environment names them."""
+    environment = environment_here()
+    return load_folder(_folder(folder, environment), environment)
+
+
+def _folder(given: Path | None, environment: Mapping[str, str]) -> Path:
+    return given if given is not None else Settings.from_environment(environment).policies
 
 
 def _as_data(checked: Checked) -> dict[str, object]:
@@ -257,6 +278,23 @@ def _targets(policy: Policy) -> Iterator[dict[str, object]]:
             "out": price.output if price else None,
             "slots": target.slots,
         }
+
+
+def _stated(words: list[str], policy: Policy) -> Given:
+    """The facts of the command line, with what follows from them as it does for a request."""
+    given = _given(words)
+    for name, values, there in (
+        ("types", given.types, types_known(policy.residency)),
+        ("special", given.special, frozenset(policy.residency.special)),
+    ):
+        for value in values:
+            if value not in there:
+                raise InvalidRequest(
+                    f"{name}: neither the scan nor the policy knows {value}{did_you_mean(value, there)}"
+                )
+    if wrong := milder(given, policy):
+        raise InvalidRequest(f"data_class: {wrong}")
+    return completed(given, policy)
 
 
 def _given(words: list[str]) -> Given:

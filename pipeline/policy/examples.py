@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from pipeline.policy.compiled import Policy
 from pipeline.policy.facts import facts_of_example
+from pipeline.policy.findings import completed, milder
 from pipeline.policy.models import ResidencyFile, RoutesFile
 from pipeline.policy.problems import Problem
 from pipeline.policy.resolve import Located, PolicySet
@@ -21,7 +22,10 @@ def failing_examples(policy: Policy, joined: PolicySet) -> Iterator[Problem]:
 
 def _routes(policy: Policy, file: Located[RoutesFile]) -> Iterator[Problem]:
     for index, example in enumerate(file.spec.examples):
-        choice = policy.route_for(facts_of_example(example.given))
+        if wrong := milder(example.given, policy):
+            yield file.problem(wrong, "examples", index, "given", "data_class")
+            continue
+        choice = policy.route_for(facts_of_example(completed(example.given, policy)))
         found = choice.route.spec.name if choice.route else "no route"
         if found != example.expect:
             silent = f"; without an answer: {', '.join(choice.silent)}" if choice.silent else ""
@@ -31,7 +35,10 @@ def _routes(policy: Policy, file: Located[RoutesFile]) -> Iterator[Problem]:
 
 def _residency(policy: Policy, file: Located[ResidencyFile]) -> Iterator[Problem]:
     for index, example in enumerate(file.spec.examples):
-        actions = policy.residency_actions(facts_of_example(example.given))
+        if wrong := milder(example.given, policy):
+            yield file.problem(wrong, "examples", index, "given", "data_class")
+            continue
+        actions = policy.residency_actions(facts_of_example(completed(example.given, policy)))
         found = next(action for action in actions if action.target == example.target)
         if found.action != example.expect:
             by = f"by rule {found.rule}" if found.rule else "since no rule speaks about it"

@@ -111,8 +111,9 @@ def request_facts(request: Request, classification: Classification | None = None
 
 
 def facts_of_example(given: Given) -> RequestFacts:
-    """The facts that an example in a policy file states."""
+    """The facts that an example in a policy file states; `findings.completed` adds what follows from its types."""
     values = {f"req.{name}": getattr(given, name) for name in Given.model_fields}
+    values["req.data_class"] = given.data_class or "public"
     lists = {name: list(value) for name, value in values.items() if isinstance(value, tuple)}
     known = {} if given.identifiable is not None else {"req.identifiable": identifiable(given.types)}
     return RequestFacts(values | lists | known)

@@ -25,7 +25,7 @@ def feasible(decided: Residency, target: Target, found: Classification) -> Resid
 def obstacle(types: tuple[str, ...], found: Classification) -> str | None:
     """Why findings of these types cannot be hidden; None when they can."""
     if found.scan != "complete":
-        return f"the scan is {found.scan}"
+        return "the scan failed" if found.scan == "failed" else f"the scan is {found.scan}"
     if found.units is None:
         return "it is not known where it stands"
     if covers(types, OPAQUE) and any(finding.type == OPAQUE for finding in found.findings):

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from pipeline.contracts import DataClass, Finding, Mark
-from pipeline.policy.compiled import Policy
+from pipeline.policy.compiled import Policy, stricter
 from pipeline.policy.kinds import OPAQUE
-from pipeline.policy.models import ResidencyFile
+from pipeline.policy.models import Given, ResidencyFile
 
-__all__ = ["class_and_special", "counted", "marked", "threshold"]
+__all__ = ["class_and_special", "completed", "counted", "marked", "milder", "threshold"]
 
 _ORDER: Final[tuple[DataClass, ...]] = ("public", "internal", "confidential", "restricted")
 _DEFAULT_THRESHOLD: Final = 0.5
@@ -52,7 +52,35 @@ def marked(findings: Iterable[Finding], marks: Sequence[Mark], residency: Reside
 
 def class_and_special(findings: Iterable[Finding], policy: Policy) -> tuple[DataClass, tuple[str, ...]]:
     """The strictest class of the findings, and the special categories that they belong to."""
-    types = {finding.type for finding in findings}
+    return _class_and_special({finding.type for finding in findings}, policy)
+
+
+def completed(given: Given, policy: Policy) -> Given:
+    """The stated facts, with the class and the special categories that a request with these findings has."""
+    data_class, special = _derived(given, policy)
+    stated = given.special
+    update = {
+        "data_class": given.data_class or data_class,
+        "special": (*stated, *(name for name in special if name not in stated)),
+    }
+    return given.model_copy(update=update)
+
+
+def milder(given: Given, policy: Policy) -> str | None:
+    """What is wrong with a stated class below that of the findings, which no request can have; None when it is not."""
+    data_class, _ = _derived(given, policy)
+    if given.data_class is None or not stricter(data_class, given.data_class):
+        return None
+    because = f"{', '.join(given.types)} found" if given.scan != "failed" else "a failed scan"
+    return f"data with {because} is {data_class}, not {given.data_class}; leave data_class out, and it follows"
+
+
+def _derived(given: Given, policy: Policy) -> tuple[DataClass, tuple[str, ...]]:
+    data_class, special = _class_and_special(set(given.types), policy)
+    return "restricted" if given.scan == "failed" else data_class, special
+
+
+def _class_and_special(types: set[str], policy: Policy) -> tuple[DataClass, tuple[str, ...]]:
     strictest = max((_ORDER.index(policy.class_of(kind)) for kind in types), default=0)
     special = policy.residency.special
     return _ORDER[strictest], tuple(name for name in special if not types.isdisjoint(special[name]))

@@ -10,7 +10,7 @@ from pipeline.policy.models import TRANSFORMS, Given, ResidencyFile
 from pipeline.policy.problems import Path, Problem, did_you_mean
 from pipeline.policy.resolve import Located, PolicySet
 
-__all__ = ["gaps"]
+__all__ = ["gaps", "types_known"]
 
 AbovePublic = Literal["restricted", "confidential", "internal"]
 _CLASSES: Final[tuple[AbovePublic, ...]] = ("restricted", "confidential", "internal")
@@ -34,6 +34,12 @@ def gaps(policy: Policy, joined: PolicySet) -> Iterator[Problem]:
     if all(route.condition.source != "true" for route in policy.routes):
         last = joined.routes[-1]
         yield last.problem("no route takes every request; give the last one 'match: \"true\"'", "match")
+
+
+def types_known(spec: ResidencyFile) -> frozenset[str]:
+    """Types that the scan finds, and those that the file gives a class or a meaning, for recognisers of one's own."""
+    named = (kind for kinds in (*spec.classes.values(), *spec.special.values()) for kind in kinds)
+    return KINDS_OF_DATA | frozenset(named)
 
 
 def _unknown_types(file: Located[ResidencyFile]) -> Iterator[Problem]:

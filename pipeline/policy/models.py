@@ -146,7 +146,7 @@ class CachePolicy(Section):
 class Given(Section):
     """The facts an example states; what it leaves out has the value of a plain English chat request.
 
-    `identifiable` follows from the types where it is left out.
+    `data_class` and `identifiable` follow from the types where they are left out, and so does what is special in them.
     """
 
     tenant: Name = "default"
@@ -161,7 +161,7 @@ class Given(Section):
     characters: Whole = 100
     lane: Literal["interactive", "batch"] = "interactive"
     origin: Origin | None = None
-    data_class: DataClass = "public"
+    data_class: DataClass | None = None
     types: tuple[str, ...] = ()
     special: tuple[str, ...] = ()
     scan: Literal["complete", "partial", "failed"] = "complete"

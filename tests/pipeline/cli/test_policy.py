@@ -119,6 +119,37 @@ def test_a_fact_that_there_is_not_is_one_sentence(tmp_path: Path, word: str, sai
     assert said in result.output
 
 
+def test_the_class_and_what_is_special_follow_from_the_types(tmp_path: Path) -> None:
+    text = swap(RESIDENCY, "rules:", "special: {body: [SECRET]}\nrules:")
+    folder = write(tmp_path, residency=text)
+
+    found = json.loads(stepwell("explain", "types=SECRET", "--folder", folder, "--json").stdout)
+
+    assert (found["data_class"], found["special"]) == ("restricted", ["body"])
+    assert [row["action"] for row in found["targets"]] == ["allow", "deny"]
+
+
+def test_a_scan_that_failed_is_restricted_data(tmp_path: Path) -> None:
+    found = json.loads(stepwell("explain", "scan=failed", "--folder", write(tmp_path), "--json").stdout)
+
+    assert found["data_class"] == "restricted"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["types=EMIAL"], "did you mean EMAIL?"),
+        (["special=helth"], "knows helth"),
+        (["types=PERSON", "data_class=public"], "is confidential, not public"),
+    ],
+)
+def test_facts_that_no_request_can_have_are_refused(tmp_path: Path, words: list[str], said: str) -> None:
+    result = stepwell("explain", *words, "--folder", write(tmp_path))
+
+    assert result.exit_code == 1
+    assert said in result.output
+
+
 # ---------------------------------------------------------------- explain with a text
 
 

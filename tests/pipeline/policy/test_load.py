@@ -384,3 +384,26 @@ def test_a_list_that_is_empty_is_called_so(tmp_path: Path) -> None:
     text = ROUTES[: ROUTES.index("  - name")].replace("routes:", "routes: []")
 
     assert "routes.yaml:3:9: routes: " in refusal(write(tmp_path, routes=text))
+
+
+# ---------------------------------------------------------------- facts that follow from others
+
+EXAMPLE = "examples:\n  - {given: {%s}, target: far, expect: %s}\n"
+
+
+@pytest.mark.parametrize("given", ["types: [SECRET]", "types: [SOMETHING_NEW]", "scan: failed", "data_class: internal"])
+def test_the_class_of_an_example_follows_from_its_types(tmp_path: Path, given: str) -> None:
+    load(tmp_path, residency=RESIDENCY + EXAMPLE % (given, "deny"))
+
+
+def test_what_is_special_in_an_example_follows_from_its_types(tmp_path: Path) -> None:
+    text = swap(RESIDENCY, "rules:", "special: {body: [PERSON]}\nrules:")
+    text = swap(text, 'req.data_class != "public"', '"body" in req.special')
+
+    load(tmp_path, residency=text + EXAMPLE % ("types: [PERSON]", "deny"))
+
+
+def test_an_example_cannot_make_its_data_milder(tmp_path: Path) -> None:
+    said = refusal(write(tmp_path, residency=RESIDENCY + EXAMPLE % ("types: [SECRET], data_class: public", "allow")))
+
+    assert "residency.yaml:12:43: examples[0].given.data_class: data with SECRET found is restricted, not publ" in said
