@@ -2,7 +2,8 @@
 
 A detector of names that reads a language it never learnt finds little and says nothing of it. So each text is asked
 for its language first, by `py3langid` (naive Bayes over byte n-grams; Lui and Baldwin 2012). Letters that belong to
-one script alone decide by themselves. Only what is long enough and clear counts: all else is the first configured.
+one script alone decide by themselves. Only what is long enough and clear counts; what is short is asked for words of
+another language (see `foreign`), and without such a word it is the first configured.
 
 At import this module loads neither py3langid nor spaCy; `LanguageGuess` does, in the scan process.
 """
@@ -17,6 +18,7 @@ from functools import lru_cache
 from importlib.metadata import version
 from typing import Any, Final
 
+from pipeline.adapters.pii.foreign import ForeignWords
 from pipeline.adapters.pii.labels import LABELS, MODEL
 
 __all__ = ["LABELS_OF_ALL", "LanguageGuess", "model_for", "without_pipeline"]
@@ -119,6 +121,7 @@ class LanguageGuess:
             whole.nb_ptc.copy(), whole.nb_pc, whole.nb_classes, whole.tk_nextmove, whole.tk_output,
             norm_probs=True, tk_row=whole.tk_row,
         )  # fmt: skip
+        self._foreign = ForeignWords()
         self.version = f"py3langid-{version('py3langid')}"
 
     def language(self, text: str) -> str | None:
@@ -129,9 +132,9 @@ class LanguageGuess:
             latin = foreign.pop("LATIN", 0)
             if foreign.total() >= _FOREIGN and 2 * foreign.total() >= latin and not _only_names(sample):
                 return self._of_script(foreign, sample)
-        if sum(map(str.isalpha, sample)) < ENOUGH:
-            return None
-        return self._guess(_running(sample))
+        running = _running(sample)
+        told = self._guess(running) if sum(map(str.isalpha, running)) >= ENOUGH else None
+        return told or self._foreign.language(sample)
 
     def _of_script(self, foreign: Counter[str], sample: str) -> str | None:
         if foreign["HIRAGANA"] + foreign["KATAKANA"]:
@@ -152,6 +155,6 @@ def _only_names(sample: str) -> bool:
 
 
 def _running(sample: str) -> str:
-    """The words that are not capitalised, where they suffice: names of people and streets belong to no language."""
-    words = [word for word in _PLAIN.findall(sample) if word[0].islower()]
-    return " ".join(words) if sum(map(len, words)) >= ENOUGH else sample
+    """Each word in lower case once: names belong to no language, and repeating a word does not make it clearer."""
+    words = _PLAIN.findall(sample.lower() if sample.isupper() else sample)
+    return " ".join(dict.fromkeys(word for word in words if word[0].islower()))

@@ -103,3 +103,14 @@ def test_asking_what_is_installed_loads_neither_spacy_nor_py3langid() -> None:
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
     )
+
+
+def test_names_and_repeated_sentences_do_not_decide(guess: LanguageGuess) -> None:
+    assert guess.language("John Smith met Odalys Quintero in Berlin. " * 1200) is None
+
+
+@pytest.mark.parametrize(("text", "language"), [("Frag mal Günther Österreicher.", "de"), ("Ask Günther", None)])
+def test_small_words_tell_what_is_too_short_for_its_letters(
+    guess: LanguageGuess, text: str, language: str | None
+) -> None:
+    assert guess.language(text) == language
