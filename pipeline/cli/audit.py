@@ -1,5 +1,6 @@
 """`stepwell audit`: explain a request, list decisions, verify the log."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import orjson
@@ -11,6 +12,7 @@ from pipeline.audit.check import check
 from pipeline.audit.read import Found, find, newest
 from pipeline.audit.show import row, tree
 from pipeline.audit.verify import Report
+from pipeline.cli.pii_text import plain
 from pipeline.cli.show import console, errors_as_sentences, print_json, print_rows, run
 from pipeline.contracts import ChainedRecord
 from pipeline.embedded.here import settings_here
@@ -69,8 +71,29 @@ def list_command(
     Example: stepwell audit list --last 50 --json
     """
     rows = [row(record, stored.sequence) for record, stored in run(_newest(last, tenant))]
-    columns = ("sequence", "request", "status", "code", "served", "cache", "confidence", "cost_usd", "duration_ms")
-    print_rows(rows, columns, as_json=as_json)
+    if as_json:
+        print_json(rows)
+        return
+    shown = [told | {"subject": told.get("request") or told.get("token"), "about": _about(told)} for told in rows]
+    print_rows(
+        shown, ("sequence", "subject", "status", "about"), as_json=False, whole=("sequence", "subject", "status")
+    )
+
+
+def _about(told: Mapping[str, object]) -> str:
+    """What a person wants to know of one line: how a request ended, or who wanted to see what stands for a token."""
+    if told.get("kind") == "reveal":
+        return plain(f"asked by {told['who']}: {told['why']}")
+    confidence, cost = told["confidence"], told["cost_usd"]
+    parts = (
+        str(told["code"] or ""),
+        f"by {told['served']}" if told["served"] else "",
+        f"cache {told['cache']}" if told["cache"] else "",
+        f"confidence {confidence}" if confidence is not None else "",
+        f"{cost} USD" if cost else "",
+        f"{told['duration_ms']} ms",
+    )
+    return ", ".join(filter(None, parts))
 
 
 async def _newest(last: int, tenant: str | None) -> list[tuple[ChainedRecord, Stored]]:

@@ -149,7 +149,10 @@ def models_command(root: RootOption = None, as_json: JsonOption = False) -> None
     Example: stepwell pii models
     """
     rows = list(_rows(_root(root)))
-    print_rows(rows, ("model", "from", "in use", "person F2", "seed", "documents", "trouble"), as_json=as_json)
+    if not as_json:
+        rows = [row | {"model": str(row["model"])[:_SHORT]} for row in rows]
+    columns = ("model", "from", "in use", "person F2", "seed", "documents", "trouble")
+    print_rows(rows, columns, as_json=as_json, whole=("model",))
 
 
 @errors_as_sentences

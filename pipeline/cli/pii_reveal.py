@@ -11,10 +11,11 @@ from pipeline.adapters.vault import ValkeyVault
 from pipeline.adapters.vault_keys import Keyring
 from pipeline.audit.writer import ChainedAuditLog, producer_name
 from pipeline.cli.show import errors_as_sentences, print_json, run
+from pipeline.contracts import is_name
 from pipeline.disclosure.pseudonyms import session_conversation
 from pipeline.disclosure.reveal import reveal
 from pipeline.embedded.here import settings_here
-from pipeline.errors import PartMissing
+from pipeline.errors import InvalidRequest, PartMissing
 from pipeline.settings import Settings
 from pipeline.transport.nats import connect
 
@@ -40,6 +41,8 @@ def reveal_command(
 
     Example: stepwell pii reveal "<PERSON_K7QM2>" --tenant acme --session s-17 --why "complaint 4711"
     """
+    if not is_name(tenant):
+        raise InvalidRequest("tenant is one to 64 letters, digits, - and _", param="tenant")
     value = run(_reveal(settings_here(), tenant, session_conversation(session, user), token, who or _account(), why))
     if as_json:
         print_json({"token": token, "value": value})

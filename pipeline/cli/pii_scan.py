@@ -1,7 +1,7 @@
 """`stepwell pii scan` shows what the scanner finds in a text, and which class the policy in force gives it."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -13,9 +13,10 @@ from pipeline.adapters.pii.child import Engines
 from pipeline.adapters.pii.spans import Span, tally
 from pipeline.adapters.pii.steps import Ask, Scanned, Steps, drive
 from pipeline.cli.pii_text import Lines, highlighted, read
-from pipeline.cli.show import console, errors_as_sentences, print_json, print_rows
+from pipeline.cli.show import console, errors_end_with, print_json, print_rows, say
 from pipeline.contracts import DataClass
-from pipeline.errors import InvalidRequest, PartMissing
+from pipeline.embedded.options import default_policies
+from pipeline.errors import InvalidRequest, NotFound, PartMissing
 from pipeline.policy import Policy
 from pipeline.policy.load import load_folder
 from pipeline.settings import Settings
@@ -24,6 +25,8 @@ __all__ = ["register"]
 
 _ORDER: Final[tuple[DataClass, ...]] = ("public", "internal", "confidential", "restricted")
 _DEFAULT_THRESHOLD: Final = 0.5
+_FOUND: Final = 1
+_NOT_LOOKED: Final = 2
 _COLUMNS: Final = ("type", "place", "score", "class", "counts")
 _LARGE: Final = 262_144
 """Characters from which a terminal shows how far the scan is."""
@@ -35,12 +38,14 @@ def register(group: typer.Typer) -> None:
     group.command("scan")(scan_command)
 
 
-@errors_as_sentences
+@errors_end_with(_NOT_LOOKED)
 def scan_command(
-    file: Annotated[str, typer.Argument(help="A text file in UTF-8, or - for standard input.")],
+    files: Annotated[list[str], typer.Argument(help="Text files in UTF-8, or - for standard input.")],
     names: Annotated[bool, typer.Option(help="Look for people, places and organisations too.")] = True,
     show: Annotated[bool, typer.Option("--show", help="Show each finding with its text.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON for programs.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="JSON for programs: an object, or a list of them for several files.")
+    ] = False,
     threshold: Annotated[
         float | None, typer.Option(min=0.0, max=1.0, help="Score from which a finding counts; by policy otherwise.")
     ] = None,
@@ -48,35 +53,46 @@ def scan_command(
     fail_on: Annotated[
         str | None, typer.Option(help="End with 1 when a finding that counts is of this class or a stricter one.")
     ] = None,
-    policies: Annotated[Path | None, typer.Option(help="Folder of policies; STEPWELL_POLICIES otherwise.")] = None,
+    policies: Annotated[
+        Path | None,
+        typer.Option(help="Folder of policies; STEPWELL_POLICIES, ./policies or the set that ships otherwise."),
+    ] = None,
 ) -> None:
-    """Show which personal data and credentials a text holds, where, and of which class under the policy.
+    """Show which personal data and credentials texts hold, where, and of which class under the policy.
 
     A terminal shows the text in colours; a pipe or a file gets places and never text, unless --show asks for it.
-    Nothing leaves this machine.
+    Nothing leaves this machine. The exit code is 2 when a text could not be looked at.
 
     Example: stepwell pii scan letter.txt
 
     Example: git diff | stepwell pii scan - --no-names --fail-on restricted
 
-    Example: stepwell pii scan chat.log --min-class confidential --json
+    Example: stepwell pii scan chat.log notes.md --min-class confidential --json
     """
     least, worst = _class(min_class), _class(fail_on) if fail_on is not None else None
-    policy = load_folder(policies or Settings.from_environment().policies, os.environ)
-    given = read(file)
-    if given.broken:
-        _stderr.print(f"{given.broken} places are no UTF-8 and were read as �", highlight=False, style="yellow")
-    engine, scanned = _scanned(given.text, names=names, languages=policy.residency.scan.languages)
-    if not scanned.covered:
-        _stderr.print(f"names are not known here in all of: {', '.join(scanned.languages)}", style="yellow")
-    spans = [span for span in scanned.spans if _reaches(policy.class_of(span.type), least)]
-    view = _View(given.text, policy, threshold, spans)
+    if files.count("-") > 1:
+        raise InvalidRequest("standard input can be read once: name - once")
+    policy = load_folder(_folder(policies), os.environ)
+    scan = _Scan(policy, threshold, least, names=names)
+    views = [view for file in files if (view := scan.view(file)) is not None]
     if as_json:
-        print_json(view.as_data(show=show) | {"engine": engine, "names_covered": names and scanned.covered})
+        told = [view.as_data(show=show) for view in views]
+        if len(files) > 1 or told:
+            print_json(told if len(files) > 1 else told[0])
     else:
-        _print(view, show=show)
-    if worst is not None and view.any_of(worst):
-        raise typer.Exit(1)
+        for view in views:
+            _print(view, show=show, titled=len(files) > 1)
+    if len(views) < len(files):
+        raise typer.Exit(_NOT_LOOKED)
+    if worst is not None and any(view.any_of(worst) for view in views):
+        raise typer.Exit(_FOUND)
+
+
+def _folder(given: Path | None) -> Path:
+    """Where the policies stand: as asked for, as the environment says, or as for `stepwell up`."""
+    if given is not None:
+        return given
+    return Settings.from_environment().policies if os.environ.get("STEPWELL_POLICIES") else default_policies()
 
 
 def _class(name: str) -> DataClass:
@@ -90,24 +106,49 @@ def _reaches(data_class: DataClass, least: DataClass) -> bool:
     return _ORDER.index(data_class) >= _ORDER.index(least)
 
 
-def _scanned(text: str, *, names: bool, languages: Sequence[str]) -> tuple[str, Scanned]:
-    """Scan as the scan process of a worker does, here in this process. Returns what scanned, and what it found."""
-    engines = Engines()
-    if names:
+class _Scan:
+    """Scans as the scan process of a worker does, here in this process."""
+
+    def __init__(self, policy: Policy, threshold: float | None, least: DataClass, *, names: bool) -> None:
+        self._policy = policy
+        self._threshold = threshold
+        self._least = least
+        self._names = names
+        self._languages = policy.residency.scan.languages
+        self._engines = Engines()
+
+    def view(self, file: str) -> "_View | None":
+        """What a file holds; None, and a sentence on standard error, when it cannot be looked at."""
         try:
-            engines.load(languages)
-        except ImportError as error:
-            raise PartMissing(f"{error.name} is not installed: install it, or scan with --no-names") from None
-    steps = engines.steps(text, names=names, languages=languages)
-    shown = len(text) > _LARGE and _stderr.is_terminal
-    with Progress(console=_stderr, transient=True, disable=not shown) as bar:
-        task = bar.add_task("scanning", total=len(text))
+            given = read(file)
+            scanned = self._scanned(given.text)
+        except (NotFound, InvalidRequest) as error:
+            say(error)
+            return None
+        if given.broken:
+            _stderr.print(f"{given.broken} places are no UTF-8 and were read as �", highlight=False, style="yellow")
+        if not scanned.covered:
+            _stderr.print(f"names are not known here in all of: {', '.join(scanned.languages)}", style="yellow")
+        spans = [span for span in scanned.spans if _reaches(self._policy.class_of(span.type), self._least)]
+        about = {"file": file, "engine": self._engines.version, "names_covered": self._names and scanned.covered}
+        return _View(given.text, self._policy, self._threshold, spans, about)
 
-        def answer(ask: Ask) -> Any:
-            bar.update(task, description="looking for names")
-            return engines.entities([ask])[0]
+    def _scanned(self, text: str) -> Scanned:
+        if self._names and self._engines.lacks(self._languages):
+            try:
+                self._engines.load(self._languages)
+            except ImportError as error:
+                raise PartMissing(f"{error.name} is not installed: install it, or scan with --no-names") from None
+        steps = self._engines.steps(text, names=self._names, languages=self._languages)
+        shown = len(text) > _LARGE and _stderr.is_terminal
+        with Progress(console=_stderr, transient=True, disable=not shown) as bar:
+            task = bar.add_task("scanning", total=len(text))
 
-        return engines.version, drive(_told(steps, lambda size: bar.advance(task, size)), answer)
+            def answer(ask: Ask) -> Any:
+                bar.update(task, description="looking for names")
+                return self._engines.entities([ask])[0]
+
+            return drive(_told(steps, lambda size: bar.advance(task, size)), answer)
 
 
 def _told(steps: Steps, tell: Callable[[int], None]) -> Steps:
@@ -127,8 +168,11 @@ def _told(steps: Steps, tell: Callable[[int], None]) -> Steps:
 class _View:
     """Findings as they are shown: with class, place, and whether their score counts."""
 
-    def __init__(self, text: str, policy: Policy, threshold: float | None, spans: Sequence[Span]) -> None:
+    def __init__(
+        self, text: str, policy: Policy, threshold: float | None, spans: Sequence[Span], about: Mapping[str, Any]
+    ) -> None:
         self.text = text
+        self.about = about
         self.spans = spans
         self.classes = [policy.class_of(span.type) for span in spans]
         self.counts = [span.score >= _threshold(span.type, policy, threshold) for span in spans]
@@ -166,6 +210,7 @@ class _View:
             "class": self.strictest(),
             "types": {finding.type: finding.count for finding in tally(s._replace(score=0.0) for s in self.spans)},
             "findings": list(self.rows(show=show)),
+            **self.about,
         }
 
 
@@ -174,7 +219,9 @@ def _threshold(kind: str, policy: Policy, given: float | None) -> float:
     return given if given is not None else thresholds.get(kind, thresholds.get("default", _DEFAULT_THRESHOLD))
 
 
-def _print(view: _View, *, show: bool) -> None:
+def _print(view: _View, *, show: bool, titled: bool) -> None:
+    if titled:
+        console.print(view.about["file"], style="bold", highlight=False, markup=False, soft_wrap=True)
     if not view.spans:
         console.print("nothing found", highlight=False)
         return

@@ -8,13 +8,14 @@ from typing import Any, TypeVar
 
 import orjson
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from pipeline.errors import StepwellError
 
-__all__ = ["console", "errors_as_sentences", "print_json", "print_rows", "run"]
+__all__ = ["console", "errors_as_sentences", "errors_end_with", "print_json", "print_rows", "run", "say"]
 
 console = Console()
 _stderr = Console(stderr=True)
@@ -26,33 +27,60 @@ def print_json(value: object) -> None:
     sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS).decode() + "\n")
 
 
-def print_rows(rows: Iterable[Mapping[str, object]], columns: Sequence[str], *, as_json: bool, title: str = "") -> None:
-    """Write rows as a table, or as a JSON list with all their keys."""
+def print_rows(
+    rows: Iterable[Mapping[str, object]],
+    columns: Sequence[str],
+    *,
+    as_json: bool,
+    title: str = "",
+    whole: Sequence[str] = (),
+) -> None:
+    """Write rows as a table, or as a JSON list with all their keys.
+
+    Columns in `whole` stay on one line, such as ids that somebody selects with a mouse; the others give way to them.
+    """
     if as_json:
         print_json([dict(row) for row in rows])
         return
+    cells = [["" if row.get(name) is None else str(row.get(name)) for name in columns] for row in rows]
     table = Table(title=title or None, title_justify="left")
-    for name in columns:
-        table.add_column(name, overflow="fold")  # an id that is cut off is of no use for the next command
-    for row in rows:
-        table.add_row(*("" if row.get(name) is None else escape(str(row.get(name))) for name in columns))
-    console.print(table)
+    for place, name in enumerate(columns):
+        kept = name in whole
+        least = max((cell_len(row[place]) for row in cells), default=0) if kept else None
+        # an id that is cut off is of no use for the next command
+        table.add_column(name, overflow="fold", no_wrap=kept, min_width=least)
+    for row in cells:
+        table.add_row(*map(escape, row))
+    console.print(table, crop=not whole)
+
+
+def say(error: StepwellError) -> None:
+    """Write the sentence of an error of ours to standard error."""
+    _stderr.print(f"[bold red]{error.code}[/]: {escape(error.message)}", highlight=False, soft_wrap=True)
+
+
+def errors_end_with(code: int) -> Callable[[Callable[..., T]], Callable[..., T]]:
+    """End a command that raised an error of ours with its sentence on standard error and this exit code."""
+
+    def around(command: Callable[..., T]) -> Callable[..., T]:
+        @wraps(command)
+        def wrapped(*arguments: Any, **options: Any) -> T:
+            try:
+                return command(*arguments, **options)
+            except StepwellError as error:
+                say(error)
+                raise typer.Exit(code) from None
+            except KeyboardInterrupt:
+                raise typer.Exit(130) from None
+
+        return wrapped
+
+    return around
 
 
 def errors_as_sentences(command: Callable[..., T]) -> Callable[..., T]:
     """End a command that raised an error of ours with its sentence on standard error and exit code 1."""
-
-    @wraps(command)
-    def wrapped(*arguments: Any, **options: Any) -> T:
-        try:
-            return command(*arguments, **options)
-        except StepwellError as error:
-            _stderr.print(f"[bold red]{error.code}[/]: {escape(error.message)}", highlight=False, soft_wrap=True)
-            raise typer.Exit(1) from None
-        except KeyboardInterrupt:
-            raise typer.Exit(130) from None
-
-    return wrapped
+    return errors_end_with(1)(command)
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

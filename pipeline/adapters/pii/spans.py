@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from pipeline.contracts import Finding
 
-__all__ = ["NAMES", "Span", "merge", "resolve", "tally", "united"]
+__all__ = ["NAMES", "TYPES", "Span", "merge", "resolve", "tally", "united"]
 
 _RANKED: Final = (
     "SECRET", "CREDIT_CARD", "IBAN", "PASSPORT", "MEDICAL_ID", "US_SSN", "NATIONAL_ID", "DRIVER_LICENSE",
@@ -15,6 +15,8 @@ _RANKED: Final = (
     "VEHICLE_ID", "ADDRESS", "PERSON", "HEALTH", "BIOMETRIC", "GENETIC", "SEXUAL", "RELIGION", "POLITICS", "UNION",
     "CRIMINAL", "LOCATION", "ORG", "NRP", "AGE",
 )  # fmt: skip
+TYPES: Final = frozenset(_RANKED)
+"""Every type that is found."""
 _RANK: Final = {name: place for place, name in enumerate(_RANKED)}
 """Between equal scores and lengths the more sensitive type wins, so that a tie never lowers the data class."""
 

@@ -68,6 +68,21 @@ def test_a_model_is_made_scored_installed_listed_and_chosen(home: Path) -> None:
     assert used() != [made["digest"]]
 
 
+def test_people_see_the_beginning_of_a_digest_and_programs_the_whole(home: Path) -> None:
+    assert home.exists()
+    (digest,) = [row["model"] for row in json.loads(run("models", "--json").stdout) if row["from"] == "shipped"]
+    assert len(digest) == 64
+    shown = run("models").stdout
+    assert digest[:12] in shown
+    assert digest[:13] not in shown
+
+
+def test_a_folder_of_texts_that_is_not_there_is_told(home: Path) -> None:
+    result = run("train", str(home / "nofolder"))
+    assert result.exit_code == 1
+    assert "nofolder: there is no such folder" in result.stderr
+
+
 def test_own_texts_are_learnt(home: Path) -> None:
     made = train(home, labelled(home), "--no-generated")["manifest"]["documents"]
     assert made["learnt"] + made["held_out"] == 12

@@ -88,6 +88,13 @@ def test_without_a_reason_nothing_is_looked_up(desk: Desk) -> None:
     assert records(desk) == []
 
 
+def test_a_tenant_that_cannot_be_is_told_before_anybody_is_asked(desk: Desk, nats: NatsServer) -> None:
+    nats.kill()
+    result = reveal(desk, "--tenant", "ac me", "--why", "test")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("invalid_request: tenant is ")
+
+
 def test_without_a_record_nothing_is_revealed(desk: Desk, nats: NatsServer) -> None:
     nats.kill()
     result = reveal(desk, "--why", "test")

@@ -106,13 +106,13 @@ def test_a_gate_ends_with_one_when_something_of_the_class_counts(letter: Path) -
 
 def test_a_class_that_does_not_exist_is_one_sentence(letter: Path) -> None:
     result = scan(str(letter), "--no-names", "--fail-on", "secret")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "secret is no data class: write one of public" in result.stderr
 
 
 def test_a_missing_file_is_one_sentence(letter: Path) -> None:
     result = scan(str(letter.with_name("nowhere.txt")), "--no-names")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "cannot be read" in result.stderr
 
 
@@ -120,8 +120,47 @@ def test_a_missing_file_is_one_sentence(letter: Path) -> None:
 def test_a_binary_file_is_refused_kindly(letter: Path, body: bytes) -> None:
     letter.write_bytes(body)
     result = scan(str(letter), "--no-names")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "holds no text" in result.stderr
+
+
+def test_a_folder_and_a_policy_that_is_none_are_not_mistaken_for_a_finding(letter: Path) -> None:
+    assert scan(str(letter.parent), "--no-names", "--fail-on", "restricted").exit_code == 2
+    result = scan(str(letter), "--no-names", "--fail-on", "restricted", "--policies", str(letter.with_name("none")))
+    assert result.exit_code == 2
+    assert result.stderr.startswith("policy_invalid: ")
+
+
+def test_without_a_folder_of_policies_those_that_ship_are_in_force(
+    letter: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = letter.with_name("away")
+    away.mkdir()
+    monkeypatch.chdir(away)
+    monkeypatch.delenv("STEPWELL_POLICIES")
+    assert found(str(letter))["class"] == "restricted"
+
+
+def test_several_files_are_looked_at_and_each_is_named(letter: Path) -> None:
+    other = letter.with_name("other.txt")
+    other.write_text("Why is the sky blue?")
+    data = json.loads(scan(str(letter), str(other), "--no-names", "--json").stdout)
+    assert [(part["file"], part["class"]) for part in data] == [(str(letter), "restricted"), (str(other), "public")]
+    shown = scan(str(other), str(letter), "--no-names", "--fail-on", "restricted")
+    assert shown.exit_code == 1
+    assert shown.output.index(str(other)) < shown.output.index("nothing found") < shown.output.index(str(letter))
+
+
+def test_of_several_files_one_that_cannot_be_read_is_told_and_the_others_are_looked_at(letter: Path) -> None:
+    result = scan(str(letter.with_name("nowhere.txt")), str(letter), "--no-names", "--fail-on", "restricted")
+    assert result.exit_code == 2
+    assert "nowhere.txt cannot be read" in result.stderr
+    assert "CREDIT_CARD" in result.output
+
+
+def test_standard_input_is_read_once(letter: Path) -> None:
+    assert letter.exists()
+    assert scan("-", "-", given="x").exit_code == 2
 
 
 def test_what_is_no_utf8_is_read_around(letter: Path) -> None:

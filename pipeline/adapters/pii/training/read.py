@@ -4,10 +4,12 @@ import gzip
 import json
 import re
 from collections.abc import Iterator
+from difflib import get_close_matches
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
+from pipeline.adapters.pii.spans import TYPES
 from pipeline.adapters.pii.training.generate import Document, Label
 
 __all__ = ["LABEL_OF", "TextRefused", "read_folder"]
@@ -22,7 +24,16 @@ LABEL_OF: Final = {
     "ORGANIZATION": "ORG",
     "NRP": "NORP",
 }
-"""The types of spans that are learnt, and the labels they are learnt as. Other types are read and left out."""
+"""The types of spans that are learnt, and the labels they are learnt as. Others that are known are left out."""
+_OTHERS: Final = frozenset(
+    (
+        "AGE", "DATE", "DATE_TIME", "DOMAIN_NAME", "EMAIL_ADDRESS", "EVENT", "FAC", "IBAN_CODE", "IP_ADDRESS", "LAW",
+        "LOC", "MISC", "MONEY", "NORP", "O", "PHONE_NUMBER", "PREFIX", "PRODUCT", "TIME", "TITLE", "URL",
+        "US_BANK_NUMBER", "US_DRIVER_LICENSE", "US_ITIN", "US_PASSPORT", "WORK_OF_ART", "ZIP_CODE",
+    )
+)  # fmt: skip
+"""Names that other collections of labelled texts give to what is not learnt here."""
+_KNOWN: Final = sorted({*LABEL_OF, *TYPES, *_OTHERS})
 _TYPE: Final = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
 _LONGEST: Final = 20_000
 
@@ -40,6 +51,8 @@ def read_folder(folder: Path) -> list[Document]:
     Raises:
         TextRefused: there is no such folder or nothing in it, or a line is not as it must be.
     """
+    if not folder.is_dir():
+        raise TextRefused(f"{folder}: {'is a file: name its folder' if folder.exists() else 'there is no such folder'}")
     files = sorted(path for path in folder.glob("*.jsonl*") if path.name.endswith((".jsonl", ".jsonl.gz")))
     if not files:
         raise TextRefused(f"{folder}: no file here ends in .jsonl or .jsonl.gz")
@@ -90,4 +103,8 @@ def _label(where: str, text: str, span: Any) -> Label | None:
     kind, start, end = span
     if type(start) is not int or type(end) is not int or not 0 <= start < end <= len(text):
         raise TextRefused(f"{where}: a span of {kind} does not lie within the text of {len(text)} characters")
+    if kind not in _KNOWN:
+        near = get_close_matches(kind, _KNOWN, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"learnt are {', '.join(sorted(LABEL_OF))}"
+        raise TextRefused(f"{where}: {kind} is no type of span that is known; {hint}")
     return (LABEL_OF[kind], start, end) if kind in LABEL_OF else None

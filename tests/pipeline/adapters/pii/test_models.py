@@ -92,6 +92,7 @@ def test_a_damaged_model_gives_way_to_the_stock_one_and_says_so(
     nlp, version, troubles = best((tmp_path,))
     assert version == f"{MODEL}-{nlp.meta['version']}"
     assert len(troubles) == 1
+    assert str(tmp_path / SMALL.digest[:12]) in troubles[0]
     assert "not used" in caplog.text
 
 

@@ -50,6 +50,8 @@ def test_texts_of_one_template_are_named_alike(tmp_path: Path) -> None:
         ('{"text": "secret words", "spans": [["PERSON", true, 3]]}', "does not lie within"),
         ('{"text": "secret words", "spans": [["a person", 0, 3]]}', "a span is"),
         ('{"text": "secret words", "spans": ["PERSON"]}', "a span is"),
+        ('{"text": "secret words", "spans": [["PERSN", 0, 3]]}', "PERSN .*; did you mean PERSON"),
+        ('{"text": "secret words", "spans": [["QQ", 0, 3]]}', "QQ .*; learnt are ADDRESS, "),
     ],
 )
 def test_what_is_wrong_is_said_with_file_and_line_and_no_text(tmp_path: Path, line: str, why: str) -> None:
@@ -57,6 +59,19 @@ def test_what_is_wrong_is_said_with_file_and_line_and_no_text(tmp_path: Path, li
         read_folder(folder(tmp_path, json.dumps(ROW), line))
     assert "own.jsonl:2:" in str(refused.value)
     assert "secret" not in str(refused.value)
+
+
+def test_types_of_other_collections_are_known_and_left_out(tmp_path: Path) -> None:
+    row = {"text": "Dr Odalys", "spans": [["TITLE", 0, 2], ["PERSON", 3, 9]]}
+    assert read_folder(folder(tmp_path, json.dumps(row)))[0].labels == (("PERSON", 3, 9),)
+
+
+def test_a_folder_that_is_not_there_and_a_file_are_told_as_such(tmp_path: Path) -> None:
+    with pytest.raises(TextRefused, match="nofolder: there is no such folder"):
+        read_folder(tmp_path / "nofolder")
+    folder(tmp_path, json.dumps(ROW))
+    with pytest.raises(TextRefused, match="is a file: name its folder"):
+        read_folder(tmp_path / "own.jsonl")
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
