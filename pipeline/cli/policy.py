@@ -17,10 +17,10 @@ from pipeline.errors import InvalidRequest
 from pipeline.policy import Policy, permits
 from pipeline.policy.facts import facts_of_example
 from pipeline.policy.findings import completed, milder
-from pipeline.policy.gaps import types_known
 from pipeline.policy.load import Checked, check_folder, load_folder
 from pipeline.policy.models import TRANSFORMS, Given
 from pipeline.policy.problems import Problem, did_you_mean
+from pipeline.policy.spelling import types_known
 from pipeline.settings import Settings
 
 __all__ = ["register"]

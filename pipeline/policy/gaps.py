@@ -5,26 +5,25 @@ from typing import Final, Literal
 
 from pipeline.policy.compiled import Policy, permits
 from pipeline.policy.facts import RequestFacts, facts_of_example
-from pipeline.policy.kinds import EVERY, KINDS_OF_DATA, NAMES, covers
+from pipeline.policy.kinds import EVERY, NAMES, covers
 from pipeline.policy.models import TRANSFORMS, Given, ResidencyFile
-from pipeline.policy.problems import Path, Problem, did_you_mean
+from pipeline.policy.problems import Problem
 from pipeline.policy.resolve import Located, PolicySet
 
-__all__ = ["gaps", "types_known"]
+__all__ = ["gaps"]
 
 AbovePublic = Literal["restricted", "confidential", "internal"]
 _CLASSES: Final[tuple[AbovePublic, ...]] = ("restricted", "confidential", "internal")
 
 
 def gaps(policy: Policy, joined: PolicySet) -> Iterator[Problem]:
-    """Warnings: what nobody speaks about, what could not be hidden, types that do not exist, routes that miss some.
+    """Warnings: what nobody speaks about, what could not be hidden, routes that miss some.
 
     Every external target and data class above public should have a rule. Each class is tried without a finding and with
     each of its kinds of data, from every origin that can matter. A rule with the action `allow` is an answer too: it
     shows that somebody thought of it.
     """
     file = joined.residency[0]
-    yield from _unknown_types(file)
     yield from _unhideable(policy, file)
     for name, target in policy.targets.items():
         for data_class in _CLASSES if target.external else ():
@@ -34,29 +33,6 @@ def gaps(policy: Policy, joined: PolicySet) -> Iterator[Problem]:
     if all(route.condition.source != "true" for route in policy.routes):
         last = joined.routes[-1]
         yield last.problem("no route takes every request; give the last one 'match: \"true\"'", "match")
-
-
-def types_known(spec: ResidencyFile) -> frozenset[str]:
-    """Types that the scan finds, and those that the file gives a class or a meaning, for recognisers of one's own."""
-    named = (kind for kinds in (*spec.classes.values(), *spec.special.values()) for kind in kinds)
-    return KINDS_OF_DATA | frozenset(named)
-
-
-def _unknown_types(file: Located[ResidencyFile]) -> Iterator[Problem]:
-    for path, kind in _types_in(file.spec):
-        if kind not in KINDS_OF_DATA and kind not in ("default", EVERY):
-            text = f"the scan finds no {kind}{did_you_mean(kind, KINDS_OF_DATA)}, so this changes nothing"
-            yield file.problem(text, *path)
-
-
-def _types_in(spec: ResidencyFile) -> Iterator[tuple[Path, str]]:
-    for section in ("classes", "special"):
-        for name, kinds in getattr(spec, section).items():
-            yield from (((section, name, at), kind) for at, kind in enumerate(kinds))
-    yield from ((("thresholds", kind), kind) for kind in spec.thresholds)
-    yield from ((("output", "mask", at), kind) for at, kind in enumerate(spec.output.mask))
-    for index, rule in enumerate(spec.rules):
-        yield from ((("rules", index, "types", at), kind) for at, kind in enumerate(rule.types or ()))
 
 
 def _unhideable(policy: Policy, file: Located[ResidencyFile]) -> Iterator[Problem]:

@@ -15,8 +15,9 @@ from pipeline.policy.conditions import Condition, ConditionError, compile_condit
 from pipeline.policy.examples import failing_examples
 from pipeline.policy.facts import target_facts
 from pipeline.policy.gaps import gaps
-from pipeline.policy.problems import Place, Problem, refuse
+from pipeline.policy.problems import Problem, refuse
 from pipeline.policy.resolve import Located, PolicySet, resolve
+from pipeline.policy.spelling import misspelt, unheard
 from pipeline.policy.text import MAX_BYTES, SourceFile, read_text
 from pipeline.policy.validate import AnyFile, validated
 
@@ -54,14 +55,17 @@ def check_folder(path: Path, environment: Mapping[str, str]) -> Checked:
         PolicyInvalid: there is no such folder, or no policy file in it.
     """
     policy, joined, problems = _tried(path, environment)
-    return Checked(policy, problems, tuple(gaps(policy, joined)) if policy is not None else ())
+    return Checked(policy, problems, (*unheard(joined), *gaps(policy, joined)) if policy is not None else ())
 
 
 def _tried(path: Path, environment: Mapping[str, str]) -> tuple[Policy | None, PolicySet, tuple[Problem, ...]]:
     """The policy whose own examples hold, or none and the problems in their order."""
     files, problems = _documents(path)
-    joined = resolve(files, environment, complete=not problems, folder=str(path))
+    complete = not problems
+    joined = resolve(files, environment, complete=complete, folder=str(path))
     problems.extend(joined.problems)
+    if complete:
+        problems.extend(misspelt(joined))
     routes, rules = _compiled(joined, problems)
     policy = None if problems else _policy(joined, routes, rules)
     if policy is not None:
@@ -126,23 +130,8 @@ def _condition(
     try:
         return compile_condition(text, targets=targets)
     except ConditionError as error:
-        whole = part.problem(error.text, *below)
-        problems.append(
-            Problem(
-                whole.file,
-                _inside(whole.place, error, part.source.styles.get((*part.path, *below))),
-                whole.path,
-                whole.text,
-            )
-        )
+        problems.append(part.inside(error.text, error.line, error.column, *below))
         return None
-
-
-def _inside(start: Place, error: ConditionError, style: str | None) -> Place:
-    """Where in the file a fault in a one-line condition stands; of block texts, where they begin."""
-    if error.line > 1 or style in ("|", ">"):
-        return start
-    return Place(start.line, start.column + error.column - 1 + (style is not None))
 
 
 def _policy(joined: PolicySet, routes: list[CompiledRoute], rules: list[CompiledRule]) -> Policy:

@@ -3,11 +3,11 @@
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Generic, TypeVar
 
 from pipeline.policy.models import LimitsFile, ModelsFile, ResidencyFile, Route, RoutesFile, Target, TierSpec, Variant
-from pipeline.policy.problems import Path, Problem, did_you_mean
+from pipeline.policy.problems import Path, Place, Problem, did_you_mean
 from pipeline.policy.text import SourceFile
 from pipeline.policy.validate import AnyFile
 
@@ -32,6 +32,14 @@ class Located(Generic[Part]):
     def problem(self, text: str, *below: str | int) -> Problem:
         """A problem at this part, or at something below it."""
         return self.source.problem((*self.path, *below), text)
+
+    def inside(self, text: str, line: int, column: int, *below: str | int) -> Problem:
+        """A problem at a line and column of a one-line text below; of block texts, where they begin."""
+        whole = self.problem(text, *below)
+        style = self.source.styles.get((*self.path, *below))
+        if line > 1 or style in ("|", ">"):
+            return whole
+        return replace(whole, place=Place(whole.place.line, whole.place.column + column - 1 + (style is not None)))
 
 
 @dataclass(slots=True)

@@ -259,8 +259,12 @@ def test_a_provider_that_no_target_has_is_named_with_its_place(tmp_path: Path) -
         rules("when: 'false', action: mask, types: [EMIAL]"),
     ],
 )
-def test_a_type_that_does_not_exist_is_noticed(tmp_path: Path, written: str) -> None:
-    assert "the scan finds no EMIAL (did you mean EMAIL?)" in warnings(tmp_path, written)
+def test_a_misspelt_type_is_refused_and_one_of_ones_own_is_noticed(tmp_path: Path, written: str) -> None:
+    misspelt = check_folder(write(tmp_path / "a", residency=written), {})
+    own = warnings(tmp_path / "b", written.replace("EMIAL", "BADGE"))
+
+    assert [problem.text for problem in misspelt.problems] == ["no such type: EMIAL (did you mean EMAIL?)"]
+    assert "the scan itself finds no BADGE" in own
 
 
 def test_hiding_after_a_failed_scan_is_noticed(tmp_path: Path) -> None:
