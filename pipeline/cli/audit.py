@@ -74,9 +74,14 @@ def list_command(
     if as_json:
         print_json(rows)
         return
-    shown = [told | {"subject": told.get("request") or told.get("token"), "about": _about(told)} for told in rows]
+    shown = [
+        told | {"request or token": told.get("request") or told.get("token"), "about": _about(told)} for told in rows
+    ]
     print_rows(
-        shown, ("sequence", "subject", "status", "about"), as_json=False, whole=("sequence", "subject", "status")
+        shown,
+        ("sequence", "request or token", "status", "about"),
+        as_json=False,
+        whole=("sequence", "request or token", "status"),
     )
 
 

@@ -1,12 +1,14 @@
 """`stepwell audit` against a real server."""
 
 import pytest
-from decisions import reply, write_log
+from decisions import FakeClock, reply, write_log
 from desk import Desk
+from rich.console import Console
 from servers import NatsServer
 
 from pipeline.adapters.results import StreamResults
-from pipeline.cli import audit
+from pipeline.audit import ChainedAuditLog
+from pipeline.cli import audit, show
 from pipeline.ports import Link
 
 
@@ -47,6 +49,29 @@ def test_the_newest_decisions_are_listed(desk: Desk) -> None:
     assert isinstance(rows, list)
     assert [row["request"] for row in rows] == ["r1", "r2"]
     assert desk.types("audit", "list").exit_code == 0
+
+
+async def _reveal_in(link: Link) -> None:
+    log = ChainedAuditLog(link.streams, "desk", FakeClock())
+    asked = {"token": "<PERSON_K7QM2>", "who": "bram", "why": "complaint 4711 \x1b[2J", "outcome": "revealed"}
+    await log.append(
+        {"version": "1.0", "kind": "reveal", "at": 1.0, "tenant": "acme", "conversation": "c" * 32, **asked}
+    )
+    await log.close()
+
+
+def test_a_reveal_is_listed_with_its_token_who_asked_and_why(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.given(_log_of_three, _reveal_in)
+    terminal = Console(width=80, record=True)
+    monkeypatch.setattr(show, "console", terminal)
+    assert desk.types("audit", "list").exit_code == 0
+    drawn = terminal.export_text()
+    (line,) = [line for line in drawn.splitlines() if "K7QM2" in line]
+    assert "<PERSON_K7QM2>" in line
+    assert "asked by bram: complaint 4711" in line
+    assert "\x1b" not in drawn
+    assert "r1" in drawn
+    assert "by " in drawn
 
 
 def test_a_whole_log_is_verified_with_exit_code_0(desk: Desk) -> None:

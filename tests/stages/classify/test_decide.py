@@ -73,6 +73,11 @@ def test_a_failed_scan_is_restricted_whatever_was_found(strict: Policy, scan: st
     assert (found.data_class, found.scan, found.action_for("abroad")) == ("restricted", "failed", "deny")
 
 
+def test_why_a_scan_failed_is_among_the_reasons(strict: Policy) -> None:
+    outcome = decide(envelope(), Seen(report(scan="failed", reason="it took longer than 2 s")), strict)
+    assert outcome.reasons[0] == "scan failed: it took longer than 2 s"
+
+
 def test_a_partial_scan_says_so_to_the_policy(strict: Policy) -> None:
     assert classified(decide(envelope(), Seen(report(scan="partial")), strict)).scan == "partial"
 
