@@ -12,6 +12,7 @@ from typing import Final
 from pipeline.adapters.pii.detectors.address_words import COUNTRIES
 from pipeline.adapters.pii.echoes import echoes
 from pipeline.adapters.pii.ordinary import ordinary
+from pipeline.adapters.pii.wholes import completed
 
 __all__ = ["STREET", "Entity", "believable", "joined", "mended", "readable", "trimmed"]
 
@@ -73,7 +74,7 @@ def believable(text: str) -> bool:
 
 def mended(text: str, entities: Iterable[Entity]) -> list[Entity]:
     """The entities of `text`, in order, after all repairs; those that cannot be names are gone."""
-    kept = list(_believed(text, entities))
+    kept = completed(text, list(_believed(text, entities)))
     kept = _towns(text, kept)
     kept = _repeated(text, kept)
     kept = [_dressed(text, entity) if entity.label_ == _PERSON else entity for entity in kept]

@@ -39,8 +39,8 @@ _LOANS: Final = (
 _PAST: Final = (
     "met went got said ran told sent gave took came knew made paid bought sold kept left felt found thought brought "
     "had wrote spoke drove ate fell grew held led lost read rode rose sang sat saw shot sang slept spent stood swam "
-    "taught threw wore won women men children people its im dont cant ive didnt doesnt isnt wont whats thats youre id ill app "
-    "apps ya yes hello thanks thank hey please pls an am was so hat son ring bell "
+    "taught threw wore won women men children people its im dont cant ive didnt doesnt isnt wont whats thats "
+    "youre id ill app apps ya yes hello thanks thank hey please pls an am was so hat son ring bell "
     "car cars store todo ad ads oh til till land pan ham hay dies yo um tack usa tow ore sub fan gross ale duke etc sen"
 )
 """What the list of ordinary words lacks: irregular forms, apostrophes left out, words that are names too."""

@@ -37,6 +37,8 @@ __all__ = [
 LANGUAGE: Final = "en"
 _CHUNK: Final = 1200
 _BATCH: Final = 16
+_SHOUTED: Final = 6
+"""Words in capitals that are read as if only their first letters were; longer, the pipeline does better itself."""
 _MOST_WORDS: Final = 20_000
 """Words beyond those of the pipeline that stay in memory, some hundred bytes each."""
 
@@ -146,10 +148,10 @@ class SmallEngine(NlpEngine):
         """What the pipeline itself says of a few texts."""
         nlp = self.nlp
         if self._greedy is None:
-            for text, document in zip(texts, nlp.pipe(map(readable, texts), batch_size=_BATCH), strict=True):
+            for text, document in zip(texts, nlp.pipe(map(_calm, texts), batch_size=_BATCH), strict=True):
                 yield [_entity(text, one.label_, one.start_char, one.end_char) for one in document.ents]
             return
-        documents = [nlp.make_doc(readable(text)) for text in texts]
+        documents = [nlp.make_doc(_calm(text)) for text in texts]
         for text, document, ranges in zip(texts, documents, self._greedy.ranges(documents), strict=True):
             yield [_entity(text, label, *_characters(document, first, end)) for label, first, end in ranges]
 
@@ -189,6 +191,13 @@ class SmallEngine(NlpEngine):
 
 def _batches(texts: Sequence[str]) -> Iterator[Sequence[str]]:
     return (texts[at : at + _BATCH] for at in range(0, len(texts), _BATCH))
+
+
+def _calm(text: str) -> str:
+    """`text` as the pipeline reads it, of the same length: a few words in capitals may be a name."""
+    plain = readable(text)
+    small = plain.title() if plain.isupper() and plain.count(" ") < _SHOUTED else plain
+    return small if len(small) == len(plain) else plain
 
 
 def _entity(text: str, label: str, start: int, end: int) -> Entity:
