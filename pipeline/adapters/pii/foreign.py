@@ -67,13 +67,16 @@ class ForeignWords:
         """The language that most foreign words of `text` are of, `und` when no list knows them; None when English."""
         first, running = _words(text.lower() if text.isupper() else text)
         first -= set() if running else self._foreign - _REQUESTS
+        numbers = any(map(str.isdigit, text))  # among them a word that no list has may be a street or a firm
         telling = (running | first) & self._foreign
         words = running | telling
         if telling:
             language = max(_LISTS, key=lambda code: (len(self._lists[code] & telling), len(self._lists[code] & words)))
             english = self._english_of(words - self._lists[language])
+            if numbers:
+                words = english | words & self._lists[language]
             return language if len(words) > 2 * len(english) else None
-        if text.isupper() or any(map(str.isdigit, text)):  # names, and streets
+        if numbers or text.isupper():
             return None
         strange = words - self._english_of(words)
         return UNKNOWN if len(strange) >= _FEW and 3 * len(strange) > 2 * len(words) else None

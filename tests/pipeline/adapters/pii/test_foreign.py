@@ -26,6 +26,7 @@ WORDS = ForeignWords()
         ("Wie is Odalys de Vries?", "nl"),
         ("Zadzwoń do Łukasza", "pl"),
         ("Jag heter Björn", "sv"),
+        ("Ruf Günther unter 0171 5550123 an", "de"),
     ],
 )
 def test_a_short_request_in_another_language_is_told(text: str, language: str) -> None:
@@ -39,6 +40,7 @@ def test_a_short_request_in_another_language_is_told(text: str, language: str) -
         "Please call José", "Odalys is a nurse", "call Juan de la Cruz", "Vincent van Gogh", "hi José",
         "Mr. Brandvold met Dr. Quintero", "las vegas hotels", "who is Jürgen Müller-O'Brien?", "id sku",
         "17 rue des Odalys", "thx, it doesn't work", "Réservation: Amélie Brandvold",
+        "odalys brandvold\n\nphone: 555 0123\n\naddress: 17 trg begunjevo na gorenjskem", "meet me at 12 tawasti, sé",
         '{"bitte": 1, "wegen": "nicht"}',
     ],
 )  # fmt: skip
