@@ -31,6 +31,18 @@ _CHECKED: Final[Mapping[FactType, cel.Type]] = {
 }
 _FAULT: Final = re.compile(r"<input>:(\d+):(\d+): (.*)")
 _UNDECLARED: Final = re.compile(r"undeclared reference to '([^']*)'")
+_SYNTAX: Final = "Syntax error: "
+_EXPECTED: Final = re.compile(r" expecting (?:\{.*|<EOF>)$")
+_ADVICE: Final = (
+    (re.compile(r"^and\b", re.IGNORECASE), "here", "; write && for and"),
+    (re.compile(r"^or\b", re.IGNORECASE), "here", "; write || for or"),
+    (re.compile(r"\bnot\s*$", re.IGNORECASE), "before", "; write ! for not"),
+    (re.compile(r"^(?:contains|has)\b", re.IGNORECASE), "here", '; write "x" in req.types for a list that holds x'),
+    (re.compile(r"^=(?!=)"), "here", "; write == to compare"),
+    (re.compile("^[\u2018\u2019\u201c\u201d]"), "here", "; write straight quotes"),
+    (re.compile("^[\"']"), "here", "; the text has no closing quote"),
+)
+"""What stands at (or before) the place of a fault, and what to write instead."""
 _HAS_FACT: Final = re.compile(r"\bhas\s*\(\s*((?:req|target)\s*\.\s*\w+)\s*\)")
 _STRINGS: Final = re.compile(r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'")
 
@@ -84,7 +96,7 @@ def compile_condition(source: str, *, targets: bool) -> Condition:
         checked = strict.compile(source)
         expression = lenient.compile(source)
     except RuntimeError as error:
-        raise _fault(str(error), names) from None
+        raise _fault(str(error), names, source) from None
     if checked.return_type() != cel.Type.BOOL:
         raise ConditionError(f"the condition must be true or false; this is of type {checked.return_type().name()}")
     return Condition(source, _mentioned(source, names), expression)
@@ -113,7 +125,7 @@ def _blank(match: re.Match[str]) -> str:
     return " " * len(match[0])
 
 
-def _fault(message: str, names: Mapping[str, FactType]) -> ConditionError:
+def _fault(message: str, names: Mapping[str, FactType], source: str) -> ConditionError:
     fault = _FAULT.search(message)
     if fault is None:
         return ConditionError("the condition cannot be compiled")
@@ -123,4 +135,25 @@ def _fault(message: str, names: Mapping[str, FactType]) -> ConditionError:
         # The engine points at the dot; people look for the beginning of the name.
         column = max(1, column - name.rfind(".")) if "." in name else column
         return ConditionError(f"no such fact: {name}{did_you_mean(name, names)}", line, column)
+    if text.startswith(_SYNTAX):
+        return ConditionError(_no_cel(text.removeprefix(_SYNTAX), source, line, column), line, column)
     return ConditionError(text, line, column)
+
+
+def _no_cel(said: str, source: str, line: int, column: int) -> str:
+    """What the parser said, without its list of everything it would have taken, and what is usually meant."""
+    if not source.strip():
+        return "this is no CEL: it is empty; write true for what always holds"
+    short = _EXPECTED.sub("", said).replace("'<EOF>'", "the end").replace("<EOF>", "the end")
+    before, here = _around(source, line, column)
+    advice = next(
+        (text for pattern, where, text in _ADVICE if pattern.search(before if where == "before" else here)), ""
+    )
+    return f"this is no CEL: {short}{advice}"
+
+
+def _around(source: str, line: int, column: int) -> tuple[str, str]:
+    """The text of the line before the place, and from the place on."""
+    lines = source.split("\n")
+    text = lines[min(line, len(lines)) - 1]
+    return text[: column - 1], text[column - 1 :]

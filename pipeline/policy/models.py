@@ -2,9 +2,10 @@
 
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from pipeline.contracts import Action, DataClass, Json, Name, Origin, Parameters, Share, Whole
+from pipeline.policy.languages import language
 
 __all__ = [
     "API_VERSION",
@@ -233,6 +234,9 @@ class ResidencyExample(Section):
     mask: tuple[str, ...] | None = None
 
 
+Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}$"), AfterValidator(language)]
+
+
 class Scan(Section):
     """Budgets of the scan for personal data. Beyond them the request counts as restricted.
 
@@ -242,7 +246,7 @@ class Scan(Section):
     max_bytes: Whole = Field(default=1_048_576, ge=1)
     timeout: Seconds = 2.0
     names: bool = True
-    languages: tuple[Annotated[str, Field(pattern=r"^[a-z]{2,3}$")], ...] = ("en",)
+    languages: tuple[Language, ...] = ("en",)
 
 
 class Pseudonyms(Section):

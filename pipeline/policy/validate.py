@@ -85,7 +85,8 @@ def _problem(source: SourceFile, model: type[AnyFile], detail: ErrorDetails) -> 
 
 
 def _said(detail: ErrorDetails) -> str:
-    return detail["msg"][0].lower() + detail["msg"][1:].removeprefix("alue error, ")
+    said = detail["msg"].removeprefix("Value error, ")
+    return said[:1].lower() + said[1:]
 
 
 def _hint(detail: ErrorDetails) -> str:

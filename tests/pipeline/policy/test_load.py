@@ -407,3 +407,11 @@ def test_an_example_cannot_make_its_data_milder(tmp_path: Path) -> None:
     said = refusal(write(tmp_path, residency=RESIDENCY + EXAMPLE % ("types: [SECRET], data_class: public", "allow")))
 
     assert "residency.yaml:12:43: examples[0].given.data_class: data with SECRET found is restricted, not publ" in said
+
+
+def test_a_language_that_there_is_not_is_refused(tmp_path: Path) -> None:
+    text = swap(RESIDENCY, "classes:", "scan: {languages: [en, qq]}\nclasses:")
+
+    assert "residency.yaml:3:24: scan.languages[1]: qq is no language of ISO 639-1" in refusal(
+        write(tmp_path, residency=text)
+    )
