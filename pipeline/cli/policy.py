@@ -11,11 +11,12 @@ from rich.markup import escape
 from pipeline.cli.pii_text import read
 from pipeline.cli.policy_text import explained, scanned
 from pipeline.cli.show import console, errors_as_sentences, print_json, print_rows
-from pipeline.contracts import Request
+from pipeline.contracts import Classification, Finding, Request, Residency
 from pipeline.embedded.here import environment_here
 from pipeline.errors import InvalidRequest
 from pipeline.policy import Policy, permits
 from pipeline.policy.facts import facts_of_example
+from pipeline.policy.feasible import feasible
 from pipeline.policy.findings import completed, milder
 from pipeline.policy.load import Checked, check_folder, load_folder
 from pipeline.policy.models import TRANSFORMS, Given
@@ -114,7 +115,7 @@ def explain_command(
             "pseudonymise": list(decided.pseudonymise),
             "mask": list(decided.mask),
         }
-        for decided in policy.residency_actions(seen)
+        for decided in _feasible(stated, policy)
     ]
     if as_json:
         print_json(
@@ -295,6 +296,21 @@ def _stated(words: list[str], policy: Policy) -> Given:
     if wrong := milder(given, policy):
         raise InvalidRequest(f"data_class: {wrong}")
     return completed(given, policy)
+
+
+def _feasible(stated: Given, policy: Policy) -> Iterator[Residency]:
+    """What holds for each target, where what is to be hidden from it could be hidden in a request of these facts."""
+    found = Classification(
+        data_class=stated.data_class or "public",
+        findings=tuple(Finding(type=kind, count=1) for kind in stated.types),
+        scan=stated.scan,
+        names_scanned=policy.residency.scan.names,
+        names_covered=stated.names_covered,
+        engine="stated",
+        units="stated",
+    )
+    for decided in policy.residency_actions(facts_of_example(stated)):
+        yield feasible(decided, policy.targets[decided.target], found)
 
 
 def _given(words: list[str]) -> Given:

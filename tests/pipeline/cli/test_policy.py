@@ -15,6 +15,7 @@ from pipeline.cli.policy import register
 from pipeline.contracts import Request
 from pipeline.disclosure.units import units_of
 from pipeline.policy import Policy
+from pipeline.policy.load import load_folder
 from pipeline.ports import ScanReport
 
 
@@ -148,6 +149,28 @@ def test_facts_that_no_request_can_have_are_refused(tmp_path: Path, words: list[
 
     assert result.exit_code == 1
     assert said in result.output
+
+
+def test_what_cannot_be_hidden_is_refused_as_it_is_for_a_request(tmp_path: Path) -> None:
+    text = swap(RESIDENCY, "action: deny", "action: mask")
+    folder = write(tmp_path, residency=text)
+
+    found = json.loads(stepwell("explain", "scan=failed", "--folder", folder, "--json").stdout)["targets"][1]
+
+    assert (found["action"], found["may serve"], found["rule"]) == ("deny", False, "stays")
+    assert found["reason"] == "personal data cannot be hidden from it: the scan failed"
+
+
+def test_the_revision_is_that_of_the_running_stepwell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write(tmp_path)
+    models = (folder / "models.yaml").read_text()
+    (folder / "models.yaml").write_text(swap(models, "model: near-model", "model: ${STEPWELL_TEST_MODEL:-plain}"))
+    environment = {"STEPWELL_TEST_MODEL": "of-the-worker"}
+    monkeypatch.setattr(policy_cli, "environment_here", lambda: environment)
+
+    assert (
+        json.loads(stepwell("check", folder, "--json").stdout)["revision"] == load_folder(folder, environment).revision
+    )
 
 
 # ---------------------------------------------------------------- explain with a text
