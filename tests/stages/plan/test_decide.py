@@ -220,7 +220,9 @@ def test_a_target_that_the_classification_does_not_mention_is_out(policy: Policy
     assert decided.changes["error"].code == "residency_refused"  # type: ignore[attr-defined]
 
 
-IMAGE = Message(role="user", content=(TextPart(type="text", text="see"), ImagePart(type="image_url", image_url={"url": "u"})))
+IMAGE = Message(
+    role="user", content=(TextPart(type="text", text="see"), ImagePart(type="image_url", image_url={"url": "u"}))
+)
 
 
 @pytest.mark.parametrize(

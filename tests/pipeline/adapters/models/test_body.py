@@ -87,7 +87,10 @@ def test_all_forms_of_a_message_are_written() -> None:
     messages = (
         Message(
             role="user",
-            content=(TextPart(type="text", text="see"), ImagePart(type="image_url", image_url={"url": "data:image/png;base64,AA"})),
+            content=(
+                TextPart(type="text", text="see"),
+                ImagePart(type="image_url", image_url={"url": "data:image/png;base64,AA"}),
+            ),
             name="ann",
         ),
         Message(role="assistant", content=None, tool_calls=(call,)),
