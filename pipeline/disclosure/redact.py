@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Final, Literal, NamedTuple, Protocol
 
+import regex
+
 from pipeline.contracts import Finding
 from pipeline.disclosure.pseudonyms import mask_of
 from pipeline.disclosure.restore import Edit, Issued, decoded_json, edited
@@ -83,7 +85,8 @@ _DASHES: Final = r"-{4,5}"
 _KEY_NAME: Final = r"(?:[A-Z0-9]{2,12} ){0,3}PRIVATE KEY(?: BLOCK)?"
 _KEY_BEGINS: Final = re.compile(rf"{_DASHES} ?BEGIN {_KEY_NAME} ?{_DASHES}")
 _KEY_ENDS: Final = rf"{_DASHES} ?END {_KEY_NAME} ?{_DASHES}"
-_KEY_PART: Final = re.compile(
+# A group that is never given back (`{0,40}+`) goes too far under `re` before Python 3.11.5; `regex` has no such fault.
+_KEY_PART: Final = regex.compile(
     rf"(?:\s|\\{{1,2}}[nr]|[\"'+,>|#*]){{0,40}}+"
     rf"(?:(?P<end>{_KEY_ENDS})|(?P<header>[A-Z][A-Za-z-]{{2,20}}: )|(?P<run>[A-Za-z0-9+/]{{16}})|=[A-Za-z0-9+/]{{4}}"
     rf"|[A-Za-z0-9+/]{{1,15}}={{0,2}}(?=\s{{0,4}}(?:[\n\\\"']|\Z|{_DASHES} ?END)))"

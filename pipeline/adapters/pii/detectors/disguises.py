@@ -10,6 +10,8 @@ from html import unescape
 from itertools import chain
 from typing import Final
 
+import regex
+
 from pipeline.adapters.pii.detectors.base import Detector, Search
 from pipeline.adapters.pii.detectors.views import Edit, reading, rewritten
 from pipeline.adapters.pii.hints import literals
@@ -30,12 +32,13 @@ _CODED: Final[Mapping[str, float]] = {"CREDIT_CARD": 0.85, "IBAN": 0.9, "EMAIL":
 
 # ---------------------------------------------------------------- single characters with something between them
 
-_SPACED: Final = re.compile(r"(?<!\w)[\w+(](?:[ \t]{1,3}\S(?!\w)){6,}+")
+# Groups that are never given back (`{6,}+`) go too far under `re` before Python 3.11.5; `regex` has no such fault.
+_SPACED: Final = regex.compile(r"(?<!\w)[\w+(](?:[ \t]{1,3}\S(?!\w)){6,}+")
 _ALONE: Final = 5
 """Single characters that are words of their own in such a run: all but the first and the last."""
 _GAP: Final = re.compile(r"[ \t]+")
 _DIGIT_GAP: Final = re.compile(r"(?<=\d)[ \t]+(?=\d)")
-_STRUNG: Final = re.compile(r"(?<![\w.])[\w+(](?:([.\-_/,*|])\S)(?:\1\S){7,}+(?!\w)")
+_STRUNG: Final = regex.compile(r"(?<![\w.])[\w+(](?:([.\-_/,*|])\S)(?:\1\S){7,}+(?!\w)")
 
 
 def _gaps(page: Page, pattern: re.Pattern[str], start: int, end: int) -> list[Edit]:
@@ -65,7 +68,7 @@ def _may_be_spread(page: Page) -> bool:
 # ---------------------------------------------------------------- groups with unusual separators
 
 _APART: Final = r"(?:[./_|~*\\:-]| {2,4}| ?\t ?)"
-_GROUPS: Final = re.compile(
+_GROUPS: Final = regex.compile(
     rf"(?<![\w.])\+?\(?[A-Za-z0-9]{{1,6}}\)?(?:{_APART}\(?[A-Za-z0-9]{{1,8}}\)?(?![A-Za-z0-9])){{2,9}}+(?!\w)"
 )
 _BETWEEN: Final = re.compile(_APART)

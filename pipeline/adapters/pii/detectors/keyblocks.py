@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from itertools import zip_longest
 from typing import Final
 
+import regex
+
 from pipeline.adapters.pii.detectors.base import Detector
 from pipeline.adapters.pii.page import Page
 from pipeline.adapters.pii.spans import Span
@@ -15,17 +17,18 @@ LONGEST_BLOCK: Final = 16_384
 """Characters after its head, at most, that belong to a block."""
 
 _MARK: Final = re.compile(r"-{4,5} ?(BEGIN|END) (?:[A-Z0-9]{2,12} ){0,3}PRIVATE KEY(?: BLOCK)? ?-{4,5}")
+# Groups that are never given back (`{1,40}+`) go too far under `re` before Python 3.11.5; `regex` has no such fault.
 _GAP: Final = r"(?:\s|\\{1,2}[nr]|[\"'+,>|#*]){1,40}+"
 _HEADER: Final = r"(?:Proc-Type|DEK-Info|Comment|Version|Subject|Hash|Charset|X-[A-Za-z-]{1,20}): ?[^\n\\]{0,120}"
-_BODY: Final = re.compile(
+_BODY: Final = regex.compile(
     rf"(?:{_GAP}(?:{_HEADER}|[A-Za-z0-9+/]{{16,4096}}={{0,2}}|=[A-Za-z0-9+/]{{4}}))*+(?:{_GAP}[A-Za-z0-9+/]{{1,80}}={{0,2}}(?=\s{{0,4}}[\n\\\"']|\s{{0,4}}\Z))?"
 )
 _PAG: Final = r"(?:[\s\\\"'+,>|#*]|[nr](?=\\)){1,40}+"
-_YDOB: Final = re.compile(
+_YDOB: Final = regex.compile(
     rf"(?:{_PAG}={{0,2}}[A-Za-z0-9+/]{{1,80}})?(?:{_PAG}={{0,2}}[A-Za-z0-9+/]{{32,4096}})*+(?:{_PAG}[A-Za-z0-9+/]{{1,80}}\Z)?"
 )
 """The lines of a key from its head on, and backwards from its foot."""
-_PUTTY: Final = re.compile(
+_PUTTY: Final = regex.compile(
     r"PuTTY-User-Key-File-\d:(?:[^\n\\]{0,200}(?:\n|\\r|\\n|\r){1,4}){0,80}?Private-Lines: ?\d{1,4}"
     r"(?:\s|\\[nr]){1,8}(?:[A-Za-z0-9+/=]{4,80}(?:\s|\\[nr]){0,8}){0,200}+(?:Private-MAC: ?[a-f0-9]{40,64})?"
 )
@@ -66,7 +69,7 @@ def _key_blocks(page: Page) -> Iterator[Span]:
         yield from _blocks(text)
     if "PuTTY-User-Key-File-" in text:
         for match in _PUTTY.finditer(text):
-            yield Span("SECRET", *match.span(), _SURE)
+            yield Span("SECRET", match.start(), match.end(), _SURE)
     if "kty" in text:
         for match in _JWK.finditer(text):
             yield Span("SECRET", *match.span("secret"), 0.9)
