@@ -61,8 +61,8 @@ test: check  ## All checks and all quick tests (under ten minutes on two cores)
 	@$(BIN)/pytest -q -n $(JOBS) --dist loadgroup -m "not slow and not models"
 
 .PHONY: test-all
-test-all: check  ## Also the slow tests
-	@$(BIN)/pytest -q -n $(JOBS) --dist loadgroup -m "not models"
+test-all: check  ## Also the slow tests, and new cases of the properties
+	@HYPOTHESIS_PROFILE=wander $(BIN)/pytest -q -n $(JOBS) --dist loadgroup -m "not models"
 
 .PHONY: demo
 demo: env  ## Bring everything up and send INPUT=requests.jsonl through it (MODELS=scripted needs no download)
@@ -101,7 +101,7 @@ COMPILE = CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --genera
 
 .PHONY: lock
 lock: env  ## Compile requirements/*.txt again
-	@$(COMPILE) --extra dev --extra local --extra train --output-file requirements/dev.txt pyproject.toml
+	@$(COMPILE) --extra dev --extra local --extra train --extra tokenizers --output-file requirements/dev.txt pyproject.toml
 	@$(COMPILE) --constraint requirements/dev.txt --output-file requirements/runtime.txt pyproject.toml
 	@$(COMPILE) --constraint requirements/dev.txt --output-file requirements/build.txt requirements/build.in
 

@@ -1,13 +1,20 @@
 """Fixtures that every room may use."""
 
+import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from servers import NatsServer, nats_server, provisioned
 
 from pipeline.ports import Link
 from pipeline.transport.memory import MemoryLink
+
+settings.register_profile("steady", derandomize=True)
+settings.register_profile("wander")
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
+"""The same cases in every run of `make test`, so that a change is judged by itself; `make test-all` looks for new ones."""
 
 
 @pytest.fixture

@@ -325,8 +325,7 @@ def _items(reading: Reading, one: _Found) -> Iterator[tuple[int, int]]:
     for item in _ITEM.finditer(reading.classes, one.start, one.end):
         line, (start, end) = item.group(), item.span()
         end -= len(line) - len(line.rstrip(".,r"))
-        if several:
-            start += len(line) - len(line.lstrip("k,"))
+        start += len(line) - len(line.lstrip(",.rk" if several else ",.r"))
         if not several or _NUMBERED.search(reading.classes, start, end):
             yield start, end
 

@@ -145,6 +145,11 @@ def test_two_addresses_are_two_findings() -> None:
     assert len(addresses("From 12 Main Street to Hauptstraße 5.")) == 2
 
 
+def test_the_end_of_a_line_before_a_code_is_no_part_of_it() -> None:
+    [span] = addresses("x \n SW1A 1AA")
+    assert span.start == len("x \n ")
+
+
 SIGNS = st.sampled_from(
     ["12", "4711", "75002", "12b", "Main", "Street", "rue", "de", "Hauptstraße", "Apt.", "#", ",", "\n", ".", "Kenya",
      "IL", "P.O.", "Box", "SW1A", "1AA", "and", "the corner of", "lives at", "u.", "x", "- ", "South", "Africa"]
