@@ -46,12 +46,16 @@ __all__ = [
     "ANSWER",
     "DEAD_LETTER",
     "DISPOSITIONS",
+    "POSTPONE",
     "RETRY",
     "AlreadyRunning",
     "BudgetRefused",
     "Cancelled",
+    "ChangeRefused",
+    "ContextTooLong",
     "DeadlineExceeded",
     "Disposition",
+    "EscalationCapped",
     "Failure",
     "IdempotencyConflict",
     "InvalidRequest",
@@ -64,8 +68,10 @@ __all__ = [
     "Permanent",
     "PolicyInvalid",
     "PortInUse",
+    "Postponed",
     "ProvisionRefused",
     "QualityNotReached",
+    "RateLimited",
     "Refusal",
     "RequestTooLarge",
     "ResidencyRefused",
@@ -144,6 +150,27 @@ class BudgetRefused(Refusal):
     http_status = 429
 
 
+class RateLimited(Refusal):
+    """More requests or tokens than the rate limit allows."""
+
+    code = "rate_limited"
+    http_status = 429
+
+
+class EscalationCapped(Refusal):
+    """The draft does not suffice, and the cap on escalations allows no better answer now."""
+
+    code = "escalation_capped"
+    http_status = 429
+
+
+class Postponed(StepwellError):
+    """The request waits, as its budget says; it is delivered again after `retry_after_s`, as if for the first time."""
+
+    code = "postponed"
+    http_status = 503
+
+
 class Failure(StepwellError):
     """We could not."""
 
@@ -212,6 +239,12 @@ class InvalidRequest(Permanent):
 
     code = "invalid_request"
     http_status = 400
+
+
+class ContextTooLong(InvalidRequest):
+    """The conversation fits into the context window of no target that may serve it."""
+
+    code = "context_length_exceeded"
 
 
 class UnsupportedParameter(InvalidRequest):
@@ -308,6 +341,12 @@ class PolicyInvalid(SetupError):
     code = "policy_invalid"
 
 
+class ChangeRefused(SetupError):
+    """A change of the policies cannot take force: it needs an approval, or somebody else was faster."""
+
+    code = "change_refused"
+
+
 class PortInUse(SetupError):
     """Another program listens on a port that we need."""
 
@@ -350,7 +389,8 @@ class PartMissing(SetupError):
     code = "part_missing"
 
 
-Action = Literal["retry", "dead_letter", "answer"]
+Action = Literal["retry", "postpone", "dead_letter", "answer"]
+POSTPONE: Final = "postpone"
 RETRY: Final = "retry"
 DEAD_LETTER: Final = "dead_letter"
 ANSWER: Final = "answer"
@@ -361,6 +401,7 @@ class Disposition:
     """What becomes of a message whose stage raised.
 
     `retry`: hand it back, to be delivered again after a delay, and dead-letter it when its deliveries are used up.
+    `postpone`: hand it to its own queue again, for later; that may happen any number of times before the deadline.
     `dead_letter`: store it for a person at once and tell the caller.
     `answer`: end the request with a typed error; nothing is wrong with the message.
     """
@@ -371,6 +412,7 @@ class Disposition:
 
 DISPOSITIONS: Final[tuple[tuple[type[BaseException], Disposition], ...]] = (
     (Refusal, Disposition(ANSWER, "refused")),
+    (Postponed, Disposition(POSTPONE, "failed")),
     (Transient, Disposition(RETRY, "failed")),
     (Unreadable, Disposition(DEAD_LETTER, "failed")),
     (Permanent, Disposition(ANSWER, "failed")),

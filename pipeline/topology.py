@@ -25,6 +25,7 @@ __all__ = [
     "consumer_name",
     "dead_subject",
     "journal_subject",
+    "ledger_subject",
     "mermaid",
     "outcome_subject",
     "outcomes_of",
@@ -127,6 +128,11 @@ def dead_subject(stage: StageName) -> str:
 def journal_subject(key: str, step: str) -> str:
     """Where the result of a paid step of `<tenant>.<id>` is written down before the request goes on."""
     return f"journal.{key}.{step}"
+
+
+def ledger_subject(attempt: str, kind: str) -> str:
+    """Where a line of the ledger stands: `attempt` is `<tenant>.<request>.<step>`. One line of each kind."""
+    return f"ledger.{attempt}.{kind}"
 
 
 def _edges() -> Iterator[tuple[str, str, str]]:

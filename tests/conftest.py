@@ -14,7 +14,7 @@ from pipeline.transport.memory import MemoryLink
 settings.register_profile("steady", derandomize=True)
 settings.register_profile("wander")
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
-"""The same cases in every run of `make test`, so that a change is judged by itself; `make test-all` looks for new ones."""
+"""`make test` tries the same cases each time, and judges a change by itself; `make test-all` looks for new ones."""
 
 
 @pytest.fixture

@@ -40,6 +40,16 @@ from pipeline.contracts.envelope import (
     Verdict,
     parse_envelope,
 )
+from pipeline.contracts.ledger import LedgerEntry, Purpose
+from pipeline.contracts.planning import (
+    BudgetStanding,
+    Cover,
+    RateState,
+    Rung,
+    Signals,
+    Snapshot,
+    TargetStanding,
+)
 from pipeline.contracts.records import (
     AttemptRecord,
     AuditRecord,
@@ -51,7 +61,18 @@ from pipeline.contracts.records import (
     parse_record,
 )
 from pipeline.contracts.reply import Chunk, ErrorBody, Reply, Served, Status, Usage
-from pipeline.contracts.request import Budget, ImagePart, Message, Parameters, Part, Request, TextPart, ToolCall
+from pipeline.contracts.request import (
+    Budget,
+    ImagePart,
+    MaxPrice,
+    Message,
+    Parameters,
+    Part,
+    ProviderPreferences,
+    Request,
+    TextPart,
+    ToolCall,
+)
 
 __all__ = [
     "MAX_WHOLE",
@@ -61,11 +82,13 @@ __all__ = [
     "AttemptRecord",
     "AuditRecord",
     "Budget",
+    "BudgetStanding",
     "CacheHit",
     "ChainedRecord",
     "Chunk",
     "Classification",
     "Contract",
+    "Cover",
     "DataClass",
     "DeadLetter",
     "Envelope",
@@ -76,7 +99,9 @@ __all__ = [
     "Json",
     "JsonObject",
     "Lane",
+    "LedgerEntry",
     "Mark",
+    "MaxPrice",
     "Message",
     "Name",
     "OpenContract",
@@ -85,17 +110,24 @@ __all__ = [
     "Parameters",
     "Part",
     "Plan",
+    "ProviderPreferences",
+    "Purpose",
+    "RateState",
     "Reply",
     "Request",
     "RequestId",
     "Residency",
     "RevealRecord",
+    "Rung",
     "Served",
     "Share",
     "Shielded",
+    "Signals",
+    "Snapshot",
     "StageName",
     "Status",
     "Step",
+    "TargetStanding",
     "Tenant",
     "TextPart",
     "Tier",

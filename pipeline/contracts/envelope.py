@@ -16,6 +16,8 @@ from pipeline.contracts.base import (
     UnixTime,
     Whole,
 )
+from pipeline.contracts.findings import DataClass
+from pipeline.contracts.planning import Cover, RateState, Rung, Signals, Snapshot
 from pipeline.contracts.reply import ErrorBody, Status, Usage
 from pipeline.contracts.request import Request, ToolCall
 
@@ -41,7 +43,6 @@ __all__ = [
 
 ENVELOPE_VERSION = "1.0"
 
-DataClass = Literal["public", "internal", "confidential", "restricted"]
 Action = Literal["allow", "pseudonymise", "mask", "local_only", "deny"]
 """What may happen with data at a target, from the weakest to the strongest."""
 
@@ -121,21 +122,37 @@ class Exclusion(OpenContract):
     """Why a target was not eligible."""
 
     target: Name
-    condition: Literal["residency", "capability", "context", "price", "health", "pin", "quality"]
+    condition: Literal[
+        "residency", "capability", "context", "price", "health", "pin", "quality", "preference", "list", "budget"
+    ]
     reason: str
 
 
 class Tier(OpenContract):
-    """One rung: the variant assigned to this request, and the probability with which it was chosen."""
+    """One step of the stairs: the variant assigned to this request, and the probability with which it was chosen.
+
+    `fallbacks` are called in their order where the target fails before the first byte of an answer.
+    """
 
     variant: Name
     target: Name
     propensity: Share
     weights_version: Whole = 0
+    fallbacks: tuple[Rung, ...] = ()
 
 
 class Plan(OpenContract):
-    """How the request will be served: tiers from the cheapest to the best, all of them eligible."""
+    """How the request will be served: tiers from the cheapest to the best, all of them eligible.
+
+    Attributes:
+        skipped: why the draft is left out, where it would not pay.
+        on_capped: what happens when an escalation is due and its cap or a budget does not allow it.
+        covers: the budgets that pay for the attempts.
+        rates: what is left of the rate limits, for the headers of the reply.
+        signals: what was seen of the request.
+        snapshot: what was known of the world.
+        chose: for each tier, by what the variant was chosen among the eligible.
+    """
 
     route: Name
     tiers: tuple[Tier, ...]
@@ -144,6 +161,13 @@ class Plan(OpenContract):
     on_exhausted: Literal["degrade", "fail"] = "degrade"
     cacheable: bool = True
     excluded: tuple[Exclusion, ...] = ()
+    skipped: Literal["cost", "latency", "budget"] | None = None
+    on_capped: Literal["degrade", "queue", "refuse"] = "degrade"
+    covers: tuple[Cover, ...] = ()
+    rates: tuple[RateState, ...] = ()
+    signals: Signals | None = None
+    snapshot: Snapshot | None = None
+    chose: tuple[str, ...] = ()
 
 
 class CacheHit(OpenContract):
@@ -171,12 +195,15 @@ class TokenLogprob(OpenContract):
 class Attempt(OpenContract):
     """One paid call of a model, whether it succeeded or not. Cost in US dollars; null when the price is unknown.
 
-    `shielded`: what the target was kept from. `found`: personal data that the model itself brought up.
+    `shielded`: what the target was kept from. `found`: personal data that the model itself brought up. `fallback`: its
+    place in the tier's chain of fallbacks, 0 for the variant that was chosen. `estimated`: nobody reported the usage,
+    so it was counted by us, and the cost follows from that. `hedged`: a second call was made beside the slow first one.
     """
 
     number: Whole = Field(ge=1)
     stage: StageName
     tier: Whole = Field(ge=0)
+    fallback: Whole = 0
     variant: Name
     target: Name
     model: str
@@ -186,6 +213,8 @@ class Attempt(OpenContract):
     tokens: tuple[TokenLogprob, ...] | None = None
     usage: Usage = Usage()
     cost_usd: float | None = None
+    estimated: bool = False
+    hedged: bool = False
     calls: Whole = 1
     latency_ms: float = 0.0
     first_token_ms: float | None = None

@@ -19,6 +19,7 @@ from pipeline.contracts.base import (
     Whole,
 )
 from pipeline.contracts.envelope import DataClass, Exclusion, Finding, Residency, Shielded, Step
+from pipeline.contracts.planning import Signals, Snapshot
 from pipeline.contracts.reply import ErrorBody, Served, Status, Usage
 
 __all__ = [
@@ -49,6 +50,10 @@ class AttemptRecord(OpenContract):
     replayed: bool = False
     shielded: tuple[Shielded, ...] = ()
     found: tuple[Finding, ...] = ()
+    tier: Whole = 0
+    fallback: Whole = 0
+    estimated: bool = False
+    hedged: bool = False
     error_code: str | None = None
 
 
@@ -66,7 +71,8 @@ class AuditRecord(OpenContract):
     `prev` is the SHA-256 (hex) of the stored bytes of the record `n - 1` of the same producer; of 64 zeros for n = 0.
     A producer that could not get a record confirmed starts a new chain under a new name, and its first record says in
     `unconfirmed` which records of the old chain may be missing. It holds counts, types, scores and rule ids, and never
-    text of a request or an answer.
+    text of a request or an answer. `counterfactual_usd` is what the request would have cost had the best tier answered
+    at once; null where that is not known. `signals_seen` and `snapshot` are all that planning saw.
     """
 
     version: str = Field(default="1.0", pattern=r"^1\.[0-9]+$")
@@ -98,6 +104,11 @@ class AuditRecord(OpenContract):
     attempts: tuple[AttemptRecord, ...] = ()
     usage: Usage = Usage()
     cost_usd: float | None = None
+    counterfactual_usd: float | None = None
+    skipped: str | None = None
+    signals_seen: Signals | None = None
+    snapshot: Snapshot | None = None
+    chose: tuple[str, ...] = ()
     policy_revision: str
     received_at: UnixTime
     deadline_at: UnixTime

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from pipeline.contracts.base import Json, Name, OpenContract, RequestId, Share, Tenant, UnixTime, Whole
+from pipeline.contracts.planning import RateState
 from pipeline.contracts.request import ToolCall
 
 __all__ = ["Chunk", "ErrorBody", "Reply", "Served", "Status", "Usage"]
@@ -24,19 +25,24 @@ class ErrorBody(OpenContract):
 
 
 class Usage(OpenContract):
-    """Tokens used."""
+    """Tokens used, in one way of counting whatever the provider's own is.
+
+    `input_tokens` holds all of the prompt: cached, written to a cache, audio and image tokens are parts of it.
+    `output_tokens` holds all that was generated: reasoning and audio are parts of it.
+    """
 
     input_tokens: Whole = 0
     output_tokens: Whole = 0
     cached_tokens: Whole = 0
+    cache_write_tokens: Whole = 0
+    reasoning_tokens: Whole = 0
+    audio_input_tokens: Whole = 0
+    audio_output_tokens: Whole = 0
+    image_tokens: Whole = 0
 
     def __add__(self, other: "Usage") -> "Usage":
         """The sum of two usages."""
-        return Usage(
-            input_tokens=self.input_tokens + other.input_tokens,
-            output_tokens=self.output_tokens + other.output_tokens,
-            cached_tokens=self.cached_tokens + other.cached_tokens,
-        )
+        return Usage(**{name: getattr(self, name) + getattr(other, name) for name in Usage.model_fields})
 
 
 class Served(OpenContract):
@@ -80,6 +86,7 @@ class Reply(OpenContract):
     audit_sequence: Whole | None = None
     audit_sha256: str | None = None
     path: tuple[str, ...] = ()
+    rates: tuple[RateState, ...] = ()
     provisional: bool = False
     error: ErrorBody | None = None
 

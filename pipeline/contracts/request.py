@@ -17,7 +17,18 @@ from pipeline.contracts.base import (
     Whole,
 )
 
-__all__ = ["Budget", "ImagePart", "Message", "Parameters", "Part", "Request", "TextPart", "ToolCall"]
+__all__ = [
+    "Budget",
+    "ImagePart",
+    "MaxPrice",
+    "Message",
+    "Parameters",
+    "Part",
+    "ProviderPreferences",
+    "Request",
+    "TextPart",
+    "ToolCall",
+]
 
 MAX_MESSAGES = 4096
 MAX_METADATA = 16
@@ -87,11 +98,36 @@ class Budget(Contract):
     max_escalations: Whole | None = Field(default=None, ge=0, le=16)
 
 
+class MaxPrice(Contract):
+    """The highest price that is taken, in US dollars for a million tokens."""
+
+    prompt: float | None = Field(default=None, ge=0.0)
+    completion: float | None = Field(default=None, ge=0.0)
+
+
+class ProviderPreferences(Contract):
+    """What a caller says about who should answer, in the words of the field. The route says which of it counts.
+
+    `order`, `only` and `ignore` name providers or targets. With `data_collection: deny` only those count that promised
+    not to train on what we send. It can only narrow what the policy allows.
+    """
+
+    order: tuple[Name, ...] = Field(default=(), max_length=32)
+    only: tuple[Name, ...] | None = Field(default=None, max_length=32)
+    ignore: tuple[Name, ...] = Field(default=(), max_length=32)
+    allow_fallbacks: bool = True
+    data_collection: Literal["allow", "deny"] = "allow"
+    sort: Literal["price", "latency"] | None = None
+    max_price: MaxPrice | None = None
+
+
 class Request(Contract):
     """A question to the cascade. Give either `messages` or the short form `input`.
 
     `id` makes the request idempotent: the same id with the same content is answered once and paid once.
-    `origin` says where the data comes from (for instance `EU`), for the residency policy.
+    `origin` says where the data comes from (for instance `EU`), for the residency policy. `pin` names the one variant
+    that may answer; with `disable_fallbacks` no other answers where the chosen one fails. `api_key` is the public id of
+    the key that the caller came with, for budgets by key; never the key itself.
     """
 
     model_config = ConfigDict(json_schema_extra=_ONE_FORM)
@@ -103,6 +139,9 @@ class Request(Contract):
     lane: Lane = "interactive"
     route: Name | None = None
     pin: Name | None = None
+    provider: ProviderPreferences | None = None
+    disable_fallbacks: bool = False
+    api_key: Name | None = None
     input: str | None = None
     messages: tuple[Message, ...] = Field(default=(), max_length=MAX_MESSAGES)
     tools: tuple[JsonObject, ...] | None = None

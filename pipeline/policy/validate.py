@@ -10,18 +10,30 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from pipeline.contracts import Json
-from pipeline.policy.models import API_VERSION, LimitsFile, ModelsFile, ResidencyFile, RoutesFile
+from pipeline.policy.models import (
+    API_VERSION,
+    BudgetsFile,
+    ExperimentsFile,
+    LimitsFile,
+    ModelsFile,
+    ResidencyFile,
+    RoutesFile,
+    TenantsFile,
+)
 from pipeline.policy.problems import Path, Problem, did_you_mean
 from pipeline.policy.text import SourceFile
 
 __all__ = ["KINDS", "AnyFile", "validated"]
 
-AnyFile = ModelsFile | RoutesFile | ResidencyFile | LimitsFile
+AnyFile = ModelsFile | RoutesFile | ResidencyFile | LimitsFile | BudgetsFile | TenantsFile | ExperimentsFile
 KINDS: Final[Mapping[str, type[AnyFile]]] = {
     "Models": ModelsFile,
     "Routes": RoutesFile,
     "Residency": ResidencyFile,
     "Limits": LimitsFile,
+    "Budgets": BudgetsFile,
+    "Tenants": TenantsFile,
+    "Experiments": ExperimentsFile,
 }
 _BOOLEANS: Final = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 _SENTENCES: Final = {

@@ -1,8 +1,10 @@
 """What stages and the runner need from the world, as protocols. Adapters implement them; tests use small fakes."""
 
+from pipeline.ports.board import Board, RouteStanding
 from pipeline.ports.cache import Cache
 from pipeline.ports.link import Conversation, Incoming, Link, Subscription
 from pipeline.ports.models import Completion, ModelCall, ModelClient, Permit, TokenSink
+from pipeline.ports.money import Charge, Denial, Ledger, RateCheck, RateMeter, RateVerdict
 from pipeline.ports.privacy import PiiScanner, ScanReport
 from pipeline.ports.records import AuditLog, AuditReference, Journal, ResultStore
 from pipeline.ports.road import Delivery, Handler, Transport
@@ -16,18 +18,22 @@ __all__ = [
     "Appended",
     "AuditLog",
     "AuditReference",
+    "Board",
     "Bucket",
     "Cache",
     "Caller",
+    "Charge",
     "Clock",
     "Completion",
     "Conflict",
     "Conversation",
     "Delivery",
+    "Denial",
     "Entry",
     "Handler",
     "Incoming",
     "Journal",
+    "Ledger",
     "Link",
     "ModelCall",
     "ModelClient",
@@ -36,7 +42,11 @@ __all__ = [
     "Permit",
     "PiiScanner",
     "Random",
+    "RateCheck",
+    "RateMeter",
+    "RateVerdict",
     "ResultStore",
+    "RouteStanding",
     "Run",
     "ScanReport",
     "Stage",

@@ -1,0 +1,100 @@
+"""Who keeps the money: the ledger with its budgets and caps, and the meter of rates."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from pipeline.contracts import BudgetStanding, Cover, Lane, Purpose, RateState, StageName, Usage
+
+__all__ = ["Charge", "Denial", "Ledger", "RateCheck", "RateMeter", "RateVerdict"]
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """One attempt, who pays for it, and what it may cost at most.
+
+    `attempt` is `<tenant>.<request>.<step>`; `usd` is None where the price is unknown, which no money budget covers.
+    `free` covers are counted and never stop the attempt (the variant is one that the budget degrades to).
+    """
+
+    attempt: str
+    tenant: str
+    request_id: str
+    lane: Lane
+    stage: StageName
+    purpose: Purpose
+    route: str
+    variant: str
+    target: str
+    usd: float | None
+    tokens: int
+    covers: tuple[Cover, ...] = ()
+    free: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Denial:
+    """Why an attempt may not be made: which budget or cap, what it does then, and when its window ends."""
+
+    budget: str
+    action: Literal["refuse", "queue", "degrade"]
+    reason: str
+    resets_s: float | None = None
+
+
+class Ledger(Protocol):
+    """Sets money aside before a call and says what it cost afterwards. All of it is idempotent by `Charge.attempt`."""
+
+    async def reserve(self, charge: Charge) -> Denial | None:
+        """Set aside what the attempt may cost, at all its budgets or at none. None: it may be made.
+
+        Raises:
+            TransportUnavailable: the line could not be written down.
+        """
+        ...
+
+    async def settle(self, charge: Charge, usd: float | None, usage: Usage, *, estimated: bool) -> None:
+        """Say what it cost; the rest of what was set aside is free again. Raises `TransportUnavailable`."""
+        ...
+
+    async def release(self, charge: Charge) -> None:
+        """It was not made, or cost nothing."""
+        ...
+
+    async def standing(self, covers: Sequence[Cover]) -> tuple[BudgetStanding, ...]:
+        """How much of each budget is left. Never raises: a budget that nobody can count now is left out."""
+        ...
+
+    async def may_escalate(self, attempt: str, covers: Sequence[Cover]) -> Denial | None:
+        """Take one escalation out of the caps; again for the same attempt takes none. None: it may."""
+        ...
+
+    async def asked(self, request: str, covers: Sequence[Cover]) -> None:
+        """Count a request (`<tenant>.<id>`) into the caps on escalations, once."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RateCheck:
+    """One rate that concerns a request: its name, whose counter, and how many tokens the request counts for."""
+
+    rate: str
+    scope: str
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class RateVerdict:
+    """Whether the rates let a request pass, and what is left of each for the headers of the reply."""
+
+    states: tuple[RateState, ...] = ()
+    exceeded: str | None = None
+    retry_after_s: float | None = None
+
+
+class RateMeter(Protocol):
+    """Counts requests and tokens in windows of time."""
+
+    async def hit(self, request: str, checks: Sequence[RateCheck]) -> RateVerdict:
+        """Count the request (`<tenant>.<id>`, once) at all its rates, or at none where one is used up. Never raises."""
+        ...
