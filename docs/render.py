@@ -36,6 +36,7 @@ def _leaves() -> Iterator[type[StepwellError]]:
         errors.Transient,
         errors.Permanent,
         errors.SetupError,
+        errors.Postponed,  # which no caller meets
     }
     return (kind for kind in kinds if kind not in bases and not kind.__name__.startswith("_"))
 

@@ -4,7 +4,10 @@
     ├── Refusal                       policy said no
     │   ├── ResidencyRefused          residency_refused
     │   ├── NoEligibleTarget          no_eligible_target
-    │   └── BudgetRefused             budget_refused
+    │   ├── BudgetRefused             budget_refused
+    │   ├── RateLimited               rate_limited
+    │   └── EscalationCapped          escalation_capped
+    ├── Postponed                     postponed
     ├── Failure                       we could not
     │   ├── Transient                 worth another try, later
     │   │   ├── TransportUnavailable  transport_unavailable
@@ -14,6 +17,7 @@
     │   │   └── TargetOverloaded      target_overloaded
     │   └── Permanent                 another try would end the same
     │       ├── InvalidRequest        invalid_request
+    │       │   ├── ContextTooLong    context_length_exceeded
     │       │   └── UnsupportedParameter  unsupported_parameter
     │       ├── IdempotencyConflict   idempotency_conflict
     │       ├── RequestTooLarge       request_too_large
@@ -28,6 +32,7 @@
     │       └── Unreadable            unreadable
     └── SetupError                    a person has to change something first
         ├── PolicyInvalid             policy_invalid
+        ├── ChangeRefused             change_refused
         ├── PortInUse                 port_in_use
         ├── AlreadyRunning            already_running
         ├── NotRunning                not_running
@@ -124,7 +129,7 @@ class StepwellError(Exception):
 
 
 class Refusal(StepwellError):
-    """Policy said no. Nothing is broken and another try changes nothing."""
+    """Policy said no. Nothing is broken, and another try changes nothing before `retry_after_s`, where that is known."""
 
     code = "refused"
     http_status = 400
@@ -165,7 +170,10 @@ class EscalationCapped(Refusal):
 
 
 class Postponed(StepwellError):
-    """The request waits, as its budget says; it is delivered again after `retry_after_s`, as if for the first time."""
+    """The request waits, as its budget says, and is delivered again after `retry_after_s`; no caller ever sees this.
+
+    Only the stages of `topology.WAITING` may raise it. Without `retry_after_s` the runner tries again in a second.
+    """
 
     code = "postponed"
     http_status = 503
@@ -401,7 +409,8 @@ class Disposition:
     """What becomes of a message whose stage raised.
 
     `retry`: hand it back, to be delivered again after a delay, and dead-letter it when its deliveries are used up.
-    `postpone`: hand it to its own queue again, for later; that may happen any number of times before the deadline.
+    `postpone`: hand it to its own queue again, for later; that may happen any number of times before the deadline, and
+    no try counts as a failure.
     `dead_letter`: store it for a person at once and tell the caller.
     `answer`: end the request with a typed error; nothing is wrong with the message.
     """

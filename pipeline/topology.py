@@ -16,15 +16,18 @@ __all__ = [
     "FIRST",
     "LANES",
     "LAST",
+    "POSTPONED",
     "STAGES",
     "TRANSITIONS",
     "VERBS",
+    "WAITING",
     "advance",
     "audit_subject",
     "cancel_subject",
     "consumer_name",
     "dead_subject",
     "journal_subject",
+    "later_subject",
     "ledger_subject",
     "mermaid",
     "outcome_subject",
@@ -42,6 +45,11 @@ VERBS: Final = ("ask", "enqueue", "result", "outcome")
 """Await the reply; hand in and fetch it later; fetch it; say how good it was."""
 DONE: Final = "recorded"
 """The one outcome that ends a request: audit has recorded, stored and replied."""
+WAITING: Final[tuple[StageName, ...]] = ("draft", "escalate")
+"""Stages that may let a request wait in front of them (`errors.Postponed`): those that spend money."""
+POSTPONED: Final = "postponed"
+"""What the trail says of a stage that let the request wait. It is no outcome: the stage has not decided, and the next
+step in the trail is its own again, or how the request ended there."""
 
 _CASCADE: Final[dict[tuple[StageName, str], StageName]] = {
     ("classify", "classified"): "plan",
@@ -88,6 +96,11 @@ def outcomes_of(stage: StageName) -> tuple[str, ...]:
 def step_subject(lane: Lane, stage: StageName) -> str:
     """Where work for `stage` waits."""
     return f"step.{lane}.{stage}"
+
+
+def later_subject(lane: Lane, stage: StageName, message_id: str) -> str:
+    """Where work for `stage` waits for its time, outside the queue; `message_id` may be several tokens."""
+    return f"step.later.{lane}.{stage}.{message_id}"
 
 
 def consumer_name(lane: Lane, stage: StageName) -> str:

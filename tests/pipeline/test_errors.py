@@ -6,7 +6,18 @@ import re
 import pytest
 
 from pipeline import errors
-from pipeline.errors import ANSWER, DEAD_LETTER, DISPOSITIONS, RETRY, Refusal, StepwellError, Transient, disposition
+from pipeline.errors import (
+    ANSWER,
+    DEAD_LETTER,
+    DISPOSITIONS,
+    POSTPONE,
+    RETRY,
+    Failure,
+    Refusal,
+    StepwellError,
+    Transient,
+    disposition,
+)
 
 CLASSES = {
     name: kind for name, kind in vars(errors).items() if inspect.isclass(kind) and issubclass(kind, StepwellError)
@@ -68,7 +79,7 @@ def test_everything_public_is_exported() -> None:
 def test_every_error_has_a_disposition(name: str) -> None:
     """The table is total, and it never answers `refused` to something that is no refusal."""
     found = disposition(CLASSES[name]("something was wrong"))
-    assert found.action in {RETRY, DEAD_LETTER, ANSWER}
+    assert found.action in {RETRY, POSTPONE, DEAD_LETTER, ANSWER}
     assert (found.status == "refused") is issubclass(CLASSES[name], Refusal)
 
 
@@ -77,6 +88,20 @@ def test_only_what_may_pass_by_itself_is_tried_again() -> None:
     retried = {name for name, kind in CLASSES.items() if disposition(kind("x")).action == RETRY}
     assert retried == {name for name, kind in CLASSES.items() if issubclass(kind, Transient)}
     assert disposition(ZeroDivisionError()).action == RETRY
+
+
+def test_only_a_postponed_request_waits_and_it_is_neither_refused_nor_failed() -> None:
+    """To wait is no error of anybody: no refusal to be shown, no failure to be counted."""
+    waiting = {name for name, kind in CLASSES.items() if disposition(kind("x")).action == POSTPONE}
+    assert waiting == {"Postponed"}
+    assert not issubclass(errors.Postponed, Refusal | Failure)
+
+
+def test_limits_of_money_and_rate_are_told_by_their_status() -> None:
+    """Programs that know the API of OpenAI act on 429 and 400 without knowing our codes."""
+    limits = (errors.BudgetRefused, errors.RateLimited, errors.EscalationCapped)
+    assert {kind.http_status for kind in limits} == {429}
+    assert (errors.ContextTooLong.http_status, errors.ContextTooLong.code) == (400, "context_length_exceeded")
 
 
 def test_what_no_row_fits_is_raised_again() -> None:
