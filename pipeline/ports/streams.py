@@ -93,6 +93,6 @@ class Bucket(Protocol):
         """All keys."""
         ...
 
-    def watch(self) -> AsyncIterator[Entry | None]:
-        """Every present value, then None, then each change as it happens."""
+    def watch(self, key: str | None = None) -> AsyncIterator[Entry | None]:
+        """Every present value, then None, then each change as it happens; of one key alone where it is given."""
         ...

@@ -119,7 +119,7 @@ class MemoryBucket:
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}
         self._revision = 0
-        self._watchers: list[asyncio.Queue[Entry | None]] = []
+        self._watchers: list[tuple[str | None, asyncio.Queue[Entry | None]]] = []
 
     async def get(self, key: str) -> Entry | None:
         """The value of `key`."""
@@ -133,26 +133,29 @@ class MemoryBucket:
         self._revision += 1
         entry = Entry(key, value, self._revision)
         self._entries[key] = entry
-        for watcher in self._watchers:
-            watcher.put_nowait(entry)
+        for wanted, watcher in self._watchers:
+            if wanted in (None, key):
+                watcher.put_nowait(entry)
         return self._revision
 
     async def keys(self) -> tuple[str, ...]:
         """All keys."""
         return tuple(self._entries)
 
-    async def watch(self) -> AsyncIterator[Entry | None]:
+    async def watch(self, key: str | None = None) -> AsyncIterator[Entry | None]:
         """Present values, None, then changes."""
         queue: asyncio.Queue[Entry | None] = asyncio.Queue()
         for entry in self._entries.values():
-            queue.put_nowait(entry)
+            if key in (None, entry.key):
+                queue.put_nowait(entry)
         queue.put_nowait(None)
-        self._watchers.append(queue)
+        watcher = (key, queue)
+        self._watchers.append(watcher)
         try:
             while True:
                 yield await queue.get()
         finally:
-            self._watchers.remove(queue)
+            self._watchers.remove(watcher)
 
 
 @dataclass(slots=True)
@@ -350,6 +353,14 @@ class MemoryTransport:
             return False
         self._seen.add(message_id)
         self._put(step_subject(lane, stage), body, 1)
+        return True
+
+    async def postpone(self, lane: Lane, stage: StageName, body: bytes, message_id: str, delay_s: float) -> bool:
+        """Queue `body` for `stage`, later."""
+        if message_id in self._seen:
+            return False
+        self._seen.add(message_id)
+        asyncio.get_running_loop().call_later(max(0.0, delay_s), self._put, step_subject(lane, stage), body, 1)
         return True
 
     async def consume(self, stage: StageName, lane: Lane, handler: Handler, slots: int) -> None:

@@ -107,6 +107,20 @@ async def test_a_bucket_writes_only_over_the_revision_that_was_read(link: Link) 
     assert second > first
 
 
+async def test_a_watch_of_one_key_hears_of_no_other(link: Link) -> None:
+    bucket = link.bucket("policy")
+    await bucket.put("parts", b"many")
+    watch = bucket.watch("current")
+    assert await anext(watch) is None
+    await bucket.put("parts", b"more")
+    await bucket.put("current", b"1")
+    async with asyncio.timeout(5):
+        change = await anext(watch)
+    assert change is not None
+    assert (change.key, change.value) == ("current", b"1")
+    await watch.aclose()  # type: ignore[attr-defined]
+
+
 async def test_a_watch_yields_what_is_there_then_none_then_changes(link: Link) -> None:
     bucket = link.bucket("weights")
     await bucket.put("a", b"1")

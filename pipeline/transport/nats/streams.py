@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import orjson
@@ -35,6 +35,7 @@ TRIES: Final = 6
 PAUSES_S: Final = (0.05, 0.2, 0.5, 1.0, 2.0)
 WRONG_LAST_SEQUENCE: Final = (10071, 10164)
 NO_SUCH_MESSAGE: Final = 10057
+NO_SCHEDULES: Final = 10188
 NO_RESPONDERS: Final = "503"
 SCAN_BATCH: Final = 500
 
@@ -50,7 +51,19 @@ class NatsStreams:
         self, subject: str, body: bytes, *, once: str | None = None, expected: int | None = None
     ) -> Appended:
         """Append; see the port. Sent again until confirmed, which is safe: the server recognises a repetition."""
-        headers = _append_headers(once, expected)
+        return await self._confirmed(subject, body, _append_headers(once, expected))
+
+    async def schedule(self, subject: str, body: bytes, *, once: str, target: str, at: float) -> Appended:
+        """Store `body` on `subject` until `at` (Unix time by the server's clock); the server then moves it to `target`.
+
+        `subject` and `target` belong to one stream, and there is one message to a subject (NATS ADR-51).
+        """
+        when = datetime.fromtimestamp(at, UTC).strftime("@at %Y-%m-%dT%H:%M:%S.%fZ")
+        return await self._confirmed(
+            subject, body, {"Nats-Msg-Id": once, "Nats-Schedule": when, "Nats-Schedule-Target": target}
+        )
+
+    async def _confirmed(self, subject: str, body: bytes, headers: dict[str, str] | None) -> Appended:
         for attempt in range(TRIES):
             try:
                 answer = await self._mux.request(subject, body, headers=headers, timeout_s=CONFIRM_S)
@@ -147,6 +160,8 @@ def _appended(answer: Msg, subject: str) -> Appended:
         return Appended(confirmation["seq"], bool(confirmation.get("duplicate", False)))
     if trouble.get("err_code") in WRONG_LAST_SEQUENCE:
         raise Conflict(subject)
+    if trouble.get("err_code") == NO_SCHEDULES:
+        raise TransportUnavailable(f"{stream_of(subject)} keeps nothing for later yet: run `stepwell provision`")
     raise TransportUnavailable(f"NATS refused to store: {trouble.get('description')}")
 
 
@@ -185,8 +200,8 @@ class NatsBucket:
             entry = await (await self._bucket()).get(key)
         except (KeyNotFoundError, InvalidKeyError):  # what cannot be a key has no value
             return None
-        except TimeoutError:
-            raise TransportUnavailable(f"NATS did not answer a read of bucket {self._name}") from None
+        except (TimeoutError, NatsError, OSError) as error:
+            raise self._unread(error) from None
         return Entry(key, entry.value or b"", entry.revision or 0)
 
     async def put(self, key: str, value: bytes, *, expected: int | None = None) -> int:
@@ -198,8 +213,9 @@ class NatsBucket:
             return await bucket.update(key, value, last=expected)
         except KeyWrongLastSequenceError:
             raise Conflict(key) from None
-        except TimeoutError:
-            raise TransportUnavailable(f"NATS did not confirm a write to bucket {self._name}") from None
+        except (TimeoutError, NatsError, OSError) as error:
+            why = f"NATS did not confirm a write to bucket {self._name} ({type(error).__name__})"
+            raise TransportUnavailable(why) from None
 
     async def keys(self) -> tuple[str, ...]:
         """All keys."""
@@ -207,10 +223,16 @@ class NatsBucket:
             return tuple(await (await self._bucket()).keys())
         except NoKeysError:
             return ()
+        except (TimeoutError, NatsError, OSError) as error:
+            raise self._unread(error) from None
 
-    async def watch(self) -> AsyncIterator[Entry | None]:
+    async def watch(self, key: str | None = None) -> AsyncIterator[Entry | None]:
         """Present values, None, then changes."""
-        watcher = await (await self._bucket()).watchall()
+        bucket = await self._bucket()
+        try:
+            watcher = await bucket.watch(key or ">")
+        except (TimeoutError, NatsError, OSError) as error:
+            raise self._unread(error) from None
         try:
             while True:
                 try:
@@ -220,3 +242,6 @@ class NatsBucket:
                 yield None if entry is None else Entry(entry.key, entry.value or b"", entry.revision or 0)
         finally:
             await watcher.stop()
+
+    def _unread(self, error: Exception) -> TransportUnavailable:
+        return TransportUnavailable(f"NATS did not answer a read of bucket {self._name} ({type(error).__name__})")
