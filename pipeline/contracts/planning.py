@@ -37,6 +37,7 @@ class Signals(OpenContract):
         deadline_left_ms: at the time of planning.
         key: whose assignment it is, as a keyed digest: the session's, else the user's, else the request's own.
         prefix: keyed digests of the stable beginning of the prompt, from short to long.
+        draw: a number that follows from the request's id, evenly spread: which share of requests explores.
     """
 
     tenant: Tenant
@@ -74,6 +75,7 @@ class Signals(OpenContract):
     busy_with: Name | None = None
     key: str = ""
     prefix: tuple[str, ...] = ()
+    draw: Share = 1.0
     # what the caller asked of the plan itself
     route: Name | None = None
     pin: Name | None = None
@@ -109,11 +111,14 @@ class BudgetStanding(OpenContract):
 class Snapshot(OpenContract):
     """What planning knew of the world when it decided.
 
-    `accepted` is the share of the route's drafts that sufficed, out of `drafts`; costs in US dollars for one request.
+    Targets of which nothing is known are left out: they count as healthy and unmeasured. `weights` and what follows
+    them are about `route` and say nothing about another one. `accepted` is the share of its drafts that sufficed, out
+    of `drafts`; costs in US dollars and times in milliseconds, for one request.
     """
 
     targets: dict[str, TargetStanding] = Field(default_factory=dict)
     budgets: tuple[BudgetStanding, ...] = ()
+    route: Name | None = None
     weights: tuple[dict[str, float], ...] = ()
     weights_version: Whole = 0
     drafts: float = 0.0
