@@ -129,7 +129,7 @@ class StepwellError(Exception):
 
 
 class Refusal(StepwellError):
-    """Policy said no. Nothing is broken, and another try changes nothing before `retry_after_s`, where that is known."""
+    """Policy said no. Nothing is broken, and another try changes nothing, at least not before `retry_after_s`."""
 
     code = "refused"
     http_status = 400

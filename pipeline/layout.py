@@ -37,7 +37,12 @@ MAX_DELIVERIES: Final = 25
 
 @dataclass(frozen=True, slots=True)
 class StreamSpec:
-    """A stream. `work`: a message is gone once acknowledged. `limits`: it stays until its age. Times in seconds."""
+    """A stream. `work`: a message is gone once acknowledged. `limits`: it stays until its age. Times in seconds.
+
+    `schedules`: it also keeps messages for later. NATS allows that only where a full stream would drop its oldest
+    message rather than refuse a new one; so such a stream has no limit of its own that it could fill, and the
+    provisioner takes one away that somebody set. A full disk refuses in any case.
+    """
 
     name: str
     subjects: tuple[str, ...]
@@ -45,6 +50,7 @@ class StreamSpec:
     max_age_s: float = 0.0
     per_subject: int | None = None
     window_s: float = 120.0
+    schedules: bool = False
     sealed: bool = False
     """Neither delete nor purge, not even by the provisioner."""
 
@@ -78,7 +84,7 @@ class BucketSpec:
 
 
 STREAMS: Final[tuple[StreamSpec, ...]] = (
-    StreamSpec(STEPS, ("step.>",), retention="work"),
+    StreamSpec(STEPS, ("step.>",), retention="work", schedules=True),
     StreamSpec("RESULTS", ("result.>",), max_age_s=DAY, per_subject=1),
     StreamSpec("JOURNAL", ("journal.>",), max_age_s=DAY, per_subject=1),
     StreamSpec("AUDIT", ("audit.>",), sealed=True),

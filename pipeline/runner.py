@@ -15,12 +15,21 @@ from pydantic import ValidationError
 
 from pipeline.contracts import DeadLetter, Envelope, ErrorBody, StageName, Step, is_name, parse_envelope
 from pipeline.disclosure.guard import may_keep
-from pipeline.errors import DEAD_LETTER, RETRY, Cancelled, DeadlineExceeded, Disposition, StepwellError, Unreadable
+from pipeline.errors import (
+    DEAD_LETTER,
+    POSTPONE,
+    RETRY,
+    Cancelled,
+    DeadlineExceeded,
+    Disposition,
+    StepwellError,
+    Unreadable,
+)
 from pipeline.errors import disposition as look_up
 from pipeline.layout import MAX_DELIVERIES, MAX_FAILURES
 from pipeline.policy.source import PolicySource
 from pipeline.ports import Caller, Clock, Delivery, Observer, Outcome, Random, Run, Stage, Streams, Transport
-from pipeline.topology import LAST, advance, dead_subject, step_subject
+from pipeline.topology import LAST, POSTPONED, WAITING, advance, dead_subject, step_subject
 
 __all__ = ["Runner", "dump_envelope", "error_body"]
 
@@ -28,6 +37,10 @@ _log = logging.getLogger("stepwell.runner")
 
 RETRY_DELAYS_S: Final = (0.2, 1.0, 5.0, 15.0)
 """Pause before the second, third … delivery of a message whose stage raised; jittered to half as much again."""
+POSTPONE_S: Final = 1.0
+"""How long a postponed request waits whose error names no pause; a tenth of it at least, whatever the error names."""
+SPREAD_S: Final = 1.0
+"""Over how long those are spread that wait for the same moment, for instance the end of a budget's window."""
 CANCELLED_KEPT: Final = 10_000
 """How many cancelled requests a worker remembers."""
 
@@ -87,8 +100,9 @@ class Runner:
     async def step(self, delivery: Delivery) -> None:
         """Take one message as far as this worker can, then acknowledge it.
 
-        Whatever happens, the message ends in one of four ways: acknowledged after its result was published, handed
-        back for a later delivery, stored as a dead letter, or (when this worker dies) delivered to another worker.
+        Whatever happens, the message ends in one of five ways: acknowledged after its result was published, or after it
+        was stored for later; handed back for another delivery, stored as a dead letter, or (when this worker dies)
+        delivered to another worker.
         """
         self._held[id(delivery)] = (delivery, self._clock.monotonic())
         try:
@@ -182,12 +196,17 @@ class Runner:
         """Look the error up in the one table and do what it says."""
         decision = look_up(error)
         action = decision.action
+        if action == POSTPONE and stage not in WAITING:
+            action = RETRY  # a defect: nobody else may let a request wait, nor has the permission
         if action == RETRY and delivery.delivered >= MAX_FAILURES:
             action = DEAD_LETTER
         code = error_body(error).code
         self._observer.trouble(stage, action, code)
         if not isinstance(error, StepwellError):
             _log.error("%s raised %s on delivery %d", stage, type(error).__name__, delivery.delivered, exc_info=error)
+        if action == POSTPONE:
+            await self._postpone(delivery, stage, envelope, error)
+            raise _Settled
         if action == RETRY:
             await delivery.retry(self._delay(delivery.delivered, error))
             raise _Settled
@@ -197,6 +216,21 @@ class Runner:
             await delivery.ack()
             raise _Settled
         return _answer(decision, error, provisional=action == DEAD_LETTER)
+
+    async def _postpone(self, delivery: Delivery, stage: StageName, envelope: Envelope, error: Exception) -> None:
+        """Store the envelope for later in front of `stage`, at the latest until its deadline, then acknowledge."""
+        now = self._clock.now()
+        delay = min(self._pause(error), envelope.deadline_at - now)
+        waiting = _waiting(envelope, stage, error, now, now + delay, self._worker)
+        step = waiting.trail[-1]
+        message_id = f"{envelope.key}.{len(waiting.trail)}.{step.facts['times']}"
+        await self._transport.postpone(envelope.lane, stage, dump_envelope(waiting), message_id, delay)
+        await delivery.ack()
+
+    def _pause(self, error: Exception) -> float:
+        named = error.retry_after_s if isinstance(error, StepwellError) else None
+        pause = max(POSTPONE_S if named is None else named, POSTPONE_S / 10)
+        return pause + self._random.random() * min(SPREAD_S, pause)
 
     def _delay(self, delivered: int, error: Exception) -> float:
         named = error.retry_after_s if isinstance(error, StepwellError) else None
@@ -330,6 +364,24 @@ def _dead_id(envelope: Envelope | None, delivery: Delivery, stage: StageName) ->
     if envelope is None or not is_name(envelope.id):
         return f"unreadable-{abs(hash(delivery.body)):x}"[:64]
     return f"{envelope.id[:40]}-{stage}-{delivery.delivered}"
+
+
+def _waiting(envelope: Envelope, stage: StageName, error: Exception, now: float, until: float, worker: str) -> Envelope:
+    """The envelope as it waits. Waiting again adds no step to the trail: however often, it stays one."""
+    told = envelope.trail
+    before = told[-1] if told and (told[-1].stage, told[-1].outcome) == (stage, POSTPONED) else None
+    since = before.at if before else now
+    body = error_body(error)
+    step = Step.model_construct(
+        stage=stage,
+        outcome=POSTPONED,
+        reasons=(body.code, body.rule) if body.rule else (body.code,),
+        facts={"times": int(before.facts.get("times") or 0) + 1 if before else 1, "until": round(until, 3)},
+        at=since,
+        duration_ms=round((until - since) * 1000, 3),
+        worker=worker,
+    )
+    return envelope.model_copy(update={"trail": (*(told[:-1] if before else told), step)})
 
 
 def _expired(envelope: Envelope) -> Outcome:

@@ -55,6 +55,14 @@ class Transport(Protocol):
         """Store `body` for `stage`, once for each `message_id`. False: it was there already. Returns when durable."""
         ...
 
+    async def postpone(self, lane: Lane, stage: StageName, body: bytes, message_id: str, delay_s: float) -> bool:
+        """Store `body` for `stage`, to be handed out `delay_s` seconds from now as if it had just come.
+
+        Until then it takes nobody's place in the queue. Once for each `message_id`; False: it was there already.
+        Returns when durable.
+        """
+        ...
+
     async def consume(self, stage: StageName, lane: Lane, handler: Handler, slots: int) -> None:
         """Start to hand messages for `stage` to `handler`, at most `slots` at a time. Returns at once."""
         ...

@@ -104,6 +104,52 @@ async def test_what_is_handed_back_comes_again_later_with_a_higher_count(link: L
     await transport.stop(1)
 
 
+async def test_what_is_postponed_comes_after_its_time_as_if_it_had_just_come(link: Link) -> None:
+    transport, collector = link.transport(), Collector()
+    await transport.consume("draft", "batch", collector, 4)
+    began = asyncio.get_running_loop().time()
+    assert await transport.postpone("batch", "draft", b"later", "default.r1.4.1", 0.4)
+    await until(lambda: collector.taken)
+    assert asyncio.get_running_loop().time() - began >= 0.38
+    delivery = collector.taken[0]
+    assert (delivery.stage, delivery.lane, delivery.body, delivery.delivered) == ("draft", "batch", b"later", 1)
+    await asyncio.sleep(0.3)
+    assert len(collector.taken) == 1
+    await transport.stop(1)
+
+
+async def test_what_is_postponed_into_the_past_comes_at_once(link: Link) -> None:
+    transport, collector = link.transport(), Collector()
+    await transport.consume("draft", "interactive", collector, 4)
+    await transport.postpone("interactive", "draft", b"overdue", "default.r1.4.1", -5.0)
+    await until(lambda: collector.taken)
+    await transport.stop(1)
+
+
+async def test_the_same_postponement_is_stored_once(link: Link) -> None:
+    transport, collector = link.transport(), Collector()
+    assert await transport.postpone("batch", "draft", b"one", "default.r1.4.1", 0.2)
+    assert not await transport.postpone("batch", "draft", b"one", "default.r1.4.1", 0.2)
+    assert await transport.postpone("batch", "draft", b"two", "default.r1.4.2", 0.2)
+    await transport.consume("draft", "batch", collector, 4)
+    await until(lambda: len(collector.taken) == 2)
+    await asyncio.sleep(0.3)
+    assert sorted(collector.bodies) == [b"one", b"two"]
+    await transport.stop(1)
+
+
+async def test_what_is_postponed_takes_nobodys_place_in_the_queue(link: Link) -> None:
+    """Many may wait, and what comes after them is handed out at once (a batch consumer hands out two at a time)."""
+    transport, collector = link.transport(), Collector()
+    await transport.consume("draft", "batch", collector, 2)
+    for number in range(20):
+        await transport.postpone("batch", "draft", b"later", f"default.r{number}.4.1", 60)
+    await transport.hand_over("batch", "draft", b"now", "id-1")
+    await until(lambda: collector.taken)
+    assert collector.bodies == [b"now"]
+    await transport.stop(1)
+
+
 async def test_stop_lets_running_work_end_and_takes_no_more(link: Link) -> None:
     transport, collector = link.transport(), Collector()
     collector.gate.clear()

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from nats.aio.client import ServerVersion
 from nats.js.api import (
     AckPolicy,
     ConsumerConfig,
@@ -20,7 +21,7 @@ from pipeline.errors import ProvisionRefused
 from pipeline.layout import BUCKETS, OBJECT_BUCKETS, STEPS, STREAMS, BucketSpec, ConsumerSpec, StreamSpec
 from pipeline.transport.nats.link import NatsLink
 
-__all__ = ["Change", "apply", "compare"]
+__all__ = ["Change", "apply", "check_server", "compare"]
 
 Action = Literal["create", "update", "keep", "refuse"]
 _STREAM_FIELDS: Final = (
@@ -34,7 +35,12 @@ _STREAM_FIELDS: Final = (
     "num_replicas",
     "discard",
     "allow_direct",
+    "allow_msg_schedules",
 )
+_LIMITS: Final = ("max_msgs", "max_bytes")
+"""What would make a stream drop messages by itself."""
+_OLDEST_SERVER: Final = (2, 12)
+"""An older one stores what should be kept for later and never hands it out."""
 _CONSUMER_FIELDS: Final = ("ack_policy", "ack_wait", "max_ack_pending", "max_deliver", "filter_subject")
 
 
@@ -60,9 +66,14 @@ def _stream_config(spec: StreamSpec, replicas: int) -> StreamConfig:
         deny_delete=spec.sealed,
         deny_purge=spec.sealed,
         num_replicas=replicas,
-        discard=DiscardPolicy.NEW if spec.retention == "work" or spec.sealed else DiscardPolicy.OLD,
+        discard=DiscardPolicy.NEW if _refuses_when_full(spec) else DiscardPolicy.OLD,
         allow_direct=True,
+        allow_msg_schedules=spec.schedules or None,
     )
+
+
+def _refuses_when_full(spec: StreamSpec) -> bool:
+    return (spec.retention == "work" or spec.sealed) and not spec.schedules
 
 
 def _consumer_config(spec: ConsumerSpec) -> ConsumerConfig:
@@ -81,7 +92,7 @@ def _differences(present: object, wanted: object, fields: Iterable[str]) -> tupl
     found = []
     for name in fields:
         old, new = getattr(present, name), getattr(wanted, name)
-        if (old or None) != (new or None) and not (name == "max_msgs_per_subject" and {old, new} <= {-1, 0, None}):
+        if (old or None) != (new or None) and not (name.startswith("max_") and {old, new} <= {-1, 0, None}):
             found.append(f"{name}: {_plain(old)} -> {_plain(new)}")
     return tuple(found)
 
@@ -117,7 +128,8 @@ async def _compare_stream(link: NatsLink, spec: StreamSpec, replicas: int) -> Ch
     problems = _forbidden(present, wanted)
     if problems:
         return Change("stream", spec.name, "refuse", problems)
-    details = _differences(present, wanted, _STREAM_FIELDS)
+    fields = (*_STREAM_FIELDS, *_LIMITS) if spec.retention == "work" else _STREAM_FIELDS
+    details = _differences(present, wanted, fields)
     return Change("stream", spec.name, "update" if details else "keep", details)
 
 
@@ -161,8 +173,9 @@ async def apply(
     """Make the changes.
 
     Raises:
-        ProvisionRefused: one of them would destroy something; then none is made.
+        ProvisionRefused: one of them would destroy something, or the server is too old; then none is made.
     """
+    check_server(link.client.connected_server_version)
     refused = [change for change in changes if change.action == "refuse"]
     if refused:
         reasons = "; ".join(f"{change.kind} {change.name}: {', '.join(change.details)}" for change in refused)
@@ -184,6 +197,17 @@ async def apply(
             )
         else:
             await link.jetstream.create_object_store(change.name)
+
+
+def check_server(version: ServerVersion) -> None:
+    """Let pass a server that can keep messages for later.
+
+    Raises:
+        ProvisionRefused: it is too old.
+    """
+    if (version.major, version.minor) < _OLDEST_SERVER:
+        oldest = ".".join(str(number) for number in _OLDEST_SERVER)
+        raise ProvisionRefused(f"nothing was changed: {version!r} is too old, take {oldest} or a newer one")
 
 
 async def _apply_stream(link: NatsLink, change: Change, config: StreamConfig) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -11,10 +12,11 @@ from nats.aio.msg import Msg
 
 from pipeline.contracts import Chunk, Lane, Reply, StageName
 from pipeline.layout import STEPS
-from pipeline.ports import Caller, Handler, Streams
-from pipeline.topology import consumer_name, step_subject
+from pipeline.ports import Caller, Handler
+from pipeline.topology import consumer_name, later_subject, step_subject
 from pipeline.transport.nats.mux import Mux, status_of
 from pipeline.transport.nats.pull import Puller
+from pipeline.transport.nats.streams import NatsStreams
 
 __all__ = ["NatsCaller", "NatsDelivery", "NatsTransport"]
 
@@ -91,7 +93,7 @@ class NatsCaller:
 class NatsTransport:
     """The work queue."""
 
-    def __init__(self, client: Client, mux: Mux, streams: Streams) -> None:
+    def __init__(self, client: Client, mux: Mux, streams: NatsStreams) -> None:
         self._client = client
         self._mux = mux
         self._streams = streams
@@ -101,6 +103,21 @@ class NatsTransport:
     async def hand_over(self, lane: Lane, stage: StageName, body: bytes, message_id: str) -> bool:
         """Store for `stage`, once for each id; returns when durable."""
         appended = await self._streams.append(step_subject(lane, stage), body, once=message_id)
+        return not appended.duplicate
+
+    async def postpone(self, lane: Lane, stage: StageName, body: bytes, message_id: str, delay_s: float) -> bool:
+        """Let the server keep it until its time: no worker holds it, and no place of the consumer is taken meanwhile.
+
+        Handing back with a delay would be no way to wait for long: a delayed message keeps its place among those that
+        may be out at once, which are few in the lane of batches.
+        """
+        appended = await self._streams.schedule(
+            later_subject(lane, stage, message_id),
+            body,
+            once=message_id,
+            target=step_subject(lane, stage),
+            at=time.time() + max(0.0, delay_s),
+        )
         return not appended.duplicate
 
     async def consume(self, stage: StageName, lane: Lane, handler: Handler, slots: int) -> None:
