@@ -20,11 +20,14 @@ from pipeline.topology import (
     STAGES,
     TRANSITIONS,
     VERBS,
+    WAITING,
     audit_subject,
     cancel_subject,
     consumer_name,
     dead_subject,
     journal_subject,
+    later_subject,
+    ledger_subject,
     outcome_subject,
     request_subject,
     result_subject,
@@ -53,8 +56,12 @@ class Permissions:
 
 
 def permissions(stage: StageName) -> Permissions:
-    """What a worker that runs `stage` alone needs: its work, its own outputs, and to hear who takes a request back."""
-    return _work(stage) | Permissions(subscribe=(cancel_subject("*.*"),)) | _EXTRA.get(stage, Permissions())
+    """What a worker that runs `stage` alone needs: its work, its outputs, the policies, and to hear of cancellations.
+
+    A stage that may let requests wait names the queue that they come back to; NATS holds it to none within STEPS.
+    """
+    heard = Permissions(subscribe=(cancel_subject("*.*"),)) | _watched("policy")
+    return _work(stage) | heard | _EXTRA.get(stage, Permissions())
 
 
 def _work(stage: StageName) -> Permissions:
@@ -67,6 +74,7 @@ def _work(stage: StageName) -> Permissions:
             *(f"$JS.ACK.{STEPS}.{name}.>" for name in own),
             *(step_subject(lane, target) for lane in LANES for target in following),
             dead_subject(stage),
+            *(later_subject(lane, stage, ">") for lane in LANES if stage in WAITING),
         )
     )
 
@@ -98,8 +106,13 @@ def _written(name: str) -> Permissions:
 
 
 def _paying() -> Permissions:
-    """Model calls: written down once, and streamed to the caller."""
-    return _read("JOURNAL") | Permissions((journal_subject("*.*", "*"),)) | _answer()
+    """Model calls: written down once, charged, and streamed to the caller."""
+    return _read("JOURNAL") | Permissions((journal_subject("*.*", "*"),)) | _answer() | _charging()
+
+
+def _charging() -> Permissions:
+    """Lines of the ledger are written and read, and so are the sums that counters are rebuilt from."""
+    return _read("LEDGER") | Permissions((ledger_subject("*.*.*", "*"),)) | _written("budgets")
 
 
 def _admission() -> Permissions:
@@ -115,8 +128,13 @@ def _admission() -> Permissions:
 
 
 def _recording() -> Permissions:
-    """Records and results are written, and the caller is answered."""
-    return _read("RESULTS") | _answer() | Permissions((audit_subject("*", "decision"), result_subject("*", "*")))
+    """Records and results are written, what was left open is charged, and the caller is answered."""
+    return (
+        _read("RESULTS")
+        | _answer()
+        | _charging()
+        | Permissions((audit_subject("*", "decision"), result_subject("*", "*")))
+    )
 
 
 _EXTRA: Final[Mapping[StageName, Permissions]] = MappingProxyType(
@@ -142,17 +160,17 @@ def _fused() -> Permissions:
 
 
 def _allocate() -> Permissions:
-    return _read("OUTCOMES") | _read("RESULTS") | _written("experiments") | _written("weights")
+    return _read("OUTCOMES") | _read("RESULTS") | _written("experiments") | _written("weights") | _watched("policy")
 
 
 def _door() -> Permissions:
-    """Ask, for any tenant, and ask whether workers are there."""
+    """Ask, for any tenant, ask whether workers are there, and know which models the policy offers."""
     asks = tuple(request_subject(verb, "*") for verb in VERBS)
-    return Permissions((*asks, cancel_subject("*.*"), "$SRV.PING.stepwell"))
+    return Permissions((*asks, cancel_subject("*.*"), "$SRV.PING.stepwell")) | _watched("policy")
 
 
 def _cli() -> Permissions:
-    """An operator: asks, reads everything, retries and drops dead letters. Makes and destroys no stream.
+    """An operator: asks, reads everything, changes policies, retries and drops dead letters. Makes no stream.
 
     Records are not his to write, but the one that he asked what a pseudonym stands for.
     """
@@ -160,7 +178,8 @@ def _cli() -> Permissions:
     work = Permissions(tuple(step_subject(lane, stage) for lane in LANES for stage in STAGES))
     dead = Permissions(("$JS.API.STREAM.MSG.DELETE.DEAD",))
     looks = Permissions(("$SRV.>", "$JS.API.INFO", "$JS.API.STREAM.INFO.*", f"$JS.API.CONSUMER.INFO.{STEPS}.*"))
-    buckets = _watched("weights") | _watched("experiments") | _watched("batches") | _written("batches")
+    seen = _watched("weights") | _watched("experiments") | _watched("budgets")
+    buckets = seen | _watched("batches") | _written("batches") | _watched("policy") | _written("policy")
     own = Permissions((outcome_subject("*", "*"), audit_subject("*", "reveal")))
     return _door() | reads | work | dead | looks | buckets | own
 

@@ -22,7 +22,7 @@ from pipeline.audit.check import check
 from pipeline.audit.writer import ChainedAuditLog, producer_name
 from pipeline.client import Client
 from pipeline.contracts import Attempt, Chunk, Envelope, OutcomeEvent, Reply, Request, StageName, Verdict
-from pipeline.errors import TransportUnavailable
+from pipeline.errors import Postponed, TransportUnavailable
 from pipeline.gateway.readiness import WorkerPing
 from pipeline.layout import consumers
 from pipeline.permissions import FILE, USERS, Permissions, password_variable, permissions, render_nats_conf
@@ -30,7 +30,7 @@ from pipeline.policy.load import load_folder
 from pipeline.policy.source import FixedPolicy
 from pipeline.ports import Outcome, Run
 from pipeline.runner import Runner
-from pipeline.topology import LAST, STAGES, TRANSITIONS
+from pipeline.topology import LAST, POSTPONED, STAGES, TRANSITIONS, WAITING
 from pipeline.transport.nats import NatsLink, connect
 from pipeline.transport.nats.provision import apply, compare
 from pipeline.worker import Worker
@@ -87,6 +87,22 @@ def test_only_audit_writes_records_and_results() -> None:
     """No other worker can make up a decision or an answer that is kept."""
     for subject in ("audit.default.decision", "result.default.r1"):
         assert {user for user in USERS if may_publish(user, subject)} == {"audit", "fused"}
+
+
+def test_a_request_waits_only_in_front_of_stages_that_spend_and_each_keeps_its_own() -> None:
+    """Nobody else can put work aside for later, nor these in front of another stage."""
+    for stage in STAGES:
+        keepers = {user for user in USERS if may_publish(user, f"step.later.batch.{stage}.default.r1.4.1")}
+        assert keepers == ({stage, "fused"} if stage in WAITING else set())
+
+
+def test_only_who_spends_or_settles_writes_the_ledger_and_only_an_operator_changes_policies() -> None:
+    """A worker that never pays can make up no charge, and no worker the policy that it runs under."""
+    charging = {"draft", "escalate", "audit", "fused"}
+    assert {user for user in USERS if may_publish(user, "ledger.default.r1.draft-1.settle")} == charging
+    assert {user for user in USERS if may_publish(user, "$JS.API.DIRECT.GET.LEDGER")} == charging | {"cli"}
+    assert {user for user in USERS if may_publish(user, "$KV.budgets.day")} == charging
+    assert {user for user in USERS if may_publish(user, "$KV.policy.current")} == {"cli"}
 
 
 def test_only_the_provisioner_makes_streams_and_nobody_destroys_one() -> None:
@@ -224,7 +240,8 @@ def forbidden_to(stage: StageName) -> tuple[list[str], list[str]]:
     if stage != "audit":
         publish += ["audit.default.decision", "result.default.r1"]
     if stage not in ("draft", "escalate"):
-        publish += ["journal.default.r1.draft-1", "$JS.API.DIRECT.GET.JOURNAL"]
+        publish += ["journal.default.r1.draft-1", "$JS.API.DIRECT.GET.JOURNAL", f"step.later.batch.{stage}.r.1.1"]
+        publish += [] if stage == "audit" else ["ledger.default.r1.draft-1.settle", "$JS.API.DIRECT.GET.LEDGER"]
     if stage != "classify":
         publish += ["step.interactive.classify", "outcome.default.e1"]
     subscribe = [">", "step.>", "audit.>", f"_INBOX_{other}.>", "_INBOX.>"]
@@ -246,7 +263,7 @@ async def test_forbidden_acts_are_denied(guarded: NatsServer, stage: StageName) 
     [
         ("door", ["step.interactive.classify", "audit.default.decision", "result.default.r1", "$KV.keys.k"]),
         ("door", ["$JS.API.DIRECT.GET.RESULTS", "$JS.API.STREAM.INFO.AUDIT", "outcome.default.e1"]),
-        ("cli", ["audit.default.decision", "result.default.r1", "$JS.API.STREAM.PURGE.STEPS", "$KV.policy.a"]),
+        ("cli", ["audit.default.decision", "result.default.r1", "$JS.API.STREAM.PURGE.STEPS", "ledger.a.b.c.settle"]),
         ("cli", ["$JS.API.STREAM.MSG.DELETE.AUDIT", "$JS.API.STREAM.DELETE.DEAD", "journal.default.r1.draft-1"]),
         ("auditor", ["audit.default.decision", "$JS.API.DIRECT.GET.STEPS", "$JS.API.STREAM.MSG.DELETE.AUDIT"]),
         ("allocate", ["step.interactive.plan", "audit.default.decision", "$KV.policy.a", "$JS.API.DIRECT.GET.AUDIT"]),
@@ -289,10 +306,18 @@ def attempt() -> Attempt:
 
 
 def drafting(link: NatsLink) -> StageBody:
-    """Writes its call down, reads it again, and streams to the caller."""
+    """Lets one request wait, writes its call down, charges it, reads it again, and streams to the caller."""
     journal = StreamJournal(link.streams)
+    sums = link.bucket("budgets")
 
     async def body(envelope: Envelope, run: Run) -> Outcome:
+        if envelope.id == "waits" and envelope.trail[-1].outcome != POSTPONED:
+            raise Postponed("the budget is used up", rule="team", retry_after_s=0.2)
+        line = f"ledger.{envelope.key}.draft-1.settle"
+        await link.streams.append(line, b"{}", expected=0)
+        assert await link.streams.last(line) is not None
+        await sums.put(envelope.id, b"{}")
+        assert await sums.get(envelope.id) is not None
         written = await journal.write(envelope.key, "draft-1", attempt())
         assert await journal.recall(envelope.key, "draft-1") == written
         if run.caller is not None and envelope.request.stream:
@@ -362,6 +387,9 @@ async def converse(door: NatsLink) -> None:
     assert reply.status == "answered"
     assert reply.audit_id is not None
     assert (await client.ask(Request(id="once", input="hello"), timeout_s=10)).audit_id == reply.audit_id
+    waited = await client.ask(Request(id="waits", input="hello"), timeout_s=10)
+    assert "draft:postponed" in waited.path
+    assert "draft:drafted" in waited.path
     streamed = [item async for item in client.stream(Request(input="hello"), timeout_s=10)]
     assert [type(item) for item in streamed] == [Chunk, Reply]
     later = await client.enqueue(Request(input="later", lane="batch"))
@@ -426,6 +454,29 @@ async def operate(server: NatsServer) -> None:
     assert [found async for found in operator.streams.scan("AUDIT")]
     for link in (worker, operator):
         await link.close()
+
+
+@pytest.mark.parametrize("user", [*STAGES, "fused", "door", "allocate"])
+async def test_whoever_follows_the_policies_hears_of_a_change(
+    guarded: NatsServer, caplog: pytest.LogCaptureFixture, user: str
+) -> None:
+    """An operator applies; workers, door and allocator read and watch."""
+    await provision(guarded)
+    operator, follower = await as_user(guarded, "cli"), await as_user(guarded, user)
+    changes = follower.bucket("policy").watch()
+    while await anext(changes) is not None:
+        pass
+    await operator.bucket("policy").put("current", user.encode())
+    change = await anext(changes)
+    assert change is not None
+    assert change.value == user.encode()
+    found = await follower.bucket("policy").get("current")
+    assert found is not None
+    assert found.value == user.encode()
+    await changes.aclose()  # type: ignore[attr-defined]
+    for link in (operator, follower):
+        await link.close()
+    assert complaints(caplog) == []
 
 
 async def test_plan_hears_of_new_weights(guarded: NatsServer, caplog: pytest.LogCaptureFixture) -> None:
