@@ -9,7 +9,9 @@ from typing import Any, Final
 
 import orjson
 
+from pipeline.adapters.models.usage import merged, read_usage
 from pipeline.contracts import TokenLogprob, ToolCall, Usage
+from pipeline.policy.models import Price
 from pipeline.ports import Completion
 
 __all__ = ["Collected", "MalformedAnswer", "whole"]
@@ -21,9 +23,9 @@ class MalformedAnswer(Exception):
     """The endpoint answered something that is no chat completion. The text says what was wrong with it."""
 
 
-def whole(payload: bytes, model: str) -> "Collected":
+def whole(payload: bytes, model: str, price: Price | None = None) -> "Collected":
     """Read the body of a plain answer. `model` is the name to record where the endpoint gives none."""
-    collected = Collected(model)
+    collected = Collected(model, price)
     try:
         document = orjson.loads(payload)
         message = document["choices"][0]["message"]
@@ -34,16 +36,17 @@ def whole(payload: bytes, model: str) -> "Collected":
 
 
 class Collected:
-    """An answer in the making.
+    """An answer in the making. `price` is that of its target and says how its provider counts tokens.
 
     Attributes:
         begun: something was generated already.
     """
 
-    __slots__ = ("_calls", "_finish_reason", "_model", "_scored", "_texts", "_usage", "begun")
+    __slots__ = ("_calls", "_finish_reason", "_model", "_price", "_scored", "_texts", "_usage", "begun")
 
-    def __init__(self, model: str) -> None:
+    def __init__(self, model: str, price: Price | None = None) -> None:
         self._model = model
+        self._price = price
         self._texts: list[str] = []
         self._calls: dict[int, dict[str, str]] = {}
         self._scored: list[TokenLogprob] = []
@@ -78,7 +81,7 @@ class Collected:
             raise MalformedAnswer("an error in place of an answer")
         self._model = _text(document.get("model")) or self._model
         if document.get("usage"):
-            self._usage = _read_usage(document["usage"])
+            self._usage = merged(self._usage, read_usage(document["usage"], self._price))
         text = ""
         for choice in document["choices"]:
             if choice.get("index", 0) == 0:
@@ -137,21 +140,8 @@ def _call(made: Mapping[str, str]) -> ToolCall:
     return ToolCall(id=made["id"] or "call_0", function={"name": made["name"], "arguments": made["arguments"]})
 
 
-def _read_usage(reported: Mapping[str, Any]) -> Usage:
-    details = reported.get("prompt_tokens_details") or {}
-    return Usage.model_construct(
-        input_tokens=_count(reported.get("prompt_tokens")),
-        output_tokens=_count(reported.get("completion_tokens")),
-        cached_tokens=_count(details.get("cached_tokens")),
-    )
-
-
 def _text(value: Any) -> str:
     """A text that may be missing. Raises `TypeError` where it is something else."""
     if value is None or isinstance(value, str):
         return value or ""
     raise TypeError
-
-
-def _count(value: Any) -> int:
-    return value if isinstance(value, int) and value >= 0 else 0

@@ -1,21 +1,83 @@
-"""What a call cost."""
+"""What a call cost, and what one may cost. US dollars; prices are for a million tokens. Pure."""
+
+from collections.abc import Collection
+from typing import Final
 
 from pipeline.contracts import Usage
 from pipeline.policy.models import Price
 
-__all__ = ["cost_usd"]
+__all__ = ["CHARACTERS", "cost_usd", "estimated_tokens", "estimated_usage", "is_free", "worst_cost"]
 
-_TOKENS = 1_000_000
+CHARACTERS: Final = 4
+"""Characters that one token stands for where nobody counted: the usual rule of thumb for English prose."""
+_TOKENS: Final = 1_000_000
 
 
 def cost_usd(usage: Usage, price: Price | None) -> float | None:
     """US dollars for `usage`; None when nobody knows the price.
 
-    `usage.input_tokens` counts the cached ones too; those are charged at `price.cached_input` where it is given.
+    Each kind of token is a part of the input or the output, and costs as much as that where it is not priced apart.
+    Parts that were reported larger than the whole are cut to it, so that nothing is charged twice.
     """
     if price is None:
         return None
-    cached = min(usage.cached_tokens, usage.input_tokens)
-    cached_price = price.input if price.cached_input is None else price.cached_input
-    fresh = (usage.input_tokens - cached) * price.input
-    return (fresh + cached * cached_price + usage.output_tokens * price.output) / _TOKENS
+    parts_in = (
+        (usage.cached_tokens, price.cached_input),
+        (usage.cache_write_tokens, price.cache_write),
+        (usage.audio_input_tokens, price.audio_input),
+        (usage.image_tokens, price.image),
+    )
+    parts_out = ((usage.audio_output_tokens, price.audio_output), (usage.reasoning_tokens, price.reasoning))
+    asked = _side(usage.input_tokens, price.input, parts_in)
+    answered = _side(usage.output_tokens, price.output, parts_out)
+    return (asked + answered) / _TOKENS
+
+
+def _side(tokens: int, usual: float, parts: Collection[tuple[int, float | None]]) -> float:
+    left, cost = tokens, 0.0
+    for count, price in parts:
+        taken = min(count, left)
+        left -= taken
+        cost += taken * (usual if price is None else price)
+    return cost + left * usual
+
+
+def worst_cost(
+    price: Price | None, input_tokens: int, output_tokens: int, modalities: Collection[str] = ()
+) -> float | None:
+    """US dollars that a call may cost at most: every token of the dearest kind it may be. None: no price is known.
+
+    `modalities` are what else than text the request holds; only then its tokens may cost as much as those do.
+    """
+    if price is None:
+        return None
+    asked = [price.input, price.cached_input, price.cache_write]
+    answered = [price.output, price.reasoning]
+    if "audio" in modalities:
+        asked.append(price.audio_input)
+        answered.append(price.audio_output)
+    if "image" in modalities or "images" in modalities:
+        asked.append(price.image)
+    return (input_tokens * _dearest(asked) + output_tokens * _dearest(answered)) / _TOKENS
+
+
+def _dearest(prices: Collection[float | None]) -> float:
+    return max(price for price in prices if price is not None)
+
+
+def estimated_tokens(characters: int) -> int:
+    """Tokens in a text of so many characters, where nobody counted them."""
+    return -(-max(0, characters) // CHARACTERS)
+
+
+def estimated_usage(input_tokens: int, received_characters: int = 0) -> Usage:
+    """What a call used whose end nobody reported: all that was sent, and what had arrived until then."""
+    return Usage(input_tokens=max(0, input_tokens), output_tokens=estimated_tokens(received_characters))
+
+
+def is_free(price: Price | None) -> bool:
+    """Whether nothing costs anything there; then nobody has to report what was used."""
+    if price is None:
+        return False
+    priced = price.model_dump(exclude={"source", "as_of", "cached", "reasoning_counted"}, exclude_none=True)
+    return not any(priced.values())

@@ -1,0 +1,95 @@
+"""What a provider says that a call used, in the one way of counting of `contracts.Usage`. Pure.
+
+Providers count differently, and each of these differences was somebody's wrong invoice:
+
+- OpenAI: `prompt_tokens` holds `prompt_tokens_details.cached_tokens`, `completion_tokens` holds the reasoning.
+- Anthropic: `input_tokens` holds neither `cache_read_input_tokens` nor `cache_creation_input_tokens`.
+- DeepSeek: `prompt_tokens` is the sum of `prompt_cache_hit_tokens` and `prompt_cache_miss_tokens`.
+- Servers that speak for others keep the names of one and the counting of another: `Price.cached` and
+  `Price.reasoning_counted` say what holds for a target.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pipeline.contracts import MAX_WHOLE, Usage
+from pipeline.policy.models import Price
+
+__all__ = ["merged", "read_usage"]
+
+_CACHED: Final = ("cached_tokens", "cache_read_input_tokens", "prompt_cache_hit_tokens")
+_WRITTEN: Final = ("cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens")
+
+
+def read_usage(reported: Mapping[str, Any], price: Price | None = None) -> Usage | None:
+    """The usage in one way of counting; None where neither side of the call was counted: then nobody reported it.
+
+    Args:
+        reported: the object `usage` of an answer.
+        price: of the target; says how its provider counts where the names do not.
+    """
+    asked, answered = _first(reported, "prompt_tokens", "input_tokens"), _answered(reported)
+    if asked is None and answered is None:
+        return None
+    details = _details(reported, "prompt_tokens_details", "input_tokens_details")
+    produced = _details(reported, "completion_tokens_details", "output_tokens_details")
+    cached = _part(reported, details, *_CACHED)
+    written = _part(reported, details, *_WRITTEN)
+    prompt = asked or 0
+    if _beside(reported, price) or cached + written > prompt:
+        prompt += cached + written
+    reasoning = _part(reported, produced, "reasoning_tokens")
+    completion = answered or 0
+    if (price is not None and price.reasoning_counted == "beside") or reasoning > completion:
+        completion += reasoning
+    return Usage.model_construct(
+        input_tokens=min(prompt, MAX_WHOLE),
+        output_tokens=min(completion, MAX_WHOLE),
+        cached_tokens=cached,
+        cache_write_tokens=written,
+        reasoning_tokens=reasoning,
+        audio_input_tokens=_part({}, details, "audio_tokens"),
+        audio_output_tokens=_part({}, produced, "audio_tokens"),
+        image_tokens=_part({}, details, "image_tokens"),
+    )
+
+
+def merged(earlier: Usage | None, later: Usage | None) -> Usage | None:
+    """Of two reports about one answer the higher count of each kind: streams count up, or tell a side at a time."""
+    if earlier is None or later is None:
+        return later or earlier
+    return Usage.model_construct(
+        **{name: max(getattr(earlier, name), getattr(later, name)) for name in Usage.model_fields}
+    )
+
+
+def _beside(reported: Mapping[str, Any], price: Price | None) -> bool:
+    """Whether cached and written tokens are not part of the prompt tokens reported."""
+    if "prompt_tokens" not in reported and "input_tokens_details" not in reported:
+        return True  # Anthropic's own names, and its counting
+    return price is not None and price.cached == "beside"
+
+
+def _answered(reported: Mapping[str, Any]) -> int | None:
+    return _first(reported, "completion_tokens", "output_tokens")
+
+
+def _first(reported: Mapping[str, Any], *names: str) -> int | None:
+    """The first of these counts that is there; None: none is."""
+    return next((count for name in names if (count := _count(reported.get(name))) is not None), None)
+
+
+def _part(reported: Mapping[str, Any], details: Mapping[str, Any], *names: str) -> int:
+    found = _first(details, *names)
+    return (_first(reported, *names) if found is None else found) or 0
+
+
+def _details(reported: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
+    return next((value for name in names if isinstance(value := reported.get(name), Mapping)), {})
+
+
+def _count(value: Any) -> int | None:
+    """A count as it should be; anything else says nothing."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        return None
+    return min(value, MAX_WHOLE)
