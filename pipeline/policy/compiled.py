@@ -1,86 +1,61 @@
 """A policy set in force: resolved, compiled, and named by its revision. Pure and without a clock.
 
 The same few combinations of facts occur again and again, and a condition sees nothing but facts; so answers are
-remembered by the facts that the conditions mention. The memory is bounded and changes no answer.
+remembered by the facts that the conditions mention (see `questions`). The memory is bounded and changes no answer.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any, Literal
 
-from pipeline.contracts import Action, DataClass, Residency
-from pipeline.policy.conditions import Activation, Condition, known
+from pipeline.contracts import Cover, DataClass, Residency
+from pipeline.policy.charging import CoverBook, RateBook
+from pipeline.policy.compiled_parts import CompiledCover, CompiledRate, CompiledRoute, CompiledRule, RouteChoice
 from pipeline.policy.facts import RequestFacts
-from pipeline.policy.kinds import EVERY
 from pipeline.policy.models import (
-    REQUIRED,
-    TRANSFORMS,
+    BudgetSpec,
+    EscalationCap,
+    ExperimentSpec,
     Exposed,
     LimitsFile,
+    Rate,
     ResidencyFile,
-    ResidencyRule,
-    Route,
     Target,
+    TenantSpec,
     Variant,
 )
+from pipeline.policy.routing import RouteBook
+from pipeline.policy.scopes import RateHit
+from pipeline.policy.verdicts import SEVERITY, ResidencyBook, permits, stricter
 
 __all__ = ["SEVERITY", "CompiledRoute", "CompiledRule", "Policy", "RouteChoice", "permits", "stricter"]
 
-SEVERITY: Final[Mapping[Action, int]] = {"allow": 0, "pseudonymise": 1, "mask": 2, "local_only": 3, "deny": 4}
-_ORDER: Final[tuple[DataClass, ...]] = ("public", "internal", "confidential", "restricted")
-_SHOWS: Final[Mapping[Exposed, str]] = {
-    "system": "req.has_system",
-    "tools": "req.has_tools",
-    "tool_results": "req.has_tool_results",
-    "response_schema": "req.has_schema",
-    "images": "req.has_images",
-}
-"""The fact that says whether a request has a field; every request has messages."""
-_REMEMBERED: Final = 2048
-V = TypeVar("V")
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class CompiledRule:
-    """A residency rule with its condition."""
-
-    spec: ResidencyRule
-    condition: Condition
-
-
-@dataclass(frozen=True, slots=True)
-class CompiledRoute:
-    """A route with its condition."""
-
-    spec: Route
-    condition: Condition
-
-    def matches(self, facts: RequestFacts) -> bool | None:
-        """Whether the route takes a request of these facts; None when its condition has no answer."""
-        return self.condition.ask(known(facts.values, targets=False))
-
-
-@dataclass(frozen=True, slots=True)
-class RouteChoice:
-    """The first route that matches, and the routes before it whose condition had no answer."""
-
-    route: CompiledRoute | None
-    silent: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Policy:
     """All policies in force.
 
     Attributes:
         revision: the first 16 hex digits of SHA-256 over the canonical content; travels with every request.
         targets: models at endpoints, by name, with their addresses filled in from the environment.
-        variants: ways of answering, by name.
-        routes: in the order in which they are asked.
+        variants: ways of answering, by name; `system` holds the text also where that stands in a file of its own.
+        routes: in the order in which they are asked; tiers on which an experiment runs have its variants.
         residency: the residency file as written.
         residency_rules: its rules, compiled.
         limits: the limits file.
         target_facts: what conditions see of each target.
+        choose: whether the first route that matches takes a request, or the one with the highest score.
+        record_metadata: keys of a request's metadata that a record may keep, besides task and language.
+        covering: the budgets, and then the caps on escalations.
+        metered: the rates.
+        tenants: what is different for whom.
+        experiments: all of them, also those that do not run.
+        attached: prompts, schemas, tokenizers and the like, by their path in the folder.
+        difficulty_file: which of `attached` holds the learned difficulty, if any does.
     """
 
     revision: str
@@ -91,37 +66,35 @@ class Policy:
     residency_rules: tuple[CompiledRule, ...]
     limits: LimitsFile
     target_facts: Mapping[str, Mapping[str, object]]
-    _routes_by_name: dict[str, CompiledRoute] = field(default_factory=dict, repr=False, compare=False)
-    _route_memory: dict[tuple[object, ...], RouteChoice] = field(default_factory=dict, repr=False, compare=False)
-    _residency_memory: dict[tuple[object, ...], tuple[Residency, ...]] = field(
-        default_factory=dict, repr=False, compare=False
-    )
-    _route_names: tuple[str, ...] = field(default=(), repr=False, compare=False)
-    _residency_names: tuple[str, ...] = field(default=(), repr=False, compare=False)
+    choose: Literal["first", "scored"] = "first"
+    record_metadata: tuple[str, ...] = ()
+    covering: tuple[CompiledCover, ...] = ()
+    metered: tuple[CompiledRate, ...] = ()
+    tenants: Mapping[str, TenantSpec] = field(default_factory=lambda: _NOTHING)
+    experiments: Mapping[str, ExperimentSpec] = field(default_factory=lambda: _NOTHING)
+    attached: Mapping[str, bytes] = field(default_factory=lambda: _NOTHING, repr=False)
+    difficulty_file: str | None = None
 
-    def __post_init__(self) -> None:
-        self._routes_by_name.update((route.spec.name, route) for route in self.routes)
-        object.__setattr__(self, "_route_names", _mentioned(route.condition for route in self.routes))
-        names = {*_mentioned(rule.condition for rule in self.residency_rules), *_SHOWS.values()}
-        object.__setattr__(self, "_residency_names", tuple(sorted(names)))
-
-    @property
-    def residency_facts(self) -> tuple[str, ...]:
-        """The facts of a request on which residency decisions depend: those of the rules, and of visibility."""
-        return self._residency_names
+    # ------------------------------------------------------------ routes
 
     def route(self, name: str) -> CompiledRoute | None:
         """The route of this name."""
         return self._routes_by_name.get(name)
 
     def route_for(self, facts: RequestFacts) -> RouteChoice:
-        """The first route that matches. A condition without an answer does not match."""
-        key = facts.key(self._route_names)
-        choice = self._route_memory.get(key)
-        if choice is None:
-            choice = self._choose(known(facts.values, targets=False))
-            _remember(self._route_memory, key, choice)
-        return choice
+        """The first route that matches, or the best one. A condition or score without an answer does not match."""
+        return self._route_book.choose(facts)
+
+    def scores(self, facts: RequestFacts) -> dict[str, float | None]:
+        """With `choose: scored`, the score of each route that matches."""
+        return self._route_book.scores(facts)
+
+    # ------------------------------------------------------------ residency
+
+    @property
+    def residency_facts(self) -> tuple[str, ...]:
+        """The facts of a request on which residency decisions depend: those of the rules, and of visibility."""
+        return self._residency_book.names
 
     def residency_actions(self, facts: RequestFacts) -> tuple[Residency, ...]:
         """What may happen with this data at each target; the strictest rule that holds decides, no rule allows.
@@ -130,12 +103,7 @@ class Policy:
         hide are those of all rules that hold. A target whose provider may not see a field that the request cannot do
         without is denied, by the rule `visibility:<provider>`.
         """
-        key = facts.key(self._residency_names)
-        actions = self._residency_memory.get(key)
-        if actions is None:
-            actions = tuple(self._residency(name, facts) for name in self.targets)
-            _remember(self._residency_memory, key, actions)
-        return actions
+        return self._residency_book.actions(facts)
 
     def class_of(self, entity: str) -> DataClass:
         """The data class of a kind of personal data: the strictest that lists it, confidential when none does."""
@@ -143,16 +111,6 @@ class Policy:
             if entity in self.residency.classes.get(name, ()):
                 return name
         return "confidential"
-
-    def _choose(self, activation: Activation) -> RouteChoice:
-        silent: list[str] = []
-        for route in self.routes:
-            answer = route.condition.ask(activation)
-            if answer is True:
-                return RouteChoice(route, tuple(silent))
-            if answer is None:
-                silent.append(route.spec.name)
-        return RouteChoice(None, tuple(silent))
 
     def sees(self, target: str) -> tuple[Exposed, ...]:
         """The fields of a request that the provider of `target` may see."""
@@ -162,64 +120,107 @@ class Policy:
         """The fields that the provider of at least one target may see."""
         return frozenset(field for target in self.targets for field in self.sees(target))
 
-    def _residency(self, name: str, facts: RequestFacts) -> Residency:
-        activation = known({**facts.values, **self.target_facts[name]}, targets=True)
-        hidden = self._hidden(name, facts)
-        decided = Residency(target=name, action="allow") if hidden is None else hidden
-        shields: dict[str, dict[str, None]] = {action: {} for action in TRANSFORMS}
-        for rule in self.residency_rules:
-            found = _verdict(name, rule, rule.condition.ask(activation))
-            if found is None:
-                continue
-            if found.action in shields:
-                shields[found.action].update(dict.fromkeys(rule.spec.types or (EVERY,)))
-            if decided.rule is None or SEVERITY[found.action] > SEVERITY[decided.action]:
-                decided = found
-        return _shielding(decided, shields["pseudonymise"], shields["mask"])
+    # ------------------------------------------------------------ money and limits
 
-    def _hidden(self, name: str, facts: RequestFacts) -> Residency | None:
-        """The denial of a target whose provider may not see a field that the request needs."""
-        shown = self.sees(name)
-        missing = [field for field in REQUIRED if field not in shown and facts.values.get(_SHOWS.get(field, ""), True)]
-        if not missing:
-            return None
-        provider = self.targets[name].provider
-        reason = f"the provider {provider} may not see {', '.join(missing)} of a request"
-        return Residency(target=name, action="deny", rule=f"visibility:{provider}", reason=reason)
+    @cached_property
+    def budgets(self) -> tuple[BudgetSpec, ...]:
+        """The budgets, in their order."""
+        return tuple(part.spec for part in self.covering if isinstance(part.spec, BudgetSpec))
+
+    @cached_property
+    def escalations(self) -> tuple[EscalationCap, ...]:
+        """The caps on escalations, in their order."""
+        return tuple(part.spec for part in self.covering if isinstance(part.spec, EscalationCap))
+
+    @cached_property
+    def rates(self) -> tuple[Rate, ...]:
+        """The rates, in their order."""
+        return tuple(part.spec for part in self.metered)
+
+    def budget(self, name: str) -> BudgetSpec | None:
+        """The budget of this name. Budgets and caps have no name in common."""
+        return self._budgets_by_name.get(name)
+
+    def cap(self, name: str) -> EscalationCap | None:
+        """The cap on escalations of this name."""
+        return self._caps_by_name.get(name)
+
+    def rate(self, name: str) -> Rate | None:
+        """The rate of this name."""
+        return self._rates_by_name.get(name)
+
+    def covers(self, facts: RequestFacts, scope: Mapping[str, str]) -> tuple[Cover, ...]:
+        """The budgets and caps that concern a request, and whose counter it is at each.
+
+        A condition without an answer concerns it: what nobody can say is paid for. `scope` gives the values of tenant,
+        key, user, route, lane and `tag.<name>`, those of users, keys and tags as keyed digests (see `scopes`).
+        """
+        return self._cover_book.covers(facts, scope)
+
+    def rate_checks(self, facts: RequestFacts, scope: Mapping[str, str], tokens: int) -> tuple[RateHit, ...]:
+        """The rates that concern a request, as `covers`; `tokens` is what it counts for."""
+        return self._rate_book.hits(facts, scope, tokens)
+
+    @cached_property
+    def scopes(self) -> frozenset[str]:
+        """Everything that a budget, a cap or a rate counts by."""
+        by_all = [part.spec.by for part in self.covering] + [part.spec.by for part in self.metered]
+        return frozenset(name for by in by_all for name in by)
+
+    # ------------------------------------------------------------ tenants
+
+    def tenant(self, name: str) -> TenantSpec:
+        """What is different for a tenant; what holds for `default` where it is not named."""
+        return self.tenants.get(name) or self.tenants.get("default") or _USUAL
+
+    def user_tier(self, tenant: str, user: str | None) -> str | None:
+        """The tier of a user, else of the tenant."""
+        spec = self.tenant(tenant)
+        return spec.user_tiers.get(user, spec.tier) if user is not None else spec.tier
+
+    # ------------------------------------------------------------ memory
+
+    def forget(self) -> None:
+        """Empty the memory of answers."""
+        for book in (self._route_book, self._residency_book, self._cover_book, self._rate_book):
+            book.forget()
+
+    def __post_init__(self) -> None:
+        """Put the conditions together now rather than at the first request."""
+        for book in (self._route_book, self._residency_book, self._cover_book, self._rate_book):
+            book.forget()
+
+    @cached_property
+    def _routes_by_name(self) -> Mapping[str, CompiledRoute]:
+        return {route.spec.name: route for route in self.routes}
+
+    @cached_property
+    def _budgets_by_name(self) -> Mapping[str, BudgetSpec]:
+        return {spec.name: spec for spec in self.budgets}
+
+    @cached_property
+    def _caps_by_name(self) -> Mapping[str, EscalationCap]:
+        return {spec.name: spec for spec in self.escalations}
+
+    @cached_property
+    def _rates_by_name(self) -> Mapping[str, Rate]:
+        return {spec.name: spec for spec in self.rates}
+
+    @cached_property
+    def _route_book(self) -> RouteBook:
+        return RouteBook(self.routes, self.choose)
+
+    @cached_property
+    def _residency_book(self) -> ResidencyBook:
+        return ResidencyBook(self.targets, self.target_facts, self.residency.visibility, self.residency_rules)
+
+    @cached_property
+    def _cover_book(self) -> CoverBook:
+        return CoverBook(self.covering)
+
+    @cached_property
+    def _rate_book(self) -> RateBook:
+        return RateBook(self.metered)
 
 
-def permits(action: Action, target: Target) -> bool:
-    """Whether a residency decision lets the target serve: `local_only` lets those that are not external."""
-    return action != "deny" and (action != "local_only" or not target.external)
-
-
-def stricter(data_class: DataClass, other: DataClass) -> bool:
-    """Whether `data_class` is above `other`."""
-    return _ORDER.index(data_class) > _ORDER.index(other)
-
-
-def _shielding(decided: Residency, pseudonymise: Iterable[str], mask: Iterable[str]) -> Residency:
-    """The decision with the types to hide; what is masked anyway is not given a pseudonym too."""
-    masked = tuple(mask)
-    if not masked and not pseudonymise:
-        return decided
-    replaced = () if EVERY in masked else tuple(kind for kind in pseudonymise if kind not in masked)
-    return decided.model_copy(update={"pseudonymise": replaced, "mask": masked})
-
-
-def _verdict(target: str, rule: CompiledRule, answer: bool | None) -> Residency | None:
-    if answer is False:
-        return None
-    if answer is None:
-        return Residency(target=target, action="deny", rule=rule.spec.id, reason=f"rule {rule.spec.id} has no answer")
-    return Residency(target=target, action=rule.spec.action, rule=rule.spec.id, reason=rule.spec.reason)
-
-
-def _mentioned(conditions: Iterable[Condition]) -> tuple[str, ...]:
-    return tuple(sorted({name for c in conditions for name in c.names if name.startswith("req.")}))
-
-
-def _remember(memory: dict[tuple[object, ...], V], key: tuple[object, ...], value: V) -> None:
-    if len(memory) >= _REMEMBERED:
-        memory.clear()
-    memory[key] = value
+_USUAL = TenantSpec()

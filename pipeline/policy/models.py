@@ -271,6 +271,7 @@ class Given(Section):
     wants_code: bool = False
     wants_math: bool = False
     wants_json: bool = False
+    modalities: tuple[str, ...] = ()
     has_session: bool = False
     budget_left: Share = 1.0
     deadline_left_ms: Whole = 120_000
