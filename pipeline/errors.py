@@ -311,10 +311,15 @@ class Cancelled(Permanent):
 
 
 class TargetRejected(_Tried, Permanent):
-    """The model endpoint refused the call as malformed, too long or not permitted."""
+    """The model endpoint refused the call as malformed, too long or not permitted.
+
+    Attributes:
+        elsewhere_too: it is about what was asked, so another target would refuse it as well.
+    """
 
     code = "target_rejected"
     http_status = 502
+    elsewhere_too: bool = True
 
 
 class SchemaNotSatisfied(Permanent):

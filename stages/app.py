@@ -7,6 +7,7 @@ loads a scanner and one without `draft` and `escalate` opens no connection to a 
 import asyncio
 import logging
 import random
+import secrets
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,11 +19,12 @@ from pipeline.policy.source import WatchedFolder
 from pipeline.ports import Cache, Journal, Link, Observer, ResultStore, Stage, WeightStore
 from pipeline.ports.vault import Vault
 from pipeline.settings import Settings
-from pipeline.telemetry.observer import observer_for
+from pipeline.telemetry.observer import CombinedObserver, observer_for
 from pipeline.worker import Slots, Worker, worker_name
 
 if TYPE_CHECKING:
     from pipeline.adapters.answer_cache import AnswerCache
+    from pipeline.adapters.board import TargetBoard
     from pipeline.adapters.models.attempts import Attempts
     from pipeline.adapters.models.http import HttpModelClient
 
@@ -75,8 +77,23 @@ class Parts:
         from pipeline.adapters.models.http import HttpModelClient
 
         client = HttpModelClient(self.policies, self.clock, self.chance)
+        self.board.attach(client)
         self.stops.append(client.close)
         return client
+
+    @cached_property
+    def board(self) -> "TargetBoard":
+        """How targets and routes fare; shared between workers where there is a Valkey."""
+        from pipeline.adapters.board import TargetBoard
+        from pipeline.adapters.board_valkey import ValkeySights
+
+        store = ValkeySights(self.settings.valkey_url) if self.settings.valkey_url is not None else None
+        board = TargetBoard(self.policies, self.clock, f"{worker_name()}-{secrets.token_hex(4)}", store)
+        self.starts.append(board.start)
+        self.stops.append(board.stop)
+        if store is not None:
+            self.stops.append(store.close)
+        return board
 
     @cached_property
     def attempts(self) -> "Attempts":
@@ -184,7 +201,8 @@ def _audit(parts: Parts) -> Stage:
 
     log = ChainedAuditLog(parts.link.streams, producer_name(), parts.clock)
     parts.stops.append(log.close)
-    return Audit(log, parts.results, parts.clock, parts.policies, parts.answers, observer=parts.observer)
+    observer = CombinedObserver(parts.observer, parts.board.notes)
+    return Audit(log, parts.results, parts.clock, parts.policies, parts.answers, observer=observer)
 
 
 BUILDERS: Final[Mapping[StageName, Callable[[Parts], Stage]]] = {

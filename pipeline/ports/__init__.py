@@ -3,7 +3,7 @@
 from pipeline.ports.board import Board, RouteStanding
 from pipeline.ports.cache import Cache
 from pipeline.ports.link import Conversation, Incoming, Link, Subscription
-from pipeline.ports.models import Completion, ModelCall, ModelClient, Permit, TokenSink
+from pipeline.ports.models import Completion, ModelCall, ModelClient, Permit, Progress, TokenSink, Try
 from pipeline.ports.money import Charge, Denial, Ledger, RateCheck, RateMeter, RateVerdict
 from pipeline.ports.privacy import PiiScanner, ScanReport
 from pipeline.ports.records import AuditLog, AuditReference, Journal, ResultStore
@@ -41,6 +41,7 @@ __all__ = [
     "Outcome",
     "Permit",
     "PiiScanner",
+    "Progress",
     "Random",
     "RateCheck",
     "RateMeter",
@@ -55,6 +56,7 @@ __all__ = [
     "Subscription",
     "TokenSink",
     "Transport",
+    "Try",
     "Vault",
     "WeightStore",
     "Weights",

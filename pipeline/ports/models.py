@@ -1,12 +1,12 @@
 """Who calls models."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from pipeline.contracts import Lane, TokenLogprob, ToolCall, Usage
 
-__all__ = ["Completion", "ModelCall", "ModelClient", "Permit", "TokenSink"]
+__all__ = ["Completion", "ModelCall", "ModelClient", "Permit", "Progress", "TokenSink", "Try"]
 
 
 class Permit(Protocol):
@@ -16,6 +16,40 @@ class Permit(Protocol):
     def target(self) -> str:
         """Name of the target that it is for."""
         ...
+
+
+@dataclass(slots=True)
+class Try:
+    """What is known of one try that the endpoint may charge for, although nobody got its answer.
+
+    Attributes:
+        characters: of the answer that came.
+        pieces: events of the stream that came; an endpoint sends about one for each token, of a reasoning too.
+        unseen: the answer was to come in one piece, so nobody saw how much of it was generated.
+    """
+
+    characters: int = 0
+    pieces: int = 0
+    unseen: bool = False
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a call came. The client fills it in as it goes, so that a call that was abandoned can be settled.
+
+    Attributes:
+        running: the try that is under way, once it went out; None: none is, or the endpoint does not charge for it.
+        lost: the tries before it that may be charged and whose answers were given up.
+    """
+
+    running: Try | None = None
+    lost: list[Try] = field(default_factory=list)
+
+    def give_up(self) -> None:
+        """The try under way is lost."""
+        if self.running is not None:
+            self.lost.append(self.running)
+            self.running = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +62,7 @@ class ModelCall:
     permit: Permit
     deadline_s: float
     lane: Lane = "interactive"
+    progress: Progress = field(default_factory=Progress)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import orjson
 
+from pipeline.adapters.models.pricing import estimated_tokens
 from pipeline.adapters.models.usage import merged, read_usage
 from pipeline.contracts import TokenLogprob, ToolCall, Usage
 from pipeline.policy.models import Price
@@ -63,6 +64,12 @@ class Collected:
     def text(self) -> str:
         """The text so far."""
         return "".join(self._texts)
+
+    @property
+    def generated(self) -> int:
+        """Tokens of the answer: as reported, or else as they were scored, or else by its length."""
+        reported = self._usage.output_tokens if self._usage is not None else 0
+        return reported or len(self._scored) or estimated_tokens(sum(map(len, self._texts)))
 
     def feed(self, data: bytes) -> str:
         """Take the data of one event and return the text in it.

@@ -10,6 +10,8 @@ __all__ = ["Breaker", "State"]
 
 _JITTER: Final = 0.25
 """An opening lasts this share longer or shorter, so that many workers do not come back at once."""
+_SAME_S: Final = 0.01
+"""Two openings within this time are one: what travels is rounded."""
 
 
 class State(Enum):
@@ -25,6 +27,10 @@ class Breaker:
 
     Each call takes a ticket with `admit` and returns it with `succeeded`, `failed` or `ignored`. A ticket from before
     the last change of state says nothing about the target as it is now, and is not counted.
+
+    An opening of another worker's breaker is adopted: until then no call passes, and then probes decide, as after an
+    opening of its own. A target that says on being asked (`hint_well`) that it is well is tried at once, but its word
+    is not taken twice before calls succeeded: what answers such questions may be well while what answers calls is not.
     """
 
     def __init__(self, rules: Rules) -> None:
@@ -34,9 +40,45 @@ class Breaker:
         self._failures: deque[bool] = deque(maxlen=rules.window)
         self._streak = 0
         self._opened = 0
+        self._opened_at = 0.0
         self._reopens_at = 0.0
+        self._adopted = False
+        self._believes = True
         self._probes_out = 0
         self._probes_won = 0
+
+    def opening(self, now: float) -> tuple[float, float, int] | None:
+        """Since when and until when it is open, and how often it opened in a row; None: it is not, or not by itself."""
+        if self.waits_s(now) == 0.0 or self._adopted:
+            return None
+        return self._opened_at, self._reopens_at, self._opened
+
+    def adopt(self, opened_at: float, until: float, level: int, now: float, draw: float) -> None:
+        """Another worker's breaker is open until `until`; later by chance, so that not all workers come back at once.
+
+        What it knows by itself after `opened_at` counts more: its own opening, or probes that are under way.
+        """
+        if until <= now or until <= self._reopens_at or opened_at <= self._opened_at + _SAME_S:
+            return
+        if self.state is State.HALF_OPEN and not self._adopted:
+            return
+        self._opened = max(self._opened, level)
+        self._opened_at = opened_at
+        self._reopens_at = until + (until - opened_at) * _JITTER * draw
+        self._enter(State.OPEN)
+        self._adopted = True
+
+    def dissent(self, answered_at: float) -> None:
+        """The target answered another worker at `answered_at`: an opening from before that was adopted is over."""
+        if self._adopted and self.state is State.OPEN and answered_at > self._opened_at:
+            self._opened = 0
+            self._enter(State.CLOSED)
+
+    def hint_well(self) -> None:
+        """The target was asked how it fares, and said that it is well: let probes find out."""
+        if self.state is State.OPEN and self._believes:
+            self._believes = False
+            self._enter(State.HALF_OPEN)
 
     def waits_s(self, now: float) -> float:
         """Seconds until calls may pass; 0 where they may now."""
@@ -68,6 +110,7 @@ class Breaker:
         self._probes_won += 1
         if self._probes_won >= self.rules.probes:
             self._opened = 0
+            self._believes = True
             self._enter(State.CLOSED)
 
     def failed(self, ticket: int, now: float, draw: float) -> None:
@@ -100,10 +143,13 @@ class Breaker:
     def _open(self, now: float, draw: float) -> None:
         seconds = min(self.rules.open * 2.0 ** min(self._opened, 32), self.rules.open_cap)
         self._opened += 1
+        self._opened_at = now
         self._reopens_at = now + seconds * (1.0 - _JITTER + 2.0 * _JITTER * draw)
         self._enter(State.OPEN)
 
     def _enter(self, state: State) -> None:
+        if state is not State.HALF_OPEN:
+            self._adopted = False
         self.state = state
         self._era += 1
         self._failures.clear()

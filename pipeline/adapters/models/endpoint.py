@@ -6,10 +6,13 @@ from aiohttp import ClientTimeout
 from multidict import CIMultiDict
 from yarl import URL
 
+from pipeline.adapters.board_sights import Sight
 from pipeline.adapters.models.body import Template
 from pipeline.adapters.models.breaker import Breaker
+from pipeline.adapters.models.concurrency import Gradient
 from pipeline.adapters.models.retries import RetryBudget
 from pipeline.adapters.models.slots import Slots
+from pipeline.adapters.models.tally import Tally
 from pipeline.disclosure.view import View
 from pipeline.policy.models import LimitsFile, Target
 
@@ -29,7 +32,9 @@ class Endpoint:
         self.name = name
         self.breaker = Breaker(limits.breaker)
         self.budget = RetryBudget()
+        self.gradient = Gradient(limits.concurrency, spec.slots)
         self.slots = Slots(spec.slots)
+        self.tally = Tally()
         self.quiet_until = 0.0
         self._define(spec)
 
@@ -38,6 +43,8 @@ class Endpoint:
         self.breaker.rules = limits.breaker
         if spec is not self.spec:
             self._define(spec)
+        self.gradient.update(limits.concurrency, spec.slots)
+        self.slots.resize(self.gradient.slots)
 
     def _define(self, spec: Target) -> None:
         self.spec = spec
@@ -48,7 +55,6 @@ class Endpoint:
         self._headers = {"Content-Type": "application/json", "User-Agent": _AGENT}
         if spec.api_key:
             self._headers["Authorization"] = f"Bearer {spec.api_key}"
-        self.slots.resize(spec.slots)
 
     def headers(self, view: View) -> CIMultiDict[str]:
         """The headers of one call."""
@@ -57,3 +63,35 @@ class Endpoint:
         if view.traceparent:
             headers["traceparent"] = view.traceparent
         return headers
+
+    def answered(self, now: float, latency_ms: float, first_token_ms: float | None, tokens: int) -> None:
+        """A try was answered, at Unix time `now`."""
+        self.tally.answered(now, latency_ms, first_token_ms)
+        self.gradient.answered(latency_ms, first_token_ms, tokens, self.slots.running)
+
+    def failed(self, now: float, *, overloaded: bool) -> None:
+        """A try failed, and it was the target's doing."""
+        self.tally.failed(now)
+        if overloaded:
+            self.gradient.overloaded()
+
+    def sight(self, now: float, monotonic: float) -> Sight:
+        """What this worker sees of the target, at these two times."""
+        tally = self.tally
+        calls, failures = tally.counts(now)
+        opened_at, open_until, level = self.breaker.opening(monotonic) or (None, None, 0)
+        return Sight(
+            running=self.slots.running,
+            room=self.gradient.slots,
+            first_token_ms=tally.first_token_ms,
+            latency_ms=tally.latency_ms,
+            measured=tally.measured,
+            calls=calls,
+            failures=failures,
+            streak=tally.streak,
+            heard_at=tally.heard_at,
+            well_at=tally.well_at,
+            opened_at=now + opened_at - monotonic if opened_at is not None else 0.0,
+            open_until=now + open_until - monotonic if open_until is not None else 0.0,
+            level=level,
+        )

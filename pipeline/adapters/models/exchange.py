@@ -23,7 +23,7 @@ from pipeline.errors import (
     TargetUnavailable,
 )
 from pipeline.policy.models import Timeouts
-from pipeline.ports import Clock, TokenSink
+from pipeline.ports import Clock, Progress, TokenSink, Try
 
 __all__ = ["LARGEST_ANSWER", "Exchange", "Relay"]
 
@@ -35,6 +35,8 @@ _SMALL: Final = 65_536
 _FAREWELL_S: Final = 0.1
 _BUSY: Final = 429
 _LATER: Final = frozenset({408, 409, 425})
+_OF_THE_REQUEST: Final = frozenset({400, 413, 414, 415, 422})
+"""Refusals that are about what was asked: another target would refuse it as well."""
 
 
 class Relay:
@@ -44,14 +46,31 @@ class Relay:
         sink: who takes it; None: nobody wants it before the end.
         handed_on: something was; from then on nothing may be tried again.
         first_at: monotonic time of the first text of the present try.
+        progress: how far the call came, for whoever has to pay for it.
     """
 
-    __slots__ = ("first_at", "handed_on", "sink")
+    __slots__ = ("first_at", "handed_on", "progress", "sink")
 
-    def __init__(self, sink: TokenSink | None) -> None:
+    def __init__(self, sink: TokenSink | None, progress: Progress | None = None) -> None:
         self.sink = sink
         self.handed_on = False
         self.first_at: float | None = None
+        self.progress = progress if progress is not None else Progress()
+
+    def goes_out(self, *, unseen: bool) -> None:
+        """A try is sent; from now on the endpoint may charge for it."""
+        self.progress.running = Try(unseen=unseen)
+
+    def not_charged(self) -> None:
+        """The try under way never reached the model."""
+        self.progress.running = None
+
+    def came(self, text: str, pieces: int) -> None:
+        """So much of the answer came."""
+        running = self.progress.running
+        if running is not None:
+            running.characters += len(text)
+            running.pieces += pieces
 
     async def hand_on(self, text: str) -> None:
         """Give `text` to the sink. Raises `Cancelled` when it wants no more."""
@@ -110,21 +129,29 @@ class Exchange:
             Cancelled: the sink wants no more.
         """
         self._relay.first_at = None
+        self._relay.goes_out(unseen=not self._streams)
         try:
             async with self._patience.scope:
                 return await self._exchange()
         except aiohttp.ConnectionTimeoutError:
+            self._relay.not_charged()
             limit = self._endpoint.spec.timeouts.connect
             raise TargetTimeout(f"target {self._name} took no connection within {limit:g} s") from None
         except TimeoutError:
             raise _charged(TargetTimeout(f"target {self._name} took longer than {self._patience.waits_for}")) from None
         except aiohttp.ClientConnectorError:
+            self._relay.not_charged()
             raise TargetUnavailable(f"target {self._name} cannot be reached at its endpoint") from None
         except (aiohttp.ClientError, OSError) as error:
             message = f"target {self._name} broke off ({type(error).__name__})"
             raise _charged(TargetUnavailable(message)) from None
         except MalformedAnswer as error:
             raise _charged(TargetUnavailable(f"target {self._name} sent {error}")) from None
+
+    @property
+    def first_at(self) -> float | None:
+        """Monotonic time of the first text; None where the answer came in one piece."""
+        return self._relay.first_at if self._streams else None
 
     @property
     def _name(self) -> str:
@@ -141,6 +168,7 @@ class Exchange:
             allow_redirects=False,  # an address that the residency policy does not know is no target
         ) as response:
             if response.status != 200:
+                self._relay.not_charged()
                 await _drain(response)
                 raise self._refusal(response)
             if self._streams and response.content_type == "text/event-stream":
@@ -151,7 +179,7 @@ class Exchange:
 
     async def _plain(self, response: aiohttp.ClientResponse) -> Collected:
         payload = await _read(response)
-        collected = whole(payload, self._endpoint.spec.model)
+        collected = whole(payload, self._endpoint.spec.model, self._endpoint.spec.price)
         if self._relay.sink is not None:
             self._relay.first_at = self._clock.monotonic()
             text = collected.text
@@ -161,7 +189,7 @@ class Exchange:
 
     async def _stream(self, response: aiohttp.ClientResponse) -> Collected:
         idle = self._endpoint.spec.timeouts.idle
-        collected, reader, size = Collected(self._endpoint.spec.model), EventReader(), 0
+        collected, reader, size = Collected(self._endpoint.spec.model, self._endpoint.spec.price), EventReader(), 0
         async for chunk in response.content.iter_any():
             size += len(chunk)
             if size > LARGEST_ANSWER:
@@ -178,16 +206,19 @@ class Exchange:
 
     async def _take(self, collected: Collected, reader: EventReader, chunk: bytes) -> bool:
         """Digest a chunk and hand its text on; True: that was the end."""
-        texts, done = [], False
+        texts, done, events = [], False, 0
         try:
             for data in reader.feed(chunk):
                 if data == _DONE:
                     done = True
                     break
                 texts.append(collected.feed(data))
+                events += 1
         except ValueError:
             raise MalformedAnswer("an event that is too large") from None
-        await self._hand_on("".join(texts))
+        text = "".join(texts)
+        self._relay.came(text, events)
+        await self._hand_on(text)
         return done
 
     async def _hand_on(self, text: str) -> None:
@@ -209,7 +240,9 @@ class Exchange:
             return TargetOverloaded(f"target {self._name} is overloaded (HTTP 429)", retry_after_s=wait_s)
         if status >= 500 or status in _LATER:
             return TargetUnavailable(f"target {self._name} failed (HTTP {status})", retry_after_s=wait_s)
-        return TargetRejected(f"target {self._name} refused the call (HTTP {status}): {_hint(status)}")
+        error = TargetRejected(f"target {self._name} refused the call (HTTP {status}): {_hint(status)}")
+        error.elsewhere_too = status in _OF_THE_REQUEST
+        return error
 
 
 def _hint(status: int) -> str:

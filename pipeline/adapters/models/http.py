@@ -6,11 +6,12 @@ stay within a budget and end with the first piece of text that was handed on.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 import aiohttp
 
+from pipeline.adapters.board_sights import Opening, Sight
 from pipeline.adapters.models.answer import Collected
 from pipeline.adapters.models.breaker import State
 from pipeline.adapters.models.endpoint import Endpoint
@@ -18,7 +19,7 @@ from pipeline.adapters.models.exchange import Exchange, Relay
 from pipeline.adapters.models.retries import RETRYABLE, pause_s
 from pipeline.contracts import Lane
 from pipeline.disclosure.view import Permit, View
-from pipeline.errors import ResidencyRefused, TargetOverloaded, TargetTimeout, TargetUnavailable
+from pipeline.errors import ResidencyRefused, TargetOverloaded, TargetRejected, TargetTimeout, TargetUnavailable
 from pipeline.policy.source import PolicySource
 from pipeline.ports import Clock, Completion, ModelCall, Random, TokenSink
 
@@ -65,7 +66,7 @@ class HttpModelClient:
         endpoint.budget.earn(rules.share)
         ends_at = asyncio.get_running_loop().time() + call.deadline_s
         started = self._clock.monotonic()
-        relay = Relay(sink)
+        relay = Relay(sink, call.progress)
         tries = 0
         while True:
             tries += 1
@@ -75,15 +76,55 @@ class HttpModelClient:
                 error.calls = tries
                 wait_s = None if relay.handed_on else pause_s(error, tries, rules, self._random.random())
                 if wait_s is None or not self._worth(endpoint, error, wait_s, ends_at):
+                    error.charged = error.charged or bool(call.progress.lost)
                     raise
+                call.progress.give_up()
                 await self._pause(wait_s)
                 continue
+            call.progress.running = None
             return self._completion(collected, relay, started, tries)
 
     def healthy(self, target: str) -> bool:
         """Whether the target takes calls now. One that was never called counts as healthy."""
         endpoint = self._endpoints.get(target)
         return endpoint is None or endpoint.breaker.waits_s(self._clock.monotonic()) == 0.0
+
+    def sights(self) -> Mapping[str, Sight]:
+        """What was seen of the targets that were called."""
+        now, monotonic = self._clock.now(), self._clock.monotonic()
+        return {name: endpoint.sight(now, monotonic) for name, endpoint in self._endpoints.items()}
+
+    def heed(self, target: str, opening: Opening | None, answered_at: float) -> None:
+        """Follow what other workers know of the target: leave it alone, or do not any more. Times in Unix seconds."""
+        policy = self._policies.current()
+        endpoint = self._endpoints.get(target)
+        if endpoint is None:
+            if opening is None or target not in policy.targets:
+                return
+            endpoint = self._endpoints[target] = Endpoint(target, policy.targets[target], policy.limits)
+        now = self._clock.monotonic()
+        shift = now - self._clock.now()
+        endpoint.breaker.dissent(answered_at + shift)
+        if opening is not None:
+            draw = self._random.random()
+            endpoint.breaker.adopt(opening.at + shift, opening.until + shift, opening.level, now, draw)
+
+    def hint(self, target: str, *, well: bool) -> None:
+        """The target was asked how it fares, and this came of it."""
+        policy = self._policies.current()
+        spec = policy.targets.get(target)
+        if spec is None:
+            return
+        endpoint = self._endpoints.setdefault(target, Endpoint(target, spec, policy.limits))
+        if well:
+            endpoint.breaker.hint_well()
+            endpoint.tally.heard_at = self._clock.now()
+            return
+        now = self._clock.monotonic()
+        ticket = endpoint.breaker.admit(now) if endpoint.breaker.state is State.CLOSED else None
+        if ticket is not None:
+            endpoint.breaker.failed(ticket, now, self._random.random())
+            endpoint.failed(self._clock.now(), overloaded=False)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -140,25 +181,44 @@ class HttpModelClient:
         ticket = breaker.admit(self._clock.monotonic())
         if ticket is None:
             raise _left_alone(endpoint.name, max(breaker.waits_s(self._clock.monotonic()), 0.1))
+        begun = self._clock.monotonic()
         try:
             collected = await exchange.run()
         except TargetOverloaded as error:
             breaker.ignored(ticket)
+            endpoint.failed(self._clock.now(), overloaded=True)
             if error.retry_after_s:
                 endpoint.quiet_until = self._clock.monotonic() + error.retry_after_s
             raise
         except (TargetUnavailable, TargetTimeout) as error:
-            ours = isinstance(error, TargetTimeout) and asyncio.get_running_loop().time() >= ends_at
-            if ours:  # the caller's deadline was short; that says nothing about the target
+            late = isinstance(error, TargetTimeout)
+            if late and asyncio.get_running_loop().time() >= ends_at:
+                # the caller's deadline was short; that says nothing about the target
                 breaker.ignored(ticket)
             else:
                 breaker.failed(ticket, self._clock.monotonic(), self._random.random())
+                endpoint.failed(self._clock.now(), overloaded=late)
+            raise
+        except TargetRejected as error:
+            breaker.ignored(ticket)
+            if not error.elsewhere_too:
+                endpoint.failed(self._clock.now(), overloaded=False)
             raise
         except BaseException:
             breaker.ignored(ticket)
             raise
         breaker.succeeded(ticket)
+        self._note(endpoint, exchange, collected, begun)
         return collected
+
+    def _note(self, endpoint: Endpoint, exchange: Exchange, collected: Collected, begun: float) -> None:
+        first_at = exchange.first_at
+        endpoint.answered(
+            self._clock.now(),
+            (self._clock.monotonic() - begun) * 1000,
+            None if first_at is None else (first_at - begun) * 1000,
+            collected.generated,
+        )
 
     def _worth(self, endpoint: Endpoint, error: Exception, wait_s: float, ends_at: float) -> bool:
         """Whether a retry after `wait_s` has time, a target that takes calls, and a token of the budget."""

@@ -19,6 +19,11 @@ class Slots:
         self._held = {"interactive": 0, "batch": 0}
         self._waiting: dict[Lane, deque[asyncio.Future[None]]] = {"interactive": deque(), "batch": deque()}
 
+    @property
+    def running(self) -> int:
+        """Slots that are held now."""
+        return self._held["interactive"] + self._held["batch"]
+
     def resize(self, size: int) -> None:
         """Hold `size` slots from now on; calls that run are let run."""
         if size != self._size:
@@ -38,7 +43,7 @@ class Slots:
         self._wake()
 
     def _room(self, lane: Lane) -> bool:
-        free = self._held["interactive"] + self._held["batch"] < self._size
+        free = self.running < self._size
         return free and (lane == "interactive" or self._size == 1 or self._held["batch"] < self._size - 1)
 
     async def wait(self, lane: Lane) -> None:
