@@ -35,6 +35,8 @@ __all__ = ["Runner", "dump_envelope", "error_body"]
 
 _log = logging.getLogger("stepwell.runner")
 
+_VERSION: Final = {"version"}
+"""Always said: its default is that of the reader."""
 RETRY_DELAYS_S: Final = (0.2, 1.0, 5.0, 15.0)
 """Pause before the second, third … delivery of a message whose stage raised; jittered to half as much again."""
 POSTPONE_S: Final = 1.0
@@ -46,8 +48,9 @@ CANCELLED_KEPT: Final = 10_000
 
 
 def dump_envelope(envelope: Envelope) -> bytes:
-    """The bytes that travel. Fields that are null are left out: they say nothing."""
-    return envelope.model_dump_json(exclude_none=True).encode()
+    """The bytes that travel. Fields that hold their default are left out: they say nothing, and most of them do."""
+    body = envelope.model_dump_json(exclude_none=True, exclude_defaults=True, exclude=_VERSION)
+    return f'{{"version":"{envelope.version}",{body[1:]}'.encode()
 
 
 def error_body(error: BaseException) -> ErrorBody:

@@ -12,10 +12,13 @@ from typing import Any, Final
 import orjson
 from pydantic import BaseModel
 
-from pipeline.contracts import Unconfirmed
+from pipeline.contracts import Signals, Snapshot, Unconfirmed
 
 __all__ = ["GENESIS", "Chain", "Link", "audit_id", "digest", "dump", "split_audit_id"]
 
+_LEAN: Final = (Signals, Snapshot)
+"""Contracts of many fields, most of which mostly hold their default. That is left out: it says nothing, and never
+changes within a version of the contract."""
 GENESIS: Final = "0" * 64
 """What the first record of a producer has for the digest of its predecessor."""
 
@@ -65,6 +68,8 @@ def dump(fields: Mapping[str, object]) -> bytes:
 
 
 def _plain(value: object) -> Any:
+    if isinstance(value, _LEAN):
+        return orjson.Fragment(value.model_dump_json(exclude_defaults=True))
     if isinstance(value, BaseModel):
         newer = value.__pydantic_extra__
         return {**value.__dict__, **newer} if newer else value.__dict__

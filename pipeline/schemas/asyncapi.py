@@ -49,6 +49,8 @@ _PARAMETERS: Final[dict[str, Node]] = {
     "lane": {"description": "Lane of the request.", "enum": list(topology.LANES)},
     "stage": {"description": "The stage that the work waits for.", "enum": list(topology.STAGES)},
     "kind": {"description": "Kind of record.", "enum": ["decision"]},
+    "message_id": {"description": "Tenant, request id, length of the trail, and how often it waited: four tokens."},
+    "line": {"description": "Kind of line of the ledger.", "enum": ["reserve", "settle", "release"]},
     "step": {"description": "Stage and number of the attempt, for instance draft-1."},
 }
 
@@ -93,11 +95,19 @@ def _callers() -> tuple[dict[str, Node], dict[str, Node]]:
 def _stored() -> tuple[tuple[str, str, str, str], ...]:
     """Name, address, message and description of each durable subject."""
     step: Any = topology.step_subject
+    later: Any = topology.later_subject
     dead: Any = topology.dead_subject
     return (
         ("step", step("{lane}", "{stage}"), "envelope", "Work that waits for a stage."),
+        ("later", later("{lane}", "{stage}", "{message_id}"), "envelope", "Work that comes to its stage at its time."),
         ("results", topology.result_subject("{tenant}", "{request_id}"), "reply", "Replies, to be fetched by id."),
         ("journal", topology.journal_subject("{tenant}.{request_id}", "{step}"), "attempt", "Paid calls, once each."),
+        (
+            "ledger",
+            topology.ledger_subject("{tenant}.{request_id}.{step}", "{line}"),
+            "ledger_entry",
+            "What attempts were charged.",
+        ),
         ("audit", topology.audit_subject("{tenant}", "{kind}"), "audit_record", "Decisions, chained."),
         (
             "reveals",

@@ -14,6 +14,7 @@ from pipeline.contracts import (
     Chunk,
     DeadLetter,
     Envelope,
+    LedgerEntry,
     OutcomeEvent,
     Reply,
     Request,
@@ -34,6 +35,7 @@ MESSAGES: Final[Mapping[str, type[BaseModel]]] = MappingProxyType(
         "chunk": Chunk,
         "audit_record": AuditRecord,
         "reveal_record": RevealRecord,
+        "ledger_entry": LedgerEntry,
         "outcome_event": OutcomeEvent,
         "dead_letter": DeadLetter,
     }

@@ -5,6 +5,7 @@ import base64
 import itertools
 from pathlib import Path
 
+import orjson
 import pytest
 from cascade import FakeClock, HeldMessage, Middle, Notes, Scripted, envelope, forever, stages
 from policies_pii import policy
@@ -22,9 +23,11 @@ from pipeline.layout import MAX_DELIVERIES, MAX_FAILURES
 from pipeline.policy.source import FixedPolicy, PolicySource
 from pipeline.ports import Outcome, Run
 from pipeline.runner import Runner, dump_envelope
+from pipeline.schemas import ROOT
 from pipeline.topology import STAGES
 from pipeline.transport.memory import MemoryLink
 
+EXAMPLES = sorted((ROOT / "schemas/examples/envelope/1.0/accepted").glob("*.json"))
 SECRET = "the-prompt-nobody-may-see"
 
 
@@ -81,6 +84,16 @@ def raising(error: Exception):  # type: ignore[no-untyped-def]
         raise error
 
     return body
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_what_travels_is_what_was_sent_and_says_its_version(path: Path) -> None:
+    """Defaults are left out, and nothing else: also what a newer version knows is handed on."""
+    sent = parse_envelope(path.read_bytes())
+    body = dump_envelope(sent)
+    assert parse_envelope(body) == sent
+    assert orjson.loads(body)["version"] == sent.version
+    assert len(body) <= len(sent.model_dump_json(exclude_none=True))
 
 
 async def test_a_fused_worker_takes_a_request_from_the_first_stage_to_the_last_in_memory() -> None:
