@@ -27,6 +27,7 @@ class Signals(OpenContract):
         user_tier: the tier of the user, or of the tenant.
         turns: messages of the user.
         tokens: of the whole question, estimated.
+        counted: the same by target, counted with its own tokenizer, where the estimate is near a limit of the target.
         max_tokens: what the caller allows for the answer.
         complexity: how hard the whole conversation looks, by an explained score.
         difficulty: how likely a small model fails, by a learned score; None: no model of it is in force.
@@ -56,6 +57,7 @@ class Signals(OpenContract):
     turns: Whole = 1
     characters: Whole = 0
     tokens: Whole = 0
+    counted: dict[Name, Whole] = Field(default_factory=dict)
     max_tokens: Whole | None = None
     complexity: Share = 0.0
     difficulty: Share | None = None
