@@ -6,7 +6,7 @@ import pytest
 from decisions import FakeClock, Unsteady, collect, fields, write_log
 
 from pipeline.audit import ChainedAuditLog, digest, verify
-from pipeline.contracts import AuditRecord
+from pipeline.contracts import AuditRecord, ProviderPreferences, Signals, Snapshot, TargetStanding
 from pipeline.errors import Permanent, TransportUnavailable
 from pipeline.ports import Appended, Stored, Streams
 from pipeline.transport.memory import MemoryLink
@@ -177,3 +177,17 @@ async def test_everything_that_was_handed_in_is_stored_before_closing_ends() -> 
     await log.close()
     assert len(await _log(streams)) == 5
     await asyncio.gather(*tasks)
+
+
+async def test_what_planning_saw_is_read_back_as_it_was_and_takes_no_room_for_defaults() -> None:
+    """A plan is made again from the record, so both must be whole; most of their fields mostly say nothing."""
+    seen = Signals(tenant="shop", task="chat", types=("PERSON",), provider=ProviderPreferences(only=("eu",)))
+    world = Snapshot(targets={"small": TargetStanding(load=0.5), "large": TargetStanding()}, weights=({"small": 1.0},))
+    streams = MemoryLink().streams
+    log = ChainedAuditLog(streams, "p", FakeClock())
+    await log.append({**fields("a"), "signals_seen": seen, "snapshot": world})
+    (stored,) = await _log(streams)
+    record = AuditRecord.model_validate_json(stored.body)
+    assert (record.signals_seen, record.snapshot) == (seen, world)
+    assert b"has_images" not in stored.body
+    assert b"healthy" not in stored.body

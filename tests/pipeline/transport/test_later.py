@@ -1,0 +1,133 @@
+"""A request that waits for its budget survives the death of workers and of NATS, and is paid and answered once."""
+
+import asyncio
+import contextlib
+import subprocess
+import sys
+from pathlib import Path
+
+from servers import NatsServer, provisioned, until
+
+from pipeline.adapters.results import StreamResults
+from pipeline.audit.check import check
+from pipeline.client import Client
+from pipeline.contracts import Reply, Request
+from pipeline.errors import NoWorker, TransportUnavailable
+from pipeline.layout import consumers
+from pipeline.transport.nats import NatsLink
+
+SUPPORT = Path(__file__).resolve().parents[2] / "support"
+
+
+def worker(server: NatsServer, folder: Path, *words: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, str(SUPPORT / "waiting_worker.py"), server.url, str(folder), *words]
+    return subprocess.Popen(command, stderr=subprocess.DEVNULL)
+
+
+async def waits(link: NatsLink, stage: str = "draft") -> list[str]:
+    """Subjects of what is kept for later in front of `stage`."""
+    found = [stored.subject async for stored in link.streams.scan("STEPS", subject="step.later.>")]
+    return [subject for subject in found if subject.split(".")[3] == stage]
+
+
+async def ready(link: NatsLink) -> None:
+    """A worker takes requests."""
+    async with asyncio.timeout(20):
+        while True:
+            conversation = await link.converse("$SRV.PING.stepwell", b"")
+            try:
+                if await conversation.next(0.2) is not None:
+                    return
+            except NoWorker:
+                await asyncio.sleep(0.05)
+            finally:
+                conversation.close()
+
+
+async def result(link: NatsLink, request_id: str) -> Reply:
+    results = StreamResults(link.streams)
+    async with asyncio.timeout(20):
+        while True:
+            with contextlib.suppress(TransportUnavailable):  # NATS was killed a moment ago
+                if (reply := await results.get("default", request_id)) is not None:
+                    return reply
+            await asyncio.sleep(0.05)
+
+
+async def once(link: NatsLink, folder: Path, reply: Reply) -> None:
+    """One charge, one reply, one record, and nothing left behind."""
+    await asyncio.sleep(0.5)
+    assert (folder / "calls").read_text().splitlines() == [reply.id]
+    assert reply.status == "answered"
+    assert [word for word in reply.path if word.startswith("draft:")] == ["draft:postponed", "draft:drafted"]
+    report = await check(link.streams)
+    assert report.ok
+    assert len([stored async for stored in link.streams.scan("AUDIT")]) == 1
+    assert len([stored async for stored in link.streams.scan("RESULTS")]) == 1
+    assert [stored async for stored in link.streams.scan("STEPS")] == []
+
+
+async def test_workers_that_die_before_during_and_after_the_wait_neither_lose_nor_double_it(
+    nats: NatsServer, tmp_path: Path
+) -> None:
+    link = await provisioned(nats, consumers(batch=2, ack_wait_s=1.0))
+    client = Client(link)
+    dying = worker(nats, tmp_path, "die")
+    await ready(link)
+    await client.enqueue(Request(id="r1", input="hello", lane="batch"))
+    await until(lambda: dying.poll() is not None, 20)  # it died between the store and the acknowledgement
+    assert len([stored async for stored in link.streams.scan("STEPS")]) == 2, "the message, and itself for later"
+    second = worker(nats, tmp_path)
+    async with asyncio.timeout(20):
+        while len([stored async for stored in link.streams.scan("STEPS")]) != 1 or not await waits(link):
+            await asyncio.sleep(0.02)  # the redelivery of the message was recognised, and acknowledged
+    second.kill()
+    second.wait()
+    (tmp_path / "open").touch()
+    third = worker(nats, tmp_path)
+    await once(link, tmp_path, await result(link, "r1"))
+    third.kill()
+    third.wait()
+    await link.close()
+
+
+async def test_a_death_of_nats_while_a_request_waits_loses_nothing(nats: NatsServer, tmp_path: Path) -> None:
+    link = await provisioned(nats, consumers(batch=2, ack_wait_s=1.0))
+    client = Client(link)
+    process = worker(nats, tmp_path)
+    await ready(link)
+    await client.enqueue(Request(id="r1", input="hello", lane="batch"))
+    async with asyncio.timeout(20):
+        while not await waits(link):
+            await asyncio.sleep(0.02)
+    nats.kill()
+    (tmp_path / "open").touch()
+    nats.start()
+    await once(link, tmp_path, await result(link, "r1"))
+    process.kill()
+    process.wait()
+    await link.close()
+
+
+async def test_a_waiting_caller_is_told_at_its_deadline_and_those_behind_it_are_served_meanwhile(
+    nats: NatsServer, tmp_path: Path
+) -> None:
+    """Two batch requests may be out at once; five wait here, and none of them is among the two."""
+    link = await provisioned(nats, consumers(batch=2, ack_wait_s=1.0))
+    client = Client(link)
+    process = worker(nats, tmp_path)
+    await ready(link)
+    for number in range(5):
+        await client.enqueue(Request(id=f"b{number}", input="hello", lane="batch"))
+    asked = Request(id="r1", input="hello", budget={"deadline_ms": 1500})
+    reply = await client.ask(asked, timeout_s=10)
+    assert reply.error is not None
+    assert reply.error.code == "deadline_exceeded"
+    assert reply.path[-2:] == ("draft:postponed", "draft:expired")
+    (tmp_path / "open").touch()
+    for number in range(5):
+        assert (await result(link, f"b{number}")).status == "answered"
+    assert sorted((tmp_path / "calls").read_text().split()) == [f"b{number}" for number in range(5)]
+    process.kill()
+    process.wait()
+    await link.close()
