@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from rich.markup import escape
 
 from pipeline.cli.pii_text import read
+from pipeline.cli.policy_import import import_command
 from pipeline.cli.policy_text import explained, scanned
 from pipeline.cli.show import console, errors_as_sentences, print_json, print_rows
 from pipeline.contracts import Classification, Finding, Request, Residency
@@ -38,6 +39,7 @@ def register(root: typer.Typer) -> None:
     group.command("check")(check_command)
     group.command("show")(show_command)
     group.command("explain")(explain_command)
+    group.command("import")(import_command)
     root.add_typer(group, name="policy")
 
 

@@ -1,1 +1,7 @@
-"""Configurations of other gateways, read into policies of ours; what has no counterpart is listed, never dropped."""
+"""Configurations of other gateways become policies; what cannot be translated is told, and never dropped silently."""
+
+from pipeline.migrate.account import Told
+from pipeline.migrate.imported import GATEWAYS, Gateway, Imported, detected, imported
+from pipeline.migrate.residency import residency_for
+
+__all__ = ["GATEWAYS", "Gateway", "Imported", "Told", "detected", "imported", "residency_for"]
