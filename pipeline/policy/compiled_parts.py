@@ -37,8 +37,7 @@ class CompiledRoute:
 
     def matches(self, facts: RequestFacts) -> bool | None:
         """Whether the route takes a request of these facts; None when its condition has no answer."""
-        values = facts.values
-        return self.condition.ask(known({name: values[name] for name in self.condition.names}, targets=False))
+        return self.condition.ask(known(facts.some(self.condition.names), targets=False))
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,9 +33,8 @@ _CONSTANT: Final = {"true": True, "false": False}
 class FactsOf(Protocol):
     """The facts of a request; only those that are named are looked at."""
 
-    @property
-    def values(self) -> Mapping[str, object]:
-        """By the names that conditions use."""
+    def some(self, names: Iterable[str]) -> Mapping[str, object]:
+        """The named facts, as conditions take them."""
         ...
 
     def key(self, names: Iterable[str]) -> tuple[object, ...]:
@@ -158,9 +157,8 @@ class Asked:
             self._memory[key] = found
         return found
 
-    def _known(self, facts: FactsOf, names: Iterable[str]) -> Activation:
-        values = facts.values
-        return known({**self._target, **{name: values[name] for name in names}}, targets=self._questions.targets)
+    def _known(self, facts: FactsOf, names: tuple[str, ...]) -> Activation:
+        return known({**self._target, **facts.some(names)}, targets=self._questions.targets)
 
 
 def bits(number: int) -> Iterable[int]:

@@ -1,13 +1,29 @@
-"""Puts the files of a policy set together: every name points at something, every weight adds up."""
+"""Puts the files of a policy set together, and fills in what comes from the environment."""
 
-import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Generic, TypeVar
 
-from pipeline.policy.models import LimitsFile, ModelsFile, ResidencyFile, Route, RoutesFile, Target, TierSpec, Variant
-from pipeline.policy.problems import Path, Place, Problem, did_you_mean
+from pipeline.contracts import JsonObject
+from pipeline.policy.models import (
+    BudgetsFile,
+    BudgetSpec,
+    EscalationCap,
+    ExperimentsFile,
+    ExperimentSpec,
+    LimitsFile,
+    ModelsFile,
+    Rate,
+    ResidencyFile,
+    Route,
+    RoutesFile,
+    Target,
+    TenantsFile,
+    TenantSpec,
+    Variant,
+)
+from pipeline.policy.problems import Path, Place, Problem
 from pipeline.policy.text import SourceFile
 from pipeline.policy.validate import AnyFile
 
@@ -44,7 +60,12 @@ class Located(Generic[Part]):
 
 @dataclass(slots=True)
 class PolicySet:
-    """The parts of all files together. `filled` are the targets with their variables filled in."""
+    """The parts of all files together.
+
+    Attributes:
+        filled: the targets with their variables filled in.
+        attached: the files that are named, by path; `prompts` (by variant) and `schemas` (by path) as they were read.
+    """
 
     targets: dict[str, Located[Target]] = field(default_factory=dict)
     variants: dict[str, Located[Variant]] = field(default_factory=dict)
@@ -52,6 +73,16 @@ class PolicySet:
     route_files: list[Located[RoutesFile]] = field(default_factory=list)
     residency: list[Located[ResidencyFile]] = field(default_factory=list)
     limits: list[Located[LimitsFile]] = field(default_factory=list)
+    rates: list[Located[Rate]] = field(default_factory=list)
+    budget_files: list[Located[BudgetsFile]] = field(default_factory=list)
+    budgets: list[Located[BudgetSpec]] = field(default_factory=list)
+    caps: list[Located[EscalationCap]] = field(default_factory=list)
+    tenant_files: list[Located[TenantsFile]] = field(default_factory=list)
+    tenants: dict[str, Located[TenantSpec]] = field(default_factory=dict)
+    experiments: list[Located[ExperimentSpec]] = field(default_factory=list)
+    attached: dict[str, bytes] = field(default_factory=dict)
+    prompts: dict[str, str] = field(default_factory=dict)
+    schemas: dict[str, JsonObject] = field(default_factory=dict)
     filled: dict[str, Target] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
@@ -59,7 +90,7 @@ class PolicySet:
 def resolve(
     files: list[tuple[SourceFile, AnyFile]], environment: Mapping[str, str], *, complete: bool, folder: str
 ) -> PolicySet:
-    """Join the files and collect every problem between them.
+    """Join the files and collect every problem between them that is not about names (see `names`).
 
     Args:
         files: the documents that are right in themselves.
@@ -73,8 +104,6 @@ def resolve(
     _fill(joined, environment)
     if complete:
         joined.problems.extend(_absent(joined, folder))
-        joined.problems.extend(_dangling(joined))
-    joined.problems.extend(_sums(joined))
     return joined
 
 
@@ -91,6 +120,20 @@ def _join(joined: PolicySet, source: SourceFile, document: AnyFile) -> None:
             joined.problems.extend(_repeated_rules(joined.residency[-1]))
         case LimitsFile():
             joined.limits.append(Located(document, source, ()))
+            joined.rates.extend(_each(document.rates, source, "rates"))
+        case BudgetsFile():
+            joined.budget_files.append(Located(document, source, ()))
+            joined.budgets.extend(_each(document.budgets, source, "budgets"))
+            joined.caps.extend(_each(document.escalations, source, "escalations"))
+        case TenantsFile():
+            joined.tenant_files.append(Located(document, source, ()))
+            _add(joined, joined.tenants, document.tenants, source, "tenants")
+        case ExperimentsFile():
+            joined.experiments.extend(_each(document.experiments, source, "experiments"))
+
+
+def _each(parts: tuple[T, ...], source: SourceFile, section: str) -> Iterator[Located[T]]:
+    return (Located(part, source, (section, index)) for index, part in enumerate(parts))
 
 
 def _add(
@@ -132,62 +175,14 @@ def _absent(joined: PolicySet, folder: str) -> Iterator[Problem]:
     for kind, found in needed.items():
         if not found:
             yield nowhere.problem((), f"there is no file of kind {kind}; add one")
-    for kind, files in (("Residency", joined.residency), ("Limits", joined.limits)):
+    single: dict[str, Sequence[Located[object]]] = {
+        "Residency": joined.residency,
+        "Limits": joined.limits,
+        "Tenants": joined.tenant_files,
+    }
+    for kind, files in single.items():
         for file in files[1:]:
             yield file.problem(f"there is a second file of kind {kind}; keep one", "kind")
-
-
-def _dangling(joined: PolicySet) -> Iterator[Problem]:
-    for variant in joined.variants.values():
-        if variant.spec.target not in joined.targets:
-            yield variant.problem(_no_such("target", variant.spec.target, joined.targets), "target")
-    for route in joined.routes:
-        for index, tier in enumerate(route.spec.tiers):
-            for name in tier.variants:
-                if name not in joined.variants:
-                    place = (*route.path, "tiers", index, "variants", name)
-                    yield route.source.problem(place, _no_such("variant", name, joined.variants), key=True)
-    yield from _dangling_providers(joined)
-    yield from _dangling_examples(joined)
-
-
-def _dangling_providers(joined: PolicySet) -> Iterator[Problem]:
-    """Providers whose visibility is set, but that no target has."""
-    known = {target.spec.provider for target in joined.targets.values()} | {"default"}
-    for file in joined.residency:
-        for name in file.spec.visibility.providers:
-            if name not in known:
-                place = (*file.path, "visibility", "providers", name)
-                yield file.source.problem(place, _no_such("provider", name, known), key=True)
-
-
-def _dangling_examples(joined: PolicySet) -> Iterator[Problem]:
-    routes = {route.spec.name for route in joined.routes}
-    for routes_file in joined.route_files:
-        for index, expected in enumerate(routes_file.spec.examples):
-            if expected.expect not in routes:
-                yield routes_file.problem(_no_such("route", expected.expect, routes), "examples", index, "expect")
-    for residency in joined.residency:
-        for index, example in enumerate(residency.spec.examples):
-            if example.target not in joined.targets:
-                yield residency.problem(_no_such("target", example.target, joined.targets), "examples", index, "target")
-
-
-def _no_such(what: str, name: str, known: Mapping[str, object] | set[str]) -> str:
-    return f"no such {what}: {name}{did_you_mean(name, known)}"
-
-
-def _sums(joined: PolicySet) -> Iterator[Problem]:
-    for route in joined.routes:
-        for index, tier in enumerate(route.spec.tiers):
-            total = _total(tier)
-            if not math.isclose(total, 1.0, abs_tol=1e-6):
-                text = f"the weights of a tier must sum to 1, these sum to {total:g}"
-                yield route.problem(text, "tiers", index, "variants")
-
-
-def _total(tier: TierSpec) -> float:
-    return math.fsum(tier.variants.values())
 
 
 def _fill(joined: PolicySet, environment: Mapping[str, str]) -> None:

@@ -52,8 +52,7 @@ class RouteBook:
         return RouteChoice(best, self._named(silent))
 
     def _scores(self, facts: RequestFacts, true: int) -> dict[int, float | None]:
-        values = facts.values
-        activation = known({name: values[name] for name in self._score_names}, targets=False)
+        activation = known(facts.some(self._score_names), targets=False)
         found: dict[int, float | None] = {}
         for at in bits(true):
             score = self._routes[at].score

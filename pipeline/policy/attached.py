@@ -1,0 +1,135 @@
+"""Files beside the policies: prompts, schemas of answers, tokenizers, the learned difficulty.
+
+They belong to the revision: their bytes count for its digest, and they are refused with it or in force with it.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+import orjson
+from jsonschema import Draft202012Validator, SchemaError
+from jsonschema.validators import validator_for
+
+from pipeline.contracts import JsonObject
+from pipeline.policy.files import Files, Unreadable
+from pipeline.policy.problems import Problem
+from pipeline.policy.resolve import Located, PolicySet
+from pipeline.policy.text import MAX_BYTES
+
+__all__ = ["LARGEST", "attach", "references"]
+
+LARGEST: Final = {
+    "system_file": MAX_BYTES,
+    "response_schema_file": 65_536,
+    "tokenizer": 64 * 2**20,
+    "difficulty_file": 32 * 2**20,
+}
+"""Bytes that a file may have, by the key that names it."""
+_DEEPEST: Final = 64
+
+
+class Reference(NamedTuple):
+    """A place that names a file: the part it stands in, the key, and the path."""
+
+    part: Located[object]
+    key: str
+    path: str
+
+    def problem(self, text: str) -> Problem:
+        """What is wrong with the file, told where it is named."""
+        return self.part.problem(f"{self.path} {text}", self.key)
+
+
+def references(joined: PolicySet) -> Iterator[Reference]:
+    """Every place that names a file."""
+    for variant in joined.variants.values():
+        if variant.spec.system_file is not None:
+            yield Reference(variant, "system_file", variant.spec.system_file)
+    for target in joined.targets.values():
+        if target.spec.tokenizer is not None:
+            yield Reference(target, "tokenizer", target.spec.tokenizer)
+    for route in joined.routes:
+        if route.spec.response_schema_file is not None:
+            yield Reference(route, "response_schema_file", route.spec.response_schema_file)
+    for file in joined.route_files:
+        if file.spec.difficulty_file is not None:
+            yield Reference(file, "difficulty_file", file.spec.difficulty_file)
+
+
+def attach(joined: PolicySet, files: Files) -> None:
+    """Read every file that is named, once, and look whether it is what it should be."""
+    for reference in references(joined):
+        try:
+            body = joined.attached.get(reference.path)
+            if body is None or len(body) > LARGEST[reference.key]:
+                body = files.attached(reference.path, LARGEST[reference.key])
+            joined.attached[reference.path] = body
+            _take(joined, reference, body)
+        except Unreadable as error:
+            joined.problems.append(reference.problem(str(error)))
+
+
+def _take(joined: PolicySet, reference: Reference, body: bytes) -> None:
+    name = str(reference.part.path[-1]) if reference.part.path else ""
+    if reference.key == "system_file":
+        joined.prompts[name] = _prompt(body)
+    elif reference.key == "response_schema_file":
+        joined.schemas[reference.path] = _schema(body)
+    elif reference.key == "tokenizer" and not isinstance(_json(body), dict):
+        raise Unreadable("is no tokenizer: it must be a JSON object, as tokenizer.json is")
+
+
+def _prompt(body: bytes) -> str:
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Unreadable("is not UTF-8 text; save it as UTF-8") from None
+    if not text.strip():
+        raise Unreadable("is empty; leave system_file out where there is no prompt")
+    return text.removesuffix("\n")
+
+
+def _schema(body: bytes) -> JsonObject:
+    schema = _json(body)
+    if not isinstance(schema, dict):
+        raise Unreadable("is no JSON Schema: it must be a JSON object")
+    if _depth(schema) > _DEEPEST:
+        raise Unreadable(f"is nested deeper than {_DEEPEST} levels")
+    unknown: Any = None
+    kind = validator_for(schema, default=unknown) if "$schema" in schema else Draft202012Validator
+    if kind is unknown:
+        raise Unreadable("names a dialect ($schema) that is not known here")
+    try:
+        kind.check_schema(schema)
+    except SchemaError as error:
+        place = "/".join(str(step) for step in error.absolute_path)
+        raise Unreadable(f"is no JSON Schema, see {place or 'its root'}") from None
+    if outside := next(_outside(schema), None):
+        raise Unreadable(f"refers to {outside}, outside of itself; put that into it under $defs")
+    return schema
+
+
+def _json(body: bytes) -> object:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise Unreadable(f"is no JSON (line {error.lineno}, column {error.colno})") from None
+
+
+def _depth(value: object) -> int:
+    if isinstance(value, dict):
+        return 1 + max(map(_depth, value.values()), default=0)
+    return 1 + max(map(_depth, value), default=0) if isinstance(value, list) else 0
+
+
+def _outside(value: object) -> Iterator[str]:
+    """References to other documents."""
+    if isinstance(value, dict):
+        found = value.get("$ref")
+        if isinstance(found, str) and "://" in found.partition("#")[0]:
+            yield found
+        for child in value.values():
+            yield from _outside(child)
+    elif isinstance(value, list):
+        for child in value:
+            yield from _outside(child)
