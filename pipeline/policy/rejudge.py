@@ -28,5 +28,5 @@ def rejudge(request: Request, before: Classification, policy: Policy) -> Classif
 
 def decided(request: Request, found: Classification, policy: Policy) -> tuple[Residency, ...]:
     """What `policy` says of each target, where what is to be hidden can be; a denial where it cannot."""
-    actions = policy.residency_actions(request_facts(request, found))
+    actions = policy.residency_actions(request_facts(request, found, policy.user_tier(request.tenant, request.user)))
     return tuple(feasible(entry, policy.targets[entry.target], found) for entry in actions)

@@ -104,10 +104,6 @@ def _with(facts: RequestFacts, found: Classification, kinds: tuple[str, ...], po
     together = tuple(findings[kind] for kind in sorted(findings))
     data_class: DataClass
     data_class, special = class_and_special(together, policy)
-    changed = {
-        "req.data_class": data_class,
-        "req.types": sorted(findings),
-        "req.special": list(special),
-        "req.identifiable": identifiable(findings),
-    }
-    return RequestFacts({**facts.values, **changed})
+    return facts.but(
+        data_class=data_class, types=tuple(sorted(findings)), special=tuple(special), identifiable=identifiable(findings)
+    )

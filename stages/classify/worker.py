@@ -53,7 +53,8 @@ class Classify:
 
     def _names_matter(self, envelope: Envelope, first: Seen, policy: Policy) -> bool:
         found = classification_of(envelope, first, policy)
-        return self._names.matter(request_facts(envelope.request, found), found, policy)
+        tier = policy.user_tier(envelope.request.tenant, envelope.request.user)
+        return self._names.matter(request_facts(envelope.request, found, tier), found, policy)
 
 
 def _too_much(units: Units, max_bytes: int) -> str | None:

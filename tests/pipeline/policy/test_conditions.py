@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from pipeline.contracts import Classification, Finding, Message, Request, TextPart, ToolCall
 from pipeline.policy.conditions import ConditionError, compile_condition, known
-from pipeline.policy.facts import REQUEST_FACTS, RequestFacts, facts_of_example, request_facts
+from pipeline.policy.facts import REQUEST_FACTS, facts_of_example, request_facts
 from pipeline.policy.models import Given
 
 TARGET = {
@@ -140,9 +140,9 @@ def test_a_request_that_was_not_classified_counts_as_restricted_and_unscanned() 
 
 @given(st.dictionaries(st.sampled_from(["a", "b"]), st.text(max_size=3)), st.lists(st.text(max_size=3), max_size=3))
 def test_equal_keys_mean_equal_facts(metadata: dict[str, str], types: list[str]) -> None:
-    facts = RequestFacts({"req.metadata": metadata, "req.types": types})
-    turned = RequestFacts({"req.metadata": dict(reversed(metadata.items())), "req.types": list(types)})
-    longer = RequestFacts({"req.metadata": metadata, "req.types": [*types, "x"]})
+    facts = facts_of_example(Given(metadata=metadata, types=tuple(types)))
+    turned = facts_of_example(Given(metadata=dict(reversed(metadata.items())), types=tuple(types)))
+    longer = facts_of_example(Given(metadata=metadata, types=(*types, "x")))
     names = ("req.metadata", "req.types")
 
     assert facts.key(names) == turned.key(names) != longer.key(names)

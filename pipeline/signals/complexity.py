@@ -1,0 +1,138 @@
+"""How hard a conversation looks, from 0 to 1, and what of it makes it so.
+
+A heuristic that explains itself: each part is a share of its own weight, from 0 (nothing of it) to 1 (as much as
+counts), and the parts are joined as independent reasons, `1 - (1 - p1)(1 - p2)…`. So no part alone makes a request the
+hardest, every further reason counts less, and what a conversation has said before is never taken back. What it is worth
+on recorded answers is in docs/how-to/difficulty.md; a learned score is in `difficulty`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import log
+from typing import Final
+
+from pipeline.contracts import Request
+from pipeline.signals.conversation import Survey, survey
+from pipeline.signals.cues import CODE_WORDS, CONSTRAINTS, FORMULAS, MATHS, REASONING, STEPS, TRANSLATING, UNSPACED
+from pipeline.signals.reading import Reading, read, scripts
+
+__all__ = ["PARTS", "Complexity", "complexity", "complexity_of"]
+
+PARTS: Final[Mapping[str, float]] = {
+    "length": 0.30,
+    "turns": 0.15,
+    "constraints": 0.40,
+    "depth": 0.35,
+    "reasoning": 0.50,
+    "code": 0.35,
+    "formulas": 0.35,
+    "tools": 0.25,
+    "schema": 0.20,
+    "languages": 0.15,
+    "unread": 0.40,
+}
+"""What a part counts at most."""
+_SHORT: Final = 200
+_LONG: Final = 16_000
+_DIGITS: Final = 4
+_ITEMS: Final = (b"\n- ", b"\n* ", b"\n1.", b"\n2.", b"\n3.")
+_REASONING: Final = REASONING | frozenset(UNSPACED)
+
+
+@dataclass(frozen=True, slots=True)
+class Complexity:
+    """The score, and what each part adds to it, up to its weight in `PARTS`; parts that add nothing are left out."""
+
+    score: float
+    parts: Mapping[str, float]
+
+    def sentence(self) -> str:
+        """The score in words, the strongest part first."""
+        if not self.parts:
+            return f"complexity {self.score:.2f}: a short plain question"
+        parts = sorted(self.parts.items(), key=lambda part: -part[1])
+        return f"complexity {self.score:.2f}: " + ", ".join(f"{name} {value:.2f}" for name, value in parts)
+
+
+def complexity(request: Request) -> Complexity:
+    """The score of a request, over its whole conversation."""
+    conversation = survey(request)
+    return complexity_of(conversation, read(conversation))
+
+
+def complexity_of(conversation: Survey, reading: Reading) -> Complexity:
+    """The score of a conversation that was read already."""
+    parts: dict[str, float] = {}
+    easy = 1.0
+    for name, weight, measure in _MEASURES:
+        amount = measure(conversation, reading)
+        if amount > 0.0:
+            part = amount * weight if amount < 1.0 else weight
+            parts[name] = part
+            easy *= 1.0 - part
+    return Complexity(round(1.0 - easy, _DIGITS), parts)
+
+
+# ------------------------------------------------------------ each part, from 0; 1 and more is all that counts
+
+
+def _length(conversation: Survey, reading: Reading) -> float:  # noqa: ARG001  every measure has the same shape
+    characters = conversation.characters
+    return log(characters / _SHORT) / log(_LONG / _SHORT) if characters > _SHORT else 0.0
+
+
+def _turns(conversation: Survey, reading: Reading) -> float:  # noqa: ARG001
+    return (conversation.turns - 1) / 8
+
+
+def _constraints(conversation: Survey, reading: Reading) -> float:  # noqa: ARG001
+    text = reading.text
+    items = sum(map(text.count, _ITEMS)) if b"\n" in text else 0
+    return (len(reading.cues & CONSTRAINTS) + items) / 8
+
+
+def _depth(conversation: Survey, reading: Reading) -> float:  # noqa: ARG001
+    questions = max(0, reading.text.count(b"?") - 1)
+    return (questions + len(reading.cues & STEPS)) / 8
+
+
+def _reasoning(conversation: Survey, reading: Reading) -> float:  # noqa: ARG001
+    return len(reading.cues & _REASONING) / 4
+
+
+def _code(conversation: Survey, reading: Reading) -> float:  # noqa: ARG001
+    fences = reading.text.count(b"```") + reading.fences
+    return fences / 4 + len(reading.cues & CODE_WORDS) / 4
+
+
+def _formulas(conversation: Survey, reading: Reading) -> float:  # noqa: ARG001
+    text = reading.text
+    marks = text.count(b"\\") + text.count(b"^") + text.count(b"$$")
+    if not text.isascii():
+        marks += sum(text.count(mark) for mark in FORMULAS)
+    return marks / 8 + len(reading.cues & MATHS) / 6
+
+
+def _tools(conversation: Survey, reading: Reading) -> float:  # noqa: ARG001
+    return len(conversation.request.tools or ()) / 8
+
+
+def _schema(conversation: Survey, reading: Reading) -> float:  # noqa: ARG001
+    return conversation.schema_bytes / 4_000
+
+
+def _languages(conversation: Survey, reading: Reading) -> float:  # noqa: ARG001
+    more = scripts(reading.text) - 1 if not reading.text.isascii() else 0
+    return (more + (not reading.cues.isdisjoint(TRANSLATING))) / 2
+
+
+def _unread(conversation: Survey, reading: Reading) -> float:  # noqa: ARG001
+    return float(reading.unread)
+
+
+_MEASURES: Final[tuple[tuple[str, float, Callable[[Survey, Reading], float]], ...]] = tuple(
+    (measure.__name__.removeprefix("_"), PARTS[measure.__name__.removeprefix("_")], measure)
+    for measure in (
+        _length, _turns, _constraints, _depth, _reasoning, _code, _formulas, _tools, _schema, _languages, _unread
+    )
+)  # fmt: skip

@@ -1,0 +1,151 @@
+"""A request read once: how long it is, who speaks, what it brings along. Everything is counted when it is asked for."""
+
+from collections.abc import Callable, Mapping
+from math import ceil
+from typing import Final, Generic, TypeVar
+
+import orjson
+
+from pipeline.contracts import ImagePart, Message, Request
+
+__all__ = ["BYTES_PER_TOKEN", "TOKENS_PER_MESSAGE", "Once", "Said", "Survey", "bytes_of", "survey"]
+
+BYTES_PER_TOKEN: Final = 3
+TOKENS_PER_MESSAGE: Final = 4
+TOKENS_PER_IMAGE: Final = 1024
+_SYSTEM: Final = frozenset({"system", "developer"})
+
+Said = tuple[str, str]
+"""Who speaks (the role), and the text."""
+
+
+V = TypeVar("V")
+
+
+class Once(Generic[V]):
+    """An attribute that is worked out at the first look. The lock of `functools.cached_property` costs more."""
+
+    def __init__(self, work: Callable[..., V]) -> None:
+        self._work = work
+        self._name = work.__name__
+        self.__doc__ = work.__doc__
+
+    def __get__(self, of: object, kind: type | None = None) -> V:
+        """Work it out; from then on it stands in the object itself, and nobody comes here."""
+        found = of.__dict__[self._name] = self._work(of)
+        return found
+
+
+def survey(request: Request) -> "Survey":
+    """Look at a request; nothing is counted before it is asked for."""
+    return Survey(request)
+
+
+class Survey:
+    """What can be told of the form of a conversation, over all of its messages.
+
+    Attributes:
+        request: the request itself.
+        message_count: messages; the short form is one.
+        has_schema: the answer has to have a form.
+        has_system: the caller brings a prompt of its own.
+        has_tool_results: a tool has answered.
+        has_tools: tools are offered or were called.
+        images: images in all messages.
+        has_images: there is one.
+    """
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        messages = request.messages
+        roles = {message.role for message in messages}
+        self.message_count = len(messages) or 1
+        self.has_schema = request.response_schema is not None
+        self.has_system = not roles.isdisjoint(_SYSTEM)
+        self.has_tool_results = "tool" in roles
+        self.has_tools = bool(request.tools) or any(message.tool_calls for message in messages)
+        mixed = [message for message in messages if type(message.content) is tuple]
+        self.images = sum(map(_images, mixed))
+        self.has_images = self.images > 0
+
+    @Once
+    def said(self) -> tuple[Said, ...]:
+        """Every message as its role and its text; parts of a message are joined by a line's end."""
+        request = self.request
+        if request.input is not None:
+            return (("user", request.input),)
+        return tuple((message.role, _text(message)) for message in request.messages)
+
+    @Once
+    def turns(self) -> int:
+        """Messages of the user."""
+        return sum(role == "user" for role, _ in self.said)
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """What else than text there is."""
+        return ("image",) if self.images else ()
+
+    @Once
+    def characters(self) -> int:
+        """Characters of all texts, arguments of tool calls included."""
+        messages = self.request.messages
+        arguments = sum(_arguments(message) for message in messages if message.tool_calls)
+        return sum(_characters(message) for message in messages) + len(self.request.input or "") + arguments
+
+    @Once
+    def schema_bytes(self) -> int:
+        """Size of the schema of the answer, as JSON."""
+        return len(orjson.dumps(self.request.response_schema)) if self.request.response_schema else 0
+
+    @Once
+    def tools_bytes(self) -> int:
+        """Size of the tools that are offered, as JSON."""
+        return len(orjson.dumps(self.request.tools)) if self.request.tools else 0
+
+    @Once
+    def tokens(self) -> int:
+        """Tokens of the whole question, estimated from above: three bytes of UTF-8 make one."""
+        messages = self.request.messages
+        size = self.tools_bytes + self.schema_bytes + bytes_of(self.request.input or "")
+        size += sum(_bytes(message) for message in messages)
+        return ceil(size / BYTES_PER_TOKEN) + TOKENS_PER_MESSAGE * self.message_count + TOKENS_PER_IMAGE * self.images
+
+
+def bytes_of(text: str) -> int:
+    """Bytes of a text in UTF-8; half a surrogate pair counts three."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+
+
+def _text(message: Message) -> str:
+    content = message.content
+    if isinstance(content, str):
+        return content
+    return "\n".join([part.text for part in content or () if not isinstance(part, ImagePart)])
+
+
+def _characters(message: Message) -> int:
+    content = message.content
+    if isinstance(content, str):
+        return len(content)
+    return sum(len(part.text) for part in content or () if not isinstance(part, ImagePart))
+
+
+def _bytes(message: Message) -> int:
+    content = message.content
+    if isinstance(content, str):
+        size = bytes_of(content)
+    else:
+        size = sum(bytes_of(part.text) for part in content or () if not isinstance(part, ImagePart))
+    for call in message.tool_calls or ():
+        size += len(orjson.dumps(call.function))
+    return size
+
+
+def _arguments(message: Message) -> int:
+    functions: list[Mapping[str, object]] = [call.function for call in message.tool_calls or ()]
+    return sum(len(str(function.get("arguments", ""))) for function in functions)
+
+
+def _images(message: Message) -> int:
+    return sum(isinstance(part, ImagePart) for part in message.content or ())
