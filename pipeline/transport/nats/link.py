@@ -69,6 +69,7 @@ class NatsLink:
         self._streams = NatsStreams(mux, self.jetstream)
         self.closing = False
         self._services: list[Service] = []
+        self._transports: list[NatsTransport] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -87,7 +88,9 @@ class NatsLink:
 
     def transport(self) -> NatsTransport:
         """The work queue over this connection."""
-        return NatsTransport(self.client, self._mux, self._streams)
+        made = NatsTransport(self.client, self._mux, self._streams)
+        self._transports.append(made)
+        return made
 
     async def publish(self, subject: str, body: bytes, headers: Mapping[str, str] | None = None) -> None:
         """Send a core message."""
@@ -158,6 +161,11 @@ class NatsLink:
         """The connection broke: whoever waits for an answer tries again rather than waiting for the time-out."""
         self._mux.fail_all("the connection to NATS broke")
 
+    def regained(self) -> None:
+        """The connection is back: ask for work at once, rather than when the silence is noticed."""
+        for transport in self._transports:
+            transport.ask_again()
+
     def denied(self, error: Exception) -> None:
         """The server denied something. It says so apart from the request, which would otherwise only time out."""
         found = _DENIED.search(str(error))
@@ -205,12 +213,17 @@ async def connect(settings: Settings, *, name: str, patient: bool = False) -> Na
                 _log.warning("the connection to NATS at %s broke; trying again until it is back", settings.nats_url)
             link.lost()
 
+    async def on_reconnect() -> None:
+        for link in links:
+            link.regained()
+
     options: dict[str, Any] = {"reconnect_time_wait": RECONNECT_WAIT_S}  # declared a whole number, taken as any
     broker = NatsBroker(
         settings.nats_url,
         name=name,
         error_cb=on_error,
         disconnected_cb=on_disconnect,
+        reconnected_cb=on_reconnect,
         allow_reconnect=True,
         max_reconnect_attempts=-1,
         connect_timeout=2,

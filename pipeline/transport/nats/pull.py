@@ -65,6 +65,11 @@ class Puller:
         if self._subscription is not None:
             await self._subscription.drain()
 
+    def ask_again(self) -> None:
+        """The connection was lost and is back: nothing that was asked before will be answered."""
+        self._owed.clear()
+        self._room.set()
+
     def done(self) -> None:
         """A message that was taken is settled: there is room for another one."""
         self._busy -= 1

@@ -133,6 +133,11 @@ class NatsTransport:
         self._pullers.append(puller)
         await puller.start()
 
+    def ask_again(self) -> None:
+        """The connection is back."""
+        for puller in self._pullers:
+            puller.ask_again()
+
     def caller(self, address: str, streaming: bool) -> Caller:
         """The caller at `address`."""
         return NatsCaller(self._client, self._mux, address, streaming)

@@ -5,11 +5,13 @@ import logging
 from pathlib import Path
 
 import pytest
-from servers import NatsServer, free_port, nats_server
+from servers import NatsServer, free_port, nats_server, provisioned
 
 from pipeline.errors import NotRunning
+from pipeline.ports import Delivery
 from pipeline.settings import Settings
 from pipeline.transport.nats import connect
+from pipeline.transport.nats.pull import SILENT_S
 
 
 async def test_without_a_server_one_sentence_names_the_address_and_the_remedy(
@@ -51,4 +53,22 @@ async def test_closing_while_the_server_is_away_is_no_error(nats: NatsServer) ->
     async with asyncio.timeout(10):
         while link.connected:
             await asyncio.sleep(0.02)
+    await link.close()
+
+
+async def test_after_a_restart_of_the_server_work_is_asked_for_before_the_silence_is_noticed(nats: NatsServer) -> None:
+    link = await provisioned(nats)
+    transport, came = link.transport(), asyncio.Event()
+
+    async def take(delivery: Delivery) -> None:
+        await delivery.ack()
+        came.set()
+
+    await transport.consume("plan", "interactive", take, 4)
+    nats.kill()
+    nats.start()
+    await transport.hand_over("interactive", "plan", b"x", "id-1")
+    async with asyncio.timeout(SILENT_S - 3):
+        await came.wait()
+    await transport.stop(1)
     await link.close()

@@ -46,7 +46,7 @@ async def ready(link: NatsLink) -> None:
 
 async def result(link: NatsLink, request_id: str) -> Reply:
     results = StreamResults(link.streams)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(40):
         while True:
             with contextlib.suppress(TransportUnavailable):  # NATS was killed a moment ago
                 if (reply := await results.get("default", request_id)) is not None:
