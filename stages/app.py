@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.adapters.clock import SystemClock, SystemRandom
 from pipeline.contracts import StageName
-from pipeline.policy.source import WatchedFolder
+from pipeline.policy.source import PolicySource
 from pipeline.ports import Cache, Journal, Link, Observer, ResultStore, Stage, WeightStore
 from pipeline.ports.vault import Vault
 from pipeline.settings import Settings
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pipeline.adapters.board import TargetBoard
     from pipeline.adapters.models.attempts import Attempts
     from pipeline.adapters.models.http import HttpModelClient
+    from pipeline.revisions import AppliedPolicies
 
 __all__ = ["BUILDERS", "Parts", "build_worker", "main", "run_worker"]
 
@@ -49,7 +50,7 @@ class Parts:
 
     settings: Settings
     link: Link
-    policies: WatchedFolder
+    policies: PolicySource
     observer: Observer
     calls_models: bool = False
     clock: SystemClock = field(default_factory=SystemClock)
@@ -218,7 +219,7 @@ BUILDERS: Final[Mapping[StageName, Callable[[Parts], Stage]]] = {
 
 
 def build_worker(
-    names: Sequence[StageName], link: Link, settings: Settings, policies: WatchedFolder, slots: Slots | None = None
+    names: Sequence[StageName], link: Link, settings: Settings, policies: PolicySource, slots: Slots | None = None
 ) -> Worker:
     """A worker that runs the stages named, over the connection given."""
     from pipeline.admission import Admission
@@ -230,7 +231,7 @@ def build_worker(
         lambda: policies.current().residency.visibility.sinks.telemetry,
     )
     parts = Parts(settings, link, policies, observer, calls_models=bool({"draft", "escalate"} & set(names)))
-    stages = [BUILDERS[name](parts) for name in names]
+    stages = [_under_its_revision(BUILDERS[name](parts), policies) for name in names]
     runner = Runner(
         stages,
         link.transport(),
@@ -245,7 +246,13 @@ def build_worker(
     return Worker(stages, runner, link, admission, parts.starts, parts.stops, slots or Slots())
 
 
-def _provider(policies: WatchedFolder, name: str) -> str | None:
+def _under_its_revision(stage: Stage, policies: PolicySource) -> Stage:
+    from pipeline.revisions import AppliedPolicies, UnderItsRevision
+
+    return UnderItsRevision(stage, policies) if isinstance(policies, AppliedPolicies) else stage
+
+
+def _provider(policies: PolicySource, name: str) -> str | None:
     target = policies.current().targets.get(name)
     return target.provider if target is not None else None
 
@@ -254,17 +261,25 @@ async def _run_stages(names: Sequence[StageName], settings: Settings, metrics_po
     from pipeline.telemetry.exposition import serve_metrics
     from pipeline.transport.nats import connect
 
-    policies = WatchedFolder(settings.policies)
     link = await connect(settings, name=f"worker-{'-'.join(names)}", patient=True)
+    policies = await _policies(settings, link)
     worker = build_worker(names, link, settings, policies, slots)
-    policies.start()
     metrics = await serve_metrics(metrics_port, ready=lambda: link.connected) if metrics_port else None
     try:
         await worker.run()
     finally:
-        policies.stop()
+        await policies.stop()
         if metrics is not None:
             await metrics.stop()
+
+
+async def _policies(settings: Settings, link: Link) -> "AppliedPolicies":
+    """The source of the policy in force, once it is known what governs."""
+    from pipeline.revisions import AppliedPolicies
+
+    policies = AppliedPolicies(settings.policies, link.bucket("policy"), SystemClock())
+    await policies.start()
+    return policies
 
 
 async def _run_allocator(settings: Settings) -> None:
@@ -272,9 +287,8 @@ async def _run_allocator(settings: Settings) -> None:
     from pipeline.transport.nats import connect
     from stages.allocate import Allocate
 
-    policies = WatchedFolder(settings.policies)
-    policies.start()
     link = await connect(settings, name="worker-allocate", patient=True)
+    policies = await _policies(settings, link)
     allocator = Allocate(
         link.streams,
         StreamResults(link.streams),

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from pipeline.adapters.clock import SystemClock
 from pipeline.cli.show import console, errors_as_sentences
 from pipeline.client import Client
 from pipeline.embedded.here import settings_here
@@ -14,7 +15,7 @@ from pipeline.gateway import Limits, build_door
 from pipeline.gateway.meter import Meter
 from pipeline.gateway.readiness import WorkerPing
 from pipeline.gateway.server import listening
-from pipeline.policy.source import WatchedFolder
+from pipeline.revisions import AppliedPolicies
 from pipeline.settings import Settings
 from pipeline.telemetry.exposition import process_registry
 from pipeline.transport.nats import connect
@@ -64,8 +65,9 @@ async def open_door(
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    policies = WatchedFolder(folder)
     link = await connect(settings, name="door", patient=patient)
+    policies = AppliedPolicies(folder, link.bucket("policy"), SystemClock())
+    await policies.start()
     app = build_door(
         lambda tenant: Client(link, tenant),
         policies,
@@ -75,11 +77,10 @@ async def open_door(
     )
     try:
         runner = await listening(app, host, port, limits, grace_s)
-        policies.start()
         settle_memory()
         console.print(f"the door is open at http://{host}:{port}/v1", highlight=False, soft_wrap=True)
         await stop.wait()
         await runner.cleanup()
     finally:
-        policies.stop()
+        await policies.stop()
         await link.close()

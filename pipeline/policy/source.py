@@ -3,7 +3,8 @@
 import logging
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -11,7 +12,7 @@ from watchfiles import watch
 
 from pipeline.errors import PolicyInvalid
 from pipeline.policy.compiled import Policy
-from pipeline.policy.load import SUFFIXES, load_folder
+from pipeline.policy.load import load_folder
 
 __all__ = ["KEPT", "LOOK_MS", "FixedPolicy", "PolicySource", "WatchedFolder"]
 
@@ -19,6 +20,10 @@ KEPT: Final = 8
 """Revisions that are kept, so that a request ends under the revision it began with."""
 LOOK_MS: Final = 1000
 """How often the folder is looked at when no notice of a change comes."""
+DEEPEST: Final = 4
+"""Folders below each other in which files that a policy names are watched."""
+MOST: Final = 1000
+"""Files that are watched."""
 
 _log = logging.getLogger("stepwell.policy")
 
@@ -143,7 +148,6 @@ class WatchedFolder:
         changes = watch(
             self._path,
             stop_event=self._stop,
-            recursive=False,
             debounce=200,
             rust_timeout=LOOK_MS,
             yield_on_timeout=True,
@@ -156,9 +160,21 @@ class WatchedFolder:
 
 
 def _stamp(path: Path) -> tuple[tuple[str, int, int], ...]:
-    """Names, times and sizes of what is in the folder; of a folder that is not there, nothing."""
+    """Names, times and sizes of what is in the folder and below it; of a folder that is not there, nothing."""
     try:
-        entries = [(entry, entry.stat()) for entry in sorted(path.iterdir()) if entry.suffix in SUFFIXES]
+        return tuple(islice(_stamps(path, DEEPEST), MOST))
     except OSError:
         return ()
-    return tuple((entry.name, stat.st_mtime_ns, stat.st_size) for entry, stat in entries)
+
+
+def _stamps(folder: Path, deepest: int) -> Iterator[tuple[str, int, int]]:
+    """What a policy can name lies in folders that are not hidden."""
+    for entry in sorted(folder.iterdir()):
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir():
+            if deepest > 0:
+                yield from _stamps(entry, deepest - 1)
+            continue
+        stat = entry.stat()
+        yield str(entry), stat.st_mtime_ns, stat.st_size

@@ -5,7 +5,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from policy_files import LIMITS, swap, write
+from policy_files import LIMITS, MODELS, swap, write
 
 from pipeline.errors import PolicyInvalid
 from pipeline.policy import Policy
@@ -123,6 +123,22 @@ def test_saving_a_file_is_enough(tmp_path: Path) -> None:
         assert source.current().limits.retry.tries == 7
     finally:
         source.stop()
+
+
+def test_a_file_below_the_folder_that_a_policy_names_is_watched_too(tmp_path: Path) -> None:
+    changed = threading.Event()
+    models = swap(MODELS, "near: {target: near}", "near: {target: near, system_file: prompts/near.txt}")
+    (tmp_path / "prompts").mkdir()
+    (tmp_path / "prompts" / "near.txt").write_text("Be brief.")
+    source = WatchedFolder(write(tmp_path, models=models), {}, on_changed=lambda _: changed.set())
+    source.start()
+    try:
+        (tmp_path / "prompts" / "near.txt").write_text("Be kind.")
+        assert changed.wait(20)
+    finally:
+        source.stop()
+
+    assert source.current().variants["near"].system == "Be kind."
 
 
 def test_a_change_before_the_watch_has_begun_is_not_missed(tmp_path: Path) -> None:
