@@ -342,7 +342,7 @@ class _Watch:
         """Stop the stage that runs now."""
         if not self._ended and not self.reason and self._task is not None:
             self.reason = reason
-            self._task.cancel()
+            self._task.cancel(reason)
 
     def interrupted(self) -> bool:
         """Whether the request is over before its time."""

@@ -197,7 +197,9 @@ class Attempt(OpenContract):
 
     `shielded`: what the target was kept from. `found`: personal data that the model itself brought up. `fallback`: its
     place in the tier's chain of fallbacks, 0 for the variant that was chosen. `estimated`: nobody reported the usage,
-    so it was counted by us, and the cost follows from that. `hedged`: a second call was made beside the slow first one.
+    so it was counted by us, and the cost follows from that. `hedged`: a second call was made beside the slow first one;
+    `usage` holds what both used, `hedge_usage` the part of the second one. `of_target`: it failed in a way that another
+    target may not.
     """
 
     number: Whole = Field(ge=1)
@@ -215,6 +217,8 @@ class Attempt(OpenContract):
     cost_usd: float | None = None
     estimated: bool = False
     hedged: bool = False
+    hedge_usage: Usage | None = None
+    of_target: bool = False
     calls: Whole = 1
     latency_ms: float = 0.0
     first_token_ms: float | None = None
@@ -286,6 +290,13 @@ class Envelope(OpenContract):
     def tenant(self) -> str:
         """The tenant the request belongs to."""
         return self.request.tenant
+
+    @property
+    def may_fall_back(self) -> bool:
+        """Whether another target may answer where one fails: the caller did not pin one, nor forbid it."""
+        request = self.request
+        forbidden = request.provider is not None and not request.provider.allow_fallbacks
+        return request.pin is None and not request.disable_fallbacks and not forbidden
 
     @property
     def last_tier(self) -> int:

@@ -3,7 +3,7 @@
 from pipeline.ports.board import Board, RouteStanding
 from pipeline.ports.cache import Cache
 from pipeline.ports.link import Conversation, Incoming, Link, Subscription
-from pipeline.ports.models import Completion, ModelCall, ModelClient, Permit, Progress, TokenSink, Try
+from pipeline.ports.models import Completion, Made, ModelCall, ModelClient, Permit, Progress, TokenSink, Try
 from pipeline.ports.money import Charge, Denial, Ledger, RateCheck, RateMeter, RateVerdict
 from pipeline.ports.privacy import PiiScanner, ScanReport
 from pipeline.ports.records import AuditLog, AuditReference, Journal, ResultStore
@@ -11,6 +11,7 @@ from pipeline.ports.road import Delivery, Handler, Transport
 from pipeline.ports.stage import Caller, Observer, Outcome, Run, Stage
 from pipeline.ports.streams import Appended, Bucket, Conflict, Entry, Stored, Streams
 from pipeline.ports.time import Clock, Random
+from pipeline.ports.tokens import TokenCounter
 from pipeline.ports.vault import Vault
 from pipeline.ports.weights import Weights, WeightStore
 
@@ -35,6 +36,7 @@ __all__ = [
     "Journal",
     "Ledger",
     "Link",
+    "Made",
     "ModelCall",
     "ModelClient",
     "Observer",
@@ -54,6 +56,7 @@ __all__ = [
     "Stored",
     "Streams",
     "Subscription",
+    "TokenCounter",
     "TokenSink",
     "Transport",
     "Try",

@@ -2,11 +2,12 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from pipeline.contracts import Lane, TokenLogprob, ToolCall, Usage
+from pipeline.contracts import Attempt, Lane, TokenLogprob, ToolCall, Usage
+from pipeline.ports.money import Denial
 
-__all__ = ["Completion", "ModelCall", "ModelClient", "Permit", "Progress", "TokenSink", "Try"]
+__all__ = ["Completion", "Made", "ModelCall", "ModelClient", "Permit", "Progress", "TokenSink", "Try"]
 
 
 class Permit(Protocol):
@@ -102,3 +103,26 @@ class ModelClient(Protocol):
     def healthy(self, target: str) -> bool:
         """Whether the target takes calls now (its breaker is not open)."""
         ...
+
+
+class Made(NamedTuple):
+    """What came of calling one tier: the attempts in their order, the last of which counts, and why there are no more.
+
+    Attributes:
+        attempts: of the variant that was chosen, and of its fallbacks while they failed.
+        denial: the budget, ceiling or cap that forbade the next call; None: none did.
+        capped: it was a cap on escalations.
+        out_of_time: no time was left for the next call.
+        passed_over: fallbacks that were not called, as `variant:code`.
+    """
+
+    attempts: tuple[Attempt, ...] = ()
+    denial: Denial | None = None
+    capped: bool = False
+    out_of_time: bool = False
+    passed_over: tuple[str, ...] = ()
+
+    @property
+    def last(self) -> Attempt | None:
+        """The attempt that counts; None: no call was made."""
+        return self.attempts[-1] if self.attempts else None

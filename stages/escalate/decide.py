@@ -1,25 +1,35 @@
 """Which tier is next, and what follows when none can answer. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from pipeline.contracts import Attempt, Envelope, ErrorBody
-from pipeline.ports import Outcome
+from pipeline.ports import Denial, Outcome
 
-__all__ = ["after", "give_up", "next_tier"]
+__all__ = ["after", "denied", "give_up", "next_tier"]
 
 
 def next_tier(envelope: Envelope) -> int | None:
-    """The tier after the last one that was tried; None: the plan or the caller's budget permits no further one."""
-    tried = envelope.attempts[-1].tier if envelope.attempts else 0
+    """The tier after the last one that was tried; None: there is none that may be.
+
+    The plan or the caller's budget may permit no further one; or the last one failed, and the caller wants no other to
+    answer in its place.
+    """
+    last = envelope.attempts[-1] if envelope.attempts else None
+    if last is not None and last.error is not None and not envelope.may_fall_back:
+        return None
+    tried = last.tier if last is not None else 0
     following = tried + 1
     return following if following <= envelope.last_tier else None
 
 
-def after(envelope: Envelope) -> Outcome | None:
-    """What follows from the attempt that was just made, the last in `envelope`; None: try the next tier."""
+def after(envelope: Envelope, passed_over: Sequence[str] = ()) -> Outcome | None:
+    """What follows from the attempt that was just made, the last in `envelope`; None: try the next tier.
+
+    `passed_over` are fallbacks that were not called, and why, for the trail.
+    """
     attempt = envelope.attempts[-1]
     if attempt.error is None:
-        return Outcome("escalated", (), _changes(envelope), _facts(attempt))
+        return Outcome("escalated", (), _changes(envelope), _facts(attempt, passed_over))
     if attempt.error.code == "cancelled":
         return _failed(envelope, "cancelled", attempt.error)
     if attempt.streamed:
@@ -35,6 +45,20 @@ def give_up(envelope: Envelope, *, out_of_time: bool) -> Outcome:
         changes = {**_changes(envelope), "status": "answered", "degraded": reason}
         return Outcome("unavailable", (reason,), changes, _last_facts(envelope))
     return _failed(envelope, "unavailable", _error(envelope, reason), reason)
+
+
+def denied(envelope: Envelope, denial: Denial, *, capped: bool) -> Outcome:
+    """What follows where a budget or a cap forbids the call: the draft serves, where it may, or nothing does."""
+    if denial.action == "degrade" and _draft_serves(envelope):
+        reason = "escalation_cap" if capped else "budget"
+        changes = {**_changes(envelope), "status": "answered", "degraded": reason}
+        return Outcome("unavailable", (reason, denial.budget), changes, _last_facts(envelope))
+    code = "escalation_capped" if capped else "budget_refused"
+    kind = "cap" if capped else "budget"
+    message = f"{kind} {denial.budget} does not allow a better answer than the draft: {denial.reason}"
+    error = ErrorBody(code=code, message=message, rule=denial.budget, retry_after_s=denial.resets_s)
+    changes = {**_changes(envelope), "status": "refused", "error": error}
+    return Outcome("refused", (code, denial.budget), changes, _last_facts(envelope))
 
 
 def _reason(envelope: Envelope, *, out_of_time: bool) -> str:
@@ -89,7 +113,7 @@ def _last_facts(envelope: Envelope) -> Mapping[str, str | float | int | bool | N
     return _facts(made) if made is not None and made.stage == "escalate" else {}
 
 
-def _facts(attempt: Attempt) -> Mapping[str, str | float | int | bool | None]:
+def _facts(attempt: Attempt, passed_over: Sequence[str] = ()) -> Mapping[str, str | float | int | bool | None]:
     facts: dict[str, str | float | int | bool | None] = {
         "variant": attempt.variant,
         "target": attempt.target,
@@ -99,4 +123,8 @@ def _facts(attempt: Attempt) -> Mapping[str, str | float | int | bool | None]:
     }
     if attempt.replayed:
         facts["replayed"] = True
+    if attempt.fallback:
+        facts["fallback"] = attempt.fallback
+    if passed_over:
+        facts["passed_over"] = " ".join(passed_over)
     return facts

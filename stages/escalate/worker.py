@@ -1,9 +1,9 @@
 """The stage `escalate`: go down tier by tier until one answers."""
 
-from pipeline.adapters.models import Attempts
+from pipeline.adapters.models import Attempts, postponed
 from pipeline.contracts import Envelope, StageName
 from pipeline.ports import Outcome, Run
-from stages.escalate.decide import after, give_up, next_tier
+from stages.escalate.decide import after, denied, give_up, next_tier
 
 __all__ = ["Escalate"]
 
@@ -25,13 +25,21 @@ class Escalate:
 
         Raises:
             ResidencyRefused: a target may not see the request.
+            Postponed: a budget does not cover the call now, and lets the request wait.
         """
+        passed_over: tuple[str, ...] = ()
         while (tier := next_tier(envelope)) is not None:
-            attempt = await self._attempts.make(envelope, run, self.name, tier)
-            if attempt is None:
+            made = await self._attempts.make(envelope, run, self.name, tier)
+            envelope = envelope.model_copy(update={"attempts": (*envelope.attempts, *made.attempts)})
+            passed_over += made.passed_over
+            if made.last is not None:
+                outcome = after(envelope, passed_over)
+                if outcome is not None:
+                    return outcome
+            elif made.denial is not None:
+                if made.denial.action == "queue":
+                    raise postponed(made.denial)
+                return denied(envelope, made.denial, capped=made.capped)
+            if made.out_of_time:
                 return give_up(envelope, out_of_time=True)
-            envelope = envelope.model_copy(update={"attempts": (*envelope.attempts, attempt)})
-            outcome = after(envelope)
-            if outcome is not None:
-                return outcome
         return give_up(envelope, out_of_time=self._attempts.left_s(envelope) <= 0)

@@ -17,7 +17,7 @@ from pipeline.errors import (
 from pipeline.policy import Policy
 from pipeline.policy.facts import target_facts
 from pipeline.policy.models import LimitsFile, ResidencyFile, Target, Variant
-from pipeline.ports import Completion, ModelCall, TokenSink
+from pipeline.ports import Completion, ModelCall, TokenSink, Try
 
 FREE = {"input": 0.0, "output": 0.0, "source": "test", "as_of": "2026-01-01"}
 
@@ -148,6 +148,7 @@ class FakeModels:
         if not isinstance(call.permit, Permit):
             raise ResidencyRefused("a call without a permit is not made")
         self.calls.append(call)
+        call.progress.running = Try(unseen=sink is None)
         try:
             async with asyncio.timeout(call.deadline_s):
                 await asyncio.sleep(_delay_s(call.permit.spec.model))
@@ -158,13 +159,18 @@ class FakeModels:
             raise
         result = self.script(call)
         if isinstance(result, Exception):
+            if not getattr(result, "charged", False):
+                call.progress.running = None
             raise result
         if sink is not None:
-            await self._hand_on(result, sink)
+            await self._hand_on(result, sink, call.progress.running)
+        call.progress.running = None
         return result
 
-    async def _hand_on(self, result: Completion, sink: TokenSink) -> None:
+    async def _hand_on(self, result: Completion, sink: TokenSink, running: Try) -> None:
         for token in result.tokens or ():
+            running.characters += len(token.token)
+            running.pieces += 1
             if not await sink(token.token):
                 self.aborted += 1
                 raise Cancelled("the caller is gone")

@@ -1,15 +1,31 @@
-"""One paid attempt at one tier: permitted, called, settled, and written down before the request goes on."""
+"""The calls of one tier: each permitted, paid, made, and written down before the request goes on.
 
-from typing import Final, NamedTuple
+A tier is its variant and, while targets fail, its fallbacks. Each of them is an attempt of its own, with a permit, a
+charge and an entry in the journal of its own. A redelivery walks the same chain: what was called already comes from the
+journal, and is settled again, which changes nothing.
+"""
 
-from pipeline.adapters.models.settle import FAILURES, failed, succeeded
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import replace
+from typing import Any, Final, NamedTuple
+
+from pipeline.adapters.models.chain import Link, chain_of, ends_chain, may_stream, was_here_before
+from pipeline.adapters.models.estimates import Size, size_of
+from pipeline.adapters.models.hedging import Hedges, race
+from pipeline.adapters.models.live import Live
+from pipeline.adapters.models.outcomes import Answered, Beside, attempt_of
+from pipeline.adapters.models.purse import Bill, Purse, Refused
+from pipeline.adapters.models.settle import FAILURES, CallFailure
 from pipeline.adapters.models.shields import Shields
-from pipeline.contracts import Attempt, Chunk, Envelope, Plan, StageName, Tier
+from pipeline.contracts import Attempt, Envelope, Finding, Rung, StageName, Tier
 from pipeline.disclosure.guard import Permit, Reference, governing, judged, permit
 from pipeline.disclosure.return_path import ReturnPath
-from pipeline.errors import UnknownModel, Unreadable
+from pipeline.errors import Cancelled, ResidencyRefused, TargetTimeout, UnknownModel
+from pipeline.policy import Policy
+from pipeline.policy.models import Variant
 from pipeline.policy.source import PolicySource
-from pipeline.ports import Caller, Clock, Completion, Journal, ModelCall, ModelClient, Run
+from pipeline.ports import Clock, Completion, Journal, Ledger, Made, ModelCall, ModelClient, Progress, Run
 
 __all__ = ["RESERVE_S", "Attempts"]
 
@@ -26,6 +42,7 @@ class Attempts:
         policies: what variants, targets and prices mean.
         clock: the time.
         shields: hides personal data from targets and brings it back; not given, an own one without a memory.
+        ledger: keeps the money; None: nobody does.
     """
 
     def __init__(
@@ -35,69 +52,149 @@ class Attempts:
         policies: PolicySource,
         clock: Clock,
         shields: Shields | None = None,
+        ledger: Ledger | None = None,
     ) -> None:
         self._shields = shields or Shields()
         self._client = client
         self._journal = journal
         self._policies = policies
         self._clock = clock
+        self._purse = Purse(ledger)
+        self._hedges = Hedges()
 
     def left_s(self, envelope: Envelope) -> float:
         """Seconds that calls may still take, so that the rest of the way can be gone before the deadline."""
         reserve = min(RESERVE_S, (envelope.deadline_at - envelope.received_at) / 20)
         return envelope.deadline_at - reserve - self._clock.now()
 
-    async def make(self, envelope: Envelope, run: Run, stage: StageName, tier: int) -> Attempt | None:
-        """Call the variant of `tier`, unless an earlier delivery has done so already.
-
-        Returns the attempt that counts, with an error where the call failed; None when no time is left to call.
+    async def make(self, envelope: Envelope, run: Run, stage: StageName, tier: int) -> Made:
+        """Call the variant of `tier`, and its fallbacks while they fail, but for what was called already.
 
         Raises:
-            ResidencyRefused: the target may not see the request.
+            ResidencyRefused: the target that was chosen may not see the request.
             UnknownModel: the policy that the request goes on under has no such variant.
+            TransportUnavailable: a call could not be written down.
         """
-        step = f"{stage}-{len(envelope.attempts) + 1}"
-        if run.delivered > 1:
-            earlier = await self._journal.recall(envelope.key, step)
-            if earlier is not None:
-                return earlier.model_copy(update={"replayed": True})
-        made = await self._call(envelope, run, stage, tier)
-        if made is None:
+        made: list[Attempt] = []
+        passed_over: list[str] = []
+        for link in chain_of(envelope, tier):
+            now = envelope.model_copy(update={"attempts": (*envelope.attempts, *made)}) if made else envelope
+            try:
+                result = await self._one(now, run, stage, tier, link)
+            except (ResidencyRefused, UnknownModel) as error:
+                if link.place == 0:
+                    raise
+                passed_over.append(f"{link.rung.variant}:{error.code}")
+                continue
+            if not isinstance(result, Attempt):
+                denial, capped = result or (None, False)
+                return Made(tuple(made), denial, capped, result is None, tuple(passed_over))
+            made.append(result)
+            if ends_chain(result):
+                break
+        return Made(tuple(made), passed_over=tuple(passed_over))
+
+    # ------------------------------------------------------------ one attempt
+
+    async def _one(
+        self, envelope: Envelope, run: Run, stage: StageName, tier: int, link: Link
+    ) -> Attempt | Refused | None:
+        """The attempt, or why it may not be made; None: no time is left for it."""
+        number = len(envelope.attempts) + 1
+        step = f"{stage}-{number}"
+        earlier = await self._journal.recall(envelope.key, step) if was_here_before(envelope, run.delivered) else None
+        if earlier is not None:
+            return await self._replay(envelope, stage, tier, link, step, earlier)
+        ready = await self._ready(envelope, link.rung, f"{envelope.key}.{step}")
+        if self.left_s(envelope) <= 0:
             return None
+        spec = ready.permit.spec
+        size = size_of(envelope, ready.variant, spec)
+        bill = Bill(envelope, ready.policy, stage, tier, link.place, link.rung, step, size, spec.price)
+        live = self._live(envelope, run, tier)
+        made = await self._settled(bill, ready, number, live)
+        if isinstance(made, Refused):
+            return made
         counting = await self._journal.write(envelope.key, step, made)
+        await self._purse.closes(bill, counting)
         return counting if counting is made else counting.model_copy(update={"replayed": True})
 
-    async def _call(self, envelope: Envelope, run: Run, stage: StageName, tier: int) -> Attempt | None:
-        rung = _plan(envelope).tiers[tier]
-        number = len(envelope.attempts) + 1
-        ready = await self._ready(envelope, rung, f"{envelope.key}.{stage}-{number}")
-        left_s = self.left_s(envelope)
-        if left_s <= 0:
-            return None
-        spec, view = ready.permit.spec, ready.permit.view
+    async def _replay(
+        self, envelope: Envelope, stage: StageName, tier: int, link: Link, step: str, earlier: Attempt
+    ) -> Attempt:
+        """What was called already; its worker may have died before it was settled."""
+        policy = self._policies.revision(envelope.policy_revision) or self._policies.current()
+        spec = policy.targets.get(earlier.target)
+        rung = Rung(variant=earlier.variant, target=earlier.target)
+        price = spec.price if spec is not None else None
+        bill = Bill(envelope, policy, stage, tier, link.place, rung, step, Size(0, 0), price)
+        await self._purse.closes(bill, earlier)
+        return earlier.model_copy(update={"replayed": True})
+
+    async def _settled(self, bill: Bill, ready: "_Ready", number: int, live: Live | None) -> Attempt | Refused:
+        """Make the call, if it may be paid, and say what it came to, however it ended."""
         what = {
             "number": number,
-            "stage": stage,
-            "tier": tier,
-            "variant": rung.variant,
-            "target": rung.target,
-            "model": spec.model,
-            "shielded": view.shielded,
+            "stage": bill.stage,
+            "tier": bill.tier,
+            "fallback": bill.place,
+            "variant": bill.rung.variant,
+            "target": bill.rung.target,
+            "model": ready.permit.spec.model,
+            "shielded": ready.permit.view.shielded,
         }
-        live = _Live(run.caller) if run.caller is not None and _may_stream(envelope, run, tier) else None
+        progress = Progress()
         started = self._clock.monotonic()
+        outcome: Answered | CallFailure
         try:
-            completion = await self._answered(ModelCall(ready.permit, left_s, envelope.lane), ready.back, live)
+            refused = await self._purse.opens(bill)
+            if refused is not None:
+                return refused
+            outcome = await self._called(bill, ready, progress, live)
+        except asyncio.CancelledError as stopped:
+            outcome = _taken_back(stopped)
         except FAILURES as error:
-            spent_ms = (self._clock.monotonic() - started) * 1000
-            attempt = failed(what, error, spent_ms, spec.price)
-        else:
-            found = ready.back.found if ready.back is not None else ()
-            attempt = succeeded({**what, "found": found}, completion, spec.price)
+            outcome = error
+        spent_ms = (self._clock.monotonic() - started) * 1000
+        attempt = attempt_of(what, outcome, progress, bill.size, bill.price, spent_ms)
         return attempt.model_copy(update={"streamed": True}) if live is not None and live.sent else attempt
 
-    async def _answered(self, call: ModelCall, back: ReturnPath | None, live: "_Live | None") -> Completion:
+    async def _called(self, bill: Bill, ready: "_Ready", progress: Progress, live: Live | None) -> Answered:
+        """The answer of the call, or of a second one beside it. Raises as the client does."""
+        spec, envelope = ready.permit.spec, bill.envelope
+        call = ModelCall(ready.permit, self.left_s(envelope), envelope.lane, progress)
+        if not spec.hedge or live is not None or bill.stage != "draft" or bill.place > 0:
+            return Answered(await self._answered(call, ready, live), ready.found)
+        rules, begun = ready.policy.limits.hedge, self._clock.monotonic()
+        after_s = self._hedges.after_s(bill.rung.target, rules)
+        if after_s is None:
+            outcome = Answered(await self._answered(call, ready, None), ready.found)
+        else:
+            outcome = await self._raced(bill, ready, call, after_s)
+        latency_ms = (self._clock.monotonic() - begun) * 1000
+        self._hedges.answered(bill.rung.target, latency_ms, rules)
+        return outcome._replace(answer=replace(outcome.answer, latency_ms=latency_ms))
+
+    async def _raced(self, bill: Bill, ready: "_Ready", call: ModelCall, after_s: float) -> Answered:
+        """The call, with a second one beside it where it is slow and that may be paid."""
+        beside, others = Progress(), [ready]
+
+        async def second() -> Coroutine[Any, Any, Completion] | None:
+            left_s = self.left_s(bill.envelope)
+            if left_s <= 0 or not self._hedges.spend(bill.rung.target) or not await self._purse.hedges(bill):
+                return None
+            others.append(await self._ready(bill.envelope, bill.rung, f"{bill.envelope.key}.{bill.step}.hedge"))
+            again = ModelCall(others[-1].permit, left_s, bill.envelope.lane, beside)
+            return self._answered(again, others[-1], None)
+
+        ended = await race(self._answered(call, ready, None), after_s, second)
+        won = others[-1] if ended.second else ready
+        other = Beside(beside, ended.second, ended.also) if ended.begun else None
+        return Answered(ended.answer, won.found, other)
+
+    async def _answered(self, call: ModelCall, ready: "_Ready", live: Live | None) -> Completion:
         """The answer as its caller may have it; streamed to `live` in the same form."""
+        back = ready.back
         if back is None:
             return await self._client.complete(call, live)
         completion = await self._client.complete(call, back.sink(live) if live is not None else None)
@@ -105,8 +202,8 @@ class Attempts:
             await back.finish()
         return back.completion(completion)
 
-    async def _ready(self, envelope: Envelope, rung: Tier, key: str) -> "_Ready":
-        """The permit for a tier with what its target will be sent, and the way back of its answer."""
+    async def _ready(self, envelope: Envelope, rung: Tier | Rung, key: str) -> "_Ready":
+        """The permit for a rung with what its target will be sent, and the way back of its answer."""
         request = envelope.request
         policy, found = governing(self._policies, envelope.policy_revision, request, envelope.classification)
         decision = judged(request, found, rung.target, policy)
@@ -118,42 +215,42 @@ class Attempts:
         allowed = permit(request, found, rung.target, policy, variant, made, Reference(key, envelope.traceparent))
         if made is not None:
             self._shields.keep(request, made, policy)
-        return _Ready(allowed, self._shields.way_back(request, made, policy, rung.target))
+        return _Ready(allowed, self._shields.way_back(request, made, policy, rung.target), policy, variant)
+
+    @staticmethod
+    def _live(envelope: Envelope, run: Run, tier: int) -> Live | None:
+        return Live(run.caller) if run.caller is not None and may_stream(envelope, tier, run.delivered) else None
 
 
 class _Ready(NamedTuple):
-    """What a call needs: the permit, and the way back of the answer where it is not the answer itself."""
+    """What a call needs: the permit, the way back of its answer where it is not the answer itself, and its terms."""
 
     permit: Permit
     back: ReturnPath | None
+    policy: Policy
+    variant: Variant
+
+    @property
+    def found(self) -> tuple[Finding, ...]:
+        """Personal data that the answer held."""
+        return self.back.found if self.back is not None else ()
 
 
-class _Live:
-    """Passes text on to the caller as it comes, numbered from 0."""
+def _taken_back(stopped: asyncio.CancelledError) -> CallFailure:
+    """Why the request was stopped, as the end of its call. A worker that stops says no reason: that is no end of it.
 
-    def __init__(self, caller: Caller) -> None:
-        self._caller = caller
-        self.sent = 0
-
-    async def __call__(self, text: str) -> bool:
-        seq, self.sent = self.sent, self.sent + 1
-        return await self._caller.chunk(Chunk.model_construct(seq=seq, text=text))
-
-
-def _may_stream(envelope: Envelope, run: Run, tier: int) -> bool:
-    """Whether text may reach the caller before it is checked: only where nothing after can reject it.
-
-    That is: no schema to satisfy, and either no threshold applies (the last tier there is) or a low confidence only
-    marks the answer. A redelivery does not stream: the caller may have a part of an earlier answer already.
+    The runner names the reason when it stops a stage. Who swallows a cancellation takes it back from its task.
     """
-    request, plan = envelope.request, _plan(envelope)
-    if not request.stream or request.response_schema is not None or run.delivered > 1:
-        return False
-    deepest = len(plan.tiers) - 1
-    return tier == deepest or (tier == envelope.last_tier and plan.on_exhausted == "degrade")
+    reason = stopped.args[0] if stopped.args else None
+    task = asyncio.current_task()
+    if reason not in _REASONS or task is None:
+        raise stopped
+    task.uncancel()
+    if reason == "cancelled":
+        return Cancelled("the caller took the request back")
+    late = TargetTimeout("the deadline passed while the model was working")
+    late.charged, late.calls = True, 1
+    return late
 
 
-def _plan(envelope: Envelope) -> Plan:
-    if envelope.plan is None:
-        raise Unreadable("an envelope reached a stage that calls models without a plan")
-    return envelope.plan
+_REASONS: Final = frozenset({"cancelled", "expired"})

@@ -2,9 +2,14 @@
 
 from fakes_stages import attempt, envelope
 
-from pipeline.contracts import ErrorBody
+from pipeline.contracts import Attempt, Envelope, ErrorBody
+from pipeline.ports import Made, Outcome
 from pipeline.topology import outcomes_of
-from stages.draft.decide import decide
+from stages.draft.decide import decide as decide_made
+
+
+def decide(envelope: Envelope, attempt: Attempt | None) -> Outcome:
+    return decide_made(envelope, Made(() if attempt is None else (attempt,), out_of_time=attempt is None))
 
 
 def error(code: str) -> ErrorBody:

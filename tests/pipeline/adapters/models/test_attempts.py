@@ -82,7 +82,7 @@ def bench() -> Bench:
 
 
 async def test_a_call_is_made_as_the_variant_says_and_written_down(bench: Bench) -> None:
-    made = await bench.attempts.make(envelope(), Run(), "draft", 0)
+    made = (await bench.attempts.make(envelope(), Run(), "draft", 0)).last
     assert made is not None
     assert (made.number, made.stage, made.tier, made.variant, made.target) == (1, "draft", 0, "small", "small")
     assert made.text
@@ -112,37 +112,51 @@ async def test_a_system_message_of_the_request_is_joined_to_the_variants(bench: 
 
 async def test_usage_is_settled_at_the_targets_price(bench: Bench) -> None:
     bench.models.script = lambda call: replace(answer("x"), usage=Usage(input_tokens=1000, output_tokens=200))
-    made = await bench.attempts.make(envelope(), Run(), "escalate", 1)
+    made = (await bench.attempts.make(envelope(), Run(), "escalate", 1)).last
     assert made is not None
     assert made.cost_usd == pytest.approx((1000 * 1.0 + 200 * 10.0) / 1e6)
 
 
-async def test_usage_that_nobody_reported_costs_nobody_knows_what(bench: Bench) -> None:
-    bench.models.script = lambda call: replace(answer("x"), usage=Usage(), usage_reported=False)
-    dear = await bench.attempts.make(envelope(), Run(), "escalate", 1)
-    free = await bench.attempts.make(envelope(), Run(), "draft", 0)
+async def test_usage_that_nobody_reported_is_estimated_and_says_so(bench: Bench) -> None:
+    bench.models.script = lambda call: replace(answer("one two three"), usage=Usage(), usage_reported=False)
+    dear = (await bench.attempts.make(envelope(), Run(), "escalate", 1)).last
+    free = (await bench.attempts.make(envelope(), Run(), "draft", 0)).last
     assert dear is not None
     assert free is not None
-    assert dear.cost_usd is None
+    assert dear.estimated
+    assert dear.usage.output_tokens >= 3
+    assert dear.usage.input_tokens > 0
+    assert dear.cost_usd == pytest.approx((dear.usage.input_tokens + dear.usage.output_tokens * 10.0) / 1e6)
     assert free.cost_usd == 0.0
 
 
-@pytest.mark.parametrize(("charged", "cost"), [(True, None), (False, 0.0)])
-async def test_a_failed_call_is_an_attempt_too(bench: Bench, charged: bool, cost: float | None) -> None:
+async def test_of_a_target_without_a_price_nobody_knows_what_it_cost(bench: Bench) -> None:
+    unpriced = policy({"small": target("small-m", price=None)})
+    attempts = Attempts(bench.models, bench.journal, FixedPolicy(unpriced), bench.clock)
+    made = (await attempts.make(envelope(tiers=plan("small")), Run(), "draft", 0)).last
+    assert made is not None
+    assert made.cost_usd is None
+
+
+@pytest.mark.parametrize("charged", [True, False])
+async def test_a_failed_call_is_an_attempt_too(bench: Bench, charged: bool) -> None:
     error = TargetUnavailable("target large broke off", retry_after_s=2.0)
     error.calls, error.charged = 3, charged
     bench.models.script = lambda call: error
-    made = await bench.attempts.make(envelope(), Run(), "escalate", 1)
+    made = (await bench.attempts.make(envelope(), Run(), "escalate", 1)).last
     assert made is not None
     assert made.error is not None
     assert (made.error.code, made.error.message, made.error.retry_after_s) == ("target_unavailable", error.message, 2.0)
-    assert (made.text, made.calls, made.cost_usd, made.model) == (None, 3, cost, "large-m")
+    assert (made.text, made.calls, made.model) == (None, 3, "large-m")
+    assert made.estimated is charged
+    assert made.cost_usd == pytest.approx(made.usage.input_tokens / 1e6)
+    assert (made.usage.input_tokens > 0) is charged, "what was sent counts where the endpoint may charge for it"
     assert bench.journal.written[("acme.r1", "escalate-1")] is made
 
 
 async def test_a_redelivery_takes_what_was_paid_for_from_the_journal(bench: Bench) -> None:
-    first = await bench.attempts.make(envelope(), Run(), "draft", 0)
-    again = await bench.attempts.make(envelope(), Run(delivered=2), "draft", 0)
+    first = (await bench.attempts.make(envelope(), Run(), "draft", 0)).last
+    again = (await bench.attempts.make(envelope(), Run(delivered=2), "draft", 0)).last
     assert first is not None
     assert again == first.model_copy(update={"replayed": True})
     assert len(bench.models.calls) == 1
@@ -160,9 +174,9 @@ async def test_a_redelivery_without_a_journal_entry_calls_under_the_same_key(ben
 
 
 async def test_of_two_workers_at_once_the_first_that_wrote_counts(bench: Bench) -> None:
-    first = await bench.attempts.make(envelope(), Run(), "draft", 0)
+    first = (await bench.attempts.make(envelope(), Run(), "draft", 0)).last
     bench.models.script = lambda call: answer("another text")
-    second = await bench.attempts.make(envelope(), Run(), "draft", 0)
+    second = (await bench.attempts.make(envelope(), Run(), "draft", 0)).last
     assert first is not None
     assert second is not None
     assert (second.text, second.replayed) == (first.text, True)
@@ -200,7 +214,8 @@ async def test_without_a_plan_it_is_no_message_for_us(bench: Bench) -> None:
 
 async def test_a_moment_before_the_deadline_no_model_is_called(bench: Bench) -> None:
     bench.clock.time = 1_000_010.0 - RESERVE_S
-    assert await bench.attempts.make(envelope(), Run(), "draft", 0) is None
+    made = await bench.attempts.make(envelope(), Run(), "draft", 0)
+    assert (made.last, made.out_of_time) == (None, True)
     assert bench.models.calls == []
     assert bench.journal.written == {}
 
@@ -257,7 +272,7 @@ async def test_text_goes_to_the_caller_as_it_comes_only_where_nothing_can_reject
     bench: Bench, request_: Request, tiers: Plan, tier: int, delivered: int, streams: bool
 ) -> None:
     caller = Caller()
-    made = await bench.attempts.make(envelope(request_, tiers=tiers), Run(delivered, caller), "draft", tier)
+    made = (await bench.attempts.make(envelope(request_, tiers=tiers), Run(delivered, caller), "draft", tier)).last
     assert made is not None
     assert made.streamed is streams
     assert [chunk.seq for chunk in caller.chunks] == list(range(len(caller.chunks)))
@@ -266,13 +281,15 @@ async def test_text_goes_to_the_caller_as_it_comes_only_where_nothing_can_reject
 
 async def test_a_caller_who_is_gone_ends_the_attempt_and_that_is_written_down(bench: Bench) -> None:
     caller = Caller(patience=2)
-    made = await bench.attempts.make(envelope(STREAM, tiers=plan("large")), Run(1, caller), "draft", 0)
+    made = (await bench.attempts.make(envelope(STREAM, tiers=plan("large")), Run(1, caller), "draft", 0)).last
     assert made is not None
     assert made.error is not None
     assert made.error.code == Cancelled.code
     assert len(caller.chunks) == 2
     assert made.streamed
-    assert made.cost_usd is None, "what was generated until then is charged, and nobody knows how much"
+    assert made.estimated
+    assert made.usage.output_tokens == 4, "the thirteen characters that were generated until then are charged"
+    assert made.cost_usd == pytest.approx((made.usage.input_tokens + 4 * 10.0) / 1e6)
     assert bench.journal.written
 
 
@@ -280,7 +297,7 @@ async def test_a_timeout_of_a_free_target_costs_nothing(bench: Bench) -> None:
     error = TargetTimeout("target small took longer than 1 s")
     error.charged = True
     bench.models.script = lambda call: error
-    made = await bench.attempts.make(envelope(), Run(), "draft", 0)
+    made = (await bench.attempts.make(envelope(), Run(), "draft", 0)).last
     assert TARGETS["small"].price is not None
     assert TARGETS["small"].price.input == FREE["input"]
     assert made is not None

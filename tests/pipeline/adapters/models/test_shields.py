@@ -135,7 +135,7 @@ class Bench:
     async def make(self, envelope: Envelope, run: Run | None = None) -> Attempt:
         shields = Shields(b"secret", self.memory, keys)
         attempts = Attempts(self.models, self.journal, FixedPolicy(self.policy), FakeClock(), shields)
-        made = await attempts.make(envelope, run or Run(), "draft", 0)
+        made = (await attempts.make(envelope, run or Run(), "draft", 0)).last
         await asyncio.sleep(0)
         assert made is not None
         return made

@@ -1,0 +1,76 @@
+"""Who is called at one tier, in which order, and what of an answer may reach the caller while it comes. Pure."""
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from pipeline.contracts import Attempt, Envelope, Plan, Rung, Tier
+from pipeline.errors import (
+    Cancelled,
+    StepwellError,
+    TargetOverloaded,
+    TargetRejected,
+    TargetTimeout,
+    TargetUnavailable,
+    Unreadable,
+)
+
+__all__ = ["Link", "chain_of", "ends_chain", "may_stream", "of_target", "plan_of", "was_here_before"]
+
+_POSTPONED: Final = "postponed"
+
+
+class Link(NamedTuple):
+    """A place in the chain of a tier: 0 is the variant that was chosen, the others are its fallbacks."""
+
+    place: int
+    rung: Tier | Rung
+
+
+def plan_of(envelope: Envelope) -> Plan:
+    """The plan. Raises `Unreadable` where there is none."""
+    if envelope.plan is None:
+        raise Unreadable("an envelope reached a stage that calls models without a plan")
+    return envelope.plan
+
+
+def chain_of(envelope: Envelope, tier: int) -> Iterator[Link]:
+    """The variant of the tier and, where the caller lets others answer, its fallbacks. Each target once."""
+    chosen = plan_of(envelope).tiers[tier]
+    yield Link(0, chosen)
+    if not envelope.may_fall_back:
+        return
+    called = {chosen.target}
+    for place, rung in enumerate(chosen.fallbacks, start=1):
+        if rung.target not in called:
+            called.add(rung.target)
+            yield Link(place, rung)
+
+
+def of_target(error: StepwellError) -> bool:
+    """Whether a call failed in a way that another target may not."""
+    if isinstance(error, TargetRejected):
+        return not error.elsewhere_too
+    return isinstance(error, TargetUnavailable | TargetTimeout | TargetOverloaded) and not isinstance(error, Cancelled)
+
+
+def ends_chain(attempt: Attempt) -> bool:
+    """Whether no fallback follows: there is an answer, or a part of one was read, or all would fail alike."""
+    return attempt.error is None or attempt.streamed or not attempt.of_target
+
+
+def may_stream(envelope: Envelope, tier: int, delivered: int) -> bool:
+    """Whether text may reach the caller before it is checked: only where nothing after can reject it.
+
+    That is: no schema to satisfy, and either no threshold applies (the last tier there is) or a low confidence only
+    marks the answer. A redelivery does not stream: the caller may have a part of an earlier answer already.
+    """
+    request, plan = envelope.request, plan_of(envelope)
+    if not request.stream or request.response_schema is not None or delivered > 1:
+        return False
+    deepest = len(plan.tiers) - 1
+    return tier == deepest or (tier == envelope.last_tier and plan.on_exhausted == "degrade")
+
+
+def was_here_before(envelope: Envelope, delivered: int) -> bool:
+    """Whether calls may have been made already: by an earlier delivery, or before the request had to wait."""
+    return delivered > 1 or any(step.outcome == _POSTPONED for step in envelope.trail)

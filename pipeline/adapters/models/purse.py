@@ -1,0 +1,197 @@
+"""Who pays for an attempt, whether it may be made, and what it cost.
+
+Without a ledger nothing is written and no budget is asked; the caller's own ceiling holds all the same. Where no budget
+pays for a request, nothing is asked before its calls.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from pipeline.adapters.models.estimates import Size
+from pipeline.adapters.models.pricing import cost_usd, worst_cost
+from pipeline.contracts import Attempt, Cover, Envelope, Purpose, Rung, StageName, Tier, Usage
+from pipeline.errors import Postponed
+from pipeline.policy import Policy
+from pipeline.policy.models import Price
+from pipeline.policy.scopes import filled
+from pipeline.ports import Charge, Denial, Ledger
+
+__all__ = ["CEILING", "Bill", "Purse", "Refused", "postponed"]
+
+CEILING = "budget.max_cost_usd"
+"""Where a request says what it may cost at most; the name of that ceiling in a denial."""
+
+
+class Bill(NamedTuple):
+    """One attempt that is to be paid: whose, of what, how large, and at which price."""
+
+    envelope: Envelope
+    policy: Policy
+    stage: StageName
+    tier: int
+    place: int
+    rung: Tier | Rung
+    step: str
+    size: Size
+    price: Price | None
+
+    @property
+    def usd(self) -> float | None:
+        """What it may cost at most; None: nobody knows."""
+        signals = self.envelope.plan.signals if self.envelope.plan is not None else None
+        modalities = signals.modalities if signals is not None else ()
+        return worst_cost(self.price, self.size.asked, self.size.answered, modalities)
+
+
+class Refused(NamedTuple):
+    """Why an attempt may not be made; `capped`: by a cap on escalations."""
+
+    denial: Denial
+    capped: bool = False
+
+
+class Purse:
+    """Asks the ledger before calls and tells it after them."""
+
+    def __init__(self, ledger: Ledger | None) -> None:
+        self._ledger = ledger
+
+    async def opens(self, bill: Bill) -> Refused | None:
+        """Whether the attempt may be made; then what it may cost is set aside. Raises `TransportUnavailable`."""
+        above = above_ceiling(bill, bill.usd)
+        if above is not None:
+            return Refused(above)
+        ledger, plan = self._ledger, bill.envelope.plan
+        if ledger is None or plan is None or not plan.covers:
+            return None
+        charge = charge_of(bill, "fallback" if bill.place else _purpose(bill.stage))
+        if bill.stage == "draft" and bill.place == 0:
+            await ledger.asked(bill.envelope.key, charge.covers)
+        denial = await ledger.reserve(charge)
+        if denial is not None:
+            return Refused(denial)
+        if bill.stage == "escalate" and bill.place == 0:
+            denial = await ledger.may_escalate(charge.attempt, charge.covers)
+            if denial is not None:
+                await ledger.release(charge)
+                action = plan.on_capped
+                return Refused(Denial(denial.budget, action, denial.reason, denial.resets_s), capped=True)
+        return None
+
+    async def hedges(self, bill: Bill) -> bool:
+        """Whether the attempt may be made a second time beside itself; then that is set aside as well."""
+        twice = None if bill.usd is None else 2 * bill.usd
+        if above_ceiling(bill, twice) is not None:
+            return False
+        ledger, plan = self._ledger, bill.envelope.plan
+        if ledger is None or plan is None or not plan.covers:
+            return True
+        return await ledger.reserve(charge_of(bill, "hedge")) is None
+
+    async def closes(self, bill: Bill, attempt: Attempt) -> None:
+        """Tell what the attempt cost: with a line of its own for what was made beside it. Idempotent."""
+        if self._ledger is None:
+            return
+        charge = charge_of(bill, "fallback" if bill.place else _purpose(bill.stage))
+        if attempt.hedge_usage is None:
+            await self._settle(self._ledger, charge, attempt, attempt.usage, attempt.cost_usd)
+            return
+        beside = cost_usd(attempt.hedge_usage, bill.price)
+        rest = None if attempt.cost_usd is None or beside is None else max(0.0, attempt.cost_usd - beside)
+        await self._settle(self._ledger, charge, attempt, _without(attempt.usage, attempt.hedge_usage), rest)
+        await self._settle(self._ledger, charge_of(bill, "hedge"), attempt, attempt.hedge_usage, beside)
+
+    @staticmethod
+    async def _settle(ledger: Ledger, charge: Charge, attempt: Attempt, usage: Usage, usd: float | None) -> None:
+        if attempt.error is not None and usd == 0.0 and usage == _NOTHING:
+            await ledger.release(charge)
+        else:
+            await ledger.settle(charge, usd, usage, estimated=attempt.estimated)
+
+    async def drops(self, bill: Bill) -> None:
+        """The attempt is not made after all."""
+        if self._ledger is not None:
+            await self._ledger.release(charge_of(bill, "fallback" if bill.place else _purpose(bill.stage)))
+
+
+_NOTHING = Usage()
+
+
+def postponed(denial: Denial) -> Postponed:
+    """The request waits until its budget's window ends."""
+    message = f"budget {denial.budget} does not cover the request now: {denial.reason}"
+    return Postponed(message, rule=denial.budget, retry_after_s=denial.resets_s)
+
+
+def above_ceiling(bill: Bill, usd: float | None) -> Denial | None:
+    """Why a call that may cost `usd` is too much for the caller, with the calls before it; None: it is not."""
+    ceiling = bill.envelope.request.budget.max_cost_usd
+    if ceiling is None:
+        return None
+    spent = [attempt.cost_usd for attempt in bill.envelope.attempts]
+    known = [cost for cost in spent if cost is not None]
+    if usd is None or len(known) < len(spent):
+        return Denial(CEILING, "degrade", "what it costs is not known, and the request has a ceiling")
+    total = sum(known) + usd
+    if total <= ceiling:
+        return None
+    reason = f"up to {total:.6f} USD with the calls before it is above the ceiling of {ceiling:g}"
+    return Denial(CEILING, "degrade", reason)
+
+
+def charge_of(bill: Bill, purpose: Purpose) -> Charge:
+    """The attempt as the ledger knows it."""
+    envelope, rung, plan = bill.envelope, bill.rung, bill.envelope.plan
+    covers = tuple(_cover(cover, bill) for cover in plan.covers) if plan is not None else ()
+    return Charge(
+        attempt=f"{envelope.key}.{bill.step}{'-hedge' if purpose == 'hedge' else ''}",
+        tenant=envelope.tenant,
+        request_id=envelope.id,
+        lane=envelope.lane,
+        stage=bill.stage,
+        purpose=purpose,
+        route=plan.route if plan is not None else rung.variant,
+        variant=rung.variant,
+        target=rung.target,
+        usd=bill.usd,
+        tokens=bill.size.tokens,
+        covers=covers,
+        free=frozenset(_free(covers, rung.variant, bill.policy)),
+    )
+
+
+def _cover(cover: Cover, bill: Bill) -> Cover:
+    if "{" not in cover.scope:
+        return cover
+    variant, target = bill.rung.variant, bill.rung.target
+    scope = filled(cover.scope, variant=variant, target=target, experiment=_experiment(bill))
+    return Cover(budget=cover.budget, scope=scope)
+
+
+def _experiment(bill: Bill) -> str:
+    """The experiment that chose the variant, if one did."""
+    plan = bill.envelope.plan
+    route = bill.policy.route(plan.route) if plan is not None else None
+    if route is None:
+        return ""
+    for tier, experiment in zip(route.spec.tiers, route.experiments, strict=False):
+        if experiment is not None and bill.rung.variant in tier.variants:
+            return experiment
+    return ""
+
+
+def _free(covers: Iterable[Cover], variant: str, policy: Policy) -> Iterable[str]:
+    """Budgets that degrade to this variant: they count it and never stop it."""
+    for cover in covers:
+        spec = policy.budget(cover.budget)
+        if spec is not None and spec.action == "degrade" and variant in spec.degrade_to:
+            yield cover.budget
+
+
+def _purpose(stage: StageName) -> Purpose:
+    return "draft" if stage == "draft" else "escalate"
+
+
+def _without(usage: Usage, part: Usage) -> Usage:
+    names = Usage.model_fields
+    return Usage(**{name: max(0, getattr(usage, name) - getattr(part, name)) for name in names})
