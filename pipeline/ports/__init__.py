@@ -11,7 +11,6 @@ from pipeline.ports.road import Delivery, Handler, Transport
 from pipeline.ports.stage import Caller, Observer, Outcome, Run, Stage
 from pipeline.ports.streams import Appended, Bucket, Conflict, Entry, Stored, Streams
 from pipeline.ports.time import Clock, Random
-from pipeline.ports.tokens import TokenCounter
 from pipeline.ports.vault import Vault
 from pipeline.ports.weights import Weights, WeightStore
 
@@ -56,7 +55,6 @@ __all__ = [
     "Stored",
     "Streams",
     "Subscription",
-    "TokenCounter",
     "TokenSink",
     "Transport",
     "Try",
