@@ -105,5 +105,8 @@ def _with(facts: RequestFacts, found: Classification, kinds: tuple[str, ...], po
     data_class: DataClass
     data_class, special = class_and_special(together, policy)
     return facts.but(
-        data_class=data_class, types=tuple(sorted(findings)), special=tuple(special), identifiable=identifiable(findings)
+        data_class=data_class,
+        types=tuple(sorted(findings)),
+        special=tuple(special),
+        identifiable=identifiable(findings),
     )
