@@ -16,23 +16,38 @@ from pipeline.policy.models import BudgetSpec, EscalationCap, Route, Variant
 from pipeline.policy.problems import Path, Problem
 from pipeline.policy.resolve import Located, PolicySet
 
-__all__ = ["Compiled", "compiled", "policy_of"]
+__all__ = ["Compiled", "Written", "compiled", "policy_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A condition or score that compiles, and where it stands."""
+
+    part: Located[object]
+    below: Path
+    source: str
+    targets: bool = False
+
+    def problem(self, text: str) -> Problem:
+        """A problem of the whole of it."""
+        return self.part.problem(text, *self.below)
 
 
 @dataclass(slots=True)
 class Compiled:
-    """The conditions of a set, each beside the part it belongs to."""
+    """The conditions of a set, each beside the part it belongs to; `written` are all of them, scores too."""
 
     routes: list[tuple[Located[Route], Condition, Score | None]] = field(default_factory=list)
     rules: list[CompiledRule] = field(default_factory=list)
     covers: list[CompiledCover] = field(default_factory=list)
     rates: list[CompiledRate] = field(default_factory=list)
+    written: list[Written] = field(default_factory=list)
 
 
 def compiled(joined: PolicySet, problems: list[Problem]) -> Compiled:
     """Compile every condition; what cannot be compiled is a problem."""
-    compiler = _Compiler(problems)
     found = Compiled()
+    compiler = _Compiler(problems, found.written)
     for route in joined.routes:
         condition = compiler.condition(route, route.spec.match, ("match",))
         score = None if route.spec.score is None else compiler.score(route, route.spec.score)
@@ -54,15 +69,18 @@ def compiled(joined: PolicySet, problems: list[Problem]) -> Compiled:
 
 
 class _Compiler:
-    def __init__(self, problems: list[Problem]) -> None:
+    def __init__(self, problems: list[Problem], written: list[Written]) -> None:
         self._problems = problems
+        self._written = written
 
     def condition(self, part: Located[object], text: str, below: Path, *, targets: bool = False) -> Condition | None:
         try:
-            return compile_condition(text, targets=targets)
+            condition = compile_condition(text, targets=targets)
         except ConditionError as error:
             self._problems.append(part.inside(error.text, error.line, error.column, *below))
             return None
+        self._written.append(Written(part, below, text, targets))
+        return condition
 
     def stable(self, part: Located[object], text: str, below: Path, *, targets: bool = False) -> Condition | None:
         """A condition that has the same answer whenever a request is looked at again."""
@@ -74,10 +92,12 @@ class _Compiler:
 
     def score(self, part: Located[object], text: str) -> Score | None:
         try:
-            return compile_score(text)
+            score = compile_score(text)
         except ConditionError as error:
             self._problems.append(part.inside(error.text, error.line, error.column, "score"))
             return None
+        self._written.append(Written(part, ("score",), text))
+        return score
 
 
 def policy_of(joined: PolicySet, found: Compiled) -> Policy:

@@ -6,7 +6,7 @@ from datetime import date
 from pathlib import Path
 
 from pipeline.policy.attached import LARGEST, attach, references
-from pipeline.policy.compile import compiled, policy_of
+from pipeline.policy.compile import Compiled, compiled, policy_of
 from pipeline.policy.compiled import Policy
 from pipeline.policy.examples import failing_examples
 from pipeline.policy.files import MAX_FILES, SUFFIXES, BundleFiles, Files, FolderFiles, Unreadable
@@ -100,21 +100,23 @@ def read_folder(path: Path) -> dict[str, bytes]:
 
 
 def _loaded(files: Files, environment: Mapping[str, str]) -> Policy:
-    policy, _, problems = _tried(files, environment)
+    policy, _, _, problems = _tried(files, environment)
     if policy is None:
         raise refuse(problems)
     return policy
 
 
 def _checked(files: Files, environment: Mapping[str, str], today: date | None) -> Checked:
-    policy, joined, problems = _tried(files, environment)
+    policy, joined, found, problems = _tried(files, environment)
     if policy is None:
         return Checked(None, problems)
-    warnings = (*unheard(joined), *gaps(policy, joined), *doubtful(policy, joined, today))
+    warnings = (*unheard(joined), *gaps(policy, joined), *doubtful(policy, joined, found, today))
     return Checked(policy, problems, _in_order(list(warnings)))
 
 
-def _tried(files: Files, environment: Mapping[str, str]) -> tuple[Policy | None, PolicySet, tuple[Problem, ...]]:
+def _tried(
+    files: Files, environment: Mapping[str, str]
+) -> tuple[Policy | None, PolicySet, Compiled, tuple[Problem, ...]]:
     """The policy whose own examples hold, or none and the problems in their order."""
     documents, problems = _documents(files, files.policies())
     complete = not problems
@@ -127,11 +129,11 @@ def _tried(files: Files, environment: Mapping[str, str]) -> tuple[Policy | None,
         problems.extend(misspelt(joined))
     found = compiled(joined, problems)
     if problems:
-        return None, joined, _in_order(problems)
+        return None, joined, found, _in_order(problems)
     problems.extend(hopeless(joined, found))
     policy = policy_of(joined, found)
     problems.extend(failing_examples(policy, joined))
-    return None if problems else policy, joined, _in_order(problems)
+    return None if problems else policy, joined, found, _in_order(problems)
 
 
 def _in_order(problems: list[Problem]) -> tuple[Problem, ...]:

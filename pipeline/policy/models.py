@@ -1,5 +1,6 @@
 """What the files in `policies/` may say. Strict: an unknown key is an error with its place in the file."""
 
+from datetime import date
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -65,6 +66,15 @@ API_VERSION = "stepwell/v1"
 
 Capability = Literal["chat", "logprobs", "json_schema", "tools", "vision", "stream"]
 Seconds = Annotated[float, Field(gt=0)]
+
+
+def _day(text: str) -> str:
+    """A day that is in the calendar."""
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text} is no day; write it as 2027-01-31") from None
+    return text
 
 
 class Section(BaseModel):
@@ -344,7 +354,8 @@ Types = Annotated[tuple[str, ...], Field(min_length=1)]
 class ResidencyRule(Section):
     """Where `when` (CEL over `req` and `target`) is true, this action holds. The strictest action wins.
 
-    `types` are the kinds of data that `pseudonymise` or `mask` keep from the target; left out, all of them.
+    `types` are the kinds of data that `pseudonymise` or `mask` keep from the target; left out, all of them. `expires`
+    is the last day of what the rule was made for: `check` warns after it, and the rule goes on to hold.
     """
 
     id: Name
@@ -352,6 +363,7 @@ class ResidencyRule(Section):
     action: Action
     types: Types | None = None
     reason: str
+    expires: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$"), AfterValidator(_day)] | None = None
 
     @model_validator(mode="after")
     def _types_of_a_transform(self) -> Self:
@@ -519,7 +531,7 @@ Scope = Annotated[
 
 
 class Rate(Section):
-    """How many requests or tokens there may be in a minute or an hour, for each value of `by`; beyond, 429.
+    """How many requests or tokens there may be in a second, minute, hour or day, for each value of `by`; beyond, 429.
 
     `match` is CEL over `req` and says which requests it concerns.
     """

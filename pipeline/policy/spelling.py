@@ -6,11 +6,11 @@ unknown word is warned about, since a recogniser of one's own may find types tha
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Final, NamedTuple, get_args
+from typing import Final, NamedTuple
 
-from pipeline.contracts import DataClass
 from pipeline.policy.kinds import EVERY, KINDS_OF_DATA
 from pipeline.policy.literals import compared
+from pipeline.policy.logic import CLOSED
 from pipeline.policy.models import Given, ResidencyFile
 from pipeline.policy.problems import Path, Problem, did_you_mean
 from pipeline.policy.resolve import Located, PolicySet
@@ -20,11 +20,6 @@ __all__ = ["misspelt", "types_known", "unheard"]
 
 Known = Mapping[str, frozenset[str]]
 _TYPES: Final = "req.types"
-_CLOSED: Final[Known] = {
-    "req.data_class": frozenset(get_args(DataClass)),
-    "req.scan": frozenset({"complete", "partial", "failed"}),
-    "req.lane": frozenset({"interactive", "batch"}),
-}
 _CODES: Final = frozenset({"req.origin", "target.jurisdiction"})
 """Facts that a rule may well compare with what no target has: `target.jurisdiction != "EU"` where all are elsewhere."""
 _CODE: Final = re.compile(r"[A-Z]{2,8}")
@@ -69,7 +64,7 @@ def _known(joined: PolicySet, spec: ResidencyFile) -> Known:
     """The values that a fact can have here, for the facts of which that is known."""
     targets = {name: target.spec for name, target in joined.targets.items()}
     return {
-        **_CLOSED,
+        **CLOSED,
         _TYPES: types_known(spec),
         "req.special": frozenset(spec.special),
         "target.name": frozenset(targets),

@@ -143,7 +143,8 @@ def test_names_are_defined_once_over_all_files(tmp_path: Path) -> None:
 
 def test_routes_of_several_files_are_asked_in_the_order_of_the_file_names(tmp_path: Path) -> None:
     write(tmp_path)
-    (tmp_path / "a-routes.yaml").write_text(swap(ROUTES, "name: chat", "name: first"))
+    first = swap(swap(ROUTES, "name: chat", "name: first"), '"true"', "req.has_schema")
+    (tmp_path / "a-routes.yaml").write_text(first)
 
     assert [route.spec.name for route in load_folder(tmp_path, {}).routes] == ["first", "chat"]
 
@@ -355,6 +356,7 @@ def test_a_route_without_an_answer_does_not_match_and_is_named(tmp_path: Path) -
         "  - name: chat",
         "  - {name: team, match: req.metadata.team == 'x', tiers: [{variants: {near: 1}}]}\n  - name: chat",
     )
+    routes = swap(routes, "routes:", "record_metadata: [team]\nroutes:")
     policy = load(tmp_path, routes=routes)
 
     assert policy.routes[0].matches(facts()) is None
