@@ -25,6 +25,7 @@ from pipeline.worker import Slots, Worker, worker_name
 if TYPE_CHECKING:
     from pipeline.adapters.answer_cache import AnswerCache
     from pipeline.adapters.board import TargetBoard
+    from pipeline.adapters.loops import LoopMemory
     from pipeline.adapters.models.attempts import Attempts
     from pipeline.adapters.models.http import HttpModelClient
     from pipeline.revisions import AppliedPolicies
@@ -36,14 +37,6 @@ _log = logging.getLogger("stepwell.app")
 Hook = Callable[[], Awaitable[None]]
 
 
-class NobodyAsked:
-    """The health of targets in a worker that calls none: nothing is known against them."""
-
-    def healthy(self, target: str) -> bool:
-        """Yes, as far as this process knows."""
-        return bool(target)
-
-
 @dataclass
 class Parts:
     """The adapters of one worker, each made when a stage first asks for it."""
@@ -52,7 +45,6 @@ class Parts:
     link: Link
     policies: PolicySource
     observer: Observer
-    calls_models: bool = False
     clock: SystemClock = field(default_factory=SystemClock)
     chance: SystemRandom = field(default_factory=SystemRandom)
     starts: list[Hook] = field(default_factory=list)
@@ -76,10 +68,13 @@ class Parts:
     def models(self) -> "HttpModelClient":
         """The client of all targets."""
         from pipeline.adapters.models.http import HttpModelClient
+        from pipeline.adapters.models.probes import Prober
 
         client = HttpModelClient(self.policies, self.clock, self.chance)
         self.board.attach(client)
-        self.stops.append(client.close)
+        prober = Prober(self.policies, client, self.board.heard_at, self.clock)
+        self.starts.append(prober.start)
+        self.stops += [prober.stop, client.close]
         return client
 
     @cached_property
@@ -138,6 +133,18 @@ class Parts:
         cache = self._cache()
         return AnswerCache(cache, self.settings.secret, self.clock) if cache is not None else None
 
+    @cached_property
+    def loops(self) -> "LoopMemory | None":
+        """Who made tool calls; None without a Valkey."""
+        from pipeline.adapters.loops import LoopMemory
+
+        cache = self._cache()
+        if cache is None:
+            return None
+        loops = LoopMemory(cache, self.settings.secret, self.clock)
+        self.stops.append(loops.close)
+        return loops
+
     def _cache(self) -> Cache | None:
         if self.settings.valkey_url is None:
             return None
@@ -167,9 +174,10 @@ def _classify(parts: Parts) -> Stage:
 
 
 def _plan(parts: Parts) -> Stage:
-    from stages.plan import Plan
+    from stages.plan import Plan, Sources
 
-    return Plan(parts.policies, parts.weights, parts.models if parts.calls_models else NobodyAsked())
+    sources = Sources(weights=parts.weights, board=parts.board, loops=parts.loops)
+    return Plan(parts.policies, parts.clock, parts.settings.secret, sources)
 
 
 def _recall(parts: Parts) -> Stage:
@@ -202,7 +210,8 @@ def _audit(parts: Parts) -> Stage:
 
     log = ChainedAuditLog(parts.link.streams, producer_name(), parts.clock)
     parts.stops.append(log.close)
-    observer = CombinedObserver(parts.observer, parts.board.notes)
+    notes = (parts.board.notes, parts.loops) if parts.loops is not None else (parts.board.notes,)
+    observer = CombinedObserver(parts.observer, *notes)
     return Audit(log, parts.results, parts.clock, parts.policies, parts.answers, observer=observer)
 
 
@@ -230,7 +239,7 @@ def build_worker(
         lambda name: _provider(policies, name),
         lambda: policies.current().residency.visibility.sinks.telemetry,
     )
-    parts = Parts(settings, link, policies, observer, calls_models=bool({"draft", "escalate"} & set(names)))
+    parts = Parts(settings, link, policies, observer)
     stages = [_under_its_revision(BUILDERS[name](parts), policies) for name in names]
     runner = Runner(
         stages,

@@ -152,6 +152,7 @@ SPEAK_HTTP = {
     "pipeline/adapters/models/exchange.py": "posts the view of a permit",
     "pipeline/adapters/models/http.py": "holds the session that exchange posts over",
     "pipeline/adapters/models/endpoint.py": "limits of time",
+    "pipeline/adapters/models/probes.py": "asks a target how it fares, and knows no request",
 }
 NOT_TO_TARGETS = ("pipeline/gateway/", "pipeline/embedded/", "pipeline/telemetry/", "pipeline/cli/")
 """Servers, the fetching of weights, metrics and health: they hold no request on its way to a model."""
@@ -176,6 +177,16 @@ def test_no_adapter_but_the_exchange_can_send() -> None:
         and "session" in node.value.attr
     ]
     assert posts == ["pipeline/adapters/models/exchange.py"]
+
+
+def test_a_probe_knows_nothing_of_a_request() -> None:
+    """It makes its own GET, with what a target's definition says and nothing else."""
+    tree = ast.parse((ROOT / "pipeline/adapters/models/probes.py").read_text())
+    known = {alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert known.isdisjoint({"Request", "Envelope", "Classification", "View", "Permit", "ModelCall", "call_body"})
+    sent = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and "_open" in ast.unparse(node.func)]
+    given = {keyword.arg for node in sent for keyword in node.keywords}
+    assert given <= {"headers", "timeout", "allow_redirects"}, "no body and no parameters"
 
 
 def test_a_body_and_headers_are_made_of_a_view_alone() -> None:
