@@ -10,7 +10,8 @@ from pipeline.signals.reading import Reading
 
 __all__ = ["Wants", "wants_of"]
 
-_SUM: Final = re.compile(rb"[\d)]\s?[*/^=+-]\s?[\d(]")
+_SUM: Final = re.compile(rb"[\d)](?:\s?[*^=+]\s?|\s[-/]\s)[\d(]")
+"""Without spaces, a line between figures is a date or a range as often as a sum."""
 _HOW_MUCH: Final = (b"ow many ", b"ow much ", b"ie viele ", b"ombien ", "uánto".encode())
 """Without the first letter, which may be a capital."""
 _LATEX: Final = (b"\\frac", b"\\sum", b"\\int", b"\\sqrt", b"$$")
