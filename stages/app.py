@@ -174,9 +174,10 @@ def _classify(parts: Parts) -> Stage:
 
 
 def _plan(parts: Parts) -> Stage:
+    from pipeline.adapters.tokenizers import TokenizerFiles
     from stages.plan import Plan, Sources
 
-    sources = Sources(weights=parts.weights, board=parts.board, loops=parts.loops)
+    sources = Sources(weights=parts.weights, board=parts.board, loops=parts.loops, counter=TokenizerFiles())
     return Plan(parts.policies, parts.clock, parts.settings.secret, sources)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Final
 
-__all__ = ["choose", "shares"]
+__all__ = ["choose", "score", "shares"]
 
 _BITS: Final = 53
 """As many bits of the hash as a float holds exactly, so that h is never 0 and never rounds to 1."""
@@ -34,7 +34,12 @@ def choose(key: str, salt: str, weights: Mapping[str, float]) -> str:
     if len(positive) == 1:
         return positive[0]
     # Equal scores do not occur in practice; the name makes the choice independent of the order of the mapping.
-    return max(positive, key=lambda name: (-weights[name] / math.log(_uniform(key, salt, name)), name))
+    return max(positive, key=lambda name: (score(key, salt, name, weights[name]), name))
+
+
+def score(key: str, salt: str, name: str, weight: float = 1.0) -> float:
+    """How well `name` fits `key`: the name with the highest score wins. `weight` is above 0."""
+    return -weight / math.log(_uniform(key, salt, name))
 
 
 def shares(weights: Mapping[str, float]) -> dict[str, float]:

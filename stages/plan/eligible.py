@@ -1,88 +1,46 @@
-"""Who may and can serve a request: the hard conditions, each a question with one answer. Pure."""
+"""Who may and can serve a request, and why not who cannot. Pure."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final, Literal
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
-from pipeline.contracts import Envelope, Exclusion, ImagePart, Request, Residency, Tier
-from pipeline.policy import Policy, permits
-from pipeline.policy.models import Target
-from stages.plan.estimate import input_tokens, output_tokens, prompt_tokens, worst_cost_usd
+from pipeline.contracts import Exclusion, Residency, Signals, Snapshot
+from pipeline.policy import Policy
+from pipeline.policy.models import Route, TenantSpec
+from pipeline.signals.estimate import output_tokens, prompt_tokens, worst_cost_usd
+from stages.plan.budgets import Degrade
+from stages.plan.conditions import CONDITIONS, Case, Hard
+from stages.plan.wishes import Wishes
 
 __all__ = ["Judge"]
 
-Hard = Literal["residency", "capability", "context", "price", "health"]
-
-
-@dataclass(frozen=True, slots=True)
-class _Case:
-    """One variant for one request: all that the conditions look at."""
-
-    request: Request
-    target: Target
-    residency: Residency | None
-    healthy: bool
-    tokens_in: int
-    tokens_out: int
-
-    @property
-    def cost_usd(self) -> float | None:
-        """What one call costs at most."""
-        return worst_cost_usd(self.target, self.tokens_in, self.tokens_out)
-
-
-def _residency(case: _Case) -> str | None:
-    decided = case.residency
-    if decided is None:
-        return "the classification says nothing about it"
-    return None if permits(decided.action, case.target) else f"rule {decided.rule}: {decided.reason}"
-
-
-def _capability(case: _Case) -> str | None:
-    missing = [wanted for wanted in _needs(case.request) if wanted not in case.target.capabilities]
-    return f"it lacks {', '.join(missing)}" if missing else None
-
-
-def _context(case: _Case) -> str | None:
-    needed, window = case.tokens_in + case.tokens_out, case.target.context_window
-    return None if needed <= window else f"about {needed} tokens do not fit into its window of {window}"
-
-
-def _price(case: _Case) -> str | None:
-    ceiling = case.request.budget.max_cost_usd
-    if ceiling is None:
-        return None
-    cost = case.cost_usd
-    if cost is None:
-        return "its price is unknown, and the request has a ceiling"
-    return None if cost <= ceiling else f"up to {cost:.6f} USD is above the ceiling of {ceiling:g}"
-
-
-def _health(case: _Case) -> str | None:
-    return None if case.healthy else "it takes no calls at the moment"
-
-
-_CONDITIONS: Final[tuple[tuple[Hard, Callable[[_Case], str | None]], ...]] = (
-    ("residency", _residency),
-    ("capability", _capability),
-    ("context", _context),
-    ("price", _price),
-    ("health", _health),
-)
-"""In this order, and the first that fails is the one that is told: what is forbidden is never called expensive."""
+_prompt_tokens = lru_cache(maxsize=1024)(prompt_tokens)
+"""A policy has few prompts, and each is counted for every request."""
 
 
 class Judge:
     """Says of each variant whether it may and can serve, judging it once, and keeps why not."""
 
-    def __init__(self, envelope: Envelope, unhealthy: frozenset[str], policy: Policy) -> None:
-        self._request = envelope.request
-        self._residency = _decided(envelope)
-        self._unhealthy = unhealthy
+    def __init__(
+        self,
+        signals: Signals,
+        residency: Sequence[Residency],
+        snapshot: Snapshot,
+        policy: Policy,
+        route: Route,
+        wishes: Wishes,
+        degrade: Degrade,
+    ) -> None:
+        self._signals = signals
+        self._residency: Mapping[str, Residency] = {decided.target: decided for decided in residency}
+        self._standings = snapshot.targets
         self._policy = policy
-        self._tokens_in = input_tokens(envelope.request)
+        self._route = route
+        self._wishes = wishes
+        self._degrade = degrade
+        self.tenant: TenantSpec = policy.tenant(signals.tenant)
+        self._cases: dict[str, Case] = {}
+        self._verdicts: dict[tuple[str, bool], bool] = {}
         self._exclusions: dict[tuple[str, str], Exclusion] = {}
-        self._verdicts: dict[str, bool] = {}
 
     @property
     def excluded(self) -> tuple[Exclusion, ...]:
@@ -95,71 +53,56 @@ class Judge:
         decided = self._residency.get(next(forbidden, ""))
         return decided.rule if decided else None
 
-    def takes(self, variant: str) -> bool:
-        """Whether the variant is eligible."""
-        known = self._verdicts.get(variant)
+    def takes(self, variant: str, *, deeper: bool = False) -> bool:
+        """Whether the variant is eligible; `deeper`: as an escalation, for which budgets of their own may count."""
+        key = (variant, deeper)
+        known = self._verdicts.get(key)
         if known is None:
-            known = self._verdicts[variant] = self._judge(variant)
+            known = self._verdicts[key] = self._judge(variant, deeper)
         return known
 
-    def affordable(self, tiers: Sequence[Tier]) -> tuple[Tier, ...]:
-        """The tiers whose worst costs together stay within the caller's money, from the first on."""
-        ceiling = self._request.budget.max_cost_usd
-        if ceiling is None:
-            return tuple(tiers)
-        kept: list[Tier] = []
-        spent = 0.0
-        for tier in tiers:
-            total = spent + (self._case(tier.variant).cost_usd or 0.0)
-            if total > ceiling:
-                reason = f"up to {total:.6f} USD with the tiers before it is above the ceiling of {ceiling:g}"
-                self._exclude(tier.target, "price", reason)
-            else:
-                kept.append(tier)
-                spent = total
-        return tuple(kept)
+    def case(self, variant: str) -> Case:
+        """The sizes and costs of a call of this variant."""
+        known = self._cases.get(variant)
+        if known is None:
+            known = self._cases[variant] = self._case(variant)
+        return known
 
-    def _judge(self, variant: str) -> bool:
-        case = self._case(variant)
-        for condition, fault in _CONDITIONS:
+    def exclude(self, target: str, condition: Hard, reason: str) -> None:
+        """Keep why a target is left out, unless the same condition did so before."""
+        key = (target, condition)
+        if key not in self._exclusions:
+            self._exclusions[key] = Exclusion(target=target, condition=condition, reason=reason)
+
+    def _judge(self, variant: str, deeper: bool) -> bool:
+        case = self.case(variant)
+        case.degrade_to = self._degrade.deeper if deeper else self._degrade.first
+        for condition, fault in CONDITIONS:
             reason = fault(case)
             if reason is not None:
-                self._exclude(self._policy.variants[variant].target, condition, reason)
+                self.exclude(case.name, condition, reason)
                 return False
         return True
 
-    def _exclude(self, target: str, condition: Hard, reason: str) -> None:
-        exclusion = Exclusion(target=target, condition=condition, reason=reason)
-        self._exclusions.setdefault((target, condition), exclusion)
-
-    def _case(self, name: str) -> _Case:
-        variant = self._policy.variants[name]
-        target = self._policy.targets[variant.target]
-        return _Case(
-            request=self._request,
+    def _case(self, variant: str) -> Case:
+        spec = self._policy.variants[variant]
+        name = spec.target
+        target = self._policy.targets[name]
+        signals = self._signals
+        tokens_in = signals.counted.get(name, signals.tokens) + _prompt_tokens(spec.system)
+        tokens_out = output_tokens(signals.max_tokens, spec.parameters.max_tokens, target.max_output_tokens)
+        return Case(
+            signals=signals,
+            route=self._route,
+            tenant=self.tenant,
+            wishes=self._wishes,
+            variant=variant,
+            name=name,
             target=target,
-            residency=self._residency.get(variant.target),
-            healthy=variant.target not in self._unhealthy,
-            tokens_in=self._tokens_in + prompt_tokens(variant.system),
-            tokens_out=output_tokens(self._request, variant, target),
+            residency=self._residency.get(name),
+            standing=self._standings.get(name),
+            tokens_in=tokens_in,
+            tokens_out=tokens_out,
+            cost_usd=worst_cost_usd(target.price, tokens_in, tokens_out),
+            degrade_to=None,
         )
-
-
-def _decided(envelope: Envelope) -> Mapping[str, Residency]:
-    found = envelope.classification
-    return {} if found is None else {decided.target: decided for decided in found.residency}
-
-
-def _needs(request: Request) -> list[str]:
-    needs = []
-    if request.response_schema is not None:
-        needs.append("json_schema")
-    if request.tools:
-        needs.append("tools")
-    if any(_shows_image(message.content) for message in request.messages):
-        needs.append("vision")
-    return needs
-
-
-def _shows_image(content: object) -> bool:
-    return isinstance(content, tuple) and any(isinstance(part, ImagePart) for part in content)

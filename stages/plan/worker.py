@@ -1,31 +1,78 @@
 """Gathers what planning needs, and leaves the decision to `decide`."""
 
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
 
-from pipeline.contracts import Envelope, StageName
-from pipeline.policy import Policy, rejudge, request_facts
+from pipeline.contracts import BudgetStanding, Cover, Envelope, Request, Signals, Snapshot, StageName
+from pipeline.contracts import Plan as Planned
+from pipeline.policy import Policy, rejudge
+from pipeline.policy.facts import RequestFacts, facts_of_signals
+from pipeline.policy.observed import signals_of
 from pipeline.policy.source import PolicySource
-from pipeline.ports import Outcome, Run, WeightStore
-from stages.plan.decide import Facts, choose_route, decide
+from pipeline.ports import (
+    Board,
+    Clock,
+    Ledger,
+    Outcome,
+    RateCheck,
+    RateMeter,
+    RateVerdict,
+    Run,
+    WeightStore,
+)
+from stages.plan.decide import decide, plan_in
+from stages.plan.gather import Needs, needs_of, scope_values, snapshot_of
+from stages.plan.refuse import over_the_rate
+from stages.plan.route import Chosen, choose_route
 
-__all__ = ["Health", "Plan"]
+__all__ = ["Loops", "Plan", "Sources", "TokenCounter"]
 
 
-class Health(Protocol):
-    """Knows which targets take calls; a `ports.ModelClient` does."""
+class Loops(Protocol):
+    """Remembers who made tool calls; `adapters.loops.LoopMemory` does."""
 
-    def healthy(self, target: str) -> bool:
-        """Whether the target takes calls now."""
+    async def variant_of(self, request: Request) -> str | None:
+        """The variant whose tool calls the end of the conversation answers; None: none, or nobody knows."""
         ...
 
 
-class Plan:
-    """The stage. Waits for nothing: all that it asks is in memory."""
+class TokenCounter(Protocol):
+    """Counts tokens with the tokenizers of targets, where an estimate would not do."""
 
-    def __init__(self, policies: PolicySource, weights: WeightStore, health: Health) -> None:
+    async def counted(self, request: Request, tokens: int, policy: Policy) -> Mapping[str, int]:
+        """Tokens of the question by target; only of those near a limit that have a tokenizer."""
+        ...
+
+
+class Sources(NamedTuple):
+    """Whom planning asks. Every one may be missing: then nothing is known of that, and nothing is held against it."""
+
+    weights: WeightStore | None = None
+    board: Board | None = None
+    ledger: Ledger | None = None
+    meter: RateMeter | None = None
+    loops: Loops | None = None
+    counter: TokenCounter | None = None
+
+
+class Plan:
+    """The stage. It waits for nobody but the counters of budgets and rates, and for them only where one concerns it.
+
+    Args:
+        policies: where policies are.
+        clock: for the time that is left.
+        secret: key of the digests that stand for sessions, users and prompts.
+        sources: whom it asks.
+    """
+
+    def __init__(
+        self, policies: PolicySource, clock: Clock, secret: bytes = b"", sources: Sources | None = None
+    ) -> None:
         self._policies = policies
-        self._weights = weights
-        self._health = health
+        self._clock = clock
+        self._secret = secret
+        self._sources = sources or Sources()
+        self._needs: tuple[Policy, Needs] | None = None
 
     @property
     def name(self) -> StageName:
@@ -33,27 +80,112 @@ class Plan:
         return "plan"
 
     async def handle(self, envelope: Envelope, run: Run) -> Outcome:  # noqa: ARG002  the shape of every stage
-        """Plan one request. Raises `UnknownModel` or `InvalidRequest` where there is no route for it."""
+        """Plan one request.
+
+        Raises:
+            UnknownModel: the caller named a route or variant that there is not.
+            InvalidRequest: no route matches, or the caller wishes what the policy does not let callers wish.
+        """
         policy = self._policies.revision(envelope.policy_revision)
         if policy is None:
-            return self._replan(envelope, self._policies.current())
-        return self._plan(envelope, policy)
+            return await self._replan(envelope, self._policies.current())
+        return await self._plan(envelope, policy)
 
-    def _plan(self, envelope: Envelope, policy: Policy) -> Outcome:
-        chosen = choose_route(envelope.request, request_facts(envelope.request, envelope.classification), policy)
-        unhealthy = frozenset(name for name in policy.targets if not self._health.healthy(name))
-        facts = Facts(chosen, self._weights.current(chosen.route.name), unhealthy)
-        return decide(envelope, facts, policy)
-
-    def _replan(self, envelope: Envelope, policy: Policy) -> Outcome:
+    async def _replan(self, envelope: Envelope, policy: Policy) -> Outcome:
         """The revision it began with is no longer known here: judge its data again by the one in force."""
         changes: dict[str, object] = {"policy_revision": policy.revision}
         if envelope.classification is not None:
             changes["classification"] = rejudge(envelope.request, envelope.classification, policy)
-        outcome = self._plan(envelope.model_copy(update=changes), policy)
+        outcome = await self._plan(envelope.model_copy(update=changes), policy)
         return Outcome(
             outcome.kind,
             outcome.reasons,
             {**changes, **outcome.changes},
             {**outcome.facts, "revision_before": envelope.policy_revision},
         )
+
+    async def _plan(self, envelope: Envelope, policy: Policy) -> Outcome:
+        needs, sources = self._needed(policy), self._sources
+        signals = await self._signals(envelope, policy)
+        facts = facts_of_signals(signals)
+        chosen = choose_route(signals, facts, policy)
+        covers: tuple[Cover, ...] = ()
+        budgets: tuple[BudgetStanding, ...] = ()
+        verdict = None
+        if needs.charges:
+            scope = scope_values(envelope.request, envelope.lane, chosen.route.name, policy, self._secret)
+            covers = policy.covers(facts, scope)
+            budgets = await self._budgets(covers, policy)
+            if needs.budget_left and budgets:
+                chosen = choose_route(signals, facts_of_signals(signals, _least(budgets)), policy)
+                scope["route"] = chosen.route.name
+                covers = policy.covers(facts, scope)
+            verdict = await self._rates(envelope, signals, facts, scope, policy)
+        weights = sources.weights.current(chosen.route.name) if sources.weights is not None else None
+        snapshot = snapshot_of(signals, chosen.route, policy, sources.board, weights, budgets)
+        if verdict is not None and verdict.exceeded is not None:
+            return _over_the_rate(signals, snapshot, chosen, verdict)
+        found = envelope.classification
+        outcome = decide(signals, found.residency if found else (), snapshot, policy, chosen)
+        return _with(outcome, covers, verdict)
+
+    async def _signals(self, envelope: Envelope, policy: Policy) -> Signals:
+        request, sources = envelope.request, self._sources
+        left_ms = max(0, int((envelope.deadline_at - self._clock.now()) * 1000))
+        signals = signals_of(
+            request,
+            envelope.classification,
+            policy,
+            secret=self._secret,
+            request_id=envelope.id,
+            deadline_left_ms=left_ms,
+            busy_with=await sources.loops.variant_of(request) if sources.loops is not None else None,
+        )
+        if sources.counter is None:
+            return signals
+        counted = await sources.counter.counted(request, signals.tokens, policy)
+        return signals.model_copy(update={"counted": dict(counted)}) if counted else signals
+
+    async def _budgets(self, covers: Sequence[Cover], policy: Policy) -> tuple[BudgetStanding, ...]:
+        """What is left of the budgets; nobody is asked where none covers the request."""
+        asked = [cover for cover in covers if policy.budget(cover.budget) is not None]
+        if not asked or self._sources.ledger is None:
+            return ()
+        return await self._sources.ledger.standing(asked)
+
+    async def _rates(
+        self, envelope: Envelope, signals: Signals, facts: RequestFacts, scope: Mapping[str, str], policy: Policy
+    ) -> RateVerdict | None:
+        """Count the request at its rates; None where none concerns it."""
+        if self._sources.meter is None or not policy.rates:
+            return None
+        hits = policy.rate_checks(facts, scope, signals.tokens + (signals.max_tokens or 0))
+        checks = [RateCheck(hit.rate, hit.scope, hit.tokens) for hit in hits]
+        return await self._sources.meter.hit(envelope.key, checks) if checks else None
+
+    def _needed(self, policy: Policy) -> Needs:
+        if self._needs is None or self._needs[0] is not policy:
+            self._needs = (policy, needs_of(policy))
+        return self._needs[1]
+
+
+def _least(budgets: Sequence[BudgetStanding]) -> float:
+    return min(standing.left for standing in budgets)
+
+
+def _over_the_rate(signals: Signals, snapshot: Snapshot, chosen: Chosen, verdict: RateVerdict) -> Outcome:
+    plan = Planned(
+        route=chosen.route.name, tiers=(), cacheable=False, rates=verdict.states, signals=signals, snapshot=snapshot
+    )
+    changes = {"plan": plan, "status": "refused", "error": over_the_rate(verdict)}
+    return Outcome("refused", (f"rate {verdict.exceeded} is used up",), changes, {"route": plan.route})
+
+
+def _with(outcome: Outcome, covers: tuple[Cover, ...], verdict: RateVerdict | None) -> Outcome:
+    """The outcome with what the plan carries for others: who pays, and what is left of the rates."""
+    plan = plan_in(outcome)
+    rates = verdict.states if verdict is not None else ()
+    if plan is None or not (covers or rates):
+        return outcome
+    carried = plan.model_copy(update={"covers": covers, "rates": rates})
+    return Outcome(outcome.kind, outcome.reasons, {**outcome.changes, "plan": carried}, outcome.facts)

@@ -5,52 +5,32 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from policy_files import write
+from planning import (
+    conditions,
+    down,
+    envelope,
+    outcome,
+    plan,
+    policy_of,
+    signals,
+    targets,
+)
 
 from pipeline.contracts import (
     Budget,
-    Classification,
-    Envelope,
     ImagePart,
     Message,
     Parameters,
-    Plan,
-    Request,
+    ProviderPreferences,
+    Snapshot,
+    TargetStanding,
     TextPart,
 )
 from pipeline.errors import InvalidRequest, UnknownModel
-from pipeline.policy import Policy, request_facts
-from pipeline.policy.load import load_folder
-from pipeline.ports import Outcome, Weights
-from stages.plan.decide import Facts, choose_route, decide
+from pipeline.policy import Policy
+from stages.plan.decide import decide, plan_in
 
-MODELS = """\
-apiVersion: stepwell/v1
-kind: Models
-targets:
-  tiny:
-    {endpoint: "http://a", model: m, provider: p, region: r,
-     jurisdiction: EU, external: false, context_window: 400, max_output_tokens: 100,
-     capabilities: [chat, json_schema], price: {input: 1, output: 2, source: s, as_of: "2026-11-01"}}
-  near:
-    {endpoint: "http://a", model: m, provider: p, region: r,
-     jurisdiction: EU, external: false, context_window: 4000, max_output_tokens: 1000,
-     capabilities: [chat, json_schema, tools, vision],
-     price: {input: 10, output: 20, source: s, as_of: "2026-11-01"}}
-  far:
-    {endpoint: "http://a", model: m, provider: p, region: r,
-     jurisdiction: US, external: true, context_window: 4000, max_output_tokens: 500,
-     capabilities: [chat, json_schema, tools, vision]}
-variants:
-  tiny: {target: tiny}
-  near: {target: near}
-  terse: {target: near, system: Be brief., parameters: {max_tokens: 50}}
-  far: {target: far}
-"""
 ROUTES = """\
-apiVersion: stepwell/v1
-kind: Routes
-routes:
   - name: team
     match: req.metadata.team == "x"
     tiers: [{variants: {near: 1}}]
@@ -60,6 +40,7 @@ routes:
     tiers:
       - variants: {tiny: 1}
       - variants: {near: 0.5, terse: 0.5}
+        fallbacks: [far, tiny]
       - variants: {far: 1}
     accept: {confidence: 0.6}
     max_escalations: 2
@@ -69,74 +50,16 @@ routes:
     on_exhausted: fail
     cache: {enabled: false}
 """
-RESIDENCY = """\
-apiVersion: stepwell/v1
-kind: Residency
-classes: {restricted: [SECRET], confidential: [PERSON]}
-rules:
-  - {id: here, when: target.external && req.data_class == "restricted", action: local_only, reason: it stays}
-  - {id: frozen, when: '"FROZEN" in req.types', action: deny, reason: nobody may}
-"""
 
 
 @pytest.fixture(scope="module")
 def policy(tmp_path_factory: pytest.TempPathFactory) -> Policy:
-    folder = tmp_path_factory.mktemp("plan")
-    return load_folder(write(Path(folder), models=MODELS, routes=ROUTES, residency=RESIDENCY), {})
+    routes = f"apiVersion: stepwell/v1\nkind: Routes\nrecord_metadata: [team]\nroutes:\n{ROUTES}"
+    return policy_of(Path(tmp_path_factory.mktemp("plan")), routes)
 
 
-def envelope(policy: Policy, *, data_class: str = "public", types: tuple[str, ...] = (), **request: object) -> Envelope:
-    content = {} if "messages" in request else {"input": "hi"}
-    asked = Request.model_validate({**content, **request})
-    found = Classification.model_validate(
-        {
-            "data_class": data_class,
-            "findings": tuple({"type": kind, "count": 1} for kind in types),
-            "scan": "complete",
-            "engine": "e",
-        }
-    )
-    residency = policy.residency_actions(request_facts(asked, found))
-    return Envelope(
-        id=asked.id or "r1",
-        request=asked,
-        fingerprint="f",
-        lane="interactive",
-        received_at=0,
-        deadline_at=60,
-        policy_revision=policy.revision,
-        classification=found.model_copy(update={"residency": residency}),
-    )
-
-
-def outcome(
-    policy: Policy,
-    *,
-    weights: Weights | None = None,
-    unhealthy: frozenset[str] = frozenset(),
-    data_class: str = "public",
-    types: tuple[str, ...] = (),
-    **request: object,
-) -> Outcome:
-    asked = envelope(policy, data_class=data_class, types=types, **request)
-    chosen = choose_route(asked.request, request_facts(asked.request, asked.classification), policy)
-    return decide(asked, Facts(chosen, weights, unhealthy), policy)
-
-
-def plan(policy: Policy, **circumstances: object) -> Plan:
-    decided = outcome(policy, **circumstances)  # type: ignore[arg-type]
-    assert decided.kind == "planned", decided
-    planned = decided.changes["plan"]
-    assert isinstance(planned, Plan)
-    return planned
-
-
-def targets(planned: Plan) -> list[str]:
-    return [tier.target for tier in planned.tiers]
-
-
-def conditions(planned: Plan) -> dict[str, str]:
-    return {exclusion.target: exclusion.condition for exclusion in planned.excluded}
+def published(version: int, *tiers: dict[str, float]) -> Snapshot:
+    return Snapshot(route="chat", weights=tiers, weights_version=version)
 
 
 # ---------------------------------------------------------------- the route
@@ -211,10 +134,7 @@ def test_residency_takes_a_target_out_and_names_the_rule(policy: Policy) -> None
 
 
 def test_a_target_that_the_classification_does_not_mention_is_out(policy: Policy) -> None:
-    asked = envelope(policy)
-    chosen = choose_route(asked.request, request_facts(asked.request, asked.classification), policy)
-
-    decided = decide(asked.model_copy(update={"classification": None}), Facts(chosen), policy)
+    decided = decide(signals(envelope(policy), policy), (), Snapshot(), policy)
 
     assert decided.kind == "refused"
     assert decided.changes["error"].code == "residency_refused"  # type: ignore[attr-defined]
@@ -267,24 +187,24 @@ def test_a_ceiling_keeps_out_what_may_cost_more_and_what_nobody_knows_the_price_
 def test_the_ceiling_holds_for_all_tiers_together(policy: Policy) -> None:
     cost_of_tiny = (5 * 1 + 100 * 2) / 1e6
     cost_of_terse = ((5 + 7) * 10 + 50 * 20) / 1e6
-    both = Weights(1, ({"tiny": 1.0}, {"near": 0.0, "terse": 1.0}, {"far": 1.0}))
+    both = published(1, {"tiny": 1.0}, {"near": 0.0, "terse": 1.0}, {"far": 1.0})
 
-    enough = plan(policy, weights=both, budget=Budget(max_cost_usd=cost_of_tiny + cost_of_terse + 1e-9))
-    short = plan(policy, weights=both, budget=Budget(max_cost_usd=cost_of_tiny + cost_of_terse - 1e-6))
+    enough = plan(policy, snapshot=both, budget=Budget(max_cost_usd=cost_of_tiny + cost_of_terse + 1e-9))
+    short = plan(policy, snapshot=both, budget=Budget(max_cost_usd=cost_of_tiny + cost_of_terse - 1e-6))
 
     assert targets(enough) == ["tiny", "near"]
     assert targets(short) == ["tiny"]
 
 
 def test_a_target_that_takes_no_calls_is_out_for_now(policy: Policy) -> None:
-    planned = plan(policy, unhealthy=frozenset({"tiny"}))
+    planned = plan(policy, snapshot=down("tiny"))
 
     assert targets(planned) == ["near", "far"]
     assert conditions(planned) == {"tiny": "health"}
 
 
 def test_what_is_forbidden_is_never_called_unhealthy_or_dear(policy: Policy) -> None:
-    planned = plan(policy, data_class="restricted", unhealthy=frozenset({"far"}), budget=Budget(max_cost_usd=1))
+    planned = plan(policy, data_class="restricted", snapshot=down("far"), budget=Budget(max_cost_usd=1))
 
     assert conditions(planned) == {"far": "residency"}
 
@@ -302,7 +222,7 @@ def test_when_residency_closes_every_target_the_refusal_says_so_with_the_rule(po
 
 
 def test_when_several_conditions_close_the_targets_each_is_told(policy: Policy) -> None:
-    decided = outcome(policy, data_class="restricted", unhealthy=frozenset({"tiny", "near"}))
+    decided = outcome(policy, data_class="restricted", snapshot=down("tiny", "near"))
     error = decided.changes["error"]
 
     assert (error.code, error.rule) == ("no_eligible_target", "here")  # type: ignore[attr-defined]
@@ -330,11 +250,11 @@ def test_the_chance_is_that_among_the_eligible_and_is_logged(policy: Policy) -> 
 
 
 def test_published_weights_replace_those_of_the_policy_and_leave_their_version(policy: Policy) -> None:
-    weights = Weights(7, ({"tiny": 1.0}, {"near": 0.0, "terse": 1.0}, {"far": 1.0}))
-    planned = plan(policy, weights=weights)
+    weights = published(7, {"tiny": 1.0}, {"near": 0.0, "terse": 1.0}, {"far": 1.0})
+    planned = plan(policy, snapshot=weights)
 
     assert [(tier.variant, tier.weights_version) for tier in planned.tiers] == [("tiny", 7), ("terse", 7), ("far", 7)]
-    assert outcome(policy, weights=weights).facts["weights_version"] == 7
+    assert outcome(policy, snapshot=weights).facts["weights_version"] == 7
 
 
 @pytest.mark.parametrize(
@@ -343,7 +263,7 @@ def test_published_weights_replace_those_of_the_policy_and_leave_their_version(p
 def test_published_weights_of_another_policy_are_not_used_where_they_do_not_fit(
     policy: Policy, tiers: tuple[dict[str, float], ...]
 ) -> None:
-    second = plan(policy, weights=Weights(7, tiers)).tiers[1]
+    second = plan(policy, snapshot=published(7, *tiers)).tiers[1]
 
     assert (second.propensity, second.weights_version) == (0.5, 0)
 
@@ -364,41 +284,93 @@ def test_a_session_keeps_its_variant_and_a_user_hers_across_sessions_without_one
 def test_a_ramp_keeps_whoever_was_in_the_treatment(policy: Policy, session: str, ramp: list[float]) -> None:
     served = []
     for version, share in enumerate(sorted(ramp)):
-        weights = Weights(version + 1, ({"tiny": 1.0}, {"near": 1 - share, "terse": share}, {"far": 1.0}))
-        served.append(plan(policy, session=session, weights=weights).tiers[1].variant)
+        weights = published(version + 1, {"tiny": 1.0}, {"near": 1 - share, "terse": share}, {"far": 1.0})
+        served.append(plan(policy, session=session, snapshot=weights).tiers[1].variant)
 
     assert served == sorted(served), "near comes before terse in the alphabet: nobody goes back"
 
 
-@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+NAMES = st.sampled_from(["tiny", "near", "far", "house", "abroad", "nobody"])
+PREFERENCES = st.none() | st.builds(
+    ProviderPreferences,
+    order=st.lists(NAMES, max_size=2).map(tuple),
+    only=st.none() | st.lists(NAMES, max_size=3).map(tuple),
+    ignore=st.lists(NAMES, max_size=2).map(tuple),
+    allow_fallbacks=st.booleans(),
+    data_collection=st.sampled_from(["allow", "deny"]),
+    sort=st.sampled_from([None, "price", "latency"]),
+)
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     unhealthy=st.frozensets(st.sampled_from(["tiny", "near", "far"])),
+    loads=st.dictionaries(st.sampled_from(["tiny", "near", "far"]), st.floats(0, 3)),
     data_class=st.sampled_from(["public", "confidential", "restricted"]),
     characters=st.integers(1, 20_000),
     ceiling=st.none() | st.floats(0, 0.1),
     session=st.text(min_size=1, max_size=8),
+    provider=PREFERENCES,
+    pin=st.sampled_from([None, None, "tiny", "terse", "far"]),
+    busy_with=st.sampled_from([None, None, "tiny", "near", "far", "gone"]),
+    no_fallbacks=st.booleans(),
 )
 def test_whatever_the_circumstances_no_tier_breaks_a_hard_condition(
-    policy: Policy, unhealthy: frozenset[str], data_class: str, characters: int, ceiling: float | None, session: str
+    policy: Policy,
+    unhealthy: frozenset[str],
+    loads: dict[str, float],
+    data_class: str,
+    characters: int,
+    ceiling: float | None,
+    session: str,
+    provider: ProviderPreferences | None,
+    pin: str | None,
+    busy_with: str | None,
+    no_fallbacks: bool,
 ) -> None:
+    standings = {name: TargetStanding(healthy=name not in unhealthy, load=load) for name, load in loads.items()}
+    standings |= {name: TargetStanding(healthy=False) for name in unhealthy}
     decided = outcome(
         policy,
-        unhealthy=unhealthy,
+        snapshot=Snapshot(targets=standings),
+        busy_with=busy_with,
         data_class=data_class,
         input="x" * characters,
         session=session,
+        provider=provider,
+        pin=pin,
+        disable_fallbacks=no_fallbacks,
         budget=Budget(max_cost_usd=ceiling),
     )
-    planned = decided.changes.get("plan")
-    if planned is None:
-        assert decided.kind == "refused"
-        return
-    assert isinstance(planned, Plan)
-    assert not unhealthy & set(targets(planned))
-    assert data_class != "restricted" or "far" not in targets(planned)
-    assert characters < 1200 or "tiny" not in targets(planned)
-    assert ceiling is None or "far" not in targets(planned)
+    planned = plan_in(decided)
+    assert planned is not None
+    assert (decided.kind == "refused") == (not planned.tiers)
+    rungs = [rung for tier in planned.tiers for rung in (tier, *tier.fallbacks)]
+    called = {rung.target for rung in rungs}
+    assert not unhealthy & called
+    assert data_class != "restricted" or "far" not in called
+    assert characters < 1200 or "tiny" not in called
+    assert ceiling is None or "far" not in called
     assert all(0 < tier.propensity <= 1 for tier in planned.tiers)
+    if pin is not None:
+        assert {rung.variant for rung in rungs} <= {pin}
+    if pin is not None or no_fallbacks or (provider and not provider.allow_fallbacks):
+        assert not any(tier.fallbacks for tier in planned.tiers)
+    if provider is not None:
+        house = {"tiny": "house", "near": "house", "far": "abroad"}
+        assert provider.only is None or all({name, house[name]} & set(provider.only) for name in called)
+        assert not any({name, house[name]} & set(provider.ignore) for name in called)
+        assert provider.data_collection == "allow" or "far" not in called
+    if ceiling is not None:
+        prices = {"tiny": (1, 2, 100), "near": (10, 20, 1000)}
+        worst = sum(_worst(rung.variant, *prices[rung.target], characters) for rung in rungs)
+        assert worst <= ceiling + 1e-12
+
+
+def _worst(variant: str, price_in: float, price_out: float, most: int, characters: int) -> float:
+    """What a call may cost: three characters make a token, and four tokens are added to each message."""
+    asked = -(-characters // 3) + 4 + (7 if variant == "terse" else 0)
+    return (asked * price_in + (50 if variant == "terse" else most) * price_out) / 1e6
 
 
 # ---------------------------------------------------------------- the tighter one wins

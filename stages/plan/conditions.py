@@ -1,0 +1,156 @@
+"""The hard conditions: each a question about one variant for one request, with one answer. Pure."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from pipeline.contracts import Residency, Signals, TargetStanding
+from pipeline.policy import permits
+from pipeline.policy.models import PriceCeiling, Route, Target, TenantSpec
+from stages.plan.wishes import Wishes
+
+__all__ = ["CONDITIONS", "Case", "Hard", "listed"]
+
+Hard = Literal["residency", "list", "preference", "capability", "context", "price", "budget", "health"]
+
+
+@dataclass(slots=True)
+class Case:
+    """One variant for one request: all that the conditions look at.
+
+    `cost_usd` is what one call costs at most, None where the price is unknown. `degrade_to`: the variants that a used
+    up budget leaves; None: all.
+    """
+
+    signals: Signals
+    route: Route
+    tenant: TenantSpec
+    wishes: Wishes
+    variant: str
+    name: str
+    target: Target
+    residency: Residency | None
+    standing: TargetStanding | None
+    tokens_in: int
+    tokens_out: int
+    cost_usd: float | None
+    degrade_to: frozenset[str] | None
+
+
+def listed(names: Sequence[str], name: str, target: Target) -> bool:
+    """Whether a list of targets and providers names this target."""
+    return name in names or target.provider in names
+
+
+def _residency(case: Case) -> str | None:
+    decided = case.residency
+    if decided is None:
+        return "the classification says nothing about it"
+    return None if permits(decided.action, case.target) else f"rule {decided.rule}: {decided.reason}"
+
+
+def _list(case: Case) -> str | None:
+    for whose, lists in ((f"the route {case.route.name}", case.route), ("its tenant", case.tenant)):
+        if lists.only is not None and not listed(lists.only, case.name, case.target):
+            return f"{whose} is served by {', '.join(lists.only) or 'nobody'} only"
+        if lists.ignore and listed(lists.ignore, case.name, case.target):
+            return f"{whose} is not served by it"
+    return None
+
+
+def _preference(case: Case) -> str | None:
+    wishes, target = case.wishes, case.target
+    if wishes.only is not None and not listed(wishes.only, case.name, target):
+        return "the caller's provider.only does not name it"
+    if wishes.ignore and listed(wishes.ignore, case.name, target):
+        return "the caller's provider.ignore names it"
+    if wishes.no_training and target.properties.training:
+        return "it may train on what it is sent, and the caller's provider.data_collection denies that"
+    return None
+
+
+def _capability(case: Case) -> str | None:
+    signals, able = case.signals, case.target.capabilities
+    missing = []
+    if (signals.has_schema or case.route.response_schema_file) and "json_schema" not in able:
+        missing.append("json_schema")
+    if (signals.has_tools or signals.has_tool_results) and "tools" not in able:
+        missing.append("tools")
+    if signals.has_images and "vision" not in able:
+        missing.append("vision")
+    return f"it lacks {', '.join(missing)}" if missing else None
+
+
+def _context(case: Case) -> str | None:
+    needed, window = case.tokens_in + case.tokens_out, case.target.context_window
+    if needed <= window:
+        return None
+    about = "" if case.name in case.signals.counted else "about "
+    return f"{about}{needed} tokens, answer included, do not fit into its window of {window}"
+
+
+def _price(case: Case) -> str | None:
+    route = case.route
+    if route.max_price is not None and (reason := _too_dear(route.max_price, case.target, "the route")):
+        return reason
+    if route.max_cost_per_token is not None:
+        per_million = route.max_cost_per_token * 1e6
+        if reason := _too_dear(PriceCeiling(input=per_million, output=per_million), case.target, "the route"):
+            return reason
+    wished = case.wishes.max_price
+    if wished is not None:
+        ceiling = PriceCeiling(input=wished.prompt, output=wished.completion)
+        if reason := _too_dear(ceiling, case.target, "the caller"):
+            return reason
+    return _too_much(case)
+
+
+def _too_dear(ceiling: PriceCeiling, target: Target, whose: str) -> str | None:
+    """Why its price per token is above a ceiling in US dollars for a million tokens."""
+    if ceiling.input is None and ceiling.output is None:
+        return None
+    if target.price is None:
+        return f"its price is unknown, and {whose} has a ceiling"
+    for side, most, price in (
+        ("input", ceiling.input, target.price.input),
+        ("output", ceiling.output, target.price.output),
+    ):
+        if most is not None and price > most:
+            return f"{price:g} USD for a million {side} tokens is above the ceiling of {most:g} that {whose} sets"
+    return None
+
+
+def _too_much(case: Case) -> str | None:
+    """Why one call of it may cost more than the caller pays for the request."""
+    ceiling = case.signals.max_cost_usd
+    if ceiling is None:
+        return None
+    if case.cost_usd is None:
+        return "its price is unknown, and the request has a ceiling"
+    if case.cost_usd <= ceiling:
+        return None
+    return f"up to {case.cost_usd:.6f} USD is above the ceiling of {ceiling:g}"
+
+
+def _budget(case: Case) -> str | None:
+    if case.degrade_to is None or case.variant in case.degrade_to:
+        return None
+    return f"a budget is used up and leaves {', '.join(sorted(case.degrade_to)) or 'nothing'}"
+
+
+def _health(case: Case) -> str | None:
+    standing = case.standing
+    return None if standing is None or standing.healthy else "it takes no calls at the moment"
+
+
+CONDITIONS: Final[tuple[tuple[Hard, Callable[[Case], str | None]], ...]] = (
+    ("residency", _residency),
+    ("list", _list),
+    ("preference", _preference),
+    ("capability", _capability),
+    ("context", _context),
+    ("price", _price),
+    ("budget", _budget),
+    ("health", _health),
+)
+"""In this order, and the first that fails is the one that is told: what is forbidden is never called expensive."""

@@ -1,0 +1,104 @@
+"""What planning asks the world, and the few things that depend on the policy alone. No decision is made here."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from pipeline.contracts import BudgetStanding, Request, Signals, Snapshot, TargetStanding
+from pipeline.policy import Policy
+from pipeline.policy.models import Route
+from pipeline.ports import Board, RouteStanding, Weights
+from pipeline.signals.prefix import key_of, scope_digest
+
+__all__ = ["Needs", "needs_of", "scope_values", "snapshot_of"]
+
+
+class Needs(NamedTuple):
+    """What a policy looks at, so that nothing else is asked.
+
+    `budget_left`: a route depends on what is left of budgets. `charges`: there are budgets, caps or rates.
+    """
+
+    budget_left: bool
+    charges: bool
+
+
+def needs_of(policy: Policy) -> Needs:
+    """What this policy looks at."""
+    asked = {name for route in policy.routes for name in route.condition.names}
+    return Needs(
+        budget_left="req.budget_left" in asked,
+        charges=bool(policy.budgets or policy.escalations or policy.rates),
+    )
+
+
+def scope_values(request: Request, lane: str, route: str, policy: Policy, secret: bytes) -> dict[str, str]:
+    """Whose counters a request moves: plain names, and keyed digests of users, keys and tags."""
+    values = {"tenant": request.tenant, "lane": lane, "route": route}
+    for name in policy.scopes:
+        value = _private(name, request)
+        if value:
+            values[name] = scope_digest(request.tenant, name, value, key_of(secret))
+    return values
+
+
+def _private(name: str, request: Request) -> str | None:
+    if name == "user":
+        return request.user
+    if name == "key":
+        return request.api_key
+    return request.metadata.get(name.removeprefix("tag.")) if name.startswith("tag.") else None
+
+
+def snapshot_of(
+    signals: Signals,
+    route: Route,
+    policy: Policy,
+    board: Board | None,
+    weights: Weights | None,
+    budgets: Sequence[BudgetStanding],
+) -> Snapshot:
+    """What is known now of what the route may need. Targets of which nothing is known are left out."""
+    standings = _standings(_targets(signals, route, policy), board)
+    record = board.route(route.name) if board is not None else RouteStanding()
+    return Snapshot(
+        targets=standings,
+        budgets=tuple(budgets),
+        route=route.name,
+        weights=tuple(dict(tier) for tier in weights.tiers) if weights is not None else (),
+        weights_version=weights.version if weights is not None else 0,
+        drafts=record.drafts,
+        accepted=record.accepted,
+        draft_usd=record.draft_usd,
+        draft_ms=record.draft_ms,
+        last_usd=record.last_usd,
+        last_ms=record.last_ms,
+    )
+
+
+def _standings(names: Iterable[str], board: Board | None) -> dict[str, TargetStanding]:
+    if board is None:
+        return {}
+    known = ((name, board.target(name)) for name in names)
+    return {name: standing for name, standing in known if _says_something(standing)}
+
+
+def _says_something(standing: TargetStanding) -> bool:
+    measured = standing.first_token_ms is not None or standing.latency_ms is not None
+    return measured or not standing.healthy or standing.load > 0.0
+
+
+def _targets(signals: Signals, route: Route, policy: Policy) -> set[str]:
+    """The targets that the plan may come to."""
+    own = policy.tenant(signals.tenant).variants
+    names = (own.get(name, name) for name in _variants(signals, route, policy))
+    return {policy.variants[name].target for name in names if name in policy.variants}
+
+
+def _variants(signals: Signals, route: Route, policy: Policy) -> Iterator[str]:
+    for tier in route.tiers:
+        yield from tier.variants
+        yield from tier.fallbacks
+    for budget in policy.budgets:
+        yield from budget.degrade_to
+    if signals.busy_with is not None:
+        yield signals.busy_with

@@ -1,0 +1,67 @@
+"""What a caller is told when nobody is eligible. Pure."""
+
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+
+from pipeline.contracts import ErrorBody, Exclusion
+from pipeline.errors import BudgetRefused, ContextTooLong, NoEligibleTarget, RateLimited, ResidencyRefused
+from pipeline.policy import Policy
+from pipeline.ports import RateVerdict
+
+__all__ = ["over_the_rate", "refusal"]
+
+
+def refusal(
+    route: str, excluded: Sequence[Exclusion], rule: str | None, resets_s: float | None, policy: Policy
+) -> ErrorBody:
+    """Which condition excluded what, under the code of what a caller can do about it.
+
+    Args:
+        route: the route that would have served.
+        excluded: who was left out, and why.
+        rule: the residency rule that decided, where one did.
+        resets_s: seconds until a used up budget begins anew, where one excluded somebody.
+        policy: says how long a target that fails is left alone.
+    """
+    conditions = {exclusion.condition for exclusion in excluded}
+    details = "; ".join(f"{e.target} ({e.condition}: {e.reason})" for e in excluded) or "all weights are 0"
+    code, start = _kind(route, conditions)
+    waits = [policy.limits.breaker.open] if "health" in conditions else []
+    waits += [resets_s] if "budget" in conditions and resets_s is not None else []
+    return ErrorBody(
+        code=code,
+        message=f"{start}: {details}",
+        rule=rule,
+        param="messages" if code == ContextTooLong.code else None,
+        retry_after_s=min(waits, default=None),
+    )
+
+
+_LASTING = frozenset({"residency", "list", "preference", "capability"})
+"""Conditions under which a target may not serve the request, however short, cheap or patient that is."""
+
+
+def _kind(route: str, conditions: AbstractSet[str]) -> tuple[str, str]:
+    if conditions == {"residency"}:
+        return ResidencyRefused.code, f"no target of the route {route} may see this data"
+    passing = conditions - _LASTING
+    if passing == {"context"}:
+        return (
+            ContextTooLong.code,
+            f"the conversation is too long for every target of the route {route} that may serve it",
+        )
+    if passing == {"budget"}:
+        return BudgetRefused.code, f"a budget is used up, and it leaves no target of the route {route} that may serve"
+    return NoEligibleTarget.code, f"no target of the route {route} is eligible"
+
+
+def over_the_rate(verdict: RateVerdict) -> ErrorBody:
+    """The refusal of a request for which a rate limit leaves no room."""
+    wait = verdict.retry_after_s
+    when = f": try again in {wait:.0f} s" if wait is not None else ": try again later"
+    return ErrorBody(
+        code=RateLimited.code,
+        message=f"the rate limit {verdict.exceeded} is used up{when}",
+        rule=verdict.exceeded,
+        retry_after_s=wait,
+    )
