@@ -41,8 +41,12 @@ FRESH_HEADER: Final = "Stepwell-Fresh"
 
 
 def fingerprint(request: Request) -> str:
-    """A digest of what is asked, without the id and the form of delivery: equal for a true repetition only."""
-    body = request.model_dump_json(exclude={"id", "stream", "lane", "budget"}, exclude_defaults=True)
+    """A digest of what is asked: equal for a true repetition only.
+
+    Without the id, the form of delivery, what it may cost and which key pays. With whatever else may change the answer:
+    the pin, the providers, and whether another target may answer.
+    """
+    body = request.model_dump_json(exclude={"id", "stream", "lane", "budget", "api_key"}, exclude_defaults=True)
     return hashlib.blake2b(body.encode(), digest_size=16).hexdigest()
 
 

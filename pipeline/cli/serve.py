@@ -12,6 +12,7 @@ from pipeline.cli.show import console, errors_as_sentences
 from pipeline.client import Client
 from pipeline.embedded.here import settings_here
 from pipeline.gateway import Limits, build_door
+from pipeline.gateway.keys import key_ids
 from pipeline.gateway.meter import Meter
 from pipeline.gateway.readiness import WorkerPing
 from pipeline.gateway.server import listening
@@ -74,6 +75,7 @@ async def open_door(
         ready=WorkerPing(link),
         meter=Meter(process_registry()),
         limits=limits,
+        key_id=key_ids(settings.secret),
     )
     try:
         runner = await listening(app, host, port, limits, grace_s)

@@ -17,6 +17,7 @@ from pipeline.gateway.asker import Asker
 from pipeline.gateway.body import read_object
 from pipeline.gateway.catalogue import Catalogue, OfferSource
 from pipeline.gateway.headers import about
+from pipeline.gateway.keys import KeyId, key_ids
 from pipeline.gateway.lasting import Lasting, Tasks
 from pipeline.gateway.limits import Limits
 from pipeline.gateway.meter import Meter
@@ -51,7 +52,9 @@ class Door:
         limits: Limits,
         clock: Clock,
         new_id: Callable[[], str],
+        key_id: KeyId,
     ) -> None:
+        self._key_id = key_id
         self._asker_of = asker_of
         self._catalogue = Catalogue(policies, int(clock.now()))
         self._readiness = readiness
@@ -85,9 +88,8 @@ class Door:
     async def _read(self, request: web.Request) -> Call:
         call = to_call(read_object(await self._body(request)), request.headers)
         self._catalogue.check(call.request.route or call.model)
-        if call.request.id is not None:
-            return call
-        return replace(call, request=call.request.model_copy(update={"id": self._new_id()}))
+        own = {"id": call.request.id or self._new_id(), "api_key": self._key_id(request.headers)}
+        return replace(call, request=call.request.model_copy(update=own))
 
     async def _body(self, request: web.Request) -> bytes:
         if request.content_type != JSON:
@@ -98,6 +100,11 @@ class Door:
         except TimeoutError:
             late = f"the body did not arrive within {self._limits.body_s:g} s"
             raise web.HTTPRequestTimeout(text=late) from None
+        except web.HTTPRequestEntityTooLarge:
+            largest = self._limits.body_bytes
+            raise web.HTTPRequestEntityTooLarge(
+                largest, 0, text=f"the body is larger than the {largest} bytes that this door takes"
+            ) from None
         except web.RequestPayloadError:
             raise InvalidRequest("the body broke off or its encoding is wrong") from None
 
@@ -185,6 +192,7 @@ def build_door(
     limits: Limits | None = None,
     clock: Clock | None = None,
     new_id: Callable[[], str] | None = None,
+    key_id: KeyId | None = None,
 ) -> web.Application:
     """Build the application.
 
@@ -196,12 +204,13 @@ def build_door(
         limits: what the door bears.
         clock: the time.
         new_id: ids for requests whose caller gave none.
+        key_id: public ids of callers' keys; None names none.
     """
     clock = clock or SystemClock()
     limits = limits or Limits()
-    door = Door(
-        asker_of, policies, Readiness(ready, clock), meter or Meter(), limits, clock, new_id or (lambda: uuid4().hex)
-    )
+    ids = new_id or (lambda: uuid4().hex)
+    ready_now = Readiness(ready, clock)
+    door = Door(asker_of, policies, ready_now, meter or Meter(), limits, clock, ids, key_id or key_ids(b""))
     app = web.Application(middlewares=[door.around], client_max_size=limits.body_bytes)
     app.router.add_post("/v1/chat/completions", door.chat)
     app.router.add_get("/v1/models", door.models)

@@ -1,14 +1,16 @@
 """What the response headers say about a reply: who really answered, after how many attempts, at what cost."""
 
+import math
+from collections.abc import Iterable
 from urllib.parse import quote
 
-from pipeline.contracts import Reply
+from pipeline.contracts import RateState, Reply
 
-__all__ = ["about"]
+__all__ = ["about", "rate_limits"]
 
 
 def about(reply: Reply) -> dict[str, str]:
-    """The `x-stepwell-*` headers of a reply. An unknown cost is the word `unknown`, never 0."""
+    """The `x-stepwell-*` headers of a reply, and its rate limits. An unknown cost is the word `unknown`, never 0."""
     headers = {
         "x-stepwell-attempts": str(reply.attempts),
         "x-stepwell-escalated": "true" if reply.escalated else "false",
@@ -25,6 +27,24 @@ def about(reply: Reply) -> dict[str, str]:
         headers["x-stepwell-degraded"] = _plain(reply.degraded)
     if reply.audit_id is not None:
         headers["x-stepwell-audit-id"] = _plain(reply.audit_id)
+    return headers | rate_limits(reply.rates) if reply.rates else headers
+
+
+def rate_limits(rates: Iterable[RateState]) -> dict[str, str]:
+    """The `x-ratelimit-*` headers: of several limits that count the same, the one that runs out first.
+
+    The time until it is full again is in whole seconds, rounded up and written as in the OpenAI API: `13s`.
+    """
+    tightest: dict[str, RateState] = {}
+    for state in rates:
+        known = tightest.get(state.counts)
+        if known is None or (state.remaining, -state.reset_s) < (known.remaining, -known.reset_s):
+            tightest[state.counts] = state
+    headers = {}
+    for counts, state in tightest.items():
+        headers[f"x-ratelimit-limit-{counts}"] = str(state.limit)
+        headers[f"x-ratelimit-remaining-{counts}"] = str(max(0, state.remaining))
+        headers[f"x-ratelimit-reset-{counts}"] = f"{max(0, math.ceil(state.reset_s))}s"
     return headers
 
 

@@ -14,6 +14,7 @@ from pipeline.errors import InvalidRequest, UnknownModel
 from pipeline.gateway.body import read_object
 from pipeline.gateway.messages import messages_of, schema_of, tool_choice_of, tools_of
 from pipeline.gateway.parameters import given, refuse
+from pipeline.gateway.wishes import add_wishes, text_of
 
 __all__ = [
     "AUTO",
@@ -30,10 +31,10 @@ __all__ = [
 AUTO: Final = "auto"
 """The model that lets the routes decide."""
 
-_TOP: Final = ("origin", "route", "pin", "session", "cache", "quality_floor")
+_TOP: Final = ("origin", "route", "pin", "provider", "disable_fallbacks", "session", "cache", "quality_floor")
 _BUDGET: Final = ("deadline_ms", "max_escalations", "max_cost_usd")
 _SAMPLING: Final = ("temperature", "top_p", "seed", "presence_penalty", "frequency_penalty")
-_PARAMS: Final[Mapping[str, str]] = {
+_PARAMS: Final[dict[str, str]] = {
     "parameters": "",
     "budget": "stepwell",
     "response_schema": "response_format.json_schema.schema",
@@ -87,7 +88,7 @@ def to_call(fields: JsonObject, headers: Mapping[str, str]) -> Call:
         wanted["id"] = request_id_of(key)
     trace = headers.get("traceparent", "")
     return Call(
-        request=_validated(wanted),
+        request=_validated(wanted, {"provider": "provider"} if "provider" in said else {}),
         model=model,
         include_usage=_include_usage(said),
         resumable=bool(key),
@@ -132,10 +133,11 @@ def _wanted(said: JsonObject, headers: Mapping[str, str]) -> dict[str, Any]:
     _add_tools(wanted, said)
     if "response_format" in said:
         wanted["response_schema"] = schema_of(said["response_format"])
-    session = headers.get("x-session-id") or headers.get("x-conversation-id") or said.get("prompt_cache_key")
+    session = text_of(headers, "x-session-id") or text_of(headers, "x-conversation-id") or said.get("prompt_cache_key")
     if session:
         wanted["session"] = session
     _add_extension(wanted, said)
+    add_wishes(wanted, said, headers)
     return wanted
 
 
@@ -200,14 +202,15 @@ def _foreign(name: str) -> InvalidRequest:
     return refuse(f"stepwell.{name}", advice=f"known are {', '.join((*_TOP, *_BUDGET))}")
 
 
-def _validated(wanted: Mapping[str, Any]) -> Request:
+def _validated(wanted: Mapping[str, Any], places: Mapping[str, str]) -> Request:
+    """The request. `places` says of fields that may stand in two places in which of them they stand."""
     _check_route(wanted.get("route"))
     try:
         return Request.model_validate_json(orjson.dumps(wanted))
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=False, include_input=False)
         deepest = max(details, key=lambda detail: len(detail["loc"]))
-        param = _param(deepest["loc"]) or "messages"
+        param = _param(deepest["loc"], {**_PARAMS, **places}) or "messages"
         raise InvalidRequest(f"{param}: {deepest['msg']}", param=param) from None
 
 
@@ -216,7 +219,7 @@ def _check_route(route: object) -> None:
         raise UnknownModel("no route or variant has such a name: see GET /v1/models, or ask for auto", param="model")
 
 
-def _param(location: tuple[int | str, ...]) -> str:
+def _param(location: tuple[int | str, ...], places: Mapping[str, str]) -> str:
     """Where the caller wrote it: our field names back to those of the API, without the names of union branches."""
     words: list[str] = []
     for word in location:
@@ -225,7 +228,7 @@ def _param(location: tuple[int | str, ...]) -> str:
             continue
         if words and words[-1] == ".content":
             break
-        name = _PARAMS.get(word, word) if not words else word
+        name = places.get(word, word) if not words else word
         words.append(f".{name}" if words and words != [""] else name)
     return "".join(words)
 
@@ -270,11 +273,18 @@ def finish_reason(reply: Reply) -> str:
 
 
 def usage_object(reply: Reply) -> dict[str, Any]:
-    """Tokens of all attempts; cached ones are a part of the prompt's."""
+    """Tokens of all attempts; cached ones are a part of the prompt's, reasoning a part of the completion's."""
     usage = reply.usage
     return {
         "prompt_tokens": usage.input_tokens,
         "completion_tokens": usage.output_tokens,
         "total_tokens": usage.input_tokens + usage.output_tokens,
-        "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
+        "prompt_tokens_details": {
+            "cached_tokens": usage.cached_tokens,
+            "audio_tokens": usage.audio_input_tokens,
+        },
+        "completion_tokens_details": {
+            "reasoning_tokens": usage.reasoning_tokens,
+            "audio_tokens": usage.audio_output_tokens,
+        },
     }

@@ -22,6 +22,7 @@ CARRIED: Final = frozenset(
         "model",
         "presence_penalty",
         "prompt_cache_key",
+        "provider",
         "response_format",
         "safety_identifier",
         "seed",

@@ -26,6 +26,8 @@ _FINAL: Final = frozenset(
     kind.code for root in (Permanent, Refusal) for kind in _classes(root) if not issubclass(kind, NoWorker)
 )
 """Codes after which another try would end the same; the official clients retry some of their statuses by themselves."""
+_SOON_S: Final = 60.0
+"""A refusal that passes within so many seconds is worth the client's own retry, which heeds a pause of that length."""
 
 _OF_HTTP: Final[Mapping[int, str]] = {
     404: "not_found",
@@ -84,7 +86,7 @@ def _headers(status: int, error: ErrorBody) -> dict[str, str]:
     headers: dict[str, str] = {}
     if error.rule is not None:
         headers["x-stepwell-rule"] = error.rule
-    if error.code in _FINAL:
+    if error.code in _FINAL and not (error.retry_after_s is not None and error.retry_after_s <= _SOON_S):
         headers["x-should-retry"] = "false"
     if error.retry_after_s is not None:
         headers["retry-after"] = str(max(1, math.ceil(error.retry_after_s)))

@@ -78,8 +78,6 @@ def _problem(problem: Problem, headers: Mapping[str, str]) -> web.Response:
 
 
 def _sentence(error: web.HTTPException) -> str:
-    if error.status == 413:
-        return "the body is larger than this door takes"
     if error.status == 404:
         return "there is no such path: the door serves /v1/chat/completions and /v1/models"
     return error.text or error.reason or "the request was refused"

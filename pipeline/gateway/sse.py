@@ -100,4 +100,5 @@ def _summary(reply: Reply) -> dict[str, Any]:
         "cost_usd": reply.cost_usd,
         "policy_revision": reply.policy_revision,
         "audit_id": reply.audit_id,
+        "rates": [state.model_dump() for state in reply.rates],
     }

@@ -246,6 +246,14 @@ async def test_what_a_stranger_sends_wrongly_is_refused_cleanly_and_never_asked(
     assert not asker.asked
 
 
+async def test_a_body_that_is_too_large_is_told_how_large_it_may_be(opened: Opener) -> None:
+    caller = await opened(FakeAsker(), limits=Limits(body_bytes=65_536))
+    response = await caller.post(PATH, data=b"x" * 70_000, headers={"content-type": "application/json"})
+    assert (await response.json())["error"]["message"] == (
+        "the body is larger than the 65536 bytes that this door takes"
+    )
+
+
 async def connected(caller: aiohttp.ClientSession) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     base = caller._base_url
     assert base is not None

@@ -1,5 +1,6 @@
 """The door as the official `openai` package sees it."""
 
+import contextlib
 from collections.abc import AsyncIterator
 
 import openai
@@ -7,8 +8,9 @@ import pytest
 from fakes_door import FakeAsker, Names, answered, ended
 from pydantic import BaseModel
 
-from pipeline.contracts import Reply, Request, ToolCall
+from pipeline.contracts import RateState, Reply, Request, ToolCall, Usage
 from pipeline.gateway import Limits, build_door
+from pipeline.gateway.keys import key_ids
 from pipeline.gateway.server import listening
 
 
@@ -35,6 +37,15 @@ async def client() -> AsyncIterator[openai.AsyncOpenAI]:
     base = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
     async with openai.AsyncOpenAI(base_url=base, api_key="none", max_retries=0) as official:
         yield official
+    await runner.cleanup()
+
+
+@contextlib.asynccontextmanager
+async def before(client: openai.AsyncOpenAI, asker: FakeAsker) -> AsyncIterator[openai.AsyncOpenAI]:
+    """The client before a door of its own, whose cascade is `asker`."""
+    app = build_door(lambda _: asker, Names(), key_id=key_ids(b"secret"))
+    runner = await listening(app, "127.0.0.1", 0, Limits(), grace_s=0.5)
+    yield client.with_options(base_url=f"http://127.0.0.1:{runner.addresses[0][1]}/v1")
     await runner.cleanup()
 
 
@@ -90,6 +101,10 @@ async def test_it_parses_a_structured_answer(client: openai.AsyncOpenAI) -> None
         ("idempotency_conflict", openai.ConflictError, "idempotency_conflict"),
         ("schema_not_satisfied", openai.UnprocessableEntityError, "schema_not_satisfied"),
         ("target_overloaded", openai.RateLimitError, "target_overloaded"),
+        ("rate_limited", openai.RateLimitError, "rate_limited"),
+        ("budget_refused", openai.RateLimitError, "budget_refused"),
+        ("escalation_capped", openai.RateLimitError, "escalation_capped"),
+        ("context_length_exceeded", openai.BadRequestError, "context_length_exceeded"),
         ("deadline_exceeded", openai.InternalServerError, "deadline_exceeded"),
     ],
 )
@@ -99,6 +114,66 @@ async def test_it_raises_its_own_error_classes_with_our_codes(
     with pytest.raises(kind) as raised:
         await client.chat.completions.create(model="auto", messages=user(word))
     assert raised.value.code == code
+
+
+async def test_it_sends_wishes_in_the_body_and_in_headers_and_reads_limits_and_costs(
+    client: openai.AsyncOpenAI,
+) -> None:
+    rates = (RateState(name="per-minute", counts="requests", limit=60, remaining=59, reset_s=0.4),)
+    usage = Usage(input_tokens=12, output_tokens=9, cached_tokens=4, reasoning_tokens=6)
+    asker = FakeAsker(lambda request: answered(request, rates=rates, usage=usage))
+    async with before(client, asker) as official:
+        raw = await official.chat.completions.with_raw_response.create(
+            model="auto",
+            messages=user("x"),
+            extra_body={"provider": {"only": ["eu-cloud"], "allow_fallbacks": False}},
+            extra_headers={"x-stepwell-pin": "large", "x-stepwell-meta-task": "labels"},
+        )
+    (asked,) = asker.asked
+    assert (asked.pin, asked.metadata) == ("large", {"task": "labels"})
+    assert asked.provider is not None
+    assert (asked.provider.only, asked.provider.allow_fallbacks) == (("eu-cloud",), False)
+    assert asked.api_key is not None
+    assert raw.headers["x-ratelimit-remaining-requests"] == "59"
+    assert raw.headers["x-ratelimit-reset-requests"] == "1s"
+    assert raw.headers["x-stepwell-cost"] == "0.000125"
+    used = raw.parse().usage
+    assert used is not None
+    assert used.completion_tokens_details is not None
+    assert used.completion_tokens_details.reasoning_tokens == 6
+    assert used.prompt_tokens_details is not None
+    assert used.prompt_tokens_details.cached_tokens == 4
+
+
+async def test_it_waits_as_long_as_a_rate_limit_says_and_asks_again_by_itself(client: openai.AsyncOpenAI) -> None:
+    """A stream too is refused with a clean status and headers, before its first byte."""
+    states = (RateState(name="per-minute", counts="requests", limit=1, remaining=0, reset_s=0.2),)
+
+    def limited(request: Request) -> Reply:
+        if len(asker.asked) == 1:
+            return ended(request, "refused", "rate_limited", retry_after_s=0.2).model_copy(update={"rates": states})
+        return answered(request, "now")
+
+    asker = FakeAsker(limited)
+    async with before(client, asker) as official:
+        with pytest.raises(openai.RateLimitError) as raised:
+            await official.chat.completions.create(model="auto", messages=user("x"), stream=True)
+        assert raised.value.response.headers["retry-after"] == "1"
+        assert raised.value.response.headers["x-ratelimit-remaining-requests"] == "0"
+        asker.asked.clear()
+        patient = official.with_options(max_retries=1)
+        completion = await patient.chat.completions.create(model="auto", messages=user("x"))
+    assert completion.choices[0].message.content == "now"
+    assert len(asker.asked) == 2
+
+
+async def test_it_does_not_hammer_a_budget_that_is_used_up_until_tomorrow(client: openai.AsyncOpenAI) -> None:
+    asker = FakeAsker(lambda request: ended(request, "refused", "budget_refused", retry_after_s=40_000.0))
+    async with before(client, asker) as official:
+        with pytest.raises(openai.RateLimitError) as raised:
+            await official.with_options(max_retries=3).chat.completions.create(model="auto", messages=user("x"))
+    assert raised.value.response.headers["retry-after"] == "40000"
+    assert len(asker.asked) == 1
 
 
 async def test_it_raises_when_a_stream_breaks_off(client: openai.AsyncOpenAI) -> None:

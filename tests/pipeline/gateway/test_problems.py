@@ -49,6 +49,26 @@ def test_the_wait_is_named_where_another_try_makes_sense_and_clients_are_told_wh
     assert problem_of_error(errors.NoEligibleTarget("none")).headers == {"x-should-retry": "false"}
 
 
+def test_a_limit_that_passes_within_a_minute_may_be_tried_again_by_the_client_itself() -> None:
+    """The official clients wait as long as they are told, up to a minute; beyond that they would hammer."""
+    soon = problem_of_error(errors.RateLimited("used up", rule="per-minute", retry_after_s=12.1))
+    assert soon.headers == {"x-stepwell-rule": "per-minute", "retry-after": "13"}
+    tomorrow = problem_of_error(errors.BudgetRefused("used up", retry_after_s=7200.0))
+    assert tomorrow.headers == {"retry-after": "7200", "x-should-retry": "false"}
+    assert problem_of_error(errors.EscalationCapped("capped")).headers == {"x-should-retry": "false"}
+
+
+def test_a_prompt_that_fits_nowhere_is_the_callers_to_shorten() -> None:
+    problem = problem_of_reply(ended(REQUEST, "failed", "context_length_exceeded", param="messages"))
+    error = orjson.loads(problem.body)["error"]
+    assert problem.status == 400
+    assert (error["type"], error["code"], error["param"]) == (
+        "invalid_request_error",
+        "context_length_exceeded",
+        "messages",
+    )
+
+
 def test_every_error_of_ours_has_a_status() -> None:
     kinds = [
         kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.StepwellError)

@@ -1,0 +1,97 @@
+"""What a caller may ask of the routing, in the body or, for programs that cannot change it, in headers.
+
+`provider` is the object of OpenRouter's API, at the top as its clients send it or under `stepwell`. Headers:
+`x-stepwell-pin`, `x-stepwell-disable-fallbacks`, and `x-stepwell-meta-<name>` for an entry of `metadata`. A wish that
+is said twice must be the same both times; which of them counts is decided by the route.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pipeline.contracts import Json, JsonObject, ProviderPreferences
+from pipeline.errors import InvalidRequest
+from pipeline.gateway.parameters import refuse
+
+__all__ = ["add_wishes", "text_of"]
+
+_META: Final = "x-stepwell-meta-"
+_KNOWN: Final = frozenset(ProviderPreferences.model_fields)
+_NEUTRAL: Final[Mapping[str, tuple[Json, ...]]] = {
+    "enforce_distillable_text": (False,),
+    "require_parameters": (False, True),
+    "zdr": (False,),
+}
+"""Fields of OpenRouter whose named values ask for what happens anyway: no parameter of a request is ever dropped."""
+_TRUTHS: Final[Mapping[str, bool]] = {"true": True, "1": True, "false": False, "0": False}
+
+
+def add_wishes(wanted: dict[str, Any], said: JsonObject, headers: Mapping[str, str]) -> None:
+    """Add the caller's wishes to the fields of a request, which hold those of `stepwell` already.
+
+    Raises:
+        InvalidRequest: two places contradict each other, or a header cannot be read.
+        UnsupportedParameter: a field of `provider` that Stepwell does not know.
+    """
+    if "provider" in wanted:
+        wanted["provider"] = _provider(wanted["provider"], "stepwell.provider")
+    if "provider" in said:
+        _agree(wanted, "provider", _provider(said["provider"], "provider"), "provider", "stepwell.provider")
+    pin = text_of(headers, "x-stepwell-pin")
+    if pin:
+        _agree(wanted, "pin", pin, "x-stepwell-pin", "stepwell.pin")
+    alone = text_of(headers, "x-stepwell-disable-fallbacks")
+    if alone:
+        said_here = _truth(alone, "x-stepwell-disable-fallbacks")
+        _agree(wanted, "disable_fallbacks", said_here, "x-stepwell-disable-fallbacks", "stepwell.disable_fallbacks")
+    _add_metadata(wanted, headers)
+
+
+def text_of(headers: Mapping[str, str], name: str) -> str:
+    """The value of a header; empty where there is none.
+
+    Raises:
+        InvalidRequest: its bytes are no UTF-8.
+    """
+    return _readable(headers.get(name, ""), name)
+
+
+def _readable(value: str, name: str) -> str:
+    if not value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise InvalidRequest(f"the header {name} is no UTF-8", param=name)
+    return value
+
+
+def _agree(wanted: dict[str, Any], field: str, value: Json, here: str, there: str) -> None:
+    if wanted.setdefault(field, value) != value:
+        raise InvalidRequest(f"{here} and {there} differ: give one of them", param=here)
+
+
+def _provider(value: Json, place: str) -> JsonObject:
+    if not isinstance(value, dict):
+        raise InvalidRequest(f"{place} must be an object", param=place)
+    kept: JsonObject = {}
+    for name, item in value.items():
+        if name in _KNOWN:
+            kept[name] = item
+        elif item is not None and not any(item is neutral for neutral in _NEUTRAL.get(name, ())):
+            raise refuse(f"{place}.{name}", advice=f"known are {', '.join(sorted(_KNOWN))}")
+    return {name: item for name, item in kept.items() if item is not None}
+
+
+def _truth(value: str, name: str) -> bool:
+    known = _TRUTHS.get(value.strip().lower())
+    if known is None:
+        raise InvalidRequest(f"the header {name} must be true or false", param=name)
+    return known
+
+
+def _add_metadata(wanted: dict[str, Any], headers: Mapping[str, str]) -> None:
+    given = {name.lower(): value for name, value in headers.items() if name.lower().startswith(_META)}
+    if not given or not isinstance(wanted.setdefault("metadata", {}), dict):
+        return
+    metadata = wanted["metadata"] = dict(wanted["metadata"])
+    for name, value in given.items():
+        word = name.removeprefix(_META)
+        if not word:
+            raise InvalidRequest(f"the header {name} must name an entry: {_META}<name>", param=name)
+        _agree(metadata, word, _readable(value, name), name, f"metadata.{word}")

@@ -1,0 +1,57 @@
+"""What the headers of a response say of a reply."""
+
+from fakes_door import answered
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.contracts import RateState, Request
+from pipeline.gateway.headers import about, rate_limits
+
+
+def state(counts: str, limit: int, remaining: int, reset_s: float = 1.0) -> RateState:
+    return RateState(name="r", counts=counts, limit=limit, remaining=remaining, reset_s=reset_s)
+
+
+def test_of_several_limits_the_one_that_runs_out_first_is_told_for_requests_and_tokens_apart() -> None:
+    told = rate_limits(
+        [
+            state("requests", 1000, 900, 3600.0),
+            state("requests", 60, 2, 12.1),
+            state("tokens", 100_000, 50_000, 0.0),
+        ]
+    )
+    assert told == {
+        "x-ratelimit-limit-requests": "60",
+        "x-ratelimit-remaining-requests": "2",
+        "x-ratelimit-reset-requests": "13s",
+        "x-ratelimit-limit-tokens": "100000",
+        "x-ratelimit-remaining-tokens": "50000",
+        "x-ratelimit-reset-tokens": "0s",
+    }
+
+
+def test_of_two_that_are_used_up_the_one_that_lasts_longer_is_told() -> None:
+    told = rate_limits([state("requests", 1, 0, 5.0), state("requests", 100, 0, 50.0), state("requests", 2, 0, 7.0)])
+    assert (told["x-ratelimit-limit-requests"], told["x-ratelimit-reset-requests"]) == ("100", "50s")
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(-3, 9), st.floats(0, 1e6)), max_size=5), st.randoms())
+def test_the_order_of_the_limits_does_not_matter(limits: list[tuple[int, int, float]], chance: object) -> None:
+    states = [state("requests", limit, remaining, reset) for limit, remaining, reset in limits]
+    told = rate_limits(states)
+    assert ("x-ratelimit-limit-requests" in told) is bool(limits)
+    if told:
+        assert int(told["x-ratelimit-remaining-requests"]) == max(0, min(each.remaining for each in states))
+        again = rate_limits(sorted(states, key=lambda each: each.reset_s))
+        assert again["x-ratelimit-remaining-requests"] == told["x-ratelimit-remaining-requests"]
+        assert again["x-ratelimit-reset-requests"] == told["x-ratelimit-reset-requests"]
+
+
+def test_every_header_of_the_convention_is_there() -> None:
+    reply = answered(Request(id="r", input="hi"), escalated=True, degraded="budget", rates=(state("requests", 9, 8),))
+    names = {"attempts", "escalated", "cache", "cost", "policy-revision", "model", "variant", "confidence", "degraded"}
+    told = about(reply)
+    assert {f"x-stepwell-{name}" for name in (*names, "audit-id")} <= told.keys()
+    assert (told["x-stepwell-degraded"], told["x-stepwell-cost"]) == ("budget", "0.000125")
+    assert told["x-ratelimit-remaining-requests"] == "8"
+    assert "x-ratelimit-limit-requests" not in about(answered(Request(id="r", input="hi")))
