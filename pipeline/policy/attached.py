@@ -77,6 +77,8 @@ def _take(joined: PolicySet, reference: Reference, body: bytes) -> None:
         joined.schemas[reference.path] = _schema(body)
     elif reference.key == "tokenizer" and not isinstance(_json(body), dict):
         raise Unreadable("is no tokenizer: it must be a JSON object, as tokenizer.json is")
+    elif reference.key == "difficulty_file":
+        _learned(body)
 
 
 def _prompt(body: bytes) -> str:
@@ -107,6 +109,16 @@ def _schema(body: bytes) -> JsonObject:
     if outside := next(_outside(schema), None):
         raise Unreadable(f"refers to {outside}, outside of itself; put that into it under $defs")
     return schema
+
+
+def _learned(body: bytes) -> None:
+    # It needs numpy, which most policies, and most commands, can do without.
+    from pipeline.signals.difficulty import InvalidModel, read_model
+
+    try:
+        read_model(body)
+    except InvalidModel as error:
+        raise Unreadable(f"holds no learned score: {error}") from None
 
 
 def _json(body: bytes) -> object:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pipeline.policy.compiled import Policy
 from pipeline.policy.facts import facts_of_example
 from pipeline.policy.findings import completed, milder
-from pipeline.policy.models import ResidencyFile, RoutesFile
+from pipeline.policy.models import BudgetsFile, ResidencyFile, RoutesFile
 from pipeline.policy.problems import Problem
 from pipeline.policy.resolve import Located, PolicySet
 
@@ -18,6 +18,8 @@ def failing_examples(policy: Policy, joined: PolicySet) -> Iterator[Problem]:
         yield from _routes(policy, routes)
     for residency in joined.residency:
         yield from _residency(policy, residency)
+    for budgets in joined.budget_files:
+        yield from _budgets(policy, budgets)
 
 
 def _routes(policy: Policy, file: Located[RoutesFile]) -> Iterator[Problem]:
@@ -49,6 +51,19 @@ def _residency(policy: Policy, file: Located[ResidencyFile]) -> Iterator[Problem
             if expected is not None and set(expected) != set(hidden):
                 text = f"the example expects to {name} {_list(expected)}, and the rules say {_list(hidden)}"
                 yield file.problem(text, "examples", index, name)
+
+
+def _budgets(policy: Policy, file: Located[BudgetsFile]) -> Iterator[Problem]:
+    """Caps on escalations pay for nothing, so they are not expected."""
+    for index, example in enumerate(file.spec.examples):
+        if wrong := milder(example.given, policy):
+            yield file.problem(wrong, "examples", index, "given", "data_class")
+            continue
+        covers = policy.covers(facts_of_example(completed(example.given, policy)), {})
+        found = tuple(cover.budget for cover in covers if policy.budget(cover.budget) is not None)
+        if set(found) != set(example.expect):
+            text = f"the example expects {_list(example.expect)} to pay, and the budgets say {_list(found)}"
+            yield file.problem(text, "examples", index, "expect")
 
 
 def _list(types: tuple[str, ...]) -> str:

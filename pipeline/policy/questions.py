@@ -23,8 +23,8 @@ _MOST: Final = 60
 """Conditions in one number: its 63 bits hold them."""
 _VARIED: Final = frozenset(
     {
-        "req.characters", "req.tokens", "req.max_tokens", "req.complexity", "req.difficulty", "req.budget_left",
-        "req.deadline_left_ms", "req.metadata",
+        "req.message_count", "req.turns", "req.characters", "req.tokens", "req.max_tokens", "req.complexity",
+        "req.difficulty", "req.budget_left", "req.deadline_left_ms", "req.metadata",
     }
 )  # fmt: skip
 _CONSTANT: Final = {"true": True, "false": False}
