@@ -174,11 +174,12 @@ class AppliedPolicies:
 
     async def stop(self) -> None:
         """Watch no longer. The revision in force stays."""
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
-        self._tasks = []
+        going, self._tasks = set(self._tasks), []
+        while going:
+            # Again and again: a wait that ends in the same moment swallows the cancellation.
+            for task in going:
+                task.cancel()
+            _, going = await asyncio.wait(going, timeout=0.5)
         if self._folder is not None:
             await asyncio.to_thread(self._folder.stop)
 

@@ -1,6 +1,7 @@
 """Durable streams and buckets of a NATS server, behind the ports. Only a confirmation counts as stored."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -241,7 +242,8 @@ class NatsBucket:
                     continue
                 yield None if entry is None else Entry(entry.key, entry.value or b"", entry.revision or 0)
         finally:
-            await watcher.stop()
+            with contextlib.suppress(NatsError):  # the connection may be closed already
+                await watcher.stop()
 
     def _unread(self, error: Exception) -> TransportUnavailable:
         return TransportUnavailable(f"NATS did not answer a read of bucket {self._name} ({type(error).__name__})")
