@@ -198,9 +198,6 @@ class _Nobody:
 
     def trouble(self, *_: object) -> None: ...
 
-    def current(self, route: str) -> None:
-        del route
-
 
 class _Sometimes:
     """The stage draft, which is broken for some requests: they become dead letters."""
@@ -235,7 +232,7 @@ class House:
         answers = AnswerCache(self.cache, b"secret", clock)
         self.log = ChainedAuditLog(self.link.streams, "fuzz", clock)
         audit = Audit(self.log, StreamResults(self.link.streams), clock, source, answers)
-        plan = PlanStage(source, _Nobody(), self.client)
+        plan = PlanStage(source, clock, b"secret")
         stages: list[Any] = [
             self.classify,
             plan,
