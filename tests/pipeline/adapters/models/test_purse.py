@@ -1,0 +1,274 @@
+"""Money is set aside before a call and settled after it, however it ends, also on a redelivery."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import pytest
+from cascade import FakeClock
+from fakes_ledger import FakeLedger
+from fakes_models import FakeJournal, FakeModels, answer, classified, policy, target
+
+from pipeline.adapters.models.attempts import Attempts
+from pipeline.contracts import Budget, Chunk, Cover, Envelope, Plan, Reply, Request, Rung, Signals, Tier, Usage
+from pipeline.errors import TargetUnavailable, TransportUnavailable
+from pipeline.policy import Policy
+from pipeline.policy.compiled_parts import CompiledCover
+from pipeline.policy.conditions import compile_condition
+from pipeline.policy.models import BudgetSpec, Variant
+from pipeline.policy.source import FixedPolicy
+from pipeline.ports import Charge, Completion, Denial, ModelCall, Run
+
+PRICED = {"input": 1.0, "output": 10.0, "source": "a list", "as_of": "2026-01-31"}
+NAMES = ("small", "spare", "large")
+TARGETS = {name: target(f"{name}-m", price=PRICED, max_output_tokens=100) for name in NAMES}
+VARIANTS = {name: Variant(target=name) for name in NAMES}
+COVERS = (Cover(budget="team", scope="tenant=acme/variant={variant}"),)
+SIGNALS = Signals(tenant="acme", tokens=1000)
+WORST = (1000 * 1.0 + 100 * 10.0) / 1e6
+DENIED = Denial("team", "refuse", "it is used up", 60.0)
+
+
+def policies() -> Policy:
+    limit = {"name": "team", "limit": {"usd": 1.0}, "action": "degrade", "degrade_to": ("spare",)}
+    spec = BudgetSpec.model_validate(limit)
+    covering = (CompiledCover(spec, compile_condition("true", targets=False)),)
+    return replace(policy(TARGETS, variants=VARIANTS), covering=covering)
+
+
+def envelope(
+    request: Request | None = None, *, covers: tuple[Cover, ...] = COVERS, on_capped: str = "degrade", **others: object
+) -> Envelope:
+    spare = (Rung(variant="spare", target="spare"),)
+    tiers = (
+        Tier(variant="small", target="small", propensity=1.0, fallbacks=spare),
+        Tier(variant="large", target="large", propensity=1.0),
+    )
+    fields: dict[str, object] = {
+        "id": "r1",
+        "request": request or Request(input="How deep is it?", tenant="acme"),
+        "fingerprint": "f",
+        "lane": "interactive",
+        "received_at": 1_000_000.0,
+        "deadline_at": 1_000_010.0,
+        "policy_revision": "0123456789abcdef",
+        "classification": classified(*NAMES),
+        "plan": Plan(route="chat", tiers=tiers, covers=covers, signals=SIGNALS, on_capped=on_capped),
+    }
+    return Envelope.model_validate({**fields, **others})
+
+
+def used(call: ModelCall) -> Completion:
+    return replace(answer("x"), usage=Usage(input_tokens=900, output_tokens=20))
+
+
+COST = (900 * 1.0 + 20 * 10.0) / 1e6
+
+
+@dataclass
+class Bench:
+    script: Callable[[ModelCall], Completion | Exception] = used
+    ledger: FakeLedger = field(default_factory=FakeLedger)
+    journal: FakeJournal = field(default_factory=FakeJournal)
+    clock: FakeClock = field(default_factory=FakeClock)
+
+    def __post_init__(self) -> None:
+        self.models = FakeModels(self.script)
+
+    @property
+    def attempts(self) -> Attempts:
+        source = FixedPolicy(policies())
+        return Attempts(self.models, self.journal, source, self.clock, ledger=self.ledger)
+
+
+def first_down(call: ModelCall) -> Completion | Exception:
+    return TargetUnavailable("down") if call.permit.target == "small" else used(call)
+
+
+async def test_what_a_call_may_cost_at_most_is_set_aside_and_what_it_cost_is_settled() -> None:
+    bench = Bench()
+    await bench.attempts.make(envelope(), Run(), "draft", 0)
+    assert bench.ledger.lines == [
+        ("reserve", "acme.r1.draft-1", pytest.approx(WORST)),
+        ("settle", "acme.r1.draft-1", pytest.approx(COST)),
+    ]
+    charge = bench.ledger.charges["acme.r1.draft-1"]
+    assert (charge.tokens, charge.stage, charge.purpose, charge.route) == (1100, "draft", "draft", "chat")
+    assert charge.covers == (Cover(budget="team", scope="tenant=acme/variant=small"),)
+    assert charge.free == frozenset()
+    assert bench.ledger.asked_for == ["acme.r1"]
+
+
+async def test_a_request_that_no_budget_pays_for_asks_nobody_before_its_call() -> None:
+    bench = Bench()
+    await bench.attempts.make(envelope(covers=()), Run(), "draft", 0)
+    assert bench.ledger.verbs == ["settle draft-1"]
+    assert bench.ledger.asked_for == []
+
+
+async def test_a_fallback_is_paid_for_by_itself_and_a_call_that_cost_nothing_is_released() -> None:
+    bench = Bench(first_down)
+    await bench.attempts.make(envelope(), Run(), "draft", 0)
+    assert bench.ledger.verbs == ["reserve draft-1", "release draft-1", "reserve draft-2", "settle draft-2"]
+    charge = bench.ledger.charges["acme.r1.draft-2"]
+    assert (charge.purpose, charge.variant) == ("fallback", "spare")
+    assert charge.free == {"team"}, "the budget degrades to this variant, so it is never stopped by it"
+    assert bench.ledger.asked_for == ["acme.r1"], "once for a request"
+
+
+async def test_a_call_that_nobody_pays_for_is_not_made() -> None:
+    bench = Bench(ledger=FakeLedger(denies=lambda charge: DENIED))
+    made = await bench.attempts.make(envelope(), Run(), "draft", 0)
+    assert (made.attempts, made.denial) == ((), DENIED)
+    assert bench.models.calls == []
+    assert bench.journal.written == {}
+
+
+async def test_a_fallback_that_nobody_pays_for_ends_the_chain() -> None:
+    def denies(charge: Charge) -> Denial | None:
+        return DENIED if charge.purpose == "fallback" else None
+
+    bench = Bench(first_down, FakeLedger(denies))
+    made = await bench.attempts.make(envelope(), Run(), "draft", 0)
+    assert [one.variant for one in made.attempts] == ["small"]
+    assert made.denial == DENIED
+    assert len(bench.models.calls) == 1
+
+
+async def test_an_escalation_is_counted_once_for_its_tier_and_not_for_a_draft() -> None:
+    bench = Bench()
+    await bench.attempts.make(envelope(), Run(), "escalate", 1)
+    assert bench.ledger.verbs == ["reserve escalate-1", "escalate escalate-1", "settle escalate-1"]
+
+
+@pytest.mark.parametrize("action", ["degrade", "queue", "refuse"])
+async def test_a_capped_escalation_is_not_made_and_goes_the_way_of_its_route(action: str) -> None:
+    bench = Bench(ledger=FakeLedger(capped=replace(DENIED, budget="share", action="degrade")))
+    made = await bench.attempts.make(envelope(on_capped=action), Run(), "escalate", 1)
+    assert made.capped
+    assert made.denial is not None
+    assert (made.denial.budget, made.denial.action) == ("share", action)
+    assert bench.models.calls == []
+    assert bench.ledger.verbs == ["reserve escalate-1", "escalate escalate-1", "release escalate-1"]
+
+
+async def test_a_replay_settles_again_and_calls_nobody() -> None:
+    bench = Bench()
+    await bench.attempts.make(envelope(), Run(), "draft", 0)
+    once = dict(bench.ledger.settled)
+    bench.ledger.settled.clear()
+    await bench.attempts.make(envelope(), Run(delivered=2), "draft", 0)
+    assert len(bench.models.calls) == 1
+    assert bench.ledger.settled == once
+
+
+async def test_a_worker_that_dies_before_it_settled_is_made_up_for() -> None:
+    class Dying(FakeLedger):
+        async def settle(self, charge: Charge, usd: float | None, usage: Usage, *, estimated: bool) -> None:
+            raise TransportUnavailable("NATS is away")
+
+    bench = Bench(ledger=Dying())
+    with pytest.raises(TransportUnavailable):
+        await bench.attempts.make(envelope(), Run(), "draft", 0)
+    bench.ledger = FakeLedger()
+    made = await bench.attempts.make(envelope(), Run(delivered=2), "draft", 0)
+    assert made.last is not None
+    assert made.last.replayed
+    assert bench.ledger.settled["acme.r1.draft-1"][0] == pytest.approx(COST)
+
+
+# ---------------------------------------------------------------- the caller's own ceiling
+
+
+async def test_a_fallback_that_would_pass_the_callers_ceiling_is_not_called() -> None:
+    def dear_failure(call: ModelCall) -> Completion | Exception:
+        error = TargetUnavailable("broke off")
+        error.charged = call.permit.target == "small"
+        return error if error.charged else used(call)
+
+    for ceiling, called in ((1.4 * WORST, 1), (3 * WORST, 2)):
+        bench = Bench(dear_failure)
+        request = Request(input="x", tenant="acme", budget=Budget(max_cost_usd=ceiling))
+        made = await bench.attempts.make(envelope(request), Run(), "draft", 0)
+        assert len(bench.models.calls) == called
+        assert (made.denial is not None) == (called == 1)
+
+
+async def test_an_escalation_that_would_pass_the_callers_ceiling_degrades() -> None:
+    bench = Bench()
+    request = Request(input="x", tenant="acme", budget=Budget(max_cost_usd=1.2 * WORST))
+    first = await bench.attempts.make(envelope(request), Run(), "draft", 0)
+    made = await bench.attempts.make(envelope(request, attempts=first.attempts), Run(), "escalate", 1)
+    assert made.denial is not None
+    assert (made.denial.budget, made.denial.action) == ("budget.max_cost_usd", "degrade")
+    assert len(bench.models.calls) == 1
+
+
+async def test_with_a_ceiling_nothing_is_called_whose_price_nobody_knows() -> None:
+    unpriced = policy({"small": target("small-m", price=None)})
+    bench = Bench()
+    attempts = Attempts(bench.models, bench.journal, FixedPolicy(unpriced), bench.clock)
+    request = Request(input="x", tenant="acme", budget=Budget(max_cost_usd=100.0))
+    made = await attempts.make(envelope(request), Run(), "draft", 0)
+    assert made.denial is not None
+    assert bench.models.calls == []
+
+
+# ---------------------------------------------------------------- calls that nobody waited for
+
+
+@dataclass
+class Leaving:
+    left: int = 3
+
+    async def chunk(self, chunk: Chunk) -> bool:
+        self.left -= 1
+        return self.left > 0
+
+    async def reply(self, reply: Reply) -> None: ...
+
+
+async def test_a_stream_that_is_abandoned_is_settled_with_what_was_generated() -> None:
+    bench = Bench(lambda call: answer("one two three four five six"))
+    alone = envelope(Request(input="x", tenant="acme", stream=True)).model_copy()
+    made = await bench.attempts.make(alone, Run(1, Leaving()), "escalate", 1)
+    assert made.last is not None
+    assert made.last.error is not None
+    usd, usage, estimated = bench.ledger.settled["acme.r1.escalate-1"]
+    assert estimated
+    assert (usage.input_tokens, usage.output_tokens) == (1000, 4)
+    assert usd == pytest.approx((1000 + 40) / 1e6)
+
+
+@pytest.mark.parametrize(("reason", "code"), [("cancelled", "cancelled"), ("expired", "target_timeout")])
+async def test_a_call_that_is_stopped_from_outside_is_settled_and_stands_in_the_record(reason: str, code: str) -> None:
+    bench = Bench()
+    source = FixedPolicy(policy({"small": target("hang", price=PRICED, max_output_tokens=100)}))
+    attempts = Attempts(bench.models, bench.journal, source, bench.clock, ledger=bench.ledger)
+    task = asyncio.create_task(attempts.make(envelope(), Run(), "draft", 0))
+    while not bench.models.calls:
+        await asyncio.sleep(0)
+    task.cancel(reason)
+    made = await task
+    assert not task.cancelling()
+    assert made.last is not None
+    assert made.last.error is not None
+    assert made.last.error.code == code
+    usd, usage, estimated = bench.ledger.settled["acme.r1.draft-1"]
+    assert estimated
+    assert usage == Usage(input_tokens=1000, output_tokens=100), "nobody saw how far it was: as long as it may be"
+    assert usd == pytest.approx(WORST)
+
+
+async def test_a_worker_that_stops_settles_nothing_for_the_call_is_made_again() -> None:
+    bench = Bench()
+    source = FixedPolicy(policy({"small": target("hang", price=PRICED)}))
+    attempts = Attempts(bench.models, bench.journal, source, bench.clock, ledger=bench.ledger)
+    task = asyncio.create_task(attempts.make(envelope(), Run(), "draft", 0))
+    while not bench.models.calls:
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert bench.ledger.verbs == ["reserve draft-1"]
+    assert bench.journal.written == {}
