@@ -1,6 +1,7 @@
 """`stepwell policy`: check the files, show what is in force, explain what they say about a case."""
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -10,6 +11,7 @@ from rich.markup import escape
 
 from pipeline.cli.pii_text import read
 from pipeline.cli.policy_import import import_command
+from pipeline.cli.policy_show import show
 from pipeline.cli.policy_text import explained, scanned
 from pipeline.cli.show import console, errors_as_sentences, print_json, print_rows
 from pipeline.contracts import Classification, Finding, Request, Residency
@@ -50,7 +52,7 @@ def check_command(folder: Folder = None, as_json: JsonOption = False) -> None:
     Example: stepwell policy check policies/
     """
     environment = environment_here()
-    checked = check_folder(_folder(folder, environment), environment)
+    checked = check_folder(_folder(folder, environment), environment, today=datetime.now(UTC).date())
     if as_json:
         print_json(_as_data(checked))
     else:
@@ -61,19 +63,11 @@ def check_command(folder: Folder = None, as_json: JsonOption = False) -> None:
 
 @errors_as_sentences
 def show_command(folder: Folder = None, as_json: JsonOption = False) -> None:
-    """Show the routes with their tiers, and the targets. Keys are never shown.
+    """Show routes with their tiers and fallbacks, targets, budgets, rates, tenants and experiments. Never a key.
 
     Example: stepwell policy show --json
     """
-    policy = _loaded(folder)
-    routes, targets = list(_routes(policy)), list(_targets(policy))
-    if as_json:
-        print_json({"revision": policy.revision, "routes": routes, "targets": targets})
-        return
-    console.print(f"revision {policy.revision}")
-    print_rows(routes, ("route", "match", "tiers", "accept", "escalations", "cache"), as_json=False, title="Routes")
-    columns = ("target", "model", "jurisdiction", "external", "window", "in", "out", "slots")
-    print_rows(targets, columns, as_json=False, title="Targets (prices in USD for a million tokens)")
+    show(_loaded(folder), as_json=as_json)
 
 
 @errors_as_sentences
@@ -243,44 +237,17 @@ def _print_checked(checked: Checked) -> None:
     if policy is None:
         console.print(f"[bold red]{len(checked.problems)} to mend[/]; nothing of it can take force")
         return
-    tried = f"{len(policy.routes)} routes, {len(policy.targets)} targets, {len(policy.residency_rules)} residency rules"
+    parts = {
+        "routes": policy.routes,
+        "targets": policy.targets,
+        "residency rules": policy.residency_rules,
+        "budgets": policy.budgets,
+        "caps": policy.escalations,
+        "rates": policy.rates,
+        "experiments": policy.experiments,
+    }
+    tried = ", ".join(f"{len(found)} {what}" for what, found in parts.items() if found)
     console.print(f"[bold green]valid[/]: revision {policy.revision}, {tried}, all examples hold", soft_wrap=True)
-
-
-def _routes(policy: Policy) -> Iterator[dict[str, object]]:
-    for route in policy.routes:
-        spec = route.spec
-        yield {
-            "route": spec.name,
-            "match": spec.match,
-            "tiers": " > ".join(_tier(tier.variants) for tier in spec.tiers),
-            "accept": spec.accept.confidence,
-            "escalations": spec.max_escalations,
-            "cache": f"{spec.cache.ttl:g} s" if spec.cache.enabled else "off",
-        }
-
-
-def _tier(variants: dict[str, float]) -> str:
-    if len(variants) == 1:
-        return next(iter(variants))
-    return " | ".join(f"{name} {weight:g}" for name, weight in variants.items())
-
-
-def _targets(policy: Policy) -> Iterator[dict[str, object]]:
-    for name, target in policy.targets.items():
-        price = target.price
-        yield {
-            "target": name,
-            "model": target.model,
-            "endpoint": target.endpoint,
-            "provider": target.provider,
-            "jurisdiction": target.jurisdiction,
-            "external": target.external,
-            "window": target.context_window,
-            "in": price.input if price else None,
-            "out": price.output if price else None,
-            "slots": target.slots,
-        }
 
 
 def _stated(words: list[str], policy: Policy) -> Given:
