@@ -40,8 +40,8 @@ class Breaker:
         self._failures: deque[bool] = deque(maxlen=rules.window)
         self._streak = 0
         self._opened = 0
-        self._opened_at = 0.0
-        self._reopens_at = 0.0
+        self._opened_at = float("-inf")
+        self._reopens_at = float("-inf")
         self._adopted = False
         self._believes = True
         self._probes_out = 0

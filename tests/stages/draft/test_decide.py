@@ -1,9 +1,10 @@
 """What follows from a first attempt."""
 
+import pytest
 from fakes_stages import attempt, envelope
 
 from pipeline.contracts import Attempt, Envelope, ErrorBody
-from pipeline.ports import Made, Outcome
+from pipeline.ports import Denial, Made, Outcome
 from pipeline.topology import outcomes_of
 from stages.draft.decide import decide as decide_made
 
@@ -59,3 +60,36 @@ def test_every_outcome_is_one_of_the_table() -> None:
         for made in (None, attempt(1), attempt(1, error=error("x")), attempt(1, error=error("cancelled")))
     }
     assert kinds <= set(outcomes_of("draft"))
+
+
+@pytest.mark.parametrize("action", ["refuse", "degrade"])
+def test_what_a_budget_does_not_cover_is_refused_with_the_time_to_come_back(action: str) -> None:
+    outcome = decide_made(envelope(), Made(denial=Denial("team", action, "it is used up", 60.0)))  # type: ignore[arg-type]
+    assert (outcome.kind, outcome.reasons) == ("refused", ("budget_refused", "team"))
+    refusal = outcome.changes["error"]
+    assert isinstance(refusal, ErrorBody)
+    assert (refusal.code, refusal.rule, refusal.retry_after_s) == ("budget_refused", "team", 60.0)
+    assert outcome.changes["status"] == "refused"
+    assert outcome.kind in outcomes_of("draft")
+
+
+def test_a_fallback_that_nobody_pays_for_leaves_it_to_the_next_tier() -> None:
+    failed = attempt(1, error=error("target_unavailable"))
+    outcome = decide_made(envelope(), Made((failed,), Denial("team", "refuse", "it is used up")))
+    assert outcome.kind == "unavailable"
+    assert outcome.changes["attempts"] == (failed,)
+
+
+def test_the_attempts_of_fallbacks_are_all_kept_and_the_last_counts() -> None:
+    failed, spare = attempt(1, error=error("target_unavailable")), attempt(2, text="x", stage="draft", fallback=1)
+    outcome = decide_made(envelope(), Made((failed, spare), passed_over=("far:residency_refused",)))
+    assert outcome.kind == "drafted"
+    assert outcome.changes["attempts"] == (failed, spare)
+    assert outcome.facts["fallback"] == 1
+    assert outcome.facts["passed_over"] == "far:residency_refused"
+
+
+def test_after_a_part_was_read_a_failed_draft_is_the_end() -> None:
+    outcome = decide(envelope(), attempt(1, error=error("target_unavailable"), streamed=True))
+    assert (outcome.kind, outcome.changes["status"]) == ("failed", "failed")
+    assert outcome.changes["streamed"] is True

@@ -2,14 +2,15 @@
 
 import pytest
 from cascade import FakeClock
+from fakes_ledger import FakeLedger
 from fakes_models import FakeJournal, FakeModels, classified, policy, target
 from fakes_stages import envelope, plan
 
 from pipeline.adapters.models import Attempts
-from pipeline.contracts import Request
-from pipeline.errors import InvalidRequest, ResidencyRefused
+from pipeline.contracts import Cover, Request
+from pipeline.errors import InvalidRequest, Postponed, ResidencyRefused
 from pipeline.policy.source import FixedPolicy
-from pipeline.ports import Run
+from pipeline.ports import Denial, Run
 from stages.draft import Draft
 
 SEEN = classified("small", "large")
@@ -46,3 +47,13 @@ async def test_a_target_that_may_not_see_the_request_is_not_called() -> None:
     with pytest.raises(ResidencyRefused):
         await draft(models).handle(envelope(tiers=plan(1), classification=classified("large")), Run())
     assert models.calls == []
+
+
+async def test_a_budget_that_lets_requests_wait_postpones_the_draft() -> None:
+    policies = FixedPolicy(policy({"small": target("small-m")}))
+    ledger = FakeLedger(denies=lambda charge: Denial("team", "queue", "it is used up", 60.0))
+    stage = Draft(Attempts(FakeModels(), FakeJournal(), policies, FakeClock(), ledger=ledger))
+    covered = plan(1, covers=(Cover(budget="team", scope="all"),))
+    with pytest.raises(Postponed) as caught:
+        await stage.handle(envelope(tiers=covered, classification=SEEN), Run())
+    assert (caught.value.rule, caught.value.retry_after_s) == ("team", 60.0)

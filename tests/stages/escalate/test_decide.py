@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.contracts import Budget, Envelope, ErrorBody, Request
+from pipeline.ports import Denial
 from pipeline.topology import outcomes_of
-from stages.escalate.decide import after, give_up, next_tier
+from stages.escalate.decide import after, denied, give_up, next_tier
 
 DOWN = ErrorBody(code="target_unavailable", message="target large cannot be reached at its endpoint")
 DRAFT = attempt(1, text="about 20 m")
@@ -142,3 +143,44 @@ def test_it_never_serves_what_may_not_be_served(late: bool, exhausted: str, stat
     assert served == ("degraded" in outcome.changes)
     assert served != ("error" in outcome.changes)
     assert outcome.kind in outcomes_of("escalate")
+
+
+NO_MONEY = Denial("team", "degrade", "it is used up", 60.0)
+
+
+@pytest.mark.parametrize(("capped", "reason"), [(False, "budget"), (True, "escalation_cap")])
+def test_where_nobody_pays_for_a_better_answer_the_draft_is_served_and_marked(capped: bool, reason: str) -> None:
+    outcome = denied(envelope(DRAFT, verdict=verdict()), NO_MONEY, capped=capped)
+    assert (outcome.kind, outcome.changes["status"], outcome.changes["degraded"]) == ("unavailable", "answered", reason)
+    assert outcome.reasons == (reason, "team")
+
+
+@pytest.mark.parametrize(("capped", "code"), [(False, "budget_refused"), (True, "escalation_capped")])
+@pytest.mark.parametrize(
+    ("before", "action"),
+    [
+        (envelope(DRAFT, verdict=verdict()), "refuse"),
+        (envelope(DRAFT, verdict=verdict(schema_state="invalid")), "degrade"),
+        (envelope(attempt(1, error=DOWN)), "degrade"),
+    ],
+    ids=["the policy refuses", "the draft broke its schema", "there is no draft"],
+)
+def test_where_the_draft_may_not_serve_it_is_refused(before: Envelope, action: str, capped: bool, code: str) -> None:
+    outcome = denied(before, Denial("team", action, "it is used up", 60.0), capped=capped)  # type: ignore[arg-type]
+    assert (outcome.kind, outcome.changes["status"]) == ("refused", "refused")
+    assert outcome.changes["attempts"] == before.attempts, "what was paid until then stays in the record"
+    assert (outcome.changes["error"].code, outcome.changes["error"].retry_after_s) == (code, 60.0)
+    assert outcome.kind in outcomes_of("escalate")
+
+
+@pytest.mark.parametrize("forbids", [{"disable_fallbacks": True}, {"provider": {"allow_fallbacks": False}}])
+def test_who_wants_no_other_to_answer_gets_no_further_tier_after_a_failure(forbids: dict[str, object]) -> None:
+    request = Request.model_validate({"input": "x", **forbids})
+    assert next_tier(envelope(attempt(1, error=DOWN), request=request)) is None
+    assert next_tier(envelope(DRAFT, attempt(2, error=DOWN), tiers=plan(3), request=request)) is None
+    assert next_tier(envelope(DRAFT, request=request)) == 1, "a draft that does not suffice is no failure"
+
+
+def test_a_fallback_counts_as_the_tier_it_stands_in_for() -> None:
+    spare = attempt(2, stage="draft", tier=0, fallback=1, text="x")
+    assert next_tier(envelope(attempt(1, error=DOWN), spare)) == 1

@@ -2,13 +2,15 @@
 
 import pytest
 from cascade import FakeClock
+from fakes_ledger import FakeLedger
 from fakes_models import FakeJournal, FakeModels, classified, policy, target
 from fakes_stages import attempt, envelope, plan, verdict
 
 from pipeline.adapters.models import Attempts
-from pipeline.errors import ResidencyRefused
+from pipeline.contracts import Cover, Request
+from pipeline.errors import Postponed, ResidencyRefused
 from pipeline.policy.source import FixedPolicy
-from pipeline.ports import Run
+from pipeline.ports import Denial, Run
 from stages.escalate import Escalate
 
 DRAFT = attempt(1, text="about 20 m")
@@ -93,3 +95,35 @@ async def test_residency_is_asked_for_each_tier() -> None:
     with pytest.raises(ResidencyRefused):
         await bench.stage.handle(envelope(DRAFT, tiers=plan(3), classification=classified("small", "large")), Run())
     assert bench.called == ["large"]
+
+
+COVERED = plan(2, covers=(Cover(budget="team", scope="all"),))
+
+
+def paying(denial: Denial) -> tuple[Bench, Escalate]:
+    bench, ledger = Bench(), FakeLedger(denies=lambda charge: denial)
+    return bench, Escalate(Attempts(bench.models, bench.journal, bench.policies, bench.clock, ledger=ledger))
+
+
+async def test_without_money_the_draft_is_served_and_marked_and_nothing_is_called() -> None:
+    bench, stage = paying(Denial("team", "degrade", "it is used up"))
+    before = envelope(DRAFT, tiers=COVERED, classification=SEEN, verdict=verdict())
+    outcome = await stage.handle(before, Run())
+    assert outcome.changes["degraded"] == "budget"
+    assert bench.called == []
+
+
+async def test_a_budget_that_lets_requests_wait_postpones_the_escalation() -> None:
+    bench, stage = paying(Denial("team", "queue", "it is used up", 60.0))
+    with pytest.raises(Postponed):
+        await stage.handle(envelope(DRAFT, tiers=COVERED, classification=SEEN, verdict=verdict()), Run())
+    assert bench.called == []
+
+
+async def test_with_fallbacks_off_a_failed_tier_is_the_last_one() -> None:
+    bench = Bench(large="error")
+    request = Request(input="x", disable_fallbacks=True)
+    before = envelope(DRAFT, tiers=plan(3), request=request, classification=SEEN, verdict=verdict())
+    outcome = await bench.stage.handle(before, Run())
+    assert bench.called == ["large"]
+    assert outcome.changes["degraded"] == "large_unavailable"

@@ -122,3 +122,80 @@ def test_calls_from_before_it_opened_are_not_counted_against_the_probes() -> Non
     assert probe is not None
     breaker.succeeded(probe)
     assert breaker.state is State.HALF_OPEN, "one of two probes"
+
+
+# ---------------------------------------------------------------- what other workers know
+
+
+def test_another_workers_opening_is_adopted_and_ends_in_probes() -> None:
+    breaker = Breaker(RULES)
+    breaker.adopt(1.0, 11.0, 1, 2.0, 0.0)
+    assert breaker.state is State.OPEN
+    assert breaker.admit(10.9) is None
+    assert breaker.opening(3.0) is None, "it is not told on: it is no knowledge of its own"
+    assert breaker.admit(11.1) is not None
+    assert breaker.admit(11.1) is not None
+    assert breaker.admit(11.1) is None, "two probes, and no flood"
+
+
+def test_an_adopted_opening_lasts_longer_by_chance_so_that_not_all_come_back_at_once() -> None:
+    early, late = Breaker(RULES), Breaker(RULES)
+    early.adopt(0.0, 10.0, 1, 1.0, 0.0)
+    late.adopt(0.0, 10.0, 1, 1.0, 0.99)
+    assert early.waits_s(10.0) == 0.0
+    assert 2.0 < late.waits_s(10.0) <= 2.5
+
+
+def test_a_failed_probe_after_an_adopted_opening_leaves_it_alone_longer_than_the_last_time() -> None:
+    breaker = Breaker(RULES)
+    breaker.adopt(0.0, 10.0, 2, 1.0, 0.0)
+    fail(breaker, 10.0)
+    assert breaker.waits_s(10.0) == pytest.approx(35.0), "the third in a row, up to the cap"
+    assert breaker.opening(10.0) == (10.0, 45.0, 3)
+
+
+def test_an_opening_that_is_told_twice_or_is_over_or_older_than_its_own_changes_nothing() -> None:
+    breaker = opened(now=5.0)
+    own = breaker.opening(6.0)
+    for opening in ((5.0, 15.0), (5.001, 15.001), (4.0, 60.0), (1.0, 3.0)):
+        breaker.adopt(*opening, 1, 6.0, 0.0)
+    assert breaker.opening(6.0) == own
+
+
+def test_an_answer_to_another_worker_ends_what_was_adopted_and_not_what_it_knows_itself() -> None:
+    adopted, own = Breaker(RULES), opened()
+    adopted.adopt(0.0, 10.0, 1, 1.0, 0.0)
+    for breaker in (adopted, own):
+        breaker.dissent(0.0)
+        assert breaker.state is State.OPEN
+        breaker.dissent(3.0)
+    assert adopted.state is State.CLOSED
+    assert own.state is State.OPEN
+
+
+def test_a_target_that_says_it_is_well_is_tried_at_once_but_believed_only_once() -> None:
+    breaker = opened()
+    breaker.hint_well()
+    assert breaker.state is State.HALF_OPEN
+    fail(breaker, 1.0)
+    breaker.hint_well()
+    assert breaker.state is State.OPEN, "what answers such questions is not what answers calls"
+    for _ in range(RULES.probes):
+        succeed(breaker, 60.0)
+    assert breaker.state is State.CLOSED
+    for _ in range(RULES.streak):
+        fail(breaker, 61.0)
+    breaker.hint_well()
+    assert breaker.state is State.HALF_OPEN
+
+
+def test_a_dead_target_is_called_a_bounded_number_of_times_however_often_it_says_that_it_is_well() -> None:
+    """Ten hours, a call and a good probe every second: the streak, one for each opening, and the pace of the cap."""
+    breaker, calls = Breaker(RULES), 0
+    for second in range(36_000):
+        breaker.hint_well()
+        ticket = breaker.admit(float(second))
+        if ticket is not None:
+            calls += 1
+            breaker.failed(ticket, float(second), 0.0)
+    assert calls <= RULES.streak + 10 + 36_000 / (0.75 * RULES.open_cap)
