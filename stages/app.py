@@ -8,6 +8,7 @@ import asyncio
 import logging
 import random
 import secrets
+import sys
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -332,6 +333,9 @@ def _run_loop(work: Coroutine[Any, Any, None]) -> None:
 
 def main() -> None:
     """The command `stepwell`."""
-    from pipeline.cli.main import make_app
+    try:
+        from pipeline.cli.main import make_app
 
-    make_app(run_worker)()
+        make_app(run_worker)()
+    except KeyboardInterrupt:  # while the verbs were still being read
+        sys.exit(130)
