@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 import orjson
+from pydantic_core import PydanticSerializationError
 
 from pipeline import errors
 from pipeline.admission import ACCEPTED_HEADER, FRESH_HEADER
@@ -96,7 +97,7 @@ class Client:
     async def enqueue(self, request: Request) -> str:
         """Hand in for later; return the request id once it is durable."""
         ready, headers = _prepared(request, self.tenant, stream=False)
-        body = await self._call("enqueue", ready.model_dump_json(exclude_defaults=True).encode(), headers)
+        body = await self._call("enqueue", _body(ready), headers)
         return str(body["accepted"])
 
     async def result(self, request_id: str) -> Reply | None:
@@ -167,7 +168,7 @@ class _Asking:
     async def items(self) -> AsyncIterator[Chunk | Reply]:
         """Chunks, then the reply."""
         subject = request_subject("ask", self._client.tenant)
-        body = self._request.model_dump_json(exclude_defaults=True).encode()
+        body = _body(self._request)
         while True:
             self.close()
             self._conversation = await self._link.converse(subject, body, headers=self._headers)
@@ -228,6 +229,18 @@ def _prepared(request: Request, tenant: str, *, stream: bool) -> tuple[Request, 
     if request.id is not None:
         return request.model_copy(update=update), {}
     return request.model_copy(update={**update, "id": uuid.uuid4().hex}), {FRESH_HEADER: "1"}
+
+
+def _body(request: Request) -> bytes:
+    """The bytes of a request.
+
+    Raises:
+        InvalidRequest: some text in it is none that UTF-8 can hold: half a surrogate pair, or bytes of a terminal.
+    """
+    try:
+        return request.model_dump_json(exclude_defaults=True).encode()
+    except PydanticSerializationError:
+        raise InvalidRequest("some text of the request is no UTF-8: mend its encoding") from None
 
 
 def _headers(traceparent: str | None, fresh: bool) -> dict[str, str]:

@@ -95,7 +95,8 @@ def submit_command(
 ) -> None:
     """Check every line of a file, then hand in all of them. The same file again resumes where it stopped.
 
-    A line is a request of ours, or {custom_id, method, url, body} as in OpenAI's batch API.
+    A line is a request of ours, or {custom_id, method, url, body} as in OpenAI's batch API. With --wait the exit code
+    is 1 when a line was refused or failed.
 
     Example: stepwell batch submit requests.jsonl --wait
     """
@@ -105,16 +106,17 @@ def submit_command(
     reader = Reader(tenant, _translate(tenant), {name: value for name, value in defaults.items() if value is not None})
     found = survey(file, reader)
     _report(found, as_json=as_json, skip_invalid=skip_invalid)
-    run(_submit(file, found, reader, batch_id(found, batch), missing=missing, wait=wait, as_json=as_json))
+    tally = run(_submit(file, found, reader, batch_id(found, batch), missing=missing, wait=wait, as_json=as_json))
+    _end(tally, wait=wait)
 
 
 @errors_as_sentences
 def status_command(batch: BatchArgument, wait: WaitOption = False, as_json: JsonOption = False) -> None:
-    """Show how far a batch is.
+    """Show how far a batch is. With --wait the exit code is 1 when a line was refused or failed.
 
     Example: stepwell batch status b-3f2a --wait
     """
-    run(_status(batch, wait=wait, as_json=as_json))
+    _end(run(_status(batch, wait=wait, as_json=as_json)), wait=wait)
 
 
 @errors_as_sentences
@@ -142,6 +144,12 @@ def list_command(as_json: JsonOption = False) -> None:
 
 
 # ---------------------------------------------------------------- how
+
+
+def _end(tally: Tally, *, wait: bool) -> None:
+    """Lines that somebody left out as invalid were no surprise to him; the others should have been answered."""
+    if wait and tally.refused + tally.failed:
+        raise typer.Exit(1)
 
 
 def _translate(tenant: str) -> Callable[[Any], Any]:
@@ -173,7 +181,7 @@ def _report(found: Survey, *, as_json: bool, skip_invalid: bool) -> None:
 
 async def _submit(
     file: Path, found: Survey, reader: Reader, batch: str, *, missing: bool, wait: bool, as_json: bool
-) -> None:
+) -> Tally:
     async with _link() as link:
         shelf = Shelf(link.bucket("batches"))
         skip = await _ended(link, shelf, batch) if missing else None
@@ -187,7 +195,7 @@ async def _submit(
                 lambda lines: progress.advance(task, lines),
             )
             manifest = await submission.run(file, found, reader, batch, skip=skip)
-        await _tell(link, manifest, wait=wait, as_json=as_json)
+        return await _tell(link, manifest, wait=wait, as_json=as_json)
 
 
 async def _ended(link: Link, shelf: Shelf, batch: str) -> Callable[[int], bool] | None:
@@ -200,21 +208,22 @@ async def _ended(link: Link, shelf: Shelf, batch: str) -> Callable[[int], bool] 
     return tracker.ended
 
 
-async def _status(batch: str, *, wait: bool, as_json: bool) -> None:
+async def _status(batch: str, *, wait: bool, as_json: bool) -> Tally:
     async with _link() as link:
         manifest = await Shelf(link.bucket("batches")).get(batch)
-        await _tell(link, manifest, wait=wait, as_json=as_json)
+        return await _tell(link, manifest, wait=wait, as_json=as_json)
 
 
-async def _tell(link: Link, manifest: Manifest, *, wait: bool, as_json: bool) -> None:
+async def _tell(link: Link, manifest: Manifest, *, wait: bool, as_json: bool) -> Tally:
     tracker = Tracker(link.streams, manifest)
     tally = await (_follow(tracker, manifest, quiet=as_json) if wait else tracker.look())
     if as_json:
         print_json({"id": manifest.id, "status": tally.status, **asdict(tally), "open": tally.open})
-        return
+        return tally
     console.print(f"{manifest.id}: {tally.status}, {_sentence(tally)}", highlight=False, soft_wrap=True)
     if not wait and tally.open:
         console.print(f"follow it with: stepwell batch status {manifest.id} --wait", highlight=False, soft_wrap=True)
+    return tally
 
 
 async def _follow(tracker: Tracker, manifest: Manifest, *, quiet: bool) -> Tally:

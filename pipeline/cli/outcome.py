@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
+from pipeline.adapters.results import StreamResults
 from pipeline.adapters.weights import parse_weights
-from pipeline.cli.show import console, errors_as_sentences, print_json, print_rows, run
+from pipeline.cli.show import console, errors_as_sentences, print_json, print_rows, run, warn
 from pipeline.contracts import NAME_PATTERN, OutcomeEvent, is_name
 from pipeline.embedded.here import settings_here
 from pipeline.errors import InvalidRequest
@@ -42,6 +43,9 @@ def outcome_command(
 ) -> None:
     """Report how good the answer to a request was.
 
+    It is kept also where no reply is stored under the id (any more): replies are kept for a day, outcomes may come
+    later. Then it says so, in case that the id was mistyped.
+
     Example: stepwell outcome 0f3c2a 1 --kind resolved
     """
     for what, given in (("request id", request_id), ("kind", kind), ("tenant", tenant), ("event id", event or "x")):
@@ -51,17 +55,21 @@ def outcome_command(
     said = OutcomeEvent(
         id=number, request_id=request_id, tenant=tenant, reward=reward, kind=kind, at=round(time.time(), 3)
     )
-    fresh = run(_record(said))
+    fresh, known = run(_record(said))
     if as_json:
-        print_json({"id": number, "request_id": request_id, "recorded": fresh})
-    else:
-        console.print("recorded" if fresh else "known already: nothing was changed", highlight=False)
+        print_json({"id": number, "request_id": request_id, "recorded": fresh, "reply_known": known})
+        return
+    if not known:
+        warn(f"no reply to {request_id} is stored: it is older than a day, still on its way, or nobody asked it")
+    console.print("recorded" if fresh else "known already: nothing was changed", highlight=False)
 
 
-async def _record(event: OutcomeEvent) -> bool:
+async def _record(event: OutcomeEvent) -> tuple[bool, bool]:
+    """Whether the event was new, and whether a reply is stored that it is about."""
     link = await connect(settings_here(), name="cli")
     try:
-        return await record_outcome(link.streams, event)
+        fresh = await record_outcome(link.streams, event)
+        return fresh, await StreamResults(link.streams).get(event.tenant, event.request_id) is not None
     finally:
         await link.close()
 

@@ -1,4 +1,8 @@
-"""How every verb speaks: a table for people, `--json` for programs, one sentence for an error."""
+"""How every verb speaks: a table for people, `--json` for programs, one sentence for an error.
+
+With `--json` standard output holds one document or nothing, and an error is one line of JSON on standard error:
+`{"error": {"code": "not_found", "message": "…"}}`, with the fields of an error in a reply. The exit code is the same.
+"""
 
 import asyncio
 import sys
@@ -15,7 +19,7 @@ from rich.table import Table
 
 from pipeline.errors import StepwellError
 
-__all__ = ["console", "errors_as_sentences", "errors_end_with", "print_json", "print_rows", "run", "say"]
+__all__ = ["console", "errors_as_sentences", "errors_end_with", "print_json", "print_rows", "run", "say", "warn"]
 
 console = Console()
 _stderr = Console(stderr=True)
@@ -54,13 +58,27 @@ def print_rows(
     console.print(table, crop=not whole)
 
 
-def say(error: StepwellError) -> None:
-    """Write the sentence of an error of ours to standard error."""
+def say(error: StepwellError, *, as_json: bool = False) -> None:
+    """Write the sentence of an error of ours to standard error; for programs, as one line of JSON."""
+    if as_json:
+        fields: dict[str, object] = {"code": error.code, "message": error.message, "rule": error.rule}
+        fields |= {"param": error.param, "retry_after_s": error.retry_after_s}
+        told = {name: value for name, value in fields.items() if value is not None}
+        sys.stderr.write(orjson.dumps({"error": told}).decode() + "\n")
+        return
     _stderr.print(f"[bold red]{error.code}[/]: {escape(error.message)}", highlight=False, soft_wrap=True)
 
 
+def warn(sentence: str) -> None:
+    """Write a sentence that a person should read, and that changes nothing, to standard error."""
+    _stderr.print(f"[yellow]{escape(sentence)}[/]", highlight=False, soft_wrap=True)
+
+
 def errors_end_with(code: int) -> Callable[[Callable[..., T]], Callable[..., T]]:
-    """End a command that raised an error of ours with its sentence on standard error and this exit code."""
+    """End a command that raised an error of ours with its sentence on standard error and this exit code.
+
+    The option `--json` of every command is its argument `as_json`.
+    """
 
     def around(command: Callable[..., T]) -> Callable[..., T]:
         @wraps(command)
@@ -68,7 +86,7 @@ def errors_end_with(code: int) -> Callable[[Callable[..., T]], Callable[..., T]]
             try:
                 return command(*arguments, **options)
             except StepwellError as error:
-                say(error)
+                say(error, as_json=bool(options.get("as_json")))
                 raise typer.Exit(code) from None
             except KeyboardInterrupt:
                 raise typer.Exit(130) from None

@@ -17,7 +17,7 @@ from pipeline.adapters.results import StreamResults
 from pipeline.admission import Admission
 from pipeline.batch.manifest import Shelf
 from pipeline.cli import batch
-from pipeline.contracts import Reply
+from pipeline.contracts import Reply, Status
 from pipeline.policy.models import Lanes
 from pipeline.ports import Link
 
@@ -64,15 +64,24 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
+async def fail_all(link: Link) -> None:
+    """Fail every line of every batch."""
+    await end_all(link, "failed")
+
+
 async def answer_all(link: Link) -> None:
     """Answer every line of every batch."""
+    await end_all(link, "answered")
+
+
+async def end_all(link: Link, status: Status) -> None:
     for manifest in await Shelf(link.bucket("batches")).all():
         for number in range(1, manifest.last_line + 1):
             reply = Reply(
                 id=f"{manifest.id}-{number}",
                 tenant=manifest.tenant,
-                status="answered",
-                content=f"answer {number}",
+                status=status,
+                content=f"answer {number}" if status == "answered" else None,
                 policy_revision="p1",
                 fingerprint="f",
             )
@@ -117,6 +126,18 @@ def test_a_file_is_handed_in_followed_and_fetched(desk: Desk, file: Path, tmp_pa
     rows = [orjson.loads(line) for line in output.read_bytes().splitlines()]
     assert [row["reply"]["content"] for row in rows] == ["answer 1", "answer 2"]
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["answers.jsonl", "requests.jsonl"]
+
+
+@pytest.mark.usefixtures("admission")
+def test_a_program_that_waits_learns_from_the_exit_code_that_lines_failed(desk: Desk, file: Path) -> None:
+    handed_in = desk.reads("batch", "submit", str(file))
+    assert isinstance(handed_in, dict)
+    desk.given(fail_all)
+    for words in (("submit", str(file)), ("status", handed_in["id"])):
+        waited = desk.reads("batch", *words, "--wait", code=1)
+        assert isinstance(waited, dict)
+        assert (waited["status"], waited["failed"]) == ("completed", 2)
+    assert desk.types("batch", "status", handed_in["id"]).exit_code == 0
 
 
 @pytest.mark.usefixtures("admission")

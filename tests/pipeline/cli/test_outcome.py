@@ -4,8 +4,10 @@ import pytest
 from desk import Desk
 from servers import NatsServer
 
+from pipeline.adapters.results import StreamResults
 from pipeline.adapters.weights import dump_weights
 from pipeline.cli import outcome
+from pipeline.contracts import Reply
 from pipeline.experiments.outcomes import TALLY_KEY, Tally, dump_tally
 from pipeline.ports import Link
 
@@ -24,6 +26,23 @@ def test_an_outcome_counts_once_for_each_kind(desk: Desk) -> None:
     ]
     assert [each["recorded"] for each in said if isinstance(each, dict)] == [True, False, True]
     assert "known already" in desk.types("outcome", "r1", "1").output
+
+
+def test_an_outcome_of_a_request_that_nobody_knows_is_kept_and_said_to_be_of_none(desk: Desk) -> None:
+    """Replies are gone after a day, and outcomes come later than that; a slip of the fingers looks the same."""
+
+    async def replied(link: Link) -> None:
+        reply = Reply(id="r1", tenant="default", status="answered", policy_revision="p", fingerprint="f")
+        await StreamResults(link.streams).put(reply)
+
+    desk.given(replied)
+    known, unknown = desk.types("outcome", "r1", "1"), desk.types("outcome", "r2", "1")
+    assert (known.exit_code, known.stderr, known.stdout) == (0, "", "recorded\n")
+    assert (unknown.exit_code, unknown.stdout) == (0, "recorded\n")
+    assert "no reply to r2 is stored" in unknown.stderr
+    said = desk.reads("outcome", "r3", "1")
+    assert isinstance(said, dict)
+    assert (said["recorded"], said["reply_known"]) == (True, False)
 
 
 @pytest.mark.parametrize("words", [("r 1", "1"), ("r1", "1", "--kind", "a.b"), ("r1", "1", "--tenant", "*")])

@@ -1,13 +1,18 @@
 """What every verb shows: whole ids, and text that is text."""
 
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import orjson
 import pytest
 import typer
 from rich.console import Console
 from typer.testing import CliRunner
 
 from pipeline.cli import show
-from pipeline.cli.show import errors_as_sentences, print_rows
-from pipeline.errors import NotFound
+from pipeline.cli.main import make_app
+from pipeline.cli.show import errors_as_sentences, errors_end_with, print_rows
+from pipeline.errors import NotFound, RateLimited
 
 
 def _app() -> typer.Typer:
@@ -15,8 +20,18 @@ def _app() -> typer.Typer:
 
     @app.command()
     @errors_as_sentences
-    def lost(name: str) -> None:
-        raise NotFound(f"there is no {name}")
+    def lost(name: str, as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+        raise NotFound(f"there is no {name}", param="name")
+
+    @app.command()
+    @errors_end_with(3)
+    def limited(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+        raise RateLimited("too many", rule="per-minute", retry_after_s=2.5)
+
+    @app.command()
+    @errors_as_sentences
+    def interrupted() -> None:
+        raise KeyboardInterrupt
 
     @app.command()
     def table(name: str) -> None:
@@ -30,6 +45,47 @@ def test_an_argument_that_looks_like_markup_is_shown_as_it_is() -> None:
         shown = CliRunner().invoke(_app(), ["lost", name])
         assert shown.exit_code == 1
         assert f"not_found: there is no {name}" in shown.stderr
+
+
+def test_for_programs_an_error_is_one_line_of_json_and_standard_output_stays_empty() -> None:
+    shown = CliRunner().invoke(_app(), ["lost", "[/x]", "--json"])
+    assert (shown.exit_code, shown.stdout) == (1, "")
+    assert orjson.loads(shown.stderr) == {
+        "error": {"code": "not_found", "message": "there is no [/x]", "param": "name"}
+    }
+    assert shown.stderr.count("\n") == 1
+    shown = CliRunner().invoke(_app(), ["limited", "--json"])
+    assert (shown.exit_code, shown.stdout) == (3, "")
+    assert orjson.loads(shown.stderr)["error"] == {
+        "code": "rate_limited",
+        "message": "too many",
+        "rule": "per-minute",
+        "retry_after_s": 2.5,
+    }
+
+
+def test_who_interrupts_a_command_sees_no_traceback() -> None:
+    shown = CliRunner().invoke(_app(), ["interrupted"])
+    assert (shown.exit_code, shown.output) == (130, "")
+
+
+def test_every_command_that_speaks_to_programs_takes_the_option_under_one_name() -> None:
+    """The wrapper finds it by that name; another one would bring sentences where JSON was asked for."""
+    root = typer.main.get_command(make_app(lambda *_, **__: None))
+    named = {
+        (path, parameter.name)
+        for path, command in _commands(root)
+        for parameter in command.params
+        if "--json" in parameter.opts
+    }
+    assert len(named) > 15
+    assert {name for _, name in named} == {"as_json"}
+
+
+def _commands(command: Any, path: str = "stepwell") -> Iterator[tuple[str, Any]]:
+    yield path, command
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from _commands(inner, f"{path} {name}")
 
 
 def test_an_id_that_is_to_stay_whole_does_though_the_terminal_is_narrow(monkeypatch: pytest.MonkeyPatch) -> None:

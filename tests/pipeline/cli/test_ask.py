@@ -1,0 +1,63 @@
+"""`stepwell ask`: what a terminal may hand in, and how it ends."""
+
+import asyncio
+import os
+import signal
+import sys
+from asyncio.subprocess import PIPE
+
+import orjson
+import pytest
+from desk import Desk
+from servers import NatsServer, provisioned
+
+from pipeline.cli import ask
+from pipeline.ports import Incoming
+
+
+@pytest.fixture
+def desk(nats: NatsServer, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    return Desk(nats, monkeypatch, ask)
+
+
+@pytest.mark.parametrize("words", [("caf\udce9",), ("hello", "--route", "\udcff"), ("hello", "--origin", "\udcff")])
+def test_bytes_of_a_terminal_that_are_no_utf_8_are_told_in_one_sentence(desk: Desk, words: tuple[str, ...]) -> None:
+    desk.given()
+    shown = desk.types("ask", *words)
+    assert shown.exit_code == 1
+    assert shown.stderr.startswith("invalid_request: ")
+    assert "Traceback" not in shown.output
+
+
+def test_a_failure_is_json_where_json_was_asked_for(desk: Desk) -> None:
+    desk.given()
+    shown = desk.types("ask", "hello", "--json")
+    assert (shown.exit_code, shown.stdout) == (1, "")
+    assert orjson.loads(shown.stderr)["error"]["code"] == "no_worker"
+
+
+@pytest.mark.parametrize("form", ["--json", "--stream"])
+async def test_who_interrupts_a_question_takes_it_back_and_sees_no_traceback(nats: NatsServer, form: str) -> None:
+    link = await provisioned(nats)
+    asked, cancelled = asyncio.Event(), asyncio.Event()
+
+    async def take(incoming: Incoming) -> None:
+        await link.publish(str(incoming.reply_to), b'{"accepted":"x"}')
+        asked.set()
+
+    async def hear(_: Incoming) -> None:
+        cancelled.set()
+
+    await link.serve("stepwell", "1.0.0", {"request.ask.*": take})
+    await link.subscribe("cancel.*.*", hear)
+    command = [sys.executable, "-m", "stages", "ask", "hello", form]
+    process = await asyncio.create_subprocess_exec(
+        *command, env={**os.environ, "STEPWELL_NATS": nats.url}, stdout=PIPE, stderr=PIPE
+    )
+    async with asyncio.timeout(60):
+        await asked.wait()
+        process.send_signal(signal.SIGINT)
+        out, err = await process.communicate()
+        await cancelled.wait()
+    assert (process.returncode, out, err) == (130, b"", b"")
+    await link.close()
