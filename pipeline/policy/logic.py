@@ -16,7 +16,7 @@ from pipeline.contracts import DataClass, Lane
 from pipeline.policy.expression import Call, Const, Fact, Field, Items, Node
 from pipeline.policy.facts import REQUEST_FACTS, TARGET_FACTS, FactType
 
-__all__ = ["CLOSED", "Formula", "formula", "never", "taken_before"]
+__all__ = ["CLOSED", "Formula", "formula", "never", "ruled_out", "taken_before"]
 
 Value: TypeAlias = str | int | float | bool | None
 CLOSED: Final[Mapping[str, frozenset[str]]] = {
@@ -79,6 +79,11 @@ def never(condition: Formula) -> bool:
 def taken_before(condition: Formula, earlier: Sequence[Formula]) -> bool:
     """Whether, wherever the condition is true, one of the earlier ones is too. False also where that is not known."""
     return _search(condition, earlier, _joined((condition, *earlier))) is None
+
+
+def ruled_out(condition: Formula, known: Mapping[str, object]) -> bool:
+    """Whether the condition is false wherever these facts are so, whatever the others are."""
+    return condition.ask(dict(known)) == _NO
 
 
 # ---------------------------------------------------------------- the search

@@ -5,10 +5,12 @@ from typing import Final
 
 from pipeline.contracts import Action, DataClass, Residency
 from pipeline.policy.compiled_parts import CompiledRule
+from pipeline.policy.expression import tree
 from pipeline.policy.facts import RequestFacts
 from pipeline.policy.kinds import EVERY
+from pipeline.policy.logic import formula, ruled_out
 from pipeline.policy.models import REQUIRED, TRANSFORMS, Exposed, Target, Visibility
-from pipeline.policy.questions import REMEMBERED, Answers, Asked, Questions, bits
+from pipeline.policy.questions import REMEMBERED, Answers, Asked, Questions, bits, mentioned
 
 __all__ = ["SEVERITY", "ResidencyBook", "permits", "stricter"]
 
@@ -40,12 +42,15 @@ class ResidencyBook:
         rules: Sequence[CompiledRule],
     ) -> None:
         """Put the rules together. `facts`: what conditions see of each target."""
-        questions = Questions([rule.condition for rule in rules], targets=True)
-        self.names = tuple(sorted({*questions.names, *_SHOWN}))
-        self._rules = tuple(rules)
+        self.names = tuple(sorted({*mentioned(rule.condition for rule in rules), *_SHOWN}))
         self._targets = targets
-        self._repeats = questions.repeats
-        self._asked = [Asked(questions, facts[name], remembers=not self._repeats) for name in targets]
+        self._rules = {name: _concerning(rules, facts[name]) for name in targets}
+        # Targets that the same rules concern, as all of our own are, share the questions.
+        questions = {held: _questions(held) for held in set(self._rules.values())}
+        self._repeats = all(asked.repeats for asked in questions.values())
+        self._asked = [
+            Asked(questions[held], facts[name], remembers=not self._repeats) for name, held in self._rules.items()
+        ]
         self._missing = {name: _unseen(visibility, target) for name, target in targets.items()}
         self._memory: dict[tuple[object, ...], tuple[Residency, ...]] = {}
 
@@ -81,7 +86,7 @@ class ResidencyBook:
         decided = Residency(target=target, action="allow") if hidden is None else hidden
         shields: dict[str, dict[str, None]] = {action: {} for action in TRANSFORMS}
         for at in bits(answers.true | answers.silent):
-            rule = self._rules[at].spec
+            rule = self._rules[target][at].spec
             silent = answers.silent >> at & 1
             action: Action = "deny" if silent else rule.action
             if action in shields:
@@ -109,6 +114,15 @@ def permits(action: Action, target: Target) -> bool:
 def stricter(data_class: DataClass, other: DataClass) -> bool:
     """Whether `data_class` is above `other`."""
     return _ORDER.index(data_class) > _ORDER.index(other)
+
+
+def _concerning(rules: Sequence[CompiledRule], target: Mapping[str, object]) -> tuple[CompiledRule, ...]:
+    """The rules without those that are false at this target whatever is asked, such as `target.external && …`."""
+    return tuple(rule for rule in rules if not ruled_out(formula(tree(rule.condition.source, targets=True)), target))
+
+
+def _questions(rules: Sequence[CompiledRule]) -> Questions:
+    return Questions([rule.condition for rule in rules], targets=True)
 
 
 def _unseen(visibility: Visibility, target: Target) -> tuple[Exposed, ...]:
