@@ -1,13 +1,14 @@
 """Which targets do so much worse than the others beside them that they are left out for a while. Pure.
 
 After Envoy's outlier detection (consecutive failures; success rate below the mean by a factor of the standard
-deviation), with two differences: a target is compared with the *others* of its group, since groups are small here, and
-their deviation counts as a tenth at least, since two or three equal ones have none.
+deviation). Groups are small here, so a target is compared with the *others* of its group, by their median and median
+absolute deviation, which a second bad one does not hide; and the deviation counts as a tenth at least, since two or
+three equal ones have none.
 """
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from statistics import fmean, pstdev
+from statistics import median
 from typing import Final
 
 from pipeline.policy import Policy
@@ -16,6 +17,8 @@ from pipeline.policy.models import Outlier
 __all__ = ["Record", "groups_of", "outliers"]
 
 _SPREAD: Final = 0.1
+_NORMAL: Final = 1.4826
+"""The standard deviation of a normal distribution over its median absolute deviation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,4 +76,6 @@ def _badness(
     compared = [other.rate for other in others if other.calls >= rules.minimum]
     if own.calls < rules.minimum or not compared:
         return 0.0
-    return min(0.0, own.rate - (fmean(compared) - rules.factor * max(pstdev(compared), _SPREAD)))
+    middle = median(compared)
+    spread = max(_SPREAD, _NORMAL * median(abs(rate - middle) for rate in compared))
+    return min(0.0, own.rate - (middle - rules.factor * spread))
