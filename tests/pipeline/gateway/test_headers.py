@@ -1,11 +1,19 @@
 """What the headers of a response say of a reply."""
 
+import re
+from pathlib import Path
+
 from fakes_door import answered
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.contracts import RateState, Request
+from pipeline.contracts import ProviderPreferences, RateState, Request
+from pipeline.errors import BudgetRefused
 from pipeline.gateway.headers import about, rate_limits
+from pipeline.gateway.openai import _BUDGET, _TOP
+from pipeline.gateway.problems import problem_of_error
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def state(counts: str, limit: int, remaining: int, reset_s: float = 1.0) -> RateState:
@@ -55,3 +63,22 @@ def test_every_header_of_the_convention_is_there() -> None:
     assert (told["x-stepwell-degraded"], told["x-stepwell-cost"]) == ("budget", "0.000125")
     assert told["x-ratelimit-remaining-requests"] == "8"
     assert "x-ratelimit-limit-requests" not in about(answered(Request(id="r", input="hi")))
+
+
+def test_the_document_names_every_header_and_every_field_of_ours() -> None:
+    """What somebody may send or get is written down, and nothing else is."""
+    text = (ROOT / "docs" / "HTTP.md").read_text()
+    reply = answered(
+        Request(id="r", input="hi"), degraded="budget", rates=(state("requests", 9, 8), state("tokens", 9, 8))
+    )
+    refused = problem_of_error(BudgetRefused("no", rule="r", retry_after_s=90.0))
+    sent = {*about(reply), *refused.headers, "x-stepwell-request-id", "x-request-id"}
+    read = {"x-stepwell-tenant", "x-stepwell-pin", "x-stepwell-disable-fallbacks", "x-stepwell-meta-<name>"}
+    written = {name.lower() for name in re.findall(r"`([A-Za-z-]+(?:-<name>)?)(?:: [^`]*)?`", text) if "-" in name}
+    assert {name for name in sent | read if name.lower() not in written} == set()
+    assert {name for name in written if name.startswith("x-") and name not in sent | read} == {
+        "x-session-id",
+        "x-conversation-id",
+    }
+    for name in (*_TOP, *_BUDGET, *ProviderPreferences.model_fields):
+        assert f"`{name}`" in text
