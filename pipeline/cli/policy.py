@@ -1,4 +1,4 @@
-"""`stepwell policy`: check the files, show what is in force, explain what they say about a case."""
+"""`stepwell policy`: check the files, show what is in force, explain what they say about a case, change them."""
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -9,6 +9,7 @@ import typer
 from pydantic import ValidationError
 from rich.markup import escape
 
+from pipeline.cli import policy_changes
 from pipeline.cli.pii_text import read
 from pipeline.cli.policy_import import import_command
 from pipeline.cli.policy_show import show
@@ -37,11 +38,12 @@ Folder = Annotated[
 
 def register(root: typer.Typer) -> None:
     """Add the verbs of this group."""
-    group = typer.Typer(no_args_is_help=True, help="What owners decide: check, show, explain.")
+    group = typer.Typer(no_args_is_help=True, help="What owners decide: check, show, explain, change.")
     group.command("check")(check_command)
     group.command("show")(show_command)
     group.command("explain")(explain_command)
     group.command("import")(import_command)
+    policy_changes.add(group)
     root.add_typer(group, name="policy")
 
 

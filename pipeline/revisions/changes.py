@@ -229,8 +229,7 @@ def approve(current: Current, name: str, signed: Signed) -> Current:
     """
     proposal = current.proposed(name)
     if proposal is None:
-        waiting = ", ".join(other.name for other in current.proposals) or "nothing"
-        raise NotFound(f"{name} is not proposed, it may have lapsed when something else took force: {waiting} waits")
+        raise NotFound(f"{name} is not proposed, or lapsed when something else took force")
     who = signed.by.who
     if same_person(who, proposal.by.who):
         raise ChangeRefused(f"{who} proposed {name}, so somebody else must approve it")

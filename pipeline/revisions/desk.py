@@ -10,7 +10,7 @@ from pipeline.revisions import changes
 from pipeline.revisions.bundle import Bundle
 from pipeline.revisions.changes import FOLDER, Current, Event, Named, Signature, Signed
 from pipeline.revisions.documents import rules_of
-from pipeline.revisions.named import find, known
+from pipeline.revisions.named import find, known, proposal_named
 from pipeline.revisions.store import RevisionStore
 
 __all__ = ["Desk", "Done"]
@@ -94,9 +94,9 @@ class Desk:
             ChangeRefused: not by this person, or somebody was faster.
         """
         current, seen = await self._store.current()
-        name = _proposed(current, word)
+        proposal = proposal_named(current, word)
         signed = Signed(by, self._rules(current.in_force))
-        return await self._write(current, seen, changes.approve(current, name, signed))
+        return await self._write(current, seen, changes.approve(current, proposal.name, signed))
 
     # ------------------------------------------------------------ beneath
 
@@ -124,9 +124,3 @@ def _expected(current: Current, expect: str | None) -> None:
     in_force = FOLDER if current.in_force is None else current.in_force.revision
     if expect is not None and expect != in_force:
         raise ChangeRefused(f"{in_force} is in force and not {expect}: look at the history, then again")
-
-
-def _proposed(current: Current, word: str) -> str:
-    if word == FOLDER or current.proposed(word) is not None:
-        return word
-    return find(word, [proposal.to for proposal in current.proposals if proposal.to is not None]).revision

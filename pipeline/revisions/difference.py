@@ -141,12 +141,15 @@ def _in_order(value: Json) -> Json:
 
 
 def _changed(old: Mapping[Key, _Part], new: Mapping[Key, _Part]) -> Iterator[Difference]:
+    """A setting that is there in one of the two alone and only by default is the same in both."""
     for key in dict.fromkeys((*new, *old)):
         what, name = key
         if key not in old:
-            yield Difference(what, name, "added", tuple(_listed(new[key].written, gone=False)))
+            if new[key].written is not None:
+                yield Difference(what, name, "added", tuple(_listed(new[key].written, gone=False)))
         elif key not in new:
-            yield Difference(what, name, "removed", tuple(_listed(old[key].written, gone=True)))
+            if old[key].written is not None:
+                yield Difference(what, name, "removed", tuple(_listed(old[key].written, gone=True)))
         elif details := tuple(_details("", old[key].whole, new[key].whole)):
             yield Difference(what, name, "changed", details)
 

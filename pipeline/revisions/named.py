@@ -8,10 +8,10 @@ from typing import Final, Literal
 from pipeline.errors import NotFound
 from pipeline.policy import Policy
 from pipeline.revisions.bundle import Bundle
-from pipeline.revisions.changes import Current, Named
+from pipeline.revisions.changes import Current, Named, Proposal
 from pipeline.revisions.store import RevisionStore
 
-__all__ = ["SHORTEST", "bundle_named", "find", "known", "policy_in_force", "policy_named"]
+__all__ = ["SHORTEST", "bundle_named", "find", "known", "policy_in_force", "policy_named", "proposal_named"]
 
 SHORTEST: Final = 4
 """Digits of a revision that must be given."""
@@ -44,6 +44,21 @@ def find(word: str, among: Iterable[Named]) -> Named:
     if len(revisions) > 1:
         raise NotFound(f"{word} may be {', '.join(revisions)}: give more digits")
     return hits[0]
+
+
+def proposal_named(current: Current, word: str) -> Proposal:
+    """What waits under this revision, or the beginning of one, or `folder`.
+
+    Raises:
+        NotFound: nothing does, or several do.
+    """
+    hits = [other for other in current.proposals if other.name == word]
+    if not hits and len(word) >= SHORTEST:
+        hits = [other for other in current.proposals if other.name.startswith(word.lower())]
+    if len(hits) == 1:
+        return hits[0]
+    waiting = ", ".join(other.name for other in hits or current.proposals) or "nothing"
+    raise NotFound(f"{word} is not proposed, or lapsed when something else took force: {waiting} waits for approval")
 
 
 async def bundle_named(store: RevisionStore, word: str) -> Bundle:
