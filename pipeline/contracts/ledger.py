@@ -24,6 +24,8 @@ class LedgerEntry(OpenContract):
         usd: US dollars; null where the price or the usage is unknown.
         estimated: the usage was not reported (an abandoned stream, a lost answer) and is counted by us.
         covers: the budgets that pay.
+        windows: for each of them the window of time in which it is counted, as `<length>:<UTC seconds of its begin>`.
+        opens: those of them in which the request is counted with this line; its other attempts are not counted again.
     """
 
     version: str = Field(default="1.0", pattern=r"^1\.[0-9]+$")
@@ -43,3 +45,5 @@ class LedgerEntry(OpenContract):
     tokens: Whole = 0
     estimated: bool = False
     covers: tuple[Cover, ...] = ()
+    windows: tuple[str, ...] = ()
+    opens: tuple[Name, ...] = ()

@@ -1,47 +1,74 @@
-"""A ledger in memory that does as a test says, and writes everything down."""
+"""Budgets, charges and a ledger over a stream in memory."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
+from typing import Any
 
-from pipeline.contracts import BudgetStanding, Cover, Usage
-from pipeline.ports import Charge, Denial
+from fakes_models import policy
+
+from pipeline.adapters.money.counters import Counters
+from pipeline.adapters.money.ledger import StreamLedger
+from pipeline.contracts import Cover, LedgerEntry, Usage
+from pipeline.policy import Policy
+from pipeline.policy.compiled_parts import CompiledCover, CompiledRate
+from pipeline.policy.conditions import compile_condition
+from pipeline.policy.models import Allowance, BudgetSpec, EscalationCap, Rate
+from pipeline.policy.source import FixedPolicy
+from pipeline.ports import Charge, Streams
+
+ALWAYS = compile_condition("true", targets=False)
+NOON = 1_795_262_400.0
+"""Saturday, 21 November 2026, 12:00 UTC."""
 
 
-@dataclass
-class FakeLedger:
-    """Denies what `denies` says; `lines` are all calls in order, as (verb, attempt, usd)."""
+def budget(name: str = "day", usd: float | None = 0.01, **others: Any) -> BudgetSpec:
+    limit = others.pop("limit", None) or Allowance(usd=usd)
+    return BudgetSpec(name=name, by=("tenant",), limit=limit, **others)
 
-    denies: Callable[[Charge], Denial | None] = lambda charge: None
-    capped: Denial | None = None
-    lines: list[tuple[str, str, float | None]] = field(default_factory=list)
-    charges: dict[str, Charge] = field(default_factory=dict)
-    settled: dict[str, tuple[float | None, Usage, bool]] = field(default_factory=dict)
-    asked_for: list[str] = field(default_factory=list)
 
-    async def reserve(self, charge: Charge) -> Denial | None:
-        denial = self.denies(charge)
-        self.lines.append(("deny" if denial else "reserve", charge.attempt, charge.usd))
-        self.charges.setdefault(charge.attempt, charge)
-        return denial
+def cap(name: str = "few", share: float = 0.1, burst: int = 2) -> EscalationCap:
+    return EscalationCap(name=name, share=share, burst=burst)
 
-    async def settle(self, charge: Charge, usd: float | None, usage: Usage, *, estimated: bool) -> None:
-        self.lines.append(("settle", charge.attempt, usd))
-        self.charges.setdefault(charge.attempt, charge)
-        self.settled.setdefault(charge.attempt, (usd, usage, estimated))
 
-    async def release(self, charge: Charge) -> None:
-        self.lines.append(("release", charge.attempt, None))
+def rate(name: str = "usual", **others: Any) -> Rate:
+    return Rate(name=name, **others)
 
-    async def standing(self, covers: Sequence[Cover]) -> tuple[BudgetStanding, ...]:
-        return ()
 
-    async def may_escalate(self, attempt: str, covers: Sequence[Cover]) -> Denial | None:
-        self.lines.append(("escalate", attempt, None))
-        return self.capped
+def with_money(*specs: BudgetSpec | EscalationCap | Rate, base: Policy | None = None) -> Policy:
+    """A policy with these budgets, caps and rates, whatever their conditions."""
+    covering = tuple(CompiledCover(spec, ALWAYS) for spec in specs if not isinstance(spec, Rate))
+    metered = tuple(CompiledRate(spec, ALWAYS) for spec in specs if isinstance(spec, Rate))
+    return replace(base or policy({}), covering=covering, metered=metered)
 
-    async def asked(self, request: str, covers: Sequence[Cover]) -> None:
-        self.asked_for.append(request)
 
-    @property
-    def verbs(self) -> list[str]:
-        return [f"{verb} {attempt.rpartition('.')[2]}" for verb, attempt, _ in self.lines]
+def charge(number: int = 1, usd: float | None = 0.001, **others: Any) -> Charge:
+    request = others.pop("request", f"r{number}")
+    stage = others.pop("stage", "draft")
+    step = others.pop("step", f"{stage}-1")
+    fields: dict[str, Any] = {
+        "attempt": f"acme.{request}.{step}",
+        "tenant": "acme",
+        "request_id": request,
+        "lane": "interactive",
+        "stage": stage,
+        "purpose": stage,
+        "route": "chat",
+        "variant": "small",
+        "target": "small-eu",
+        "usd": usd,
+        "tokens": 100,
+        "covers": (Cover(budget="day", scope="tenant=acme"),),
+    }
+    return Charge(**{**fields, **others})
+
+
+def spent(tokens: int = 10) -> Usage:
+    return Usage(input_tokens=tokens)
+
+
+def ledger(counters: Counters | None, streams: Streams, clock: Any, *specs: Any, **others: Any) -> StreamLedger:
+    policies = FixedPolicy(with_money(*(specs or (budget(),))))
+    return StreamLedger(counters, streams, policies, clock, **{"grace_s": 0.05, **others})
+
+
+async def lines(streams: Streams) -> list[LedgerEntry]:
+    return [LedgerEntry.model_validate_json(stored.body) async for stored in streams.scan("LEDGER")]
