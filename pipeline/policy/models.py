@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from pipeline.contracts import Action, DataClass, Json, Name, Origin, Parameters, Share, Whole
 from pipeline.policy.languages import language
@@ -75,6 +75,14 @@ def _day(text: str) -> str:
     except ValueError:
         raise ValueError(f"{text} is no day; write it as 2027-01-31") from None
     return text
+
+
+def _number_as_text(value: object) -> object:
+    """A score that is a plain number is CEL too."""
+    return repr(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+ScoreText = Annotated[str, BeforeValidator(_number_as_text, json_schema_input_type=str | float)]
 
 
 class Section(BaseModel):
@@ -312,7 +320,7 @@ class Route(Section):
 
     name: Name
     match: str = "true"
-    score: str | None = None
+    score: ScoreText | None = None
     tiers: tuple[TierSpec, ...] = Field(min_length=1, max_length=8)
     accept: Accept = Accept()
     max_escalations: Whole = Field(default=1, ge=0, le=8)

@@ -35,6 +35,7 @@ KINDS: Final[Mapping[str, type[AnyFile]]] = {
     "Tenants": TenantsFile,
     "Experiments": ExperimentsFile,
 }
+_SCOPES: Final = ("tenant", "key", "user", "route", "experiment", "variant", "target", "lane")
 _BOOLEANS: Final = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 _SENTENCES: Final = {
     "missing": "the key is missing",
@@ -93,6 +94,12 @@ def _problem(source: SourceFile, model: type[AnyFile], detail: ErrorDetails) -> 
         return source.problem(
             path, f"a name is letters, digits, _ and -, at most 64 of them: {_said(detail)}", key=True
         )
+    if kind == "string_pattern_mismatch" and "tag\\." in str(detail.get("ctx", {}).get("pattern", "")):
+        given = str(detail.get("input"))
+        text = (
+            f"nothing is counted by {given}; a key of the metadata is written tag.<key>{did_you_mean(given, _SCOPES)}"
+        )
+        return source.problem(path, text)
     return source.problem(path, _SENTENCES.get(kind, _said(detail)) + _hint(detail))
 
 
@@ -134,6 +141,9 @@ def _child(schema: dict[str, Json], node: Json, part: str | int) -> Json:
     properties = here.get("properties")
     if isinstance(properties, dict) and part in properties:
         return properties[part]
+    patterns = here.get("patternProperties")
+    if isinstance(patterns, dict):  # a mapping by names
+        return next(iter(patterns.values()), {})
     return here.get("additionalProperties", {})
 
 
