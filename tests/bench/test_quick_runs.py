@@ -43,3 +43,9 @@ def test_the_bench_measures_the_fused_worker_and_the_door_beside_their_relays() 
 def test_the_backlog_bench_has_a_backlog_to_the_end() -> None:
     found = run("bench.backlog", "--backlog", "1500", "--seconds", "2")
     assert found["batch_left"] > 0
+
+
+def test_what_planning_saw_travels_without_its_defaults() -> None:
+    rows = {row["name"]: row for row in run("bench.micro_envelope")}
+    for kind in ("with planning", "without planning"):
+        assert rows[f"{kind}, lean"]["bytes"] < 0.8 * rows[f"{kind}, whole"]["bytes"]
