@@ -14,7 +14,7 @@ from pipeline.adapters.models.chain import Link, chain_of, ends_chain, may_strea
 from pipeline.adapters.models.estimates import Size, size_of
 from pipeline.adapters.models.hedging import Hedges, race
 from pipeline.adapters.models.live import Live
-from pipeline.adapters.models.outcomes import Answered, Beside, attempt_of
+from pipeline.adapters.models.outcomes import Answered, Calls, attempt_of
 from pipeline.adapters.models.purse import Bill, Purse, Refused
 from pipeline.adapters.models.settle import FAILURES, CallFailure
 from pipeline.adapters.models.shields import Shields
@@ -143,26 +143,26 @@ class Attempts:
             "model": ready.permit.spec.model,
             "shielded": ready.permit.view.shielded,
         }
-        progress = Progress()
+        calls = Calls()
         started = self._clock.monotonic()
         outcome: Answered | CallFailure
         try:
             refused = await self._purse.opens(bill)
             if refused is not None:
                 return refused
-            outcome = await self._called(bill, ready, progress, live)
+            outcome = await self._called(bill, ready, calls, live)
         except asyncio.CancelledError as stopped:
             outcome = _taken_back(stopped)
         except FAILURES as error:
             outcome = error
         spent_ms = (self._clock.monotonic() - started) * 1000
-        attempt = attempt_of(what, outcome, progress, bill.size, bill.price, spent_ms)
+        attempt = attempt_of(what, outcome, calls, bill.size, bill.price, spent_ms)
         return attempt.model_copy(update={"streamed": True}) if live is not None and live.sent else attempt
 
-    async def _called(self, bill: Bill, ready: "_Ready", progress: Progress, live: Live | None) -> Answered:
+    async def _called(self, bill: Bill, ready: "_Ready", calls: Calls, live: Live | None) -> Answered:
         """The answer of the call, or of a second one beside it. Raises as the client does."""
         spec, envelope = ready.permit.spec, bill.envelope
-        call = ModelCall(ready.permit, self.left_s(envelope), envelope.lane, progress)
+        call = ModelCall(ready.permit, self.left_s(envelope), envelope.lane, calls.first)
         if not spec.hedge or live is not None or bill.stage != "draft" or bill.place > 0:
             return Answered(await self._answered(call, ready, live), ready.found)
         rules, begun = ready.policy.limits.hedge, self._clock.monotonic()
@@ -170,27 +170,32 @@ class Attempts:
         if after_s is None:
             outcome = Answered(await self._answered(call, ready, None), ready.found)
         else:
-            outcome = await self._raced(bill, ready, call, after_s)
+            outcome = await self._raced(bill, ready, calls, call, after_s)
         latency_ms = (self._clock.monotonic() - begun) * 1000
         self._hedges.answered(bill.rung.target, latency_ms, rules)
         return outcome._replace(answer=replace(outcome.answer, latency_ms=latency_ms))
 
-    async def _raced(self, bill: Bill, ready: "_Ready", call: ModelCall, after_s: float) -> Answered:
+    async def _raced(self, bill: Bill, ready: "_Ready", calls: Calls, call: ModelCall, after_s: float) -> Answered:
         """The call, with a second one beside it where it is slow and that may be paid."""
-        beside, others = Progress(), [ready]
+        others = [ready]
 
         async def second() -> Coroutine[Any, Any, Completion] | None:
             left_s = self.left_s(bill.envelope)
-            if left_s <= 0 or not self._hedges.spend(bill.rung.target) or not await self._purse.hedges(bill):
+            if left_s <= 0 or not self._hedges.spend(bill.rung.target):
                 return None
-            others.append(await self._ready(bill.envelope, bill.rung, f"{bill.envelope.key}.{bill.step}.hedge"))
-            again = ModelCall(others[-1].permit, left_s, bill.envelope.lane, beside)
+            try:
+                others.append(await self._ready(bill.envelope, bill.rung, f"{bill.envelope.key}.{bill.step}.hedge"))
+            except (ResidencyRefused, UnknownModel):
+                return None  # the policy changed meanwhile; the first call was permitted
+            if not await self._purse.hedges(bill):
+                return None
+            calls.beside = Progress()
+            again = ModelCall(others[-1].permit, left_s, bill.envelope.lane, calls.beside)
             return self._answered(again, others[-1], None)
 
         ended = await race(self._answered(call, ready, None), after_s, second)
         won = others[-1] if ended.second else ready
-        other = Beside(beside, ended.second, ended.also) if ended.begun else None
-        return Answered(ended.answer, won.found, other)
+        return Answered(ended.answer, won.found, ended.second, ended.also)
 
     async def _answered(self, call: ModelCall, ready: "_Ready", live: Live | None) -> Completion:
         """The answer as its caller may have it; streamed to `live` in the same form."""

@@ -3,6 +3,7 @@
 What the endpoint reported counts; what it did not report, or what nobody waited for, is our own estimate and says so.
 """
 
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from pipeline.adapters.models.chain import of_target
@@ -13,69 +14,75 @@ from pipeline.errors import Cancelled, TargetTimeout
 from pipeline.policy.models import Price
 from pipeline.ports import Completion, Progress, Try
 
-__all__ = ["Answered", "Beside", "attempt_of"]
+__all__ = ["Answered", "Calls", "attempt_of"]
 
 
-class Beside(NamedTuple):
-    """A second call that was made beside the first.
+@dataclass(slots=True)
+class Calls:
+    """How far the call of an attempt came, and the one beside it; None: there was none."""
 
-    Attributes:
-        progress: how far it came.
-        won: the answer is its own.
-        also: the first call's answer won, and this is the second one's.
-    """
-
-    progress: Progress
-    won: bool
-    also: Completion | None = None
+    first: Progress = field(default_factory=Progress)
+    beside: Progress | None = None
 
 
 class Answered(NamedTuple):
-    """A call that was answered: with what personal data the answer brought up, and what was called beside it."""
+    """A call that was answered.
+
+    Attributes:
+        answer: the answer that counts.
+        found: personal data that it brought up.
+        second: it is that of the call beside the first.
+        also: the answer of the call beside the first, where both came at the same moment.
+    """
 
     answer: Completion
     found: tuple[Finding, ...] = ()
-    beside: Beside | None = None
+    second: bool = False
+    also: Completion | None = None
 
 
 def attempt_of(
     what: dict[str, Any],
     outcome: Answered | CallFailure,
-    progress: Progress,
+    calls: Calls,
     size: Size,
     price: Price | None,
     spent_ms: float,
 ) -> Attempt:
-    """The attempt. `what` are the fields known before the call, `progress` tells how far the (first) call came."""
-    if not isinstance(outcome, Answered):
-        return _failed(what, outcome, progress, size, price, spent_ms)
+    """The attempt. `what` are the fields known before the call, `calls` tell how far it came."""
+    if isinstance(outcome, Answered):
+        return _answered(what, outcome, calls, size, price)
+    stopped = isinstance(outcome, Cancelled | TargetTimeout)
+    spent = spent_usage(calls.first, size, whole=stopped)
+    fields = {**what, "of_target": of_target(outcome)}
+    if calls.beside is not None:
+        fields |= {"hedged": True, "hedge_usage": spent_usage(calls.beside, size, whole=True)}
+        spent += fields["hedge_usage"]
+    if not isinstance(outcome, Cancelled):
+        outcome.charged = outcome.charged or bool(calls.first.lost) or spent != Usage()
+    return failed(fields, outcome, spent_ms, price, spent)
+
+
+def _answered(what: dict[str, Any], outcome: Answered, calls: Calls, size: Size, price: Price | None) -> Attempt:
     used = _used(outcome.answer, size)
-    lost = lost_usage(progress, size)
-    beside = outcome.beside
+    lost = lost_usage(calls.first, size)
     fields = {**what, "found": outcome.found}
-    if beside is not None:
-        stopped = spent_usage(progress if beside.won else beside.progress, size, whole=True)
-        fields |= {"hedged": True, "hedge_usage": _of_second(beside, used, stopped, size)}
-        other = stopped if beside.won else fields["hedge_usage"]
-        lost = other if beside.won or lost is None else lost + other
+    if calls.beside is not None:
+        fields |= {"hedged": True, "hedge_usage": _of_second(outcome, used, calls.beside, size)}
+        if outcome.second:
+            lost = spent_usage(calls.first, size, whole=True) + (lost_usage(calls.beside, size) or Usage())
+        else:
+            lost = fields["hedge_usage"] + (lost or Usage())
     return succeeded(fields, outcome.answer, price, used, lost)
 
 
-def _failed(
-    what: dict[str, Any], error: CallFailure, progress: Progress, size: Size, price: Price | None, spent_ms: float
-) -> Attempt:
-    if progress.lost and not isinstance(error, Cancelled):
-        error.charged = True
-    stopped = isinstance(error, Cancelled | TargetTimeout)
-    fields = {**what, "of_target": of_target(error)}
-    return failed(fields, error, spent_ms, price, spent_usage(progress, size, whole=stopped))
-
-
-def _of_second(beside: Beside, used: Usage, stopped: Usage, size: Size) -> Usage:
-    """What the second call used."""
-    if beside.won:
-        return used
-    return _used(beside.also, size) if beside.also is not None else stopped
+def _of_second(outcome: Answered, used: Usage, beside: Progress, size: Size) -> Usage:
+    """What the second call used: with its tries that were lost."""
+    if not outcome.second:
+        answered = _used(outcome.also, size) if outcome.also is not None else Usage()
+        return answered + spent_usage(beside, size, whole=True)
+    lost = lost_usage(beside, size)
+    return used if lost is None else used + lost
 
 
 def _used(answer: Completion, size: Size) -> Usage:
