@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from pipeline.contracts import Json
-from pipeline.migrate.hints import hint_for
+from pipeline.migrate.hints import hint_for, is_known
 from pipeline.migrate.reading import Source
 from pipeline.policy.problems import Path, dotted
 
@@ -98,7 +98,10 @@ class Account:
             return [] if path in self.translated else [(path, value)]
         below = [self._untouched(item, (*path, name)) for name, item in items]
         whole = all(found == [((*path, name), item)] for found, (name, item) in zip(below, items, strict=True))
-        return [(path, value)] if whole and path else [one for found in below for one in found]
+        within = [one for found in below for one in found]
+        # A section is told as a whole, unless more is known of its parts than of itself.
+        as_one = whole and path and (is_known(path) or not any(is_known(inner) for inner, _ in within))
+        return [(path, value)] if as_one else within
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from typing import Final
 
 from pipeline.policy.problems import Path
 
-__all__ = ["hint_for"]
+__all__ = ["hint_for", "is_known"]
 
 _UNKNOWN: Final = ("Stepwell has no such setting", "decide whether you need it; nothing of it is in the policy")
 _KEYS: Final = (
@@ -42,6 +42,11 @@ _BY_KEY: Final[tuple[tuple[re.Pattern[str], tuple[str, str]], ...]] = tuple(
         (r"(input|output|before_request|after_request|default_input|default_output)_?(guardrails|hooks)", _GUARD),
         (r"guardrails|guardrail_list|presidio.*|.*moderation.*", _GUARD),
         (r".*callbacks?|callback_settings|langfuse.*|.*_logging|.*logs?|.*verbose|alerting.*|trace.*", _TOLD),
+        (
+            r"similarity_threshold|.*semantic.*|qdrant.*",
+            ("only answers to the very same question are remembered", "nothing to do"),
+        ),
+        (r"retry", ("retries are the same for all targets", "see `retry` in limits.yaml")),
         (r"redis.*|redis_.*|startup_nodes|sentinel.*|cache_params|host|port|namespace|ssl", _SHARED),
         (r"database.*|store_.*|.*spend.*|prisma.*", _STORE),
         (r"master_key|.*key_generation.*|custom_auth|.*jwt.*|enforced_params|allowed_routes|ui_.*", _KEYS),
@@ -79,6 +84,11 @@ _BY_KEY: Final[tuple[tuple[re.Pattern[str], tuple[str, str]], ...]] = tuple(
         (r"mock_.*", ("answers are not made up", "use `stepwell up --models scripted` to try things out")),
     )
 )
+
+
+def is_known(path: Path) -> bool:
+    """Whether something is known of the key at the end of the path."""
+    return bool(path) and isinstance(path[-1], str) and hint_for(path[-1:]) != _UNKNOWN
 
 
 def hint_for(path: Path) -> tuple[str, str]:

@@ -60,7 +60,7 @@ class Kit:
             value.became(place)
             return self.environment(name, f"the key of {target}")
         if value.text is None or value.text.lower() in ("none", "null", "empty"):
-            value.became(place)
+            value.changed(f"targets.{target}", "it is no key: the target is called without one")
             return None
         name = variable(target, "API_KEY", taken=self.draft.variables)
         value.changed(place, f"a key does not belong into a file: the policy reads {name}", f"set {name}")

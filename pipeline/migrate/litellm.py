@@ -12,7 +12,7 @@ from pipeline.migrate.account import Account, Value
 from pipeline.migrate.draft import Part
 from pipeline.migrate.kit import Kit
 from pipeline.migrate.litellm_groups import Deployment, groups
-from pipeline.migrate.litellm_settings import settings
+from pipeline.migrate.litellm_settings import budgets, settings
 from pipeline.migrate.providers import Provider, provider_of
 
 __all__ = ["translate"]
@@ -64,6 +64,7 @@ def translate(account: Account, on_day: str) -> Kit:
         found for entry in (models.each() if models else ()) if (found := _deployment(kit, entry, common.total))
     ]
     groups(kit, deployments, common)
+    budgets(kit, root)
     return kit
 
 

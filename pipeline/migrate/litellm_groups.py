@@ -80,6 +80,9 @@ def _weights(some: Sequence[Deployment]) -> dict[str, float]:
                 if value is not None:
                     _weighed(key, value, name)
             return shared(numbers)
+    for one in some:
+        if (weight := one.params.get("weight")) is not None and weight.number == 0:
+            weight.became(f"variants.{one.variant}")  # where all weigh nothing, all weigh the same
     return shared(dict.fromkeys((one.variant for one in some), 1.0))
 
 
@@ -143,7 +146,8 @@ def _tier(kit: Kit, group: str, made: dict[str, _Group], after: Sequence[str], c
     own = made[group]
     chain = [name for name in own.all if len(own.all) > 1]
     chain += [name for other in after for name in made[other].all]
-    fallbacks = list(dict.fromkeys(chain))
+    alone = set(own.weights) if len(own.weights) == 1 else set()  # nothing takes over from itself
+    fallbacks = [name for name in dict.fromkeys(chain) if name not in alone]
     if len(fallbacks) > _MOST_FALLBACKS:
         value = common.where(group) or kit.account.root()
         kit.account.changed(

@@ -9,7 +9,7 @@ from pipeline.migrate.account import Value
 from pipeline.migrate.draft import Part
 from pipeline.migrate.kit import Kit
 
-__all__ = ["Common", "settings"]
+__all__ = ["Common", "budgets", "settings"]
 
 Choose = Literal["weights", "cost", "latency"]
 _STRATEGIES: Final[dict[str, Choose]] = {
@@ -59,7 +59,6 @@ def settings(kit: Kit, root: Value) -> Common:
         _checks(router)
     if library is not None:
         _cache(common, library)
-        _budgets(kit, library)
     common.default_model = general.get("completion_model") if general else None
     return common
 
@@ -198,7 +197,14 @@ def _cache(common: Common, library: Value) -> None:
         ttl.became("routes")
 
 
-def _budgets(kit: Kit, library: Value) -> None:
+def budgets(kit: Kit, root: Value) -> None:
+    """Make the budgets, once the targets are known: in money nothing can be counted where no price is known."""
+    library = root.get("litellm_settings")
+    if library is None:
+        return
+    if all("price" not in part.spec for part in kit.draft.targets.values()):
+        _without_prices(library)
+        return
     for key, duration_key, name, by in _BUDGETS:
         value, duration = library.get(key), library.get(duration_key)
         if value is None or value.number is None or value.number < 0:
@@ -210,6 +216,13 @@ def _budgets(kit: Kit, library: Value) -> None:
         value.became(f"budgets.{name}.limit.usd")
         if name == "each-key":
             kit.account.changed(value.path, value.data, "it holds for each key of a caller", "name the tenants instead")
+
+
+def _without_prices(library: Value) -> None:
+    """With no price at all a budget in money would stop every request."""
+    for value in filter(None, (library.get(key) for names in _BUDGETS for key in (names[0], names[1]))):
+        value.left("no target has a price, and a budget in money refuses what has none",
+                   "add prices in models.yaml, and then the budget in budgets.yaml")  # fmt: skip
 
 
 def _window(kit: Kit, value: Value | None, place: str) -> str:

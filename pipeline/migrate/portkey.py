@@ -182,7 +182,7 @@ class _Walk:
         try:
             text, keys = condition(query)
         except Untranslatable as error:
-            query.left(str(error), f"the route {name} answers only those who name it; write its match yourself")
+            query.left(str(error), "its route answers only those who name it; write its match in routes.yaml")
             yield _Case("false", name, (*before, "check: its condition could not be translated."))
             return
         query.became("routes")

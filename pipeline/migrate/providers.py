@@ -7,6 +7,8 @@ From the providers' own documentation, as of November 2026. Who is not listed ei
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from pipeline.migrate.names import variable
+
 __all__ = ["PROVIDERS", "Provider", "provider_of"]
 
 
@@ -84,4 +86,4 @@ _SAME: Final = MappingProxyType(
 def provider_of(name: str) -> Provider:
     """What is known of a provider, under any of the names that gateways have for it."""
     known = PROVIDERS.get(_SAME.get(name, name))
-    return known if known is not None else Provider(None, f"{name.upper()}_API_KEY")
+    return known if known is not None else Provider(None, variable(name, "API_KEY"))
