@@ -3,16 +3,17 @@
 import contextlib
 import shutil
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ruamel.yaml import YAML
 from servers import NatsServer, provisioned
 
+from pipeline.adapters.clock import SystemClock
 from pipeline.client import Client
 from pipeline.contracts import AuditRecord, StageName
 from pipeline.embedded.scripted.server import ScriptedServer
-from pipeline.policy.source import WatchedFolder
+from pipeline.revisions import AppliedPolicies
 from pipeline.settings import Settings
 from pipeline.topology import STAGES
 from pipeline.transport.nats import NatsLink, connect
@@ -30,6 +31,8 @@ class Whole:
     models: ScriptedServer
     policies: Path
     settings: Settings
+    environment: Mapping[str, str] = field(default_factory=dict)
+    sources: Sequence[AppliedPolicies] = ()
 
     def calls(self) -> Mapping[str, object]:
         return self.models.ledger.stats()
@@ -74,16 +77,18 @@ async def whole(
         }
         folder = policies_for(tmp_path / "policies", small, large)
         settings = nats.settings(STEPWELL_VALKEY=valkey_url, STEPWELL_POLICIES=folder)
-        source = WatchedFolder(folder, environment)
-        source.start()
-        workers = []
+        workers, sources = [], []
         for names in sets:
             own = await connect(settings, name="worker", patient=True)
+            source = AppliedPolicies(folder, own.bucket("policy"), SystemClock(), environment)
+            await source.start()
             worker = build_worker(list(names), own, settings, source)
             await worker.start()
             workers.append(worker)
-        yield Whole(link, Client(link), server, folder, settings)
+            sources.append(source)
+        yield Whole(link, Client(link), server, folder, settings, environment, sources)
+        for source in sources:
+            await source.stop()
         for worker in workers:
             await worker.stop(2)
-        source.stop()
     await link.close()
