@@ -19,7 +19,6 @@ ELSEWHERE = {
     "pipeline/layout.py": "tests/house/test_topology.py",
     "pipeline/topology.py": "tests/house/test_topology.py",
     "pipeline/contracts": "tests/pipeline/schemas",
-    "pipeline/admission.py": "tests/pipeline/test_client.py",
     "pipeline/worker.py": "tests/pipeline/test_client.py",
     "pipeline/settings.py": "tests/house/test_deploy.py",
     "stages/app.py": "tests/house/test_deploy.py",
