@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pipeline.adapters.clock import SystemClock, SystemRandom
 from pipeline.contracts import StageName
 from pipeline.policy.source import PolicySource
-from pipeline.ports import Cache, Journal, Link, Observer, ResultStore, Stage, WeightStore
+from pipeline.ports import Cache, Journal, Link, Observer, RateMeter, ResultStore, Stage, WeightStore
 from pipeline.ports.vault import Vault
 from pipeline.settings import Settings
 from pipeline.telemetry.observer import CombinedObserver, observer_for
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pipeline.adapters.loops import LoopMemory
     from pipeline.adapters.models.attempts import Attempts
     from pipeline.adapters.models.http import HttpModelClient
+    from pipeline.adapters.money.ledger import StreamLedger
     from pipeline.revisions import AppliedPolicies
 
 __all__ = ["BUILDERS", "Parts", "build_worker", "main", "run_worker"]
@@ -100,7 +101,30 @@ class Parts:
         from pipeline.adapters.pii.patterns import PatternScanner
 
         shields = Shields(self.settings.secret, self.vault, PatternScanner().scan_text)
-        return Attempts(self.models, self.journal, self.policies, self.clock, shields)
+        self.starts.append(self.ledger.start)  # who only plans counts nothing again
+        return Attempts(self.models, self.journal, self.policies, self.clock, shields, self.ledger)
+
+    @cached_property
+    def ledger(self) -> "StreamLedger":
+        """What attempts cost, and what budgets have left; without a Valkey nobody can count, and budgets say so."""
+        from pipeline.adapters.money.ledger import StreamLedger
+        from pipeline.adapters.money.valkey import ValkeyCounters
+        from pipeline.telemetry.budgets import budget_warned
+
+        counters = ValkeyCounters(self.settings.valkey_url) if self.settings.valkey_url is not None else None
+        bucket = self.link.bucket("budgets")
+        ledger = StreamLedger(counters, self.link.streams, self.policies, self.clock, bucket, warned=budget_warned)
+        self.stops.append(ledger.stop)
+        return ledger
+
+    @cached_property
+    def meter(self) -> RateMeter:
+        """Rates of requests and tokens; without a Valkey those of this process."""
+        from pipeline.adapters.money.rates import LimitsMeter
+
+        meter = LimitsMeter(self.policies, self.settings.valkey_url)
+        self.stops.append(meter.close)
+        return meter
 
     @cached_property
     def vault(self) -> Vault | None:
@@ -178,7 +202,14 @@ def _plan(parts: Parts) -> Stage:
     from pipeline.adapters.tokenizers import TokenizerFiles
     from stages.plan import Plan, Sources
 
-    sources = Sources(weights=parts.weights, board=parts.board, loops=parts.loops, counter=TokenizerFiles())
+    sources = Sources(
+        weights=parts.weights,
+        board=parts.board,
+        loops=parts.loops,
+        counter=TokenizerFiles(),
+        ledger=parts.ledger,
+        meter=parts.meter,
+    )
     return Plan(parts.policies, parts.clock, parts.settings.secret, sources)
 
 
