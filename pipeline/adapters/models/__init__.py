@@ -8,7 +8,7 @@ what a call cost, and `purse` who pays. `attempts` is what the stages use: it wa
 
 from pipeline.adapters.models.attempts import Attempts
 from pipeline.adapters.models.http import HttpModelClient
-from pipeline.adapters.models.pricing import cost_usd
 from pipeline.adapters.models.purse import postponed
+from pipeline.policy.pricing import cost_usd
 
 __all__ = ["Attempts", "HttpModelClient", "cost_usd", "postponed"]

@@ -9,10 +9,10 @@ from typing import Any, Final
 
 import orjson
 
-from pipeline.adapters.models.pricing import estimated_tokens
 from pipeline.adapters.models.usage import merged, read_usage
 from pipeline.contracts import TokenLogprob, ToolCall, Usage
 from pipeline.policy.models import Price
+from pipeline.policy.pricing import estimated_tokens
 from pipeline.ports import Completion
 
 __all__ = ["Collected", "MalformedAnswer", "whole"]

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from pipeline.adapters.models.pricing import estimated_tokens
 from pipeline.contracts import Envelope, Usage
 from pipeline.policy.models import Target, Variant
+from pipeline.policy.pricing import estimated_tokens
 from pipeline.ports import Progress, Try
 from pipeline.signals.estimate import input_tokens, output_tokens, prompt_tokens
 

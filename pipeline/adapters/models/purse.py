@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from pipeline.adapters.models.estimates import Size
-from pipeline.adapters.models.pricing import cost_usd, worst_cost
 from pipeline.contracts import Attempt, Cover, Envelope, Purpose, Rung, StageName, Tier, Usage
 from pipeline.errors import Postponed
 from pipeline.policy import Policy
 from pipeline.policy.models import Price
+from pipeline.policy.pricing import cost_usd, worst_cost
 from pipeline.policy.scopes import filled
 from pipeline.ports import Charge, Denial, Ledger
 

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.adapters.models.pricing import cost_usd, is_free
 from pipeline.contracts import Attempt, ErrorBody, Usage
 from pipeline.errors import (
     Cancelled,
@@ -14,6 +13,7 @@ from pipeline.errors import (
     TargetUnavailable,
 )
 from pipeline.policy.models import Price
+from pipeline.policy.pricing import cost_usd, is_free
 from pipeline.ports import Completion
 
 __all__ = ["FAILURES", "CallFailure", "failed", "succeeded"]

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.adapters.models.pricing import cost_usd, estimated_tokens, estimated_usage, is_free, worst_cost
 from pipeline.contracts import Usage
 from pipeline.policy.models import Price
+from pipeline.policy.pricing import cost_usd, estimated_tokens, estimated_usage, is_free, worst_cost
 
 
 def price(**others: float) -> Price:
