@@ -11,6 +11,9 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from pipeline.policy.expression import tree
+from pipeline.policy.logic import formula, never
+
 __all__ = ["KINDS", "Case", "Rules", "Verdict", "case", "rules", "texts_of"]
 
 Facts = Mapping[str, Any]
@@ -69,6 +72,14 @@ def _condition(draw: random.Random, depth: int = 2) -> tuple[str, Test]:
     if shape < 0.85:
         return f"({left}) && ({right})", lambda r, t: _and(test(r, t), other(r, t))
     return f"({left}) || ({right})", lambda r, t: _or(test(r, t), other(r, t))
+
+
+def _possible(draw: random.Random) -> tuple[str, Test]:
+    """A condition that is no contradiction; a policy with one of those is refused."""
+    while True:
+        text, test = _condition(draw)
+        if not never(formula(tree(text, targets=True))):
+            return text, test
 
 
 def _and(one: Answer, other: Answer) -> Answer:
@@ -138,7 +149,7 @@ def rules(draw: random.Random, address: str) -> Rules:
     classes = {kind: draw.choice(CLASSES) for kind in KINDS if draw.random() < 0.85}
     written, meant = [], []
     for number in range(draw.randint(0, 6)):
-        text, test = _condition(draw)
+        text, test = _possible(draw)
         action = draw.choice(STRENGTH)
         hides = action in ("pseudonymise", "mask")
         types = tuple(draw.sample(KINDS, draw.randint(1, 4))) if hides and draw.random() < 0.6 else ("*",)
