@@ -1,4 +1,4 @@
-"""The policy in force for a process: what was applied governs; while nothing is, the folder does (docs/adr/0009)."""
+"""The policy in force for a process: what was applied governs; while nothing is, the folder does (docs/adr/0010)."""
 
 import asyncio
 import logging

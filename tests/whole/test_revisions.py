@@ -3,6 +3,7 @@
 import asyncio
 import re
 import shutil
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -73,7 +74,7 @@ async def test_requests_end_under_the_revision_they_began_with_and_the_next_take
         )
         assert routes_of(await asyncio.gather(*running)) == {(before, "chat")}
         assert routes_of(later) == {(after, "talk")}
-        print(f"applied and in force in every worker after {live * 1000:.0f} ms")
+        sys.stdout.write(f"applied and in force in every worker after {live * 1000:.0f} ms\n")
         assert live < 5
 
 
