@@ -18,6 +18,7 @@ GROUPS: Final = (
     "batch",
     "dead",
     "demo",
+    "difficulty",
     "doctor",
     "models",
     "outcome",

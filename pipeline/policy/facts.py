@@ -145,7 +145,7 @@ def request_facts(
 def facts_of_signals(signals: Signals, budget_left: float = 1.0) -> RequestFacts:
     """The facts of a request of which only the signals are known; the same as its own, as far as they were recorded."""
     source = SimpleNamespace()
-    source.__dict__ = {**signals.__dict__, "budget_left": budget_left}
+    source.__dict__.update(signals.__dict__, budget_left=budget_left)
     return RequestFacts(source)
 
 

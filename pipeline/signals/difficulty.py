@@ -6,7 +6,6 @@ does not fit, so nothing half-copied is ever in force. `stepwell difficulty trai
 """
 
 import base64
-import binascii
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -163,7 +162,7 @@ def _unpacked(column: str, size: int) -> NDArray[np.float32]:
     try:
         inflate = zlib.decompressobj()
         data = inflate.decompress(base64.b64decode(column, validate=True), 2 * size + 1)
-    except (binascii.Error, zlib.error):
+    except (ValueError, zlib.error):
         raise InvalidModel("a column of it cannot be unpacked; copy or train it anew") from None
     if len(data) != 2 * size:
         raise InvalidModel(f"a column of it has not one number for each of its {size} buckets; train it anew")
