@@ -171,7 +171,7 @@ class Plan(OpenContract):
 
 
 class CacheHit(OpenContract):
-    """The remembered answer that was served, and where it came from."""
+    """The remembered answer that was served, and where it came from. `usage` is that of the call that made it."""
 
     content: str | None = None
     parsed: Json = None
@@ -183,6 +183,7 @@ class CacheHit(OpenContract):
     model: str
     request_id: RequestId
     stored_at: UnixTime
+    usage: Usage | None = None
 
 
 class TokenLogprob(OpenContract):

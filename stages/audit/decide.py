@@ -10,13 +10,16 @@ from pipeline.contracts import (
     Envelope,
     ErrorBody,
     Json,
+    Plan,
     Reply,
     Served,
     Status,
     ToolCall,
     Usage,
 )
+from pipeline.policy import Policy
 from pipeline.topology import LAST
+from stages.audit.counterfactual import counterfactual_usd
 
 __all__ = ["chunks", "conflict", "decide", "record_fields", "rememberable"]
 
@@ -61,6 +64,7 @@ def decide(envelope: Envelope, now: float) -> Reply:
         policy_revision=envelope.policy_revision,
         fingerprint=envelope.fingerprint,
         path=tuple(f"{step.stage}:{step.outcome}" for step in envelope.trail if step.stage != LAST),
+        rates=envelope.plan.rates if envelope.plan else (),
         provisional=envelope.provisional,
         error=error or (None if answer else _unexplained(envelope)),
     )
@@ -75,15 +79,21 @@ def _answer(envelope: Envelope) -> _Answer | None:
         return None
     if envelope.hit is not None:
         return _remembered(envelope)
-    verdict = envelope.verdict
-    if verdict is None or not (verdict.accepted or envelope.degraded or envelope.status == "answered"):
-        return None
-    attempt = next((made for made in reversed(envelope.attempts) if made.number == verdict.attempt), None)
-    if attempt is None or attempt.error is not None:
+    verdict, attempt = envelope.verdict, _judged(envelope)
+    if verdict is None or attempt is None:
         return None
     content = verdict.content if verdict.content is not None else attempt.text
     served = _served(envelope, attempt.variant, attempt.target, attempt.model, attempt.tier)
     return _Answer(served, content, verdict.parsed, attempt.tool_calls, attempt.finish_reason, verdict.confidence)
+
+
+def _judged(envelope: Envelope) -> Attempt | None:
+    """The attempt that the verdict lets be the answer; None: it lets none."""
+    verdict = envelope.verdict
+    if verdict is None or not (verdict.accepted or envelope.degraded or envelope.status == "answered"):
+        return None
+    attempt = next((made for made in reversed(envelope.attempts) if made.number == verdict.attempt), None)
+    return attempt if attempt is not None and attempt.error is None else None
 
 
 def _remembered(envelope: Envelope) -> _Answer | None:
@@ -130,11 +140,7 @@ def _cache(envelope: Envelope) -> Literal["hit", "miss", "off"]:
 def _usage(attempts: Sequence[Attempt]) -> Usage:
     if len(attempts) == 1:
         return attempts[0].usage
-    return Usage(
-        input_tokens=sum(attempt.usage.input_tokens for attempt in attempts),
-        output_tokens=sum(attempt.usage.output_tokens for attempt in attempts),
-        cached_tokens=sum(attempt.usage.cached_tokens for attempt in attempts),
-    )
+    return sum((attempt.usage for attempt in attempts), Usage())
 
 
 def _cost(attempts: Sequence[Attempt]) -> float | None:
@@ -175,10 +181,12 @@ def chunks(text: str, size: int = CHUNK) -> Iterator[Chunk]:
 # ------------------------------------------------------------ the record
 
 
-def record_fields(envelope: Envelope, reply: Reply) -> Mapping[str, object]:
-    """The fields of the audit record: who asked, what was found, decided, paid and answered. Never text."""
-    found, plan, verdict = envelope.classification, envelope.plan, envelope.verdict
-    tiers = plan.tiers if plan else ()
+def record_fields(envelope: Envelope, reply: Reply, policy: Policy | None = None) -> Mapping[str, object]:
+    """The fields of the audit record: who asked, what was found, decided, paid and answered. Never text.
+
+    `policy` is the one that the request was planned under, for what the request would have cost; None: not known.
+    """
+    found, verdict = envelope.classification, envelope.verdict
     return {
         "version": "1.0",
         "kind": "decision",
@@ -197,20 +205,41 @@ def record_fields(envelope: Envelope, reply: Reply) -> Mapping[str, object]:
         "scan": found.scan if found else None,
         "findings": found.findings if found else (),
         "residency": found.residency if found else (),
-        "excluded": plan.excluded if plan else (),
-        "propensities": {tier.variant: tier.propensity for tier in tiers},
-        "weights_version": max((tier.weights_version for tier in tiers), default=0),
+        **_planned(envelope.plan),
         "confidence": reply.confidence,
         "threshold": verdict.threshold if verdict else None,
         "signals": verdict.signals if verdict else {},
         "attempts": [_attempt(attempt) for attempt in envelope.attempts],
         "usage": reply.usage,
         "cost_usd": reply.cost_usd,
+        "counterfactual_usd": _counterfactual(envelope, reply, policy),
         "policy_revision": reply.policy_revision,
         "received_at": envelope.received_at,
         "deadline_at": envelope.deadline_at,
         "trail": envelope.trail,
     }
+
+
+def _planned(plan: Plan | None) -> Mapping[str, object]:
+    """What planning saw and decided; of a request that it refused, what it saw."""
+    if plan is None:
+        return {}
+    return {
+        "excluded": plan.excluded,
+        "propensities": {tier.variant: tier.propensity for tier in plan.tiers},
+        "weights_version": max((tier.weights_version for tier in plan.tiers), default=0),
+        "skipped": plan.skipped,
+        "signals_seen": plan.signals,
+        "snapshot": plan.snapshot,
+        "chose": plan.chose,
+    }
+
+
+def _counterfactual(envelope: Envelope, reply: Reply, policy: Policy | None) -> float | None:
+    """What an answered request would have cost without the stairs; what was not answered has no such cost."""
+    if reply.status != "answered":
+        return None
+    return counterfactual_usd(envelope, policy, None if envelope.hit is not None else _judged(envelope))
 
 
 def _attempt(attempt: Attempt) -> AttemptRecord:
@@ -228,5 +257,9 @@ def _attempt(attempt: Attempt) -> AttemptRecord:
         replayed=attempt.replayed,
         shielded=attempt.shielded,
         found=attempt.found,
+        tier=attempt.tier,
+        fallback=attempt.fallback,
+        estimated=attempt.estimated,
+        hedged=attempt.hedged,
         error_code=attempt.error.code if attempt.error else None,
     )

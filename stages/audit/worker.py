@@ -87,7 +87,8 @@ class Audit:
 
     async def _record(self, envelope: Envelope) -> Reply:
         ours = decide(envelope, self._clock.now())
-        reference = await self._records.append(record_fields(envelope, ours))
+        policy = self._policies.revision(envelope.policy_revision) if self._policies else None
+        reference = await self._records.append(record_fields(envelope, ours, policy))
         receipt = {
             "audit_id": reference.audit_id,
             "audit_sequence": reference.sequence,

@@ -12,7 +12,7 @@ from pipeline.audit import ChainedAuditLog
 from pipeline.audit.check import check
 from pipeline.contracts import Chunk, Envelope, Reply, Verdict
 from pipeline.errors import StoreUnavailable, TransportUnavailable
-from pipeline.policy.models import CachePolicy, ResidencyFile, Route, TierSpec
+from pipeline.policy.models import CachePolicy, ResidencyFile, Route, TenantSpec, TierSpec
 from pipeline.ports import AuditReference, Run, Stage
 from pipeline.transport.memory import MemoryLink
 from stages.audit import Audit
@@ -106,6 +106,12 @@ class FakePolicies:
 
     def route(self, name: str) -> FakeRoute | None:
         return self.route_of.get(name)
+
+    def tenant(self, name: str) -> TenantSpec:
+        return TenantSpec()
+
+    variants: dict[str, object] = {}  # noqa: RUF012 - nothing is priced here
+    targets: dict[str, object] = {}  # noqa: RUF012
 
 
 @dataclass

@@ -1,0 +1,71 @@
+"""What a request would have cost without the stairs: had the best variant of its route answered at once. Pure."""
+
+from pipeline.contracts import Attempt, Envelope, Usage
+from pipeline.policy import Policy
+from pipeline.policy.models import Route
+from pipeline.policy.pricing import cost_usd
+
+__all__ = ["always_large", "counterfactual_usd"]
+
+
+def counterfactual_usd(envelope: Envelope, policy: Policy | None, served: Attempt | None) -> float | None:
+    """US dollars for the same answer by the best variant; None where that is not known.
+
+    If that variant answered in this request, it is what it cost. If not, it is estimated: the prompt as long as the
+    target that answered counted it, and an answer as long as the one that was given, both at its list price. For a
+    remembered answer both lengths are those of the call that made it.
+
+    Args:
+        envelope: the request at its end.
+        policy: under which it was planned; None: no longer known.
+        served: the attempt that answered; None: none did, or memory.
+    """
+    name = always_large(envelope, policy)
+    if policy is None or name is None:
+        return None
+    made = [attempt for attempt in envelope.attempts if attempt.variant == name and attempt.error is None]
+    if made and envelope.hit is None:
+        return made[-1].cost_usd
+    used = _used(envelope, served)
+    variant = policy.variants.get(name)
+    target = policy.targets.get(variant.target) if variant is not None else None
+    if used is None or target is None:
+        return None
+    return cost_usd(used, target.price)
+
+
+def always_large(envelope: Envelope, policy: Policy | None) -> str | None:
+    """The best variant of the request's route: of its deepest tier the one planned, else the one of most weight.
+
+    It is the route's own deepest tier, also where this request could not have gone there: what is compared is the
+    route with its stairs and the route without them. A tenant's own variants stand in the place of the usual ones.
+    """
+    route = policy.route(envelope.plan.route) if policy is not None and envelope.plan is not None else None
+    if policy is None or route is None or envelope.plan is None:
+        return None
+    theirs = policy.tenant(envelope.tenant).variants
+    usual = _by_weight(route.spec)
+    names = [theirs.get(name, name) for name in usual]
+    planned = (tier.variant for tier in reversed(envelope.plan.tiers))
+    return next((name for name in planned if name in names), names[0])
+
+
+def _by_weight(route: Route) -> list[str]:
+    weights = route.tiers[-1].variants
+    return sorted(weights, key=lambda name: (-weights[name], name))
+
+
+def _used(envelope: Envelope, served: Attempt | None) -> Usage | None:
+    """The prompt and the answer, in tokens: nothing cached, and without what a call made beside it used."""
+    if envelope.hit is not None:
+        usage = envelope.hit.usage
+        return None if usage is None else _plain(usage, None)
+    return None if served is None else _plain(served.usage, served.hedge_usage)
+
+
+def _plain(usage: Usage, beside: Usage | None) -> Usage:
+    extra = beside if beside is not None else Usage()
+    return Usage(
+        input_tokens=max(0, usage.input_tokens - extra.input_tokens),
+        output_tokens=max(0, usage.output_tokens - extra.output_tokens),
+    )
