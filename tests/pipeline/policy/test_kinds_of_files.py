@@ -1,4 +1,4 @@
-"""Budgets, tenants, experiments and rates: every name points at something, every sum is right, every key has its mate."""
+"""Budgets, tenants, experiments and rates: names point at something, sums are right, keys have their mates."""
 
 from pathlib import Path
 
@@ -22,43 +22,147 @@ def told(folder: Path, **changed: str) -> list[str]:
     ("part", "text", "line"),
     [
         # names that point nowhere
-        ("budgets", f"budgets: [{BUDGET}, action: degrade, degrade_to: [naer]}}]", "3:73: budgets[0].degrade_to[0]: no such variant: naer (did you mean near?)"),
+        (
+            "budgets",
+            f"budgets: [{BUDGET}, action: degrade, degrade_to: [naer]}}]",
+            "3:73: budgets[0].degrade_to[0]: no such variant: naer (did you mean near?)",
+        ),
         ("budgets", "examples: [{given: {}, expect: [b]}]", "3:33: examples[0].expect[0]: no such budget: b"),
-        ("tenants", "tenants: {a: {variants: {naer: far}}}", "3:26: tenants.a.variants.naer: no such variant: naer (did"),
-        ("tenants", "tenants: {a: {variants: {near: fra}}}", "3:32: tenants.a.variants.near: no such variant: fra (did"),
-        ("tenants", "tenants: {a: {only: [hostde]}}", "3:22: tenants.a.only[0]: no such target or provider: hostde (did you mean hosted?)"),
-        ("tenants", "tenants: {a: {ignore: [fra]}}", "3:24: tenants.a.ignore[0]: no such target or provider: fra (did you"),
-        ("tenants", "tenants: {a: {regions: [hare]}}", "3:25: tenants.a.regions[0]: no target is in the region hare (did you mean here?)"),
-        ("experiments", "experiments: [{name: e, route: caht, variants: {near: 0.5, far: 0.5}}]", "3:32: experiments[0].route: no such route: caht (did you mean chat?)"),
-        ("experiments", "experiments: [{name: e, route: chat, tier: 2, variants: {near: 0.5, far: 0.5}}]", "3:44: experiments[0].tier: the route chat has no tier 2; its tiers are 0 to 1"),
-        ("experiments", "experiments: [{name: e, route: chat, variants: {near: 0.5, fra: 0.5}}]", "3:60: experiments[0].variants.fra: no such variant: fra (did"),
+        (
+            "tenants",
+            "tenants: {a: {variants: {naer: far}}}",
+            "3:26: tenants.a.variants.naer: no such variant: naer (did",
+        ),
+        (
+            "tenants",
+            "tenants: {a: {variants: {near: fra}}}",
+            "3:32: tenants.a.variants.near: no such variant: fra (did",
+        ),
+        (
+            "tenants",
+            "tenants: {a: {only: [hostde]}}",
+            "3:22: tenants.a.only[0]: no such target or provider: hostde (did you mean hosted?)",
+        ),
+        (
+            "tenants",
+            "tenants: {a: {ignore: [fra]}}",
+            "3:24: tenants.a.ignore[0]: no such target or provider: fra (did you",
+        ),
+        (
+            "tenants",
+            "tenants: {a: {regions: [hare]}}",
+            "3:25: tenants.a.regions[0]: no target is in the region hare (did you mean here?)",
+        ),
+        (
+            "experiments",
+            "experiments: [{name: e, route: caht, variants: {near: 0.5, far: 0.5}}]",
+            "3:32: experiments[0].route: no such route: caht (did you mean chat?)",
+        ),
+        (
+            "experiments",
+            "experiments: [{name: e, route: chat, tier: 2, variants: {near: 0.5, far: 0.5}}]",
+            "3:44: experiments[0].tier: the route chat has no tier 2; its tiers are 0 to 1",
+        ),
+        (
+            "experiments",
+            "experiments: [{name: e, route: chat, variants: {near: 0.5, fra: 0.5}}]",
+            "3:60: experiments[0].variants.fra: no such variant: fra (did",
+        ),
         # sums and numbers
-        ("experiments", "experiments: [{name: e, route: chat, variants: {near: 0.5, far: 0.4}}]", "3:48: experiments[0].variants: the weights of an experiment must sum to 1, these sum to 0.9"),
-        ("budgets", "budgets: [{name: b, limit: {}}]", "3:28: budgets[0].limit: a limit is usd, tokens or requests: give at least one"),
-        ("budgets", "budgets: [{name: b, limit: {usd: -1}}]", "3:34: budgets[0].limit.usd: input should be greater than or equal to 0"),
-        ("limits", "rates: [{name: r}]", "3:9: rates[0]: a rate counts requests or tokens: give at least one of them"),
-        ("limits", "rates: [{name: r, requests: 5, per: month}]", "3:37: rates[0].per: input should be 'second', 'minute', 'hour' or 'day'"),
+        (
+            "experiments",
+            "experiments: [{name: e, route: chat, variants: {near: 0.5, far: 0.4}}]",
+            "3:48: experiments[0].variants: the weights of an experiment must sum to 1, these sum to 0.9",
+        ),
+        (
+            "budgets",
+            "budgets: [{name: b, limit: {}}]",
+            "3:28: budgets[0].limit: a limit is usd, tokens or requests: give at least one",
+        ),
+        (
+            "budgets",
+            "budgets: [{name: b, limit: {usd: -1}}]",
+            "3:34: budgets[0].limit.usd: input should be greater than or equal to 0",
+        ),
+        (
+            "limits",
+            "rates: [{name: r}]",
+            "3:9: rates[0]: a rate counts requests or tokens: give at least one of them",
+        ),
+        (
+            "limits",
+            "rates: [{name: r, requests: 5, per: month}]",
+            "3:37: rates[0].per: input should be 'second', 'minute', 'hour' or 'day'",
+        ),
         # keys that need each other
-        ("budgets", f"budgets: [{BUDGET}, action: degrade}}]", "3:51: budgets[0].action: name in degrade_to the variants that serve when nothing is left"),
-        ("budgets", f"budgets: [{BUDGET}, degrade_to: [near]}}]", "3:55: budgets[0].degrade_to: degrade_to counts with action: degrade only"),
-        ("budgets", f"budgets: [{BUDGET}, action: queue, per: total}}]", "3:51: budgets[0].action: a budget per total has no next window to wait for"),
-        ("limits", "changes: {approvals: 2, approvers: [ann]}", "3:22: changes.approvals: 2 must approve, and 1 may; name more approvers"),
-        ("tenants", "tenants: {a: {variants: {near: near}}}", "3:32: tenants.a.variants.near: near takes the place of itself"),
+        (
+            "budgets",
+            f"budgets: [{BUDGET}, action: degrade}}]",
+            "3:51: budgets[0].action: name in degrade_to the variants that serve when nothing is left",
+        ),
+        (
+            "budgets",
+            f"budgets: [{BUDGET}, degrade_to: [near]}}]",
+            "3:55: budgets[0].degrade_to: degrade_to counts with action: degrade only",
+        ),
+        (
+            "budgets",
+            f"budgets: [{BUDGET}, action: queue, per: total}}]",
+            "3:51: budgets[0].action: a budget per total has no next window to wait for",
+        ),
+        (
+            "limits",
+            "changes: {approvals: 2, approvers: [ann]}",
+            "3:22: changes.approvals: 2 must approve, and 1 may; name more approvers",
+        ),
+        (
+            "tenants",
+            "tenants: {a: {variants: {near: near}}}",
+            "3:32: tenants.a.variants.near: near takes the place of itself",
+        ),
         # scopes
-        ("budgets", f"budgets: [{BUDGET}, by: [team]}}]", "3:48: budgets[0].by[0]: nothing is counted by team; a key of the metadata is written tag.<key>"),
-        ("budgets", f"budgets: [{BUDGET}, by: [tenant, tenant]}}]", "3:56: budgets[0].by[1]: tenant stands twice; keep one"),
-        ("budgets", "escalations: [{name: c, share: 0.5, by: [variant]}]", "3:42: escalations[0].by[0]: a cap counts requests, and so knows no variant yet"),
-        ("limits", "rates: [{name: r, requests: 5, by: [target]}]", "3:37: rates[0].by[0]: a rate is counted before a model is chosen, and so knows no target yet"),
+        (
+            "budgets",
+            f"budgets: [{BUDGET}, by: [team]}}]",
+            "3:48: budgets[0].by[0]: nothing is counted by team; a key of the metadata is written tag.<key>",
+        ),
+        (
+            "budgets",
+            f"budgets: [{BUDGET}, by: [tenant, tenant]}}]",
+            "3:56: budgets[0].by[1]: tenant stands twice; keep one",
+        ),
+        (
+            "budgets",
+            "escalations: [{name: c, share: 0.5, by: [variant]}]",
+            "3:42: escalations[0].by[0]: a cap counts requests, and so knows no variant yet",
+        ),
+        (
+            "limits",
+            "rates: [{name: r, requests: 5, by: [target]}]",
+            "3:37: rates[0].by[0]: a rate is counted before a model is chosen, and so knows no target yet",
+        ),
         # names that stand twice
         ("budgets", f"budgets: [{BUDGET}}}, {BUDGET}}}]", "3:51: budgets[1].name: a budget or cap b stands in"),
-        ("budgets", f"budgets: [{BUDGET}}}]\nescalations: [{{name: b, share: 0.5}}]", "4:22: escalations[0].name: a budget or cap b stands in"),
-        ("limits", "rates: [{name: r, requests: 5}, {name: r, tokens: 5}]", "3:40: rates[1].name: a rate r stands in"),
+        (
+            "budgets",
+            f"budgets: [{BUDGET}}}]\nescalations: [{{name: b, share: 0.5}}]",
+            "4:22: escalations[0].name: a budget or cap b stands in",
+        ),
+        (
+            "limits",
+            "rates: [{name: r, requests: 5}, {name: r, tokens: 5}]",
+            "3:40: rates[1].name: a rate r stands in",
+        ),
         # unknown keys
-        ("budgets", f"budgets: [{BUDGET}, aciton: queue}}]", "3:43: budgets[0].aciton: no such key (did you mean action?)"),
+        (
+            "budgets",
+            f"budgets: [{BUDGET}, aciton: queue}}]",
+            "3:43: budgets[0].aciton: no such key (did you mean action?)",
+        ),
         ("tenants", "tenants: {a: {teir: gold}}", "3:15: tenants.a.teir: no such key (did you mean tier?)"),
         ("experiments", "experimnets: []", "3:1: experimnets: no such key (did you mean experiments?)"),
     ],
-)  # fmt: skip
+)
 def test_a_problem_names_its_place_and_what_was_meant(tmp_path: Path, part: str, text: str, line: str) -> None:
     heads = {"budgets": BUDGETS, "tenants": TENANTS, "experiments": EXPERIMENTS, "limits": LIMITS}
 

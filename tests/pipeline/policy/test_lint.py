@@ -65,7 +65,8 @@ def test_a_residency_rule_that_can_never_hold_is_refused(tmp_path: Path) -> None
 def test_a_budget_or_cap_that_can_never_apply_is_refused(tmp_path: Path, section: str) -> None:
     said = problem(tmp_path, budgets=BUDGETS + section + "match: 'req.turns > 3 && req.turns < 4'}]\n")
 
-    assert said.startswith("budgets.yaml:3:") and "[0].match: this can never be true" in said
+    assert said.startswith("budgets.yaml:3:")
+    assert "[0].match: this can never be true" in said
 
 
 def test_a_rate_that_can_never_apply_is_refused(tmp_path: Path) -> None:
