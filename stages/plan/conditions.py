@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final, Literal
 
 from pipeline.contracts import Residency, Signals, TargetStanding
@@ -9,7 +10,7 @@ from pipeline.policy import permits
 from pipeline.policy.models import PriceCeiling, Route, Target, TenantSpec
 from stages.plan.wishes import Wishes
 
-__all__ = ["CONDITIONS", "Case", "Hard", "listed"]
+__all__ = ["CONDITIONS", "Case", "Hard", "asked_of", "listed"]
 
 Hard = Literal["residency", "list", "preference", "capability", "context", "price", "budget", "health"]
 
@@ -34,7 +35,7 @@ class Case:
     tokens_in: int
     tokens_out: int
     cost_usd: float | None
-    degrade_to: frozenset[str] | None
+    degrade_to: frozenset[str] | None = None
 
 
 def listed(names: Sequence[str], name: str, target: Target) -> bool:
@@ -143,7 +144,9 @@ def _health(case: Case) -> str | None:
     return None if standing is None or standing.healthy else "it takes no calls at the moment"
 
 
-CONDITIONS: Final[tuple[tuple[Hard, Callable[[Case], str | None]], ...]] = (
+Condition = Callable[[Case], str | None]
+
+CONDITIONS: Final[tuple[tuple[Hard, Condition], ...]] = (
     ("residency", _residency),
     ("list", _list),
     ("preference", _preference),
@@ -154,3 +157,25 @@ CONDITIONS: Final[tuple[tuple[Hard, Callable[[Case], str | None]], ...]] = (
     ("health", _health),
 )
 """In this order, and the first that fails is the one that is told: what is forbidden is never called expensive."""
+
+
+def asked_of(
+    signals: Signals, route: Route, tenant: TenantSpec, wishes: Wishes, *, degrades: bool
+) -> tuple[tuple[Hard, Condition], ...]:
+    """The conditions without those that hold for every variant of this request, since nobody sets them."""
+    idle: set[Hard] = set()
+    if route.only is None and tenant.only is None and not route.ignore and not tenant.ignore:
+        idle.add("list")
+    if wishes.only is None and not wishes.ignore and not wishes.no_training:
+        idle.add("preference")
+    ceilings = (route.max_price, route.max_cost_per_token, wishes.max_price, signals.max_cost_usd)
+    if ceilings == (None, None, None, None):
+        idle.add("price")
+    if not degrades:
+        idle.add("budget")
+    return _without(frozenset(idle)) if idle else CONDITIONS
+
+
+@cache
+def _without(idle: frozenset[Hard]) -> tuple[tuple[Hard, Condition], ...]:
+    return tuple((name, condition) for name, condition in CONDITIONS if name not in idle)

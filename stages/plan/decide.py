@@ -7,6 +7,7 @@ decided and why, or under another one, to see what would change (`again`).
 from collections.abc import Sequence
 
 from pipeline.contracts import Plan, Residency, Signals, Snapshot
+from pipeline.contracts.trusted import trusted
 from pipeline.policy import Policy
 from pipeline.policy.facts import facts_of_signals
 from pipeline.policy.observed import budget_left
@@ -90,20 +91,23 @@ def _planned(
     signals: Signals, snapshot: Snapshot, chosen: Chosen, judge: Judge, stairs: Sequence[Stair], skip: Skip | None
 ) -> Outcome:
     route, excluded = chosen.route, judge.excluded
-    cut = any(exclusion.condition == "budget" for exclusion in excluded)
-    plan = Plan(
-        route=route.name,
-        tiers=tuple(stair.tier for stair in stairs),
-        threshold=_stricter(route.accept.confidence, signals.quality_floor),
-        max_escalations=_climbs(chosen, signals, stairs),
-        on_exhausted=route.on_exhausted,
-        cacheable=route.cache.enabled and signals.cache != "off",
-        excluded=excluded,
-        skipped="budget" if cut else skip.why if skip else None,
-        on_capped=route.on_capped,
-        signals=signals,
-        snapshot=snapshot,
-        chose=tuple(stair.how for stair in stairs),
+    cut = bool(excluded) and any(exclusion.condition == "budget" for exclusion in excluded)
+    plan = trusted(
+        Plan,
+        {
+            "route": route.name,
+            "tiers": tuple([stair.tier for stair in stairs]),
+            "threshold": _stricter(route.accept.confidence, signals.quality_floor),
+            "max_escalations": _climbs(chosen, signals, stairs),
+            "on_exhausted": route.on_exhausted,
+            "cacheable": route.cache.enabled and signals.cache != "off",
+            "excluded": excluded,
+            "skipped": "budget" if cut else skip.why if skip else None,
+            "on_capped": route.on_capped,
+            "signals": signals,
+            "snapshot": snapshot,
+            "chose": tuple([stair.how for stair in stairs]),
+        },
     )
     return Outcome("planned", _reasons(plan, skip), {"plan": plan}, _log(plan, chosen))
 
@@ -126,22 +130,26 @@ def _refused(
 
 
 def _stricter(one: float | None, other: float | None) -> float | None:
-    given = [threshold for threshold in (one, other) if threshold is not None]
-    return max(given, default=None)
+    if one is None or other is None:
+        return other if one is None else one
+    return max(one, other)
 
 
 def _reasons(plan: Plan, skip: Skip | None) -> tuple[str, ...]:
-    excluded = (f"{e.target} excluded by {e.condition}: {e.reason}" for e in plan.excluded)
+    excluded = [f"{e.target} excluded by {e.condition}: {e.reason}" for e in plan.excluded]
     return (f"route {plan.route}", *excluded, *((skip.reason,) if skip else ()))
 
 
 def _log(plan: Plan, chosen: Chosen) -> dict[str, str | float | int | bool | None]:
-    return {
+    facts: dict[str, str | float | int | bool | None] = {
         "route": plan.route,
         "tiers": ",".join([tier.variant for tier in plan.tiers]),
         "chose": ",".join(plan.chose),
         "propensities": ",".join([f"{tier.propensity:.6g}" for tier in plan.tiers]),
         "weights_version": max([tier.weights_version for tier in plan.tiers], default=0),
-        **({"skipped": plan.skipped} if plan.skipped else {}),
-        **({"routes_without_answer": ",".join(chosen.silent)} if chosen.silent else {}),
     }
+    if plan.skipped:
+        facts["skipped"] = plan.skipped
+    if chosen.silent:
+        facts["routes_without_answer"] = ",".join(chosen.silent)
+    return facts

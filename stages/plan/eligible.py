@@ -8,7 +8,7 @@ from pipeline.policy import Policy
 from pipeline.policy.models import Route, TenantSpec
 from pipeline.signals.estimate import output_tokens, prompt_tokens, worst_cost_usd
 from stages.plan.budgets import Degrade
-from stages.plan.conditions import CONDITIONS, Case, Hard
+from stages.plan.conditions import Case, Hard, asked_of
 from stages.plan.wishes import Wishes
 
 __all__ = ["Judge"]
@@ -38,6 +38,7 @@ class Judge:
         self._wishes = wishes
         self._degrade = degrade
         self.tenant: TenantSpec = policy.tenant(signals.tenant)
+        self._conditions = asked_of(signals, route, self.tenant, wishes, degrades=degrade.deeper is not None)
         self._cases: dict[str, Case] = {}
         self._verdicts: dict[tuple[str, bool], bool] = {}
         self._exclusions: dict[tuple[str, str], Exclusion] = {}
@@ -77,7 +78,7 @@ class Judge:
     def _judge(self, variant: str, deeper: bool) -> bool:
         case = self.case(variant)
         case.degrade_to = self._degrade.deeper if deeper else self._degrade.first
-        for condition, fault in CONDITIONS:
+        for condition, fault in self._conditions:
             reason = fault(case)
             if reason is not None:
                 self.exclude(case.name, condition, reason)
@@ -92,17 +93,16 @@ class Judge:
         tokens_in = signals.counted.get(name, signals.tokens) + _prompt_tokens(spec.system)
         tokens_out = output_tokens(signals.max_tokens, spec.parameters.max_tokens, target.max_output_tokens)
         return Case(
-            signals=signals,
-            route=self._route,
-            tenant=self.tenant,
-            wishes=self._wishes,
-            variant=variant,
-            name=name,
-            target=target,
-            residency=self._residency.get(name),
-            standing=self._standings.get(name),
-            tokens_in=tokens_in,
-            tokens_out=tokens_out,
-            cost_usd=worst_cost_usd(target.price, tokens_in, tokens_out),
-            degrade_to=None,
+            signals,
+            self._route,
+            self.tenant,
+            self._wishes,
+            variant,
+            name,
+            target,
+            self._residency.get(name),
+            self._standings.get(name),
+            tokens_in,
+            tokens_out,
+            worst_cost_usd(target.price, tokens_in, tokens_out),
         )

@@ -1,9 +1,10 @@
 """What planning asks the world, and the few things that depend on the policy alone. No decision is made here."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from pipeline.contracts import BudgetStanding, Request, Signals, Snapshot, TargetStanding
+from pipeline.contracts.trusted import trusted
 from pipeline.policy import Policy
 from pipeline.policy.models import Route
 from pipeline.ports import Board, RouteStanding, Weights
@@ -58,27 +59,35 @@ def snapshot_of(
     budgets: Sequence[BudgetStanding],
 ) -> Snapshot:
     """What is known now of what the route may need. Targets of which nothing is known are left out."""
-    standings = _standings(_targets(signals, route, policy), board)
-    record = board.route(route.name) if board is not None else RouteStanding()
-    return Snapshot(
-        targets=standings,
-        budgets=tuple(budgets),
-        route=route.name,
-        weights=tuple(dict(tier) for tier in weights.tiers) if weights is not None else (),
-        weights_version=weights.version if weights is not None else 0,
-        drafts=record.drafts,
-        accepted=record.accepted,
-        draft_usd=record.draft_usd,
-        draft_ms=record.draft_ms,
-        last_usd=record.last_usd,
-        last_ms=record.last_ms,
-    )
+    found: dict[str, object] = {"budgets": tuple(budgets), "route": route.name}
+    if weights is not None:
+        found["weights"] = tuple([dict(tier) for tier in weights.tiers])
+        found["weights_version"] = weights.version
+    if board is not None:
+        found["targets"] = _standings(_targets(signals, route, policy), board)
+        found |= _record(board.route(route.name))
+    return trusted(Snapshot, found)
 
 
-def _standings(names: Iterable[str], board: Board | None) -> dict[str, TargetStanding]:
-    if board is None:
+def _record(record: RouteStanding) -> dict[str, object]:
+    """The record of a route; nothing where it has none."""
+    if record is _NO_RECORD or record == _NO_RECORD:
         return {}
-    known = ((name, board.target(name)) for name in names)
+    return {
+        "drafts": record.drafts,
+        "accepted": record.accepted,
+        "draft_usd": record.draft_usd,
+        "draft_ms": record.draft_ms,
+        "last_usd": record.last_usd,
+        "last_ms": record.last_ms,
+    }
+
+
+_NO_RECORD: Final = RouteStanding()
+
+
+def _standings(names: Iterable[str], board: Board) -> dict[str, TargetStanding]:
+    known = [(name, board.target(name)) for name in names]
     return {name: standing for name, standing in known if _says_something(standing)}
 
 

@@ -54,14 +54,15 @@ def pick(how: Choose, candidates: Mapping[str, tuple[float, Case]], salt: str, p
     """
     if not candidates:
         return None
-    how = _SORTS.get(prefer.wishes.sort or "", how)
-    names = _foremost(candidates, prefer)
+    if prefer.wishes.sort is not None:
+        how = _SORTS[prefer.wishes.sort]
+    names = _foremost(candidates, prefer) if len(candidates) > 1 else list(candidates)
+    if len(names) == 1:
+        return Pick(names[0], 1.0, how)
     if how == "weights":
         weights = {name: candidates[name][0] for name in names}
         name = choose(prefer.signals.key, salt, weights)
-        return Pick(name, 1.0 if len(weights) == 1 else shares(weights)[name], how)
-    if len(names) == 1:
-        return Pick(names[0], 1.0, how)
+        return Pick(name, shares(weights)[name], how)
     cases = {name: candidates[name][1] for name in names}
     if how == "affinity":
         return Pick(_near(_swift(cases, prefer), prefer.signals), 1.0, how)

@@ -95,11 +95,11 @@ class Builder:
 
     def _candidates(self, weights: Mapping[str, float], *, deeper: bool) -> dict[str, tuple[float, Case]]:
         """The eligible variants by the name that the policy gives them, whoever takes their place for this tenant."""
-        found = {}
+        found, judge, owns = {}, self._judge, self._judge.tenant.variants
         for name, weight in weights.items():
-            own = self._own(name)
-            if weight > 0.0 and self._judge.takes(own, deeper=deeper):
-                found[name] = (weight, self._judge.case(own))
+            own = owns.get(name, name)
+            if weight > 0.0 and judge.takes(own, deeper=deeper):
+                found[name] = (weight, judge.case(own))
         return found
 
     def _fallbacks(self, spec: TierSpec, chosen: str | None, index: int) -> list[str]:

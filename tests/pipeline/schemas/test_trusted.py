@@ -1,0 +1,37 @@
+"""What is built without checks is what a check would have built."""
+
+from collections.abc import Mapping
+
+import pytest
+from pydantic import BaseModel
+
+from pipeline.contracts import Plan, Request, Signals, Snapshot, TargetStanding, Tier
+from pipeline.contracts.trusted import trusted
+
+MADE: list[tuple[type[BaseModel], Mapping[str, object]]] = [
+    (Signals, {"tenant": "acme"}),
+    (Signals, {"key": "k", "tenant": "acme", "metadata": {"task": "t"}, "prefix": ("a", "b"), "max_tokens": 7}),
+    (Snapshot, {"targets": {"a": TargetStanding(healthy=False)}, "weights": ({"a": 1.0},), "route": "chat"}),
+    (Plan, {"route": "chat", "tiers": (Tier(variant="a", target="b", propensity=0.5),), "chose": ("weights",)}),
+    (Request, {"input": "hi"}),
+]
+
+
+@pytest.mark.parametrize(("model", "values"), MADE)
+def test_it_is_the_same_as_a_checked_one(model: type[BaseModel], values: Mapping[str, object]) -> None:
+    checked, made = model(**values), trusted(model, dict(values))
+
+    assert made == checked
+    assert made.model_dump_json() == checked.model_dump_json()
+    assert made.model_dump_json(exclude_defaults=True) == checked.model_dump_json(exclude_defaults=True)
+    assert made.model_dump_json(exclude_unset=True) == checked.model_dump_json(exclude_unset=True)
+    assert made.model_copy(update={}) == checked
+    assert repr(made) == repr(checked)
+    assert type(made).model_validate_json(made.model_dump_json()) == checked
+
+
+def test_two_of_them_do_not_share_what_was_given() -> None:
+    one = trusted(Signals, {"tenant": "acme", "metadata": {"a": "1"}})
+    other = trusted(Signals, {"tenant": "acme"})
+
+    assert (one.metadata, other.metadata) == ({"a": "1"}, {})
