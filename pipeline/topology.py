@@ -4,11 +4,12 @@ This is the only place that knows the order of the stages. The runner follows it
 tests of reachability and termination are made from it, and the provisioner creates one queue for each stage in it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from types import MappingProxyType
-from typing import Final, get_args
+from typing import Final, Protocol, TypeVar, get_args
 
-from pipeline.contracts import Lane, StageName
+from pipeline.contracts import Lane, StageName, Step
 
 __all__ = [
     "ANY_OUTCOMES",
@@ -23,6 +24,7 @@ __all__ = [
     "WAITING",
     "advance",
     "audit_subject",
+    "calls_of",
     "cancel_subject",
     "consumer_name",
     "dead_subject",
@@ -146,6 +148,34 @@ def journal_subject(key: str, step: str) -> str:
 def ledger_subject(attempt: str, kind: str) -> str:
     """Where a line of the ledger stands: `attempt` is `<tenant>.<request>.<step>`. One line of each kind."""
     return f"ledger.{attempt}.{kind}"
+
+
+class _Call(Protocol):
+    """A call of a model: `contracts.Attempt`, or its record."""
+
+    @property
+    def stage(self) -> StageName: ...
+
+    @property
+    def tier(self) -> int: ...
+
+
+C = TypeVar("C", bound=_Call)
+
+
+def calls_of(trail: Sequence[Step], attempts: Sequence[C]) -> tuple[tuple[C, ...], ...]:
+    """For each step of the trail the calls that were made in it, in their order.
+
+    They are those of its stage and of one tier, as each escalation goes a tier further: the chosen variant, and its
+    fallbacks. A step that only waited made none.
+    """
+    groups = {stage: [attempt for attempt in attempts if attempt.stage == stage] for stage in STAGES}
+    waiting = {stage: groupby(made, lambda attempt: attempt.tier) for stage, made in groups.items()}
+    found: list[tuple[C, ...]] = []
+    for step in trail:
+        group = None if step.outcome == POSTPONED else next(waiting[step.stage], None)
+        found.append(() if group is None else tuple(group[1]))
+    return tuple(found)
 
 
 def _edges() -> Iterator[tuple[str, str, str]]:

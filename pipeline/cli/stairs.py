@@ -4,23 +4,29 @@ from collections.abc import Iterator
 
 from rich.text import Text
 
-from pipeline.contracts import AttemptRecord, AuditRecord, ErrorBody, StageName, Step
+from pipeline.contracts import AttemptRecord, AuditRecord, ErrorBody, Step
+from pipeline.topology import POSTPONED, calls_of
 
 __all__ = ["because", "stairs"]
 
-_PAYING: tuple[StageName, ...] = ("draft", "escalate")
-_TONES = {"accepted": "green", "hit": "green", "rejected": "yellow", "refused": "yellow", "failed": "red"}
+_TONES = {
+    "accepted": "green",
+    "hit": "green",
+    "rejected": "yellow",
+    "refused": "yellow",
+    POSTPONED: "yellow",
+    "failed": "red",
+}
 
 
 def stairs(record: AuditRecord) -> Iterator[Text]:
     """One line for each step, one stair lower than the one before, and the end."""
-    paid = {stage: [attempt for attempt in record.attempts if attempt.stage == stage] for stage in _PAYING}
-    for depth, step in enumerate(record.trail):
+    calls = calls_of(record.trail, record.attempts)
+    for depth, (step, made) in enumerate(zip(record.trail, calls, strict=True)):
         line = Text("  " * depth + ("└ " if depth else ""), style="dim")
         line.append(step.stage, style="bold cyan").append(f" {step.outcome}", style=_TONES.get(step.outcome, ""))
         line.append(f"  {step.duration_ms:.1f} ms", style="dim")
-        attempts = paid.get(step.stage, [])
-        told = (*_scores(step), *(_attempt(attempts.pop(0)) for _ in attempts[:1]), *step.reasons)
+        told = (*_scores(step), *_wait(step), *map(_attempt, made), *step.reasons)
         line.append(f"  {'; '.join(told)}" if told else "")
         yield line
     yield _end(record)
@@ -33,9 +39,17 @@ def _scores(step: Step) -> Iterator[str]:
         yield f"confidence {confidence:.2f}{against}"
 
 
+def _wait(step: Step) -> Iterator[str]:
+    if step.outcome == POSTPONED:
+        times = step.facts.get("times")
+        yield "waited once" if times == 1 else f"waited {times} times"
+
+
 def _attempt(attempt: AttemptRecord) -> str:
     tokens = f"{attempt.usage.input_tokens} + {attempt.usage.output_tokens} tokens"
-    return f"{attempt.variant} ({attempt.model}), {tokens}, {attempt.latency_ms:.0f} ms, {_money(attempt.cost_usd)}"
+    ended = f": {attempt.error_code}" if attempt.error_code is not None else ""
+    cost = f"{_money(attempt.cost_usd)}{' by estimate' if attempt.estimated else ''}"
+    return f"{attempt.variant} ({attempt.model}), {tokens}, {attempt.latency_ms:.0f} ms, {cost}{ended}"
 
 
 def _end(record: AuditRecord) -> Text:

@@ -6,7 +6,7 @@ start with `stepwell.` elsewhere. They are ids, names, numbers and codes, never 
 """
 
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final
 
 from opentelemetry.context import Context
@@ -19,6 +19,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from opentelemetry.util.types import AttributeValue
 
 from pipeline.contracts import Attempt, Envelope, Lane, Reply, StageName, Step, is_name
+from pipeline.topology import calls_of
 
 __all__ = ["OtelObserver", "spans_to", "tracer_provider"]
 
@@ -95,23 +96,24 @@ class OtelObserver:
         if reply.status == "failed" and reply.error is not None:
             root.set_status(Status(StatusCode.ERROR, reply.error.code))
         inside = set_span_in_context(root, parent)
-        waiting = list(envelope.attempts)
-        for step in envelope.trail:
-            self._step(step, inside, waiting)
+        for step, made in zip(envelope.trail, calls_of(envelope.trail, envelope.attempts), strict=True):
+            self._step(step, inside, made)
         root.end(_ns(max([reply.completed_at, *(_end(step) for step in envelope.trail), envelope.received_at])))
 
-    def _step(self, step: Step, inside: Context, waiting: list[Attempt]) -> None:
+    def _step(self, step: Step, inside: Context, made: Sequence[Attempt]) -> None:
         span = self._tracer.start_span(step.stage, context=inside, start_time=_ns(step.at))
         span.set_attributes(_of_step(step))
-        attempt = next((attempt for attempt in waiting if attempt.stage == step.stage), None)
-        if attempt is not None:
-            waiting.remove(attempt)
-            self._attempt(attempt, step, set_span_in_context(span, inside))
+        end = _end(step)
+        for attempt in reversed(made):
+            end = self._attempt(attempt, step.at, end, set_span_in_context(span, inside))
         span.end(_ns(_end(step)))
 
-    def _attempt(self, attempt: Attempt, step: Step, inside: Context) -> None:
-        """The model call of a step. It ends with the step: what comes after it there takes microseconds."""
-        start = max(step.at, _end(step) - attempt.latency_ms / 1000)
+    def _attempt(self, attempt: Attempt, since: float, end: float, inside: Context) -> float:
+        """One model call of a step that ended at `end`; returns when it began.
+
+        What comes between the calls, and after the last until the step ends, takes microseconds.
+        """
+        start = max(since, end - attempt.latency_ms / 1000)
         provider = self._provider_of(attempt.target) if self._provider_of else None
         span = self._tracer.start_span(
             f"chat {attempt.model}", context=inside, kind=SpanKind.CLIENT, start_time=_ns(start)
@@ -119,7 +121,8 @@ class OtelObserver:
         span.set_attributes(_of_attempt(attempt, provider or NO_PROVIDER))
         if attempt.error is not None:
             span.set_status(Status(StatusCode.ERROR, attempt.error.code))
-        span.end(_ns(_end(step)))
+        span.end(_ns(end))
+        return start
 
 
 def _permitted(attributes: Attributes, shows: Collection[str]) -> Attributes:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import topology
-from pipeline.contracts import NAME_PATTERN, StageName, is_name
+from pipeline.contracts import NAME_PATTERN, Attempt, StageName, Step, is_name
 from pipeline.layout import MAX_DELIVERIES, MAX_FAILURES, STREAMS, consumers, stream_of
 from pipeline.topology import ANY_OUTCOMES, DONE, FIRST, LANES, LAST, STAGES, TRANSITIONS, advance, outcomes_of
 
@@ -159,3 +159,33 @@ def test_the_drawing_shows_every_transition() -> None:
             continue
         assert f"    {stage} -->|{outcome}| {target}\n" in drawing
     assert " · ".join(ANY_OUTCOMES) in drawing
+
+
+def _step(stage: StageName, outcome: str) -> Step:
+    return Step(stage=stage, outcome=outcome, at=1.0, duration_ms=1.0, worker="w")
+
+
+def _attempt(number: int, stage: StageName, tier: int) -> Attempt:
+    return Attempt(number=number, stage=stage, tier=tier, variant="v", target="t", model="m")
+
+
+def test_calls_stand_at_the_step_in_which_they_were_made() -> None:
+    """A wait made none; a step whose variant failed made the calls of its fallbacks too; an escalation goes deeper."""
+    trail = [_step("plan", "planned"), _step("draft", "postponed"), _step("draft", "drafted")]
+    trail += [_step("escalate", "escalated"), _step("check", "rejected"), _step("escalate", "postponed")]
+    trail += [_step("escalate", "escalated"), _step("audit", "recorded")]
+    attempts = [_attempt(1, "draft", 0), _attempt(2, "draft", 0), _attempt(3, "escalate", 1)]
+    attempts += [_attempt(4, "escalate", 2), _attempt(5, "escalate", 2)]
+    made = topology.calls_of(trail, attempts)
+    assert [[attempt.number for attempt in each] for each in made] == [[], [], [1, 2], [3], [], [], [4, 5], []]
+    assert topology.calls_of(trail[:2], []) == ((), ())
+
+
+def test_a_wait_is_no_outcome_and_is_kept_apart_from_the_queues() -> None:
+    """The table stays total: a stage that let a request wait has not decided."""
+    assert not [outcome for _, outcome in TRANSITIONS if outcome == topology.POSTPONED]
+    assert LAST not in topology.WAITING
+    kept = {topology.later_subject(lane, stage, "t.r.4.1") for lane in LANES for stage in topology.WAITING}
+    assert len(kept) == len(LANES) * len(topology.WAITING)
+    assert {stream_of(subject) for subject in kept} == {"STEPS"}
+    assert not kept & {spec.subject for spec in consumers()}

@@ -49,3 +49,18 @@ def test_a_refusal_ends_with_its_rule():
     error = ErrorBody(code="residency_refused", message="no target may see it", rule="eu-stays")
     lines = drawn(record(step("plan", "refused"), status="refused", error=error))
     assert lines[-1].startswith("refused: no target may see it (rule eu-stays)")
+
+
+def test_a_wait_says_how_often_and_the_call_stands_where_it_was_made():
+    trail = (
+        step("draft", "postponed", "postponed", "team", times=3, until=9.0),
+        step("draft", "drafted"),
+    )
+    failed = attempt(1, "draft", "small", 0.000001).model_copy(
+        update={"error_code": "target_timeout", "estimated": True}
+    )
+    lines = drawn(record(*trail, attempts=(failed, attempt(2, "draft", "spare", 0.000002)), cost_usd=0.000003))
+    assert "draft postponed" in lines[0]
+    assert "waited 3 times; postponed; team" in lines[0]
+    assert "small (small-model)" not in lines[0]
+    assert "$0.000001 by estimate: target_timeout; spare (spare-model)" in lines[1]

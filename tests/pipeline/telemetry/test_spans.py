@@ -66,6 +66,27 @@ def test_times_are_those_of_the_trail() -> None:
     assert seconds(named(spans, "check")[1]) == pytest.approx((0.406, 0.407), abs=1e-5)
 
 
+def test_calls_of_one_step_stand_one_after_the_other_below_it_and_none_below_a_wait() -> None:
+    envelope, reply = escalated()
+    draft = next(step for step in envelope.trail if step.stage == "draft")
+    wait = draft.model_copy(update={"outcome": "postponed", "at": draft.at - 0.002, "duration_ms": 2.0})
+    first = envelope.attempts[0].model_copy(update={"model": "qwen-away", "latency_ms": 30.0})
+    second = envelope.attempts[0].model_copy(update={"latency_ms": 40.0})
+    place = envelope.trail.index(draft)
+    trail = (*envelope.trail[:place], wait, *envelope.trail[place:])
+    changes = {"trail": trail, "attempts": (first, second, *envelope.attempts[1:])}
+    spans = spans_of(envelope.model_copy(update=changes), reply)
+    waited, drafted = named(spans, "draft")
+    (away,), (small,) = named(spans, "chat qwen-away"), named(spans, "chat qwen-small")
+    assert drafted.context is not None
+    for call in (away, small):
+        assert call.parent is not None
+        assert call.parent.span_id == drafted.context.span_id
+    assert seconds(small) == pytest.approx((0.065, 0.105), abs=1e-5)
+    assert seconds(away) == pytest.approx((0.035, 0.065), abs=1e-5)
+    assert seconds(waited)[1] == pytest.approx(seconds(drafted)[0], abs=1e-5)
+
+
 def test_a_model_call_follows_the_conventions_for_generative_ai() -> None:
     (span,) = named(spans_of(*escalated()), "chat qwen-large")
     assert span.kind == SpanKind.CLIENT
