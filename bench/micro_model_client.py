@@ -23,6 +23,7 @@ from pipeline.adapters.clock import SystemClock, SystemRandom
 from pipeline.adapters.models import HttpModelClient
 from pipeline.disclosure.guard import Permit
 from pipeline.policy.source import FixedPolicy
+from pipeline.ports import ModelCall
 
 PORT = 18177
 
@@ -53,16 +54,20 @@ async def measure(calls: int, at_once: int, *, stream: bool) -> None:
     await reachable(client, allowed)
     spent: list[float] = []
 
-    async def worker(share: int) -> None:
-        for i in range(share):
+    async def worker(ready: list[ModelCall]) -> None:
+        for call in ready:
             begun = time.perf_counter()
-            await client.complete(call_of(allowed, idempotency_key=f"{id(spent)}.{share}.{i}"))
+            await client.complete(call)
             spent.append(time.perf_counter() - begun)
 
-    await worker(200)
+    def prepared(who: int, count: int) -> list[ModelCall]:
+        return [call_of(allowed, idempotency_key=f"{who}.{i}") for i in range(count)]
+
+    await worker(prepared(-1, 200))
     spent.clear()
+    shares = [prepared(who, calls // at_once) for who in range(at_once)]
     begun, used = time.perf_counter(), cpu_s()
-    await asyncio.gather(*(worker(calls // at_once) for _ in range(at_once)))
+    await asyncio.gather(*(worker(share) for share in shares))
     wall, used = time.perf_counter() - begun, cpu_s() - used
     await client.close()
     spent.sort()
