@@ -1,7 +1,7 @@
 """A cascade in one process with models that fail as a test says: a link in memory, scripted models over real HTTP."""
 
 import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from pipeline.client import Client
 from pipeline.contracts import AuditRecord
 from pipeline.embedded.scripted.server import ScriptedServer
 from pipeline.policy.load import load_folder
-from pipeline.policy.source import FixedPolicy
+from pipeline.policy.source import FixedPolicy, PolicySource
 from pipeline.settings import Settings
 from pipeline.topology import STAGES
 from pipeline.transport.memory import MemoryLink
@@ -82,11 +82,16 @@ class Plans:
 
 
 @contextlib.asynccontextmanager
-async def house(tmp_path: Path, plans: Plans, valkey_url: str | None = None) -> AsyncIterator[House]:
-    """Start it; everything in this process, with one worker for all stages."""
+async def house(
+    tmp_path: Path,
+    plans: Plans,
+    valkey_url: str | None = None,
+    source: Callable[[Path], PolicySource] = lambda folder: FixedPolicy(load_folder(folder, {})),
+) -> AsyncIterator[House]:
+    """Start it; everything in this process, with one worker for all stages. `source`: policies out of their folder."""
     link = MemoryLink()
     async with ScriptedServer() as server:
-        policies = FixedPolicy(load_folder(write(tmp_path / "policies", **plans.files(server.url)), {}))
+        policies = source(write(tmp_path / "policies", **plans.files(server.url)))
         settings = replace(Settings.from_environment({}), valkey_url=valkey_url, policies=tmp_path / "policies")
         worker = build_worker(list(STAGES), link, settings, policies)
         await worker.start()
