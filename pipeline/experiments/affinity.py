@@ -3,8 +3,8 @@
 A server that has read the beginning of a prompt keeps it in its memory, and the next prompt that begins the same is
 answered sooner. So servers are ranked for a key by weighted rendezvous hashing (see `assignment`), and the best one
 that has room takes the request: consistent hashing with bounded loads (Mirrokni, Thorup and Zadimoghaddam 2016). A
-server has room while it runs at most `BOUND` times its part of all calls. One that has many slots free is never too
-busy, however idle the others are: moving a conversation off it would cost the memory and gain nothing.
+server has room while it runs at most `BOUND` times its part of all calls. One that has a slot free is never too busy,
+however idle the others are: moving a conversation off it would cost the memory and save nobody a wait.
 
 Nothing is stored: whoever sees the same loads decides the same.
 """
@@ -20,8 +20,8 @@ __all__ = ["BOUND", "ROOMY", "Room", "place"]
 
 BOUND: Final = 1.25
 """How much busier than the average a server may be."""
-ROOMY: Final = 0.75
-"""A server that uses no larger share of its slots than this has room."""
+ROOMY: Final = 1.0
+"""A server that uses no larger share of its slots than this, the new call included, has room."""
 
 
 @dataclass(frozen=True, slots=True)

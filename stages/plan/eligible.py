@@ -37,6 +37,7 @@ class Judge:
         self._route = route
         self._wishes = wishes
         self._degrade = degrade
+        self._tells_apart = degrade.first != degrade.deeper
         self.tenant: TenantSpec = policy.tenant(signals.tenant)
         self._conditions = asked_of(signals, route, self.tenant, wishes, degrades=degrade.deeper is not None)
         self._cases: dict[str, Case] = {}
@@ -56,7 +57,7 @@ class Judge:
 
     def takes(self, variant: str, *, deeper: bool = False) -> bool:
         """Whether the variant is eligible; `deeper`: as an escalation, for which budgets of their own may count."""
-        key = (variant, deeper)
+        key = (variant, deeper and self._tells_apart)
         known = self._verdicts.get(key)
         if known is None:
             known = self._verdicts[key] = self._judge(variant, deeper)
