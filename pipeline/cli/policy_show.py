@@ -11,8 +11,11 @@ __all__ = ["show"]
 Row = dict[str, object]
 
 
-def show(policy: Policy, *, as_json: bool) -> None:
-    """Print the routes with their tiers, the targets, and whatever else there is."""
+def show(policy: Policy, *, as_json: bool, origin: str | None = None) -> None:
+    """Print the routes with their tiers, the targets, and whatever else there is.
+
+    `origin` is where a policy in force is from; None: it need not be in force.
+    """
     tables: dict[str, list[Row]] = {
         "routes": list(_routes(policy)),
         "targets": list(_targets(policy)),
@@ -23,7 +26,7 @@ def show(policy: Policy, *, as_json: bool) -> None:
         "experiments": list(_experiments(policy)),
     }
     if as_json:
-        print_json({"revision": policy.revision, **tables, "attached": sorted(policy.attached)})
+        print_json({"revision": policy.revision, "origin": origin, **tables, "attached": sorted(policy.attached)})
         return
     scored = ", the route with the highest score takes a request" if policy.choose == "scored" else ""
     console.print(f"revision {policy.revision}{scored}", highlight=False)

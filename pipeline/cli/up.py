@@ -7,15 +7,18 @@ from typing import Annotated
 
 import typer
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 
 from pipeline.cli.show import console, errors_as_sentences, print_json, print_rows, run
+from pipeline.embedded.here import settings_here
 from pipeline.embedded.home import Home
 from pipeline.embedded.identity import ProcessId
+from pipeline.embedded.in_force import Seen, sentence, standing_here, workers_see
 from pipeline.embedded.options import ModelChoice, Models, Options, Ports, default_policies
 from pipeline.embedded.stack import bring_down, detach, serve
 from pipeline.embedded.state import PartState, RunState, running
-from pipeline.errors import NotRunning
+from pipeline.errors import NotRunning, StepwellError
 from pipeline.settings import Settings
 
 __all__ = ["HomeOption", "PartsView", "PortsOption", "home_of", "options_of", "register"]
@@ -96,12 +99,26 @@ def status_command(
     state = running(place.state)
     if state is None:
         raise NotRunning(f"nothing runs in {place.root}; start it with stepwell up")
-    rows = [_row(part) for part in state.parts]
+    policy, seen = run(_policies(place, state))
+    rows = [_row(part, seen.get(part.name)) for part in state.parts]
     if as_json:
-        print_json({"home": str(place.root), "ready": state.ready, "models": state.options.models, "parts": rows})
+        about = {"home": str(place.root), "ready": state.ready, "models": state.options.models, "policy": policy}
+        print_json({**about, "parts": rows})
         return
     console.print(_address(state), highlight=False, soft_wrap=True)
-    print_rows(rows, ("name", "condition", "pid", "port", "up", "restarts"), as_json=False)
+    console.print(escape(policy["sentence"]), highlight=False, soft_wrap=True)
+    print_rows(rows, ("name", "condition", "pid", "port", "up", "restarts", "policy"), as_json=False)
+
+
+async def _policies(place: Home, state: RunState) -> tuple[dict[str, str], dict[str, Seen]]:
+    """What is in force, and what each worker has in force."""
+    seen = await workers_see(state.parts)
+    try:
+        standing = await standing_here(settings_here(place.root))
+    except StepwellError as error:
+        return {"origin": "unknown", "sentence": f"which policy governs is not known: {error.message}"}, seen
+    told = {"origin": "folder"} if standing is None else {"origin": "applied", "revision": standing.revision}
+    return {**told, "sentence": sentence(standing)}, seen
 
 
 def home_of(option: Path | None) -> Home:
@@ -190,7 +207,7 @@ def _address(state: RunState) -> str:
     return f"Stepwell answers at http://127.0.0.1:{ports.door} and nats://127.0.0.1:{ports.nats}"
 
 
-def _row(part: PartState) -> dict[str, object]:
+def _row(part: PartState, seen: Seen | None) -> dict[str, object]:
     return {
         "name": part.name,
         "condition": part.condition if _lives(part.process) or part.condition == "done" else "gone",
@@ -199,6 +216,7 @@ def _row(part: PartState) -> dict[str, object]:
         "up": _age(part.started_at) if part.process else None,
         "started_at": part.started_at,
         "restarts": part.restarts,
+        "policy": None if seen is None else seen.revision + (" (a newer one cannot be loaded)" if seen.trouble else ""),
     }
 
 

@@ -37,6 +37,11 @@ async def _reached(settings: Settings, environment: dict[str, str], place: Home)
         return [*found, attention("services", f"nothing runs in {place.root}", "start it with stepwell up")]
     monitor = (state.options.ports if state else Ports()).monitor
     bus = await services.nats(settings)
-    disk = (await services.durability(f"http://127.0.0.1:{monitor}"),) if bus[0].condition == "good" else ()
+    disk: tuple[Finding, ...] = ()
+    governs: tuple[Finding, ...] = ()
+    if bus[0].condition == "good":
+        disk = (await services.durability(f"http://127.0.0.1:{monitor}"),)
+        governs, policy = await services.in_force(settings, environment, policy)
+    seen = await services.workers(state.parts) if state else ()
     targets = await services.endpoints(policy) if policy else ()
-    return [*found, *bus, *disk, await services.valkey(settings), *targets]
+    return [*found, *bus, *disk, *governs, *seen, await services.valkey(settings), *targets]

@@ -1,7 +1,7 @@
 """What is reached over the network: NATS and its streams, Valkey, model endpoints; and the policies that name them."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import aiohttp
@@ -10,8 +10,10 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from pipeline.embedded.doctor.finding import Finding, attention, good, problem
+from pipeline.embedded.in_force import in_force_here, sentence, workers_see
 from pipeline.embedded.probes import fetch
-from pipeline.errors import NotRunning, PolicyInvalid
+from pipeline.embedded.state import PartState
+from pipeline.errors import NotRunning, PolicyInvalid, StepwellError
 from pipeline.layout import consumers
 from pipeline.policy.compiled import Policy
 from pipeline.policy.load import load_folder
@@ -20,7 +22,7 @@ from pipeline.settings import Settings
 from pipeline.transport.nats import connect
 from pipeline.transport.nats.provision import compare
 
-__all__ = ["durability", "endpoints", "nats", "policies", "sync_of", "valkey"]
+__all__ = ["durability", "endpoints", "in_force", "nats", "policies", "sync_of", "valkey", "workers"]
 
 _PATIENCE: Final = aiohttp.ClientTimeout(total=3.0)
 _START: Final = "start it with stepwell up"
@@ -54,6 +56,27 @@ async def nats(settings: Settings) -> tuple[Finding, ...]:
             "streams", f"{len(missing)} are missing: {', '.join(missing[:5])}", "run stepwell provision"
         )
     return here, good("streams", f"{len(changes)} streams, consumers and buckets are there")
+
+
+async def in_force(
+    settings: Settings, environment: Mapping[str, str], folder: Policy | None
+) -> tuple[tuple[Finding, ...], Policy | None]:
+    """What governs, and whether it can be loaded here."""
+    try:
+        found = await in_force_here(settings, environment)
+    except StepwellError as error:
+        first = error.message.splitlines()[0]
+        advice = "set what is missing, or apply or roll back to a policy that can be loaded"
+        return (problem("policy", f"what governs cannot be loaded here: {first}", advice),), folder
+    return (good("policy", sentence(found.standing)),), found.policy
+
+
+async def workers(parts: Iterable[PartState]) -> tuple[Finding, ...]:
+    """Every worker runs what governs."""
+    behind = [f"{name} ({seen.revision})" for name, seen in (await workers_see(parts)).items() if seen.trouble]
+    if not behind:
+        return ()
+    return (problem("workers", f"a newer policy cannot be loaded by {', '.join(behind)}", "their logs say why"),)
 
 
 async def durability(monitor: str) -> Finding:
