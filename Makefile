@@ -89,6 +89,10 @@ bench-pii: env  ## Personal data: speed beside default Presidio, hostile texts, 
 	@$(BIN)/python -m bench.pii.speed $(ARGS)
 	@$(BIN)/python -m bench.pii.residency $(filter --json,$(ARGS))
 
+.PHONY: eval-difficulty
+eval-difficulty: env  ## The learned score of difficulty: what it is worth on recorded answers (ARGS=--quick takes seconds)
+	@$(BIN)/python -m bench.difficulty $(if $(DATA),--data $(DATA)) $(ARGS)
+
 .PHONY: schemas
 schemas: env  ## Render from the code: schemas, permissions, diagram, tables
 	@$(BIN)/python -m pipeline.schemas

@@ -3,7 +3,8 @@
     python -m bench.difficulty [--data FOLDER] [--quick] [--json]
 
 Every set is learned apart, five parts by question text: what is scored was not seen. Beside it stand plain TF-IDF (the
-same regression over its own words) and req.complexity. `--quick` takes a small set that is made here.
+same regression over its own words), req.complexity, and `elsewhere`: the score as learned from other questions of all other sets.
+`--quick` takes a small set that is made here.
 """
 
 import argparse
@@ -15,7 +16,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from pipeline.adapters.difficulty.examples import Example, Fields, read_examples
+from pipeline.adapters.difficulty.gain import apgr
 from pipeline.adapters.difficulty.train import SetGain, Settings, train
 from pipeline.signals.difficulty import DifficultyModel, read_model, write_model
 
@@ -24,10 +28,13 @@ LLAMA = "systems.Meta-Llama-3_1-{}-Instruct.1"
 SETS: dict[str, tuple[str, Fields]] = {
     "RouteLLM MMLU": ("routellm-cascade/mmlu.jsonl.gz", Fields()),
     "RouteLLM GSM8K": ("routellm-cascade/gsm8k.jsonl.gz", Fields()),
-    "RouteLLM MT-Bench": ("routellm-cascade/mtbench.jsonl.gz", Fields("turns.0", "weak_score", "strong_score", best=10)),
+    "RouteLLM MT-Bench": (
+        "routellm-cascade/mtbench.jsonl.gz",
+        Fields(text="turns.0", weak="weak_score", strong="strong_score", best=10),
+    ),
     "GSM8K verifiers": (
         "gsm8k-four-systems/solutions.jsonl.gz",
-        Fields(weak="6b_verification.correct", strong="175b_verification.correct", group="id"),
+        Fields(weak="6b_verification.correct", strong="175b_verification.correct"),
     ),
     "BBH": ("bbh-direct-vs-cot/items.jsonl.gz", Fields()),
     "MMLU-Pro Llama 3.1": (
@@ -40,6 +47,7 @@ SETS: dict[str, tuple[str, Fields]] = {
     ),
 }
 """Name, file and fields of each set (EVALUATION.md, section 2)."""
+WHOLE = Settings(fewest=80)
 QUICK = Settings(bits=12, rounds=50)
 
 
@@ -54,7 +62,9 @@ def main() -> None:
     if not sets:
         print(f"skipped: there are no recorded answers in {chosen.data}; name their folder with --data")
         return
-    rows = [measured(name, examples, QUICK if chosen.quick else Settings()) for name, examples in sets.items()]
+    rows = [measured(name, examples, QUICK if chosen.quick else WHOLE) for name, examples in sets.items()]
+    for row in rows if len(sets) > 1 else ():
+        row["learned_elsewhere"] = round(elsewhere(str(row["set"]), sets), 4)
     if chosen.json:
         json.dump(rows, sys.stdout, indent=1)
     else:
@@ -65,8 +75,8 @@ def made(count: int = 300) -> list[Example]:
     """Questions of which those about one subject are too hard for the small model."""
     subjects = ("tensors and manifolds", "birds and rivers", "cooking and bread")
     return [
-        Example(f"Question {number}: tell me of {subjects[number % 3]}", float(number % 3 > 0), 1.0, str(number), "made")
-        for number in range(count)
+        Example(f"Question {n}: tell me of {subjects[n % 3]}", float(n % 3 > 0), 1.0, str(n), "made")
+        for n in range(count)
     ]
 
 
@@ -88,7 +98,17 @@ def measured(name: str, examples: list[Example], settings: Settings) -> dict[str
     found = replace(trained.sets[0], name=name)
     row = dict(trained.learned.measured["sets"][0])  # type: ignore[arg-type,index,call-overload]
     micros = cost_us(read_model(data), " ".join(examples[0].text.split() * 300)[:1800])
-    return row | {"set": name, "sentence": found.sentence(), "bytes": len(data), "micros_for_300_words": round(micros, 1)}
+    size = {"bytes": len(data), "micros_for_300_words": round(micros, 1)}
+    return row | {"set": name, "sentence": found.sentence()} | size
+
+
+def elsewhere(name: str, sets: dict[str, list[Example]]) -> float:
+    """APGR on a set of a score that was learned from all the others: how far it carries."""
+    own = {example.key for example in sets[name]}
+    others = [each for other, examples in sets.items() if other != name for each in examples if each.key not in own]
+    model = DifficultyModel(train(others, replace(WHOLE, compare=False, rounds=1)).learned, "")
+    scores = np.array([model.raw(example.text) for example in sets[name]])
+    return apgr(scores, np.array([(example.strong or 0.0) - example.weak for example in sets[name]]))
 
 
 def cost_us(model: DifficultyModel, text: str, rounds: int = 500) -> float:
@@ -105,25 +125,25 @@ def cost_us(model: DifficultyModel, text: str, rounds: int = 500) -> float:
 
 def show(rows: list[dict[str, object]]) -> None:
     """A table, and a sentence for each set."""
-    print(f"{'set':<20} {'rows':>5} {'W':>5} {'S':>5}  {'APGR':>5} {'CPT50':>5} {'CPT80':>5}   {'TF-IDF':>6} {'compl.':>6} {'ECE':>5} {'µs':>5} {'KiB':>5}")
+    heads = ("rows", "W", "S", "APGR", "CPT50", "CPT80", "TF-IDF", "compl.", "elsew.", "ECE", "µs", "KiB")
+    print(f"{'set':<20}" + "".join(f"{head:>7}" for head in heads))
     for row in rows:
-        if "gain" not in row:
-            continue
-        gain, tfidf, looks = (cell(row[name]) for name in ("gain", "tfidf", "complexity"))
-        print(
-            f"{row['set']:<20} {row['rows']:>5} {row['weak']:>5.3f} {row['strong']:>5.3f}  {gain['apgr']:>5.3f} "
-            f"{gain['cpt50'] * 100:>5.1f} {gain['cpt80'] * 100:>5.1f}   {tfidf['apgr']:>6.3f} {looks['apgr']:>6.3f} "
-            f"{row['calibration_error']:>5.3f} {row['micros_for_300_words']:>5.1f} {int(str(row['bytes'])) // 1024:>5}"
-        )
+        if "gain" in row:
+            print(f"{row['set']!s:<20}" + "".join(f"{text:>7}" for text in cells(row)))
     print()
     for row in rows:
         print(row["sentence"])
 
 
-def cell(value: object) -> dict[str, float]:
-    """The figures of one order."""
-    assert isinstance(value, dict)
-    return value
+def cells(row: dict[str, object]) -> list[str]:
+    """The figures of a set as texts; shares of requests in per cent."""
+    gain, tfidf, looks = (dict(row[name]) for name in ("gain", "tfidf", "complexity"))  # type: ignore[call-overload]
+    shares = [f"{100 * gain[name]:.1f}" for name in ("cpt50", "cpt80")]
+    others = [f"{each['apgr']:.3f}" for each in (tfidf, looks)]
+    far = f"{row['learned_elsewhere']:.3f}" if "learned_elsewhere" in row else ""
+    means = [f"{row[name]:.3f}" for name in ("weak", "strong")]
+    cost = [f"{row['calibration_error']:.3f}", f"{row['micros_for_300_words']:.0f}", f"{int(str(row['bytes'])) >> 10}"]
+    return [str(row["rows"]), *means, f"{gain['apgr']:.3f}", *shares, *others, far, *cost]
 
 
 __all__ = ["SETS", "SetGain", "main"]

@@ -49,3 +49,11 @@ def test_what_planning_saw_travels_without_its_defaults() -> None:
     rows = {row["name"]: row for row in run("bench.micro_envelope")}
     for kind in ("with planning", "without planning"):
         assert rows[f"{kind}, lean"]["bytes"] < 0.8 * rows[f"{kind}, whole"]["bytes"]
+
+
+def test_the_learned_score_of_difficulty_is_measured_beside_its_baselines() -> None:
+    pytest.importorskip("sklearn", reason="the extra train is not installed")
+    (row,) = run("bench.difficulty", "--quick")
+    assert row["pays"]
+    assert row["gain"]["apgr"] > 0.8
+    assert {"tfidf", "complexity", "over_chance", "calibration_error"} <= set(row)

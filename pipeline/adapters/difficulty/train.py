@@ -38,6 +38,7 @@ class Settings:
         folds: parts of the cross-validation.
         rounds: of the bootstrap for intervals.
         compare: whether plain TF-IDF and the complexity are measured beside it.
+        fewest: questions below which nothing is learned.
     """
 
     bits: int = 18
@@ -46,6 +47,7 @@ class Settings:
     folds: int = 5
     rounds: int = 500
     compare: bool = True
+    fewest: int = FEWEST
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,7 @@ def train(examples: Sequence[Example], settings: Settings = Settings()) -> Train
     """
     _importable()
     gains, failed = _targets(examples)
-    _enough(examples, gains)
+    _enough(examples, gains, settings.fewest)
     counts = counts_of([example.text for example in examples], settings.bits)
     parts = np.array([fold(example.key, settings.folds) for example in examples])
 
@@ -139,10 +141,10 @@ def _targets(examples: Sequence[Example]) -> tuple[Numbers, Numbers]:
     return np.array(strong, np.float64) - (1.0 - failed), failed
 
 
-def _enough(examples: Sequence[Example], gains: Numbers) -> None:
-    if len(examples) < FEWEST:
+def _enough(examples: Sequence[Example], gains: Numbers, fewest: int) -> None:
+    if len(examples) < fewest:
         raise InvalidRequest(
-            f"there are {len(examples)} labelled questions; at least {FEWEST} are needed to learn from"
+            f"there are {len(examples)} labelled questions; at least {fewest} are needed to learn from"
         )
     for source in {example.source for example in examples}:
         total = gains[[example.source == source for example in examples]].sum()

@@ -4,9 +4,15 @@ from pathlib import Path
 
 import orjson
 import pytest
+from desk import Desk
+from servers import NatsServer
 from typer.testing import CliRunner
 
+from pipeline.cli import difficulty
 from pipeline.cli.main import make_app
+from pipeline.contracts import OutcomeEvent
+from pipeline.experiments.outcomes import record_outcome
+from pipeline.ports import Link
 from pipeline.signals.difficulty import read_model
 
 pytest.importorskip("sklearn", reason="the extra train is not installed")
@@ -72,3 +78,41 @@ def test_too_few_questions_and_an_unwritable_place_are_told(tmp_path: Path) -> N
     assert (few.exit_code, nowhere.exit_code) == (1, 1)
     assert "at least 100 are needed" in few.stderr.replace("\n", " ")
     assert "the score cannot be written" in nowhere.stderr.replace("\n", " ")
+
+
+def test_recorded_decisions_and_outcomes_label_the_questions_that_somebody_kept(
+    nats: NatsServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked = tmp_path / "asked.jsonl"
+    lines = [{"id": f"r{n}", "text": f"Question {n}: tell me of {SUBJECTS[n % 3]}"} for n in range(130)]
+    asked.write_bytes(b"\n".join(map(orjson.dumps, lines)))
+
+    async def recorded(link: Link) -> None:
+        for n in range(120):
+            await link.streams.append(f"audit.default.{n}", decision(f"r{n}", tier=int(n % 3 == 0)))
+        bad = OutcomeEvent(id="o1", request_id="r1", reward=0.0)
+        await record_outcome(link.streams, bad)
+
+    desk = Desk(nats, monkeypatch, difficulty)
+    desk.given(recorded)
+    to = str(tmp_path / "difficulty.json")
+    done = desk.reads("difficulty", "train", str(asked), "--to", to, "--recorded", "--no-compare")
+
+    assert isinstance(done, dict)
+    assert (done["rows"], done["measured"]["sets"][0]["weak"]) == (120, round(79 / 120, 4))
+
+
+def decision(request: str, tier: int) -> bytes:
+    """A record of a request that this tier answered, with the draft before it."""
+    attempts = [
+        {"number": n, "stage": ("draft", "escalate")[n], "tier": n, "variant": "v", "target": "t", "model": "m"}
+        | {"usage": {}, "cost_usd": None, "calls": 1, "latency_ms": 1.0}
+        for n in range(tier + 1)
+    ]
+    served = {"route": "chat", "variant": "v", "target": "t", "model": "m", "tier": tier, "tiers": 2}
+    record = {
+        "producer": "p", "n": 0, "prev": "0" * 64, "at": 1.0, "tenant": "default", "request_id": request,
+        "fingerprint": "f", "lane": "interactive", "status": "answered", "served": served, "attempts": attempts,
+        "policy_revision": "r", "received_at": 1.0, "deadline_at": 2.0, "latency_ms": 1.0,
+    }  # fmt: skip
+    return orjson.dumps(record)

@@ -83,7 +83,9 @@ def test_rows_of_one_key_are_never_learned_from_and_measured_on() -> None:
     rng = np.random.default_rng(5)
     fails = rng.permutation(20) < 8
     examples = [
-        Example(f"x{chr(97 + n)} y{chr(97 + n)}", float(not fails[n]), 1.0, f"key{n}", "same") for n in range(20) for _ in range(12)
+        Example(f"x{letter} y{letter}", float(not fails[n]), 1.0, letter, "same")
+        for n, letter in enumerate("abcdefghijklmnopqrst")
+        for _ in range(12)
     ]
     together = train(examples, replace(QUICK, compare=False)).sets[0]
     apart = train(
