@@ -24,8 +24,11 @@ def too_dear(route: Route, target: Target) -> str | None:
     ):
         if most is not None and asked > most:
             return f"{asked:g} USD for a million {what} tokens is above the ceiling of {most:g}"
-    dearest, most = max(price.input, price.output) / 1e6, route.max_cost_per_token
-    return None if most is None or dearest <= most else f"a token costs up to {dearest:g} USD, the ceiling is {most:g}"
+    most = None if route.max_cost_per_token is None else route.max_cost_per_token * 1e6
+    dearest = max(price.input, price.output)
+    if most is None or dearest <= most:
+        return None
+    return f"a token costs up to {dearest / 1e6:g} USD, the ceiling is {route.max_cost_per_token:g}"
 
 
 def unaffordable(joined: PolicySet) -> Iterator[Problem]:
