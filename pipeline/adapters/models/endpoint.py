@@ -25,7 +25,7 @@ class Endpoint:
     """A target as it is called. Its breaker, budget and slots outlive changes of the policy.
 
     Attributes:
-        quiet_until: monotonic time before which the endpoint asked not to be called.
+        quiet_until: monotonic time before which the endpoint asked not to be called; `quiet_since` when it did.
     """
 
     def __init__(self, name: str, spec: Target, limits: LimitsFile) -> None:
@@ -36,6 +36,7 @@ class Endpoint:
         self.slots = Slots(spec.slots)
         self.tally = Tally()
         self.quiet_until = 0.0
+        self.quiet_since = 0.0
         self._define(spec)
 
     def update(self, spec: Target, limits: LimitsFile) -> None:
@@ -64,6 +65,14 @@ class Endpoint:
             headers["traceparent"] = view.traceparent
         return headers
 
+    def asked_for_quiet(self, now: float, seconds: float) -> None:
+        """The endpoint said that it is not to be called for a while; monotonic time."""
+        self.quiet_since, self.quiet_until = now, now + seconds
+
+    def long_quiet(self, now: float, patience_s: float) -> bool:
+        """Whether it asked for a quiet that no call waits for, and that is not over."""
+        return now < self.quiet_until and self.quiet_until - self.quiet_since > patience_s
+
     def answered(self, now: float, latency_ms: float, first_token_ms: float | None, tokens: int) -> None:
         """A try was answered, at Unix time `now`."""
         self.tally.answered(now, latency_ms, first_token_ms)
@@ -75,11 +84,17 @@ class Endpoint:
         if overloaded:
             self.gradient.overloaded()
 
-    def sight(self, now: float, monotonic: float) -> Sight:
-        """What this worker sees of the target, at these two times."""
+    def sight(self, now: float, monotonic: float, patience_s: float) -> Sight:
+        """What this worker sees of the target, at these two times.
+
+        A quiet longer than `patience_s`, for which no call waits, is told like an open breaker.
+        """
         tally = self.tally
         calls, failures = tally.counts(now)
-        opened_at, open_until, level = self.breaker.opening(monotonic) or (None, None, 0)
+        opening = self.breaker.opening(monotonic)
+        if opening is None and self.long_quiet(monotonic, patience_s):
+            opening = self.quiet_since, self.quiet_until, 0
+        opened_at, open_until, level = opening or (None, None, 0)
         return Sight(
             running=self.slots.running,
             room=self.gradient.slots,

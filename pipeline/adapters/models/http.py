@@ -85,14 +85,22 @@ class HttpModelClient:
             return self._completion(collected, relay, started, tries)
 
     def healthy(self, target: str) -> bool:
-        """Whether the target takes calls now. One that was never called counts as healthy."""
+        """Whether the target takes calls now. One that was never called counts as healthy.
+
+        A target that asked for a short quiet is healthy: calls wait for it.
+        """
         endpoint = self._endpoints.get(target)
-        return endpoint is None or endpoint.breaker.waits_s(self._clock.monotonic()) == 0.0
+        if endpoint is None:
+            return True
+        now = self._clock.monotonic()
+        patience_s = self._policies.current().limits.retry.cap
+        return endpoint.breaker.waits_s(now) == 0.0 and not endpoint.long_quiet(now, patience_s)
 
     def sights(self) -> Mapping[str, Sight]:
         """What was seen of the targets that were called."""
         now, monotonic = self._clock.now(), self._clock.monotonic()
-        return {name: endpoint.sight(now, monotonic) for name, endpoint in self._endpoints.items()}
+        patience_s = self._policies.current().limits.retry.cap
+        return {name: endpoint.sight(now, monotonic, patience_s) for name, endpoint in self._endpoints.items()}
 
     def heed(self, target: str, opening: Opening | None, answered_at: float) -> None:
         """Follow what other workers know of the target: leave it alone, or do not any more. Times in Unix seconds."""
@@ -188,7 +196,7 @@ class HttpModelClient:
             breaker.ignored(ticket)
             endpoint.failed(self._clock.now(), overloaded=True)
             if error.retry_after_s:
-                endpoint.quiet_until = self._clock.monotonic() + error.retry_after_s
+                endpoint.asked_for_quiet(self._clock.monotonic(), error.retry_after_s)
             raise
         except (TargetUnavailable, TargetTimeout) as error:
             late = isinstance(error, TargetTimeout)

@@ -38,8 +38,8 @@ class Workers:
         for board, client in zip(self.boards, self.clients, strict=True):
             board.attach(client)
 
-    async def share(self) -> None:
-        for _ in range(2):
+    async def share(self, times: int = 2) -> None:
+        for _ in range(times):
             for board in self.boards:
                 await board.exchange()
 
@@ -55,9 +55,12 @@ class Workers:
 class Server:
     up: bool = False
     calls: int = 0
+    quiet: str | None = None
 
     async def handle(self, request: web.Request) -> web.Response:
         self.calls += 1
+        if self.quiet is not None:
+            return web.Response(status=429, headers={"Retry-After": self.quiet})
         if not self.up:
             return web.Response(status=503)
         return web.json_response({"choices": [{"message": {"content": "fine"}, "finish_reason": "stop"}]})
@@ -87,7 +90,7 @@ async def test_a_dead_target_costs_the_fleet_what_it_costs_one_worker(scene) -> 
     """An hour, all three workers call every second: about one probe for each opening, and not one for each worker."""
     workers, server = scene
     for second in range(3600):
-        await workers.share()
+        await workers.share(1)
         await workers.call(second % 3)
         workers.clock.time += 1.0
     assert server.calls <= 3 + 4 + 3600 / 90
@@ -131,3 +134,26 @@ async def test_without_the_store_each_finds_out_by_itself(scene) -> None:
             await workers.call(worker)
         await workers.share()
     assert server.calls == 9
+
+
+async def test_a_long_quiet_that_a_target_asked_for_is_kept_by_all_workers(scene) -> None:
+    workers, server = scene
+    server.quiet = "60"
+    await workers.call(0)
+    await workers.share()
+    assert [client.healthy("near") for client in workers.clients] == [False, False, False]
+    for worker in range(3):
+        assert not await workers.call(worker)
+    assert server.calls == 1
+    server.up, server.quiet = True, None
+    workers.clock.time += 80.0
+    await workers.share()
+    assert [await workers.call(worker) for worker in range(3)] == [True, True, True]
+
+
+async def test_a_short_quiet_is_waited_for_and_not_told(scene) -> None:
+    workers, server = scene
+    server.quiet = "2"
+    await workers.call(0)
+    await workers.share()
+    assert [client.healthy("near") for client in workers.clients] == [True, True, True]
