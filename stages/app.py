@@ -300,12 +300,14 @@ def _provider(policies: PolicySource, name: str) -> str | None:
 
 
 async def _run_stages(names: Sequence[StageName], settings: Settings, metrics_port: int | None, slots: Slots) -> None:
-    from pipeline.telemetry.exposition import serve_metrics
+    from pipeline.telemetry.exposition import process_registry, serve_metrics
+    from pipeline.telemetry.in_force import PolicyCollector
     from pipeline.transport.nats import connect
 
     link = await connect(settings, name=f"worker-{'-'.join(names)}", patient=True)
     policies = await _policies(settings, link)
     worker = build_worker(names, link, settings, policies, slots)
+    process_registry().register(PolicyCollector(policies.standing))
     metrics = await serve_metrics(metrics_port, ready=lambda: link.connected) if metrics_port else None
     try:
         await worker.run()
@@ -365,8 +367,10 @@ def _run_loop(work: Coroutine[Any, Any, None]) -> None:
 def main() -> None:
     """The command `stepwell`."""
     try:
+        from pipeline.cli.hooks import Hooks
         from pipeline.cli.main import make_app
+        from stages.plan import again
 
-        make_app(run_worker)()
+        make_app(Hooks(run_worker, again))()
     except KeyboardInterrupt:  # while the verbs were still being read
         sys.exit(130)

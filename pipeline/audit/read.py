@@ -9,8 +9,10 @@ from pipeline.contracts import AuditRecord, ChainedRecord, parse_record
 from pipeline.errors import NotFound
 from pipeline.ports import ResultStore, Stored, Streams
 
-__all__ = ["Found", "find", "newest"]
+__all__ = ["AUDIT", "Found", "find", "first_since", "last_sequence", "newest"]
 
+_SLACK_S = 60.0
+"""How far the clocks of a worker and of the store may be apart."""
 Found = tuple[AuditRecord, Stored]
 """A decision, and where it stands."""
 
@@ -50,6 +52,28 @@ async def newest(streams: Streams, count: int, tenant: str | None = None) -> lis
     async for stored in streams.scan(AUDIT, subject=subject):
         kept.append(stored)
     return [(record, stored) for stored in kept if (record := _record(stored)) is not None]
+
+
+async def last_sequence(streams: Streams) -> int:
+    """The place of the newest record; 0 where there is none. Places have no gaps: nothing is ever deleted there."""
+    high = 1
+    while await streams.at(AUDIT, high) is not None:
+        high *= 2
+    low = high // 2  # there is one at `low`, or it is 0; there is none at `high`
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if await streams.at(AUDIT, middle) is not None else (low, middle)
+    return low
+
+
+async def first_since(streams: Streams, since: float) -> int:
+    """The place before the first record that was stored at `since` (Unix time) or later, with some slack for clocks."""
+    low, high = 0, await last_sequence(streams) + 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        stored = await streams.at(AUDIT, middle)
+        low, high = (middle, high) if stored is not None and stored.at < since - _SLACK_S else (low, middle)
+    return low
 
 
 def _record(stored: Stored) -> ChainedRecord | None:

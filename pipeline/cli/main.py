@@ -7,7 +7,7 @@ from typing import Final
 
 import typer
 
-from pipeline.cli.worker import RunWorker
+from pipeline.cli.hooks import Hooks
 from pipeline.cli.worker import register as register_worker
 
 __all__ = ["GROUPS", "make_app"]
@@ -16,6 +16,8 @@ GROUPS: Final = (
     "ask",
     "audit",
     "batch",
+    "budget",
+    "cost",
     "dead",
     "demo",
     "difficulty",
@@ -30,8 +32,8 @@ GROUPS: Final = (
 )
 
 
-def make_app(run_worker: RunWorker) -> typer.Typer:
-    """The application. `run_worker` comes from the composition root, the only place that knows the stages."""
+def make_app(hooks: Hooks) -> typer.Typer:
+    """The application. `hooks` come from the composition root, the only place that knows the stages."""
     root = typer.Typer(
         name="stepwell",
         no_args_is_help=True,
@@ -40,8 +42,9 @@ def make_app(run_worker: RunWorker) -> typer.Typer:
     )
     root.callback()(_before)
     for group in GROUPS:
-        importlib.import_module(f"pipeline.cli.{group}").register(root)
-    register_worker(root, run_worker)
+        module = importlib.import_module(f"pipeline.cli.{group}")
+        module.register(root, *((hooks.planner,) if group == "policy" else ()))
+    register_worker(root, hooks.run_worker)
     return root
 
 

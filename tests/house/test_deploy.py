@@ -11,6 +11,7 @@ import typer
 from ruamel.yaml import YAML
 from servers import binary, free_port
 
+from pipeline.cli.hooks import Hooks
 from pipeline.cli.main import make_app
 from pipeline.permissions import USERS, password_variable
 from pipeline.settings import Settings
@@ -22,7 +23,7 @@ DEPLOY = ROOT / "deploy"
 COMPOSE: dict[str, Any] = YAML(typ="safe").load(ROOT / "docker-compose.yml")
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if service["image"] == "stepwell"}
-CLI = typer.main.get_command(make_app(run_worker))
+CLI = typer.main.get_command(make_app(Hooks(run_worker)))
 RUNS_STEPWELL = {name: service for name, service in OURS.items() if "entrypoint" not in service}
 RUNS_NATS = {name: service for name, service in OURS.items() if service.get("entrypoint") == ["nats-server"]}
 

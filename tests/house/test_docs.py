@@ -12,11 +12,12 @@ import typer
 from ruamel.yaml import YAML
 
 from pipeline import topology
+from pipeline.cli.hooks import Hooks
 from pipeline.cli.main import make_app
 from stages.app import run_worker
 
 ROOT = Path(__file__).resolve().parents[2]
-CLI: Any = typer.main.get_command(make_app(run_worker))
+CLI: Any = typer.main.get_command(make_app(Hooks(run_worker)))
 WRITTEN = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "docs/ARCHITECTURE.md")),
     *sorted(ROOT.glob("docs/**/*.md")),

@@ -11,17 +11,19 @@ from typer.testing import CliRunner, Result
 
 from pipeline.adapters.pii import TieredScanner
 from pipeline.cli import policy as policy_cli
+from pipeline.cli import policy_explain
 from pipeline.cli.policy import register
 from pipeline.contracts import Request
 from pipeline.disclosure.units import units_of
 from pipeline.policy import Policy
 from pipeline.policy.load import load_folder
 from pipeline.ports import ScanReport
+from stages.plan import again
 
 
 def stepwell(*words: str | Path) -> Result:
     root = typer.Typer()
-    register(root)
+    register(root, again)
     return CliRunner().invoke(root, ["policy", *map(str, words)])
 
 
@@ -196,7 +198,7 @@ def texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         units = units_of(request, policy.sometimes_seen()).texts
         return asyncio.run(TieredScanner().scan(units, names=False))
 
-    monkeypatch.setattr(policy_cli, "scanned", scan)
+    monkeypatch.setattr(policy_explain, "scanned", scan)
     return write(tmp_path / "policies", residency=TRANSFORM)
 
 

@@ -7,6 +7,7 @@ from servers import NatsServer
 from typer.testing import CliRunner
 from whole import policies_for
 
+from pipeline.cli.hooks import Hooks
 from pipeline.cli.main import make_app
 from pipeline.cli.provision import batch_room
 from pipeline.settings import Settings
@@ -23,7 +24,7 @@ def test_a_quarter_of_the_model_slots_is_left_to_interactive_work(tmp_path: Path
 
 
 def test_a_dry_run_shows_what_would_be_made_and_makes_nothing(nats: NatsServer) -> None:
-    app = make_app(lambda *_, **__: None)
+    app = make_app(Hooks(lambda *_, **__: None))
     environment = {
         "STEPWELL_NATS": nats.url,
         "STEPWELL_POLICIES": str(ROOT / "policies"),

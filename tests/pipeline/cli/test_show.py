@@ -10,6 +10,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from pipeline.cli import show
+from pipeline.cli.hooks import Hooks
 from pipeline.cli.main import make_app
 from pipeline.cli.show import errors_as_sentences, errors_end_with, print_rows
 from pipeline.errors import NotFound, RateLimited
@@ -71,7 +72,7 @@ def test_who_interrupts_a_command_sees_no_traceback() -> None:
 
 def test_every_command_that_speaks_to_programs_takes_the_option_under_one_name() -> None:
     """The wrapper finds it by that name; another one would bring sentences where JSON was asked for."""
-    root = typer.main.get_command(make_app(lambda *_, **__: None))
+    root = typer.main.get_command(make_app(Hooks(lambda *_, **__: None)))
     named = {
         (path, parameter.name)
         for path, command in _commands(root)

@@ -1,0 +1,28 @@
+"""What the verbs need from the stages, which no room of the road may import: given by the composition root."""
+
+from dataclasses import dataclass
+
+from pipeline.cli.worker import RunWorker
+from pipeline.costs.again import Planner
+from pipeline.errors import PartMissing
+
+__all__ = ["Hooks", "planner_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """`run_worker` runs stages; `planner` makes plans from what was written down of requests."""
+
+    run_worker: RunWorker
+    planner: Planner | None = None
+
+
+def planner_of(planner: Planner | None) -> Planner:
+    """The planner.
+
+    Raises:
+        PartMissing: this command line was put together without the stages.
+    """
+    if planner is None:
+        raise PartMissing("this command line was put together without the stages, and cannot plan")
+    return planner
