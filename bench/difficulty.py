@@ -3,8 +3,8 @@
     python -m bench.difficulty [--data FOLDER] [--quick] [--json]
 
 Every set is learned apart, five parts by question text: what is scored was not seen. Beside it stand plain TF-IDF (the
-same regression over its own words), req.complexity, and `elsewhere`: the score as learned from other questions of all other sets.
-`--quick` takes a small set that is made here.
+same regression over its own words), req.complexity, and `elsewhere`: the score as learned from all the other sets,
+without questions that occur here too. `--quick` takes a small set that is made here.
 """
 
 import argparse

@@ -19,7 +19,7 @@ from pipeline.disclosure.units import Place, everywhere, fingerprint, rewritten,
 from pipeline.disclosure.view import GUARD, Permit, View
 from pipeline.disclosure.visibility import neutral_ids, trimmed
 from pipeline.errors import ResidencyRefused
-from pipeline.policy import Policy, decided, permits, rejudge
+from pipeline.policy import Policy, decided_about, permits, rejudge
 from pipeline.policy.compiled import SEVERITY, stricter
 from pipeline.policy.kinds import EVERY, OPAQUE, covers
 from pipeline.policy.models import Variant
@@ -97,7 +97,7 @@ def judged(request: Request, classification: Classification | None, target: str,
     before = next((entry for entry in classification.residency if entry.target == target), None)
     if before is None:
         raise ResidencyRefused(f"target {target} may not see this data: nobody decided about it")
-    now = next(entry for entry in decided(request, _honest(classification, policy), policy) if entry.target == target)
+    now = decided_about(target, request, _honest(classification, policy), policy)
     for decision in sorted((before, now), key=lambda entry: -SEVERITY[entry.action]):
         if not permits(decision.action, spec):
             raise _refused(decision, f"the residency policy says {decision.action} ({decision.reason})")
@@ -149,7 +149,9 @@ def _honest(found: Classification, policy: Policy) -> Classification:
 
 def _joined(before: Residency, now: Residency) -> Residency:
     """The stricter of two decisions that permit, hiding what either hides."""
-    decision = max((before, now), key=lambda entry: SEVERITY[entry.action])
+    decision = now if SEVERITY[now.action] > SEVERITY[before.action] else before
+    if not (before.mask or now.mask or before.pseudonymise or now.pseudonymise):
+        return decision
     mask = tuple(dict.fromkeys((*before.mask, *now.mask)))
     replaced = tuple(dict.fromkeys((*before.pseudonymise, *now.pseudonymise)))
     kept = () if EVERY in mask else tuple(kind for kind in replaced if kind not in mask)

@@ -7,7 +7,7 @@ say about themselves, `gaps` asks about what they do not say. `source` keeps the
 
 from pipeline.policy.compiled import CompiledRoute, CompiledRule, Policy, RouteChoice, permits
 from pipeline.policy.facts import RequestFacts, request_facts
-from pipeline.policy.rejudge import decided, rejudge
+from pipeline.policy.rejudge import decided, decided_about, rejudge
 
 __all__ = [
     "CompiledRoute",
@@ -16,6 +16,7 @@ __all__ = [
     "RequestFacts",
     "RouteChoice",
     "decided",
+    "decided_about",
     "permits",
     "rejudge",
     "request_facts",

@@ -7,7 +7,7 @@ from pipeline.policy.compiled import Policy
 from pipeline.policy.facts import request_facts
 from pipeline.policy.feasible import feasible
 
-__all__ = ["decided", "rejudge"]
+__all__ = ["decided", "decided_about", "rejudge"]
 
 _ORDER: Final[tuple[DataClass, ...]] = ("public", "internal", "confidential", "restricted")
 
@@ -28,5 +28,14 @@ def rejudge(request: Request, before: Classification, policy: Policy) -> Classif
 
 def decided(request: Request, found: Classification, policy: Policy) -> tuple[Residency, ...]:
     """What `policy` says of each target, where what is to be hidden can be; a denial where it cannot."""
-    actions = policy.residency_actions(request_facts(request, found, policy.user_tier(request.tenant, request.user)))
-    return tuple(feasible(entry, policy.targets[entry.target], found) for entry in actions)
+    return tuple(feasible(entry, policy.targets[entry.target], found) for entry in _actions(request, found, policy))
+
+
+def decided_about(target: str, request: Request, found: Classification, policy: Policy) -> Residency:
+    """The same for one target of the policy."""
+    entry = next(entry for entry in _actions(request, found, policy) if entry.target == target)
+    return feasible(entry, policy.targets[target], found)
+
+
+def _actions(request: Request, found: Classification, policy: Policy) -> tuple[Residency, ...]:
+    return policy.residency_actions(request_facts(request, found, policy.user_tier(request.tenant, request.user)))
