@@ -1,0 +1,230 @@
+"""What requests cost, and what the stairs saved, from their records and the lines of the ledger. Pure.
+
+All in US dollars at list price:
+
+- cost: all attempts of all requests, also those that failed or were not served.
+- served: the part of it that paid for the attempts whose answers were served.
+- overhead: cost without served: drafts that did not suffice, failed and abandoned calls, judges, shadows.
+- large: what the answered requests would have cost had the best variant of their route answered at once.
+- gross savings: large without served. Net savings: large without cost; negative when the stairs cost more.
+
+Savings compare like with like: requests whose cost or whose `large` is not known are left out of them and counted, and
+what unanswered requests cost is subtracted.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Final, Literal
+
+from pipeline.contracts import AttemptRecord, AuditRecord, LedgerEntry
+
+__all__ = ["BY", "By", "Report", "Row"]
+
+By = Literal["tenant", "route", "variant", "lane"]
+BY: Final[tuple[By, ...]] = ("tenant", "route", "variant", "lane")
+_NOBODY: Final = "-"
+
+
+@dataclass
+class Row:
+    """The sums of one group.
+
+    Attributes:
+        requests: that ended.
+        answered: of them.
+        cached: answered from memory.
+        escalated: that reached a deeper tier.
+        attempts: calls of models.
+        cost: of all attempts, as far as it is known.
+        served: of the attempts that answered.
+        large: of the answered requests that can be compared, had the best variant answered at once.
+        compared_cost: what those cost, and the unanswered ones.
+        compared_served: of those, what the answers cost.
+        estimated: the part of `cost` that nobody reported, and that is our own estimate.
+        unrecorded: the part of `cost` that stands in the ledger and in no record: of requests under way.
+        unknown: requests with an attempt whose cost nobody knows: their cost is not in these sums.
+        incomparable: answered requests of known cost of which nobody knows what the best variant would have cost.
+    """
+
+    requests: int = 0
+    answered: int = 0
+    cached: int = 0
+    escalated: int = 0
+    attempts: int = 0
+    cost: float = 0.0
+    served: float = 0.0
+    large: float = 0.0
+    compared_cost: float = 0.0
+    compared_served: float = 0.0
+    estimated: float = 0.0
+    unrecorded: float = 0.0
+    unknown: int = 0
+    incomparable: int = 0
+
+    @property
+    def overhead(self) -> float:
+        """What was paid beside the answers."""
+        return self.cost - self.served
+
+    @property
+    def gross(self) -> float:
+        """What the answers saved against the best variant."""
+        return self.large - self.compared_served
+
+    @property
+    def net(self) -> float:
+        """What is left of that after everything that was paid. May be negative, and is then shown so."""
+        return self.large - self.compared_cost
+
+    def add(self, other: "Row") -> None:
+        """Add the sums of another group."""
+        for each in fields(self):
+            setattr(self, each.name, getattr(self, each.name) + getattr(other, each.name))
+
+    def as_dict(self) -> dict[str, float | int]:
+        """All sums and what follows from them."""
+        plain: dict[str, float | int] = {each.name: getattr(self, each.name) for each in fields(self)}
+        derived = {"overhead": self.overhead, "gross_savings": self.gross, "net_savings": self.net}
+        return {name: _rounded(value) for name, value in {**plain, **derived}.items()}
+
+
+@dataclass
+class Report:
+    """Takes records, and then lines, one by one. It remembers eight bytes of each request, and no more.
+
+    A record may be written twice, and a request that was retried by hand has a second one with more attempts: each
+    attempt counts once. A line counts where no record holds its attempt.
+    """
+
+    by: By = "tenant"
+    rows: dict[str, Row] = field(default_factory=dict)
+    _seen: dict[int, int] = field(default_factory=dict, repr=False)
+
+    @property
+    def total(self) -> Row:
+        """The sums of all groups."""
+        total = Row()
+        for row in self.rows.values():
+            total.add(row)
+        return total
+
+    def record(self, record: AuditRecord) -> None:
+        """Count a request that ended."""
+        key = _key(record.tenant, record.request_id)
+        before = self._seen.get(key)
+        if before is not None and before >= len(record.attempts):
+            return
+        self._seen[key] = len(record.attempts)
+        row = self._row(_group_of(record, self.by))
+        if before is None:
+            _count(row, record)
+        else:
+            _count_more(row, record.attempts[before:])
+
+    def line(self, entry: LedgerEntry) -> None:
+        """Count what was paid and stands in no record."""
+        if entry.kind != "settle" or _number(entry) <= self._seen.get(_key(entry.tenant, entry.request_id), 0):
+            return
+        row = self._row(str(getattr(entry, self.by)))
+        row.attempts += 1
+        if entry.usd is None:
+            row.unknown += 1
+            return
+        row.cost += entry.usd
+        row.unrecorded += entry.usd
+        row.compared_cost += entry.usd
+        row.estimated += entry.usd if entry.estimated else 0.0
+
+    def _row(self, name: str) -> Row:
+        return self.rows.setdefault(name, Row())
+
+    def as_dict(self) -> dict[str, object]:
+        """Groups, the dearest first, and the total."""
+        ordered = sorted(self.rows.items(), key=lambda item: (-item[1].cost, item[0]))
+        groups = [{self.by: name, **row.as_dict()} for name, row in ordered]
+        return {"by": self.by, "groups": groups, "total": self.total.as_dict()}
+
+
+def _count(row: Row, record: AuditRecord) -> None:
+    answered = record.status == "answered"
+    row.requests += 1
+    row.answered += answered
+    row.cached += record.cache == "hit"
+    row.escalated += any(attempt.tier > 0 for attempt in record.attempts)
+    row.attempts += len(record.attempts)
+    if record.cost_usd is None:
+        row.unknown += 1
+        return
+    served = _served(record) if answered else 0.0
+    row.cost += record.cost_usd
+    row.served += served
+    row.estimated += sum(attempt.cost_usd or 0.0 for attempt in record.attempts if attempt.estimated)
+    if answered and record.counterfactual_usd is None:
+        row.incomparable += 1
+        return
+    row.compared_cost += record.cost_usd
+    row.compared_served += served
+    row.large += record.counterfactual_usd or 0.0
+
+
+def _count_more(row: Row, attempts: tuple[AttemptRecord, ...]) -> None:
+    """Further attempts of a request that was counted already."""
+    row.attempts += len(attempts)
+    for attempt in attempts:
+        if attempt.cost_usd is None:
+            row.unknown += 1
+            continue
+        row.cost += attempt.cost_usd
+        row.compared_cost += attempt.cost_usd
+        row.estimated += attempt.cost_usd if attempt.estimated else 0.0
+
+
+def _served(record: AuditRecord) -> float:
+    """What the attempt cost whose answer was served; nothing where it was remembered."""
+    if record.served is None or record.cache == "hit":
+        return 0.0
+    variant = record.served.variant
+    made = [attempt for attempt in record.attempts if attempt.variant == variant and attempt.error_code is None]
+    return (made[-1].cost_usd or 0.0) if made else 0.0
+
+
+def _group_of(record: AuditRecord, by: By) -> str:
+    if by == "tenant":
+        return record.tenant
+    if by == "lane":
+        return record.lane
+    if by == "variant":
+        return _variant(record)
+    return _route(record)
+
+
+def _variant(record: AuditRecord) -> str:
+    """Who answered; of a request that nobody answered, who was asked last."""
+    if record.served is not None:
+        return record.served.variant
+    return record.attempts[-1].variant if record.attempts else _NOBODY
+
+
+def _route(record: AuditRecord) -> str:
+    if record.served is not None:
+        return record.served.route
+    if record.snapshot is not None and record.snapshot.route is not None:
+        return record.snapshot.route
+    told: Mapping[str, object] = next((step.facts for step in record.trail if "route" in step.facts), {})
+    return str(told.get("route", _NOBODY))
+
+
+def _key(tenant: str, request: str) -> int:
+    return int.from_bytes(hashlib.blake2b(f"{tenant}.{request}".encode(), digest_size=8).digest(), "big")
+
+
+def _number(entry: LedgerEntry) -> int:
+    """The number of the attempt in its request, from `<stage>-<number>` or `<stage>-<number>-hedge`."""
+    step = entry.attempt.rpartition(".")[2]
+    number = next((part for part in step.split("-")[1:] if part.isdigit()), "")
+    return int(number) if number else 1_000_000
+
+
+def _rounded(value: float) -> float | int:
+    return value if isinstance(value, int) else round(value, 12)
