@@ -1,6 +1,6 @@
 """Museum 15: net savings can be negative, and are then shown as negative."""
 
-from recorded import attempted, recorded
+from recorded_costs import attempted, recorded
 
 from pipeline.cli.money_text import usd
 from pipeline.costs.report import Report

@@ -4,7 +4,7 @@ import time
 
 import pytest
 from desk import Desk
-from recorded import attempted, recorded, settled
+from recorded_costs import attempted, recorded, settled
 from servers import NatsServer
 
 from pipeline.cli import cost

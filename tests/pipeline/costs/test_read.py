@@ -1,6 +1,6 @@
 """A report out of the log and the ledger."""
 
-from recorded import AT, attempted, recorded, settled
+from recorded_costs import AT, attempted, recorded, settled
 
 from pipeline.costs.read import read_report
 from pipeline.costs.report import Report

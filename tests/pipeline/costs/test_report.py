@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from recorded import attempted, recorded, settled
+from recorded_costs import attempted, recorded, settled
 
 from pipeline.contracts import Snapshot
 from pipeline.costs.report import BY, Report, Row
