@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from pipeline.policy.pricing import cost_usd
 from pipeline.contracts import AttemptRecord, AuditRecord, Finding, Plan, Residency, Signals, Snapshot, Tier, Usage
 from pipeline.errors import StepwellError
 from pipeline.policy import Policy, permits
 from pipeline.policy.findings import class_and_special
+from pipeline.policy.pricing import cost_usd
 from pipeline.ports import Outcome
 
 __all__ = ["Again", "Change", "NotReplayable", "Planned", "Planner", "again", "recorded"]
