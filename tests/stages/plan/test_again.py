@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 from planning import LIMITS, MODELS, RESIDENCY, envelope, policy_of, signals
 
-from pipeline.contracts import AuditRecord, BudgetStanding, Plan, Snapshot, TargetStanding, parse_record
+from pipeline.audit.chain import dump
+from pipeline.contracts import AuditRecord, BudgetStanding, Envelope, Snapshot, TargetStanding, parse_record
 from pipeline.errors import InvalidRequest, UnknownModel
 from pipeline.policy import Policy
 from pipeline.ports import Outcome
+from stages.audit.decide import decide as audit
+from stages.audit.decide import record_fields
 from stages.plan.again import plan_again
 from stages.plan.decide import decide, plan_in
 
@@ -156,30 +159,13 @@ def world(draw: random.Random) -> Snapshot:
     )
 
 
-def recorded(plan: Plan, outcome: Outcome, policy: Policy) -> AuditRecord:
-    """The record of this decision, as it is read out of the log."""
-    record = AuditRecord(
-        producer="p",
-        n=0,
-        prev="0" * 64,
-        at=1.0,
-        tenant="t",
-        request_id="r",
-        fingerprint="f",
-        lane="interactive",
-        status="answered" if outcome.kind == "planned" else "refused",
-        excluded=plan.excluded,
-        signals_seen=plan.signals,
-        snapshot=plan.snapshot,
-        chose=plan.chose,
-        skipped=plan.skipped,
-        policy_revision=policy.revision,
-        received_at=0,
-        deadline_at=60,
-    )
-    read = parse_record(record.model_dump_json(exclude_defaults=True).encode())
-    assert isinstance(read, AuditRecord)
-    return read
+def recorded(asked: Envelope, outcome: Outcome) -> AuditRecord:
+    """The record of this decision, written as the last stage writes it, and read out of the log."""
+    ended = asked.model_copy(update={**outcome.changes})
+    fields = record_fields(ended, audit(ended, 1.0))
+    record = parse_record(dump({**fields, "producer": "p", "n": 0, "prev": "0" * 64}))
+    assert isinstance(record, AuditRecord)
+    return record
 
 
 def test_ten_thousand_recorded_requests_are_decided_the_same_again(policy: Policy) -> None:
@@ -197,7 +183,7 @@ def test_ten_thousand_recorded_requests_are_decided_the_same_again(policy: Polic
             continue
         plan = plan_in(first)
         assert plan is not None
-        record = recorded(plan, first, policy)
+        record = recorded(asked, first)
         assert record.signals_seen is not None
         assert record.snapshot is not None
 
