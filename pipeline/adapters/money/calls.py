@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError, RedisError
 
 from pipeline.errors import StoreUnavailable
@@ -50,7 +51,7 @@ class ScriptCalls:
     """
 
     def __init__(self, url: str, connected: Connected, *, rest_s: float = REST_S) -> None:
-        # A call that failed is not repeated here: whether it happened is the ledger's question.
+        # A call without an answer is not repeated here: whether it happened is the ledger's question.
         self._client = Redis.from_url(
             url,
             socket_connect_timeout=CONNECT_S,
@@ -105,6 +106,13 @@ class ScriptCalls:
                 _settle(call, answer)
 
     async def _round_trip(self, calls: Sequence[_Call]) -> Sequence[Any]:
+        """The answers. On a connection that turns out to be gone, once more on a new one: scripts may run twice."""
+        try:
+            return await self._sent(calls)
+        except RedisConnectionError:
+            return await self._sent(calls)
+
+    async def _sent(self, calls: Sequence[_Call]) -> Sequence[Any]:
         pipeline = self._client.pipeline(transaction=False)
         for call in calls:
             pipeline.execute_command(*(("EVALSHA", *call.command) if call.script else call.command))
