@@ -35,7 +35,9 @@ PARTS: Final[Mapping[str, float]] = {
 _SHORT: Final = 200
 _LONG: Final = 16_000
 _DIGITS: Final = 4
-_ITEMS: Final = (b"\n- ", b"\n* ", b"\n1.", b"\n2.", b"\n3.")
+_ITEMS: Final = (b"- ", b"* ", b"1.", b"2.", b"3.")
+_LINES: Final = 64
+"""Lines in which items of a list are counted; eight items are as many as count."""
 _REASONING: Final = REASONING | frozenset(UNSPACED)
 
 
@@ -86,8 +88,7 @@ def _turns(conversation: Survey, reading: Reading) -> float:  # noqa: ARG001
 
 
 def _constraints(conversation: Survey, reading: Reading) -> float:  # noqa: ARG001
-    text = reading.text
-    items = sum(map(text.count, _ITEMS)) if b"\n" in text else 0
+    items = sum([line.startswith(_ITEMS) for line in reading.text.split(b"\n", _LINES)])
     return (len(reading.cues & CONSTRAINTS) + items) / 8
 
 
@@ -101,13 +102,12 @@ def _reasoning(conversation: Survey, reading: Reading) -> float:  # noqa: ARG001
 
 
 def _code(conversation: Survey, reading: Reading) -> float:  # noqa: ARG001
-    fences = reading.text.count(b"```") + reading.fences
-    return fences / 4 + len(reading.cues & CODE_WORDS) / 4
+    return (reading.fences + reading.told) / 4 + len(reading.cues & CODE_WORDS) / 4
 
 
 def _formulas(conversation: Survey, reading: Reading) -> float:  # noqa: ARG001
     text = reading.text
-    marks = text.count(b"\\") + text.count(b"^") + text.count(b"$$")
+    marks = text.count(b"\\") + text.count(b"^")
     if not text.isascii():
         marks += sum(text.count(mark) for mark in FORMULAS)
     return marks / 8 + len(reading.cues & MATHS) / 6

@@ -14,9 +14,9 @@ from pipeline.signals.cues import ALL, UNSPACED
 
 __all__ = ["BUDGET", "HEAD", "TAIL", "Reading", "read"]
 
-BUDGET: Final = 12_000
-HEAD: Final = 2_000
-TAIL: Final = 1_000
+BUDGET: Final = 8_000
+HEAD: Final = 1_500
+TAIL: Final = 500
 _ASKING: Final = frozenset({"user", "system", "developer"})
 _ASCII: Final = bytes(range(128))
 
@@ -36,13 +36,15 @@ class Reading(NamedTuple):
 
     Attributes:
         text: what is asked, by users and by system prompts: the parts that were read, as UTF-8.
-        fences: marks of code blocks in answers that models gave before.
+        fences: marks of code blocks in what is asked.
+        told: the same in answers that models gave before.
         cues: words of `cues` that occur in what is asked.
         unread: whether some of it was not read because the conversation is too long.
     """
 
     text: bytes
     fences: int
+    told: int
     cues: frozenset[bytes]
     unread: bool
 
@@ -51,12 +53,12 @@ def read(conversation: Survey) -> Reading:
     """Read a conversation."""
     said = conversation.said
     asked, unread = _read(text for role, text in said if role in _ASKING)
-    fences = sum([text.count("```", 0, HEAD) for role, text in said if role == "assistant"])
+    told = sum([text.count("```", 0, HEAD) for role, text in said if role == "assistant"])
     words = frozenset(asked.translate(_LETTERS).split())
     cues = words & ALL
     if not asked.isascii():
         cues |= {word for word in UNSPACED if word in asked}
-    return Reading(asked, fences, cues, unread)
+    return Reading(asked, asked.count(b"```"), told, cues, unread)
 
 
 def scripts(text: bytes) -> int:

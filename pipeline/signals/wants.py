@@ -14,7 +14,7 @@ _SUM: Final = re.compile(rb"[\d)](?:\s?[*^=+]\s?|\s[-/]\s)[\d(]")
 """Without spaces, a line between figures is a date or a range as often as a sum."""
 _HOW_MUCH: Final = (b"ow many ", b"ow much ", b"ie viele ", b"ombien ", "uánto".encode())
 """Without the first letter, which may be a capital."""
-_LATEX: Final = (b"\\frac", b"\\sum", b"\\int", b"\\sqrt", b"$$")
+_LATEX: Final = (b"\\frac", b"\\sum", b"\\int", b"\\sqrt")
 _JSON: Final = frozenset({b"json"})
 
 
@@ -38,7 +38,7 @@ def wants_of(conversation: Survey, reading: Reading) -> Wants:
 
 def _code(reading: Reading) -> bool:
     cues = reading.cues
-    if b"```" in reading.text or not cues.isdisjoint(CODE_WORDS):
+    if reading.fences or not cues.isdisjoint(CODE_WORDS):
         return True
     return not cues.isdisjoint(CODE_ACTS) and not cues.isdisjoint(CODE_THINGS)
 
@@ -47,7 +47,7 @@ def _math(reading: Reading) -> bool:
     if not reading.cues.isdisjoint(MATHS):
         return True
     text = reading.text
-    if any(mark in text for mark in _LATEX):
+    if b"\\" in text and any(mark in text for mark in _LATEX):
         return True
     if not text.isascii() and any(mark in text for mark in FORMULAS):
         return True
