@@ -1,8 +1,8 @@
 """Which of the eligible variants of a tier answers. Soft preference: it never makes anybody eligible. Pure.
 
 Ties are broken by rendezvous hashing over the key of the session, so that they fall evenly and the same way on every
-replica. What nobody has measured yet counts as fast: otherwise nobody ever would. By weights, load and latency count for
-nothing: who is in which arm of an experiment must not depend on how that arm fares.
+replica. What nobody has measured yet counts as fast: otherwise nobody ever would. By weights, load and latency count
+for nothing: who is in which arm of an experiment must not depend on how that arm fares.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -155,6 +155,19 @@ def test_a_target_that_lacks_a_capability_is_out(policy: Policy, request_: dict[
     assert targets(planned) == ["near", "far"]
 
 
+def test_results_of_tools_ask_for_targets_that_know_tools(policy: Policy) -> None:
+    results = (Message(role="user", content="weather?"), Message(role="tool", content="rain", tool_call_id="c1"))
+
+    assert conditions(plan(policy, messages=results)) == {"tiny": "capability"}
+
+
+def test_a_question_that_fills_the_window_fits(policy: Policy) -> None:
+    exactly, more = {"counted": {"tiny": 300}}, {"counted": {"tiny": 301}}
+
+    assert targets(plan(policy, seen=exactly))[0] == "tiny"
+    assert conditions(plan(policy, seen=more)) == {"tiny": "context"}
+
+
 def test_a_schema_asks_for_targets_that_take_one(policy: Policy) -> None:
     assert targets(plan(policy, response_schema={"type": "object"})) == ["tiny", "near", "far"]
 
