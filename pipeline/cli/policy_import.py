@@ -123,7 +123,8 @@ def _print(made: Imported, to: Path, checked: Checked, unset: list[str]) -> None
     assumed = sum(one.kind == "assumed" for one in made.told)
     console.print()
     if assumed:
-        console.print(f"assumed: {assumed} values that the config does not say; look for 'check' in {to}/models.yaml")
+        said = f"assumed: {assumed} values that the config does not say; look for 'check' in {to / 'models.yaml'}"
+        console.print(said, highlight=False, markup=False, soft_wrap=True)
     for variable in unset:
         console.print(f"set {variable}: {made.variables[variable]}", markup=False, highlight=False)
     for problem in checked.problems:

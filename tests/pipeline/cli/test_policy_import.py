@@ -1,6 +1,7 @@
 """`stepwell policy import` writes a folder that passes the check, lists the rest, and overwrites nothing unasked."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,12 @@ from migration import CONFIGS
 from typer.testing import CliRunner, Result
 
 from pipeline.cli.policy import register
+from stages.plan import again
 
 
 def stepwell(*words: str | Path) -> Result:
     root = typer.Typer()
-    register(root)
+    register(root, again)
     return CliRunner().invoke(root, ["policy", *map(str, words)])
 
 
@@ -64,3 +66,29 @@ def test_a_wrong_gateway_or_file_is_one_sentence(tmp_path: Path) -> None:
     result = stepwell("import", tmp_path / "nothing.yaml")
     assert result.exit_code == 1
     assert "cannot be read" in result.stderr
+
+
+GUIDE = (Path(__file__).parents[3] / "docs" / "how-to" / "import-a-gateway-config.md").read_text()
+
+
+def test_the_guide_imports_its_own_example_and_shows_what_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every command of the guide is run, in its order; every line it shows is printed."""
+    config, shown = (re.search(rf"^```{kind}\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL) for kind in ("yaml", "text"))
+    assert config is not None
+    assert shown is not None
+    monkeypatch.chdir(tmp_path)
+    for variable in ("AZURE_EU_BASE", "AZURE_EU_KEY", "OPENAI_API_KEY"):
+        monkeypatch.setenv(variable, "http://127.0.0.1:1")
+    Path("litellm-config.yaml").write_text(config[1])
+    printed = ""
+    for line in re.findall(r"^stepwell policy (.*)$", GUIDE, re.MULTILINE):
+        result = stepwell(*line.split())
+        assert result.exit_code == 0, result.output
+        printed += result.output
+        monkeypatch.setenv("GPT_4O_OPENAI_API_KEY", "k")
+    for line in shown[1].splitlines():
+        assert line in printed
+    assert "sk-do-not-do-this" not in printed
+    assert "sk-do-not-do-this" not in "".join(path.read_text() for path in Path("policies-imported").glob("*.yaml"))
