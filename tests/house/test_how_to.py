@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import fields
@@ -18,7 +19,9 @@ from whole import ROOT, whole
 
 from pipeline.cli.hooks import Hooks
 from pipeline.cli.main import make_app
+from pipeline.embedded.home import Home
 from pipeline.embedded.options import Ports
+from pipeline.embedded.stack import bring_down
 from pipeline.revisions import RevisionStore
 from stages.app import run_worker
 
@@ -137,10 +140,15 @@ async def test_a_stranger_changes_a_route_sees_it_live_and_takes_it_back(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 async def test_the_guide_works_from_the_first_command_to_the_last(tmp_path: Path) -> None:
     """With `stepwell up` and all its programs."""
     ports = ",".join(f"{field.name}={free_port()}" for field in fields(Ports))
     real = f'case "$1" in up) set -- "$@" --ports {ports};; esac\nexec "{sys.executable}" -m stages "$@"'
-    (tmp_path / "policies").symlink_to(ROOT / "policies")
+    shutil.copytree(ROOT / "policies", tmp_path / "policies")
     environment = {"STEPWELL_HOME": str(tmp_path / "home"), "PYTHONPATH": str(ROOT)}
-    as_promised(await read(tmp_path, command(tmp_path / "bin", real), environment))
+    programs = command(tmp_path / "bin", real)
+    try:
+        as_promised(await read(tmp_path, programs, environment))
+    finally:
+        await bring_down(Home(tmp_path / "home"))

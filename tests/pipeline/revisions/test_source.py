@@ -262,6 +262,21 @@ async def test_a_pointer_that_somebody_deleted_never_hands_over_to_the_folder(de
         assert governs(policies) == 5
 
 
+async def test_a_server_that_lags_behind_takes_nothing_back(desk: Applier, link: Link) -> None:
+    bucket = Away(link.bucket("policy"))
+    bucket.back = True
+    await desk.apply(5)
+    old = await link.bucket("policy").get(CURRENT)
+    policies = AppliedPolicies(desk.folder, bucket, SystemClock(), {}, look_s=0.05)
+    await policies.start()
+    await desk.apply(6)
+    await until(lambda: governs(policies) == 6)
+    bucket.answers = old
+    await asyncio.sleep(0.5)
+    assert governs(policies) == 6
+    await policies.stop()
+
+
 # ---------------------------------------------------------------- when NATS is away
 
 
@@ -271,12 +286,13 @@ class Away:
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
         self.back = False
+        self.answers: Any = None
         self.keys = bucket.keys
 
     async def get(self, key: str) -> Any:
         if not self.back:
             raise TransportUnavailable("away")
-        return await self._bucket.get(key)
+        return self.answers or await self._bucket.get(key)
 
     async def put(self, key: str, value: bytes, *, expected: int | None = None) -> int:
         return await self._bucket.put(key, value, expected=expected)
