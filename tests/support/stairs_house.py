@@ -58,13 +58,14 @@ class House:
 
 @dataclass
 class Plans:
-    """The policies: targets by name with the model that each plays, and the tiers of the one route."""
+    """The policies: targets by name with the model that each plays, the tiers of the one route, and budgets if any."""
 
     targets: Mapping[str, str]
     tiers: Sequence[str]
     route: str = ""
     limits: str = "retry: {tries: 1}"
     urls: Mapping[str, str] = field(default_factory=dict)
+    budgets: str = ""
 
     def files(self, url: str) -> dict[str, str]:
         targets = "".join(
@@ -73,7 +74,9 @@ class Plans:
         variants = "".join(f"  {name}: {{target: {name}}}\n" for name in self.targets)
         tiers = "".join(f"      - {tier}\n" for tier in self.tiers)
         head = "apiVersion: stepwell/v1\nkind: "
+        paid = {"budgets": f"{head}Budgets\n{self.budgets}"} if self.budgets else {}
         return {
+            **paid,
             "models": f"{head}Models\ntargets:\n{targets}variants:\n{variants}",
             "routes": f"{head}Routes\nroutes:\n  - name: chat\n    tiers:\n{tiers}{self.route}",
             "limits": f"{head}Limits\n{self.limits}\n",
