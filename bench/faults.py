@@ -29,7 +29,7 @@ from rich.table import Table
 from bench.stack import DEPLOYMENTS, Stack, ready, stack
 from pipeline.audit.check import check
 from pipeline.client import Client
-from pipeline.contracts import AuditRecord, Reply, Request
+from pipeline.contracts import AttemptRecord, AuditRecord, LedgerEntry, Reply, Request
 from pipeline.errors import StepwellError
 from pipeline.ports import Link
 from pipeline.transport.nats import connect
@@ -68,6 +68,10 @@ class Count:
     model_calls_replayed: int = 0
     billed: int = 0
     double_charges: int = 0
+    ledger_lines: int = 0
+    ledger_missing: int = 0
+    ledger_beyond: int = 0
+    ledger_otherwise: int = 0
     chain_problems: int = 0
     chains: int = 0
 
@@ -77,6 +81,9 @@ class Count:
             "lost": self.lost,
             "failed": self.failed,
             "double charges": self.double_charges,
+            "calls that the ledger does not know": self.ledger_missing,
+            "lines of the ledger for calls that nobody made": self.ledger_beyond,
+            "calls that cost otherwise in the ledger": self.ledger_otherwise,
             "replies other than the stored result": self.other_reply_than_result,
             "requests without a record": self.without_record,
             "problems in the chains": self.chain_problems,
@@ -207,10 +214,12 @@ async def _inspect(link: Link, made: Stack, count: Count, replies: Mapping[str, 
         if reply.id.startswith("fault-"):
             stored[reply.id] = reply
     recorded: list[str] = []
+    calls: dict[str, float | None] = {}
     async for message in link.streams.scan("AUDIT"):
         record = AuditRecord.model_validate_json(message.body)
         if record.request_id.startswith("fault-"):
             recorded.append(record.request_id)
+            calls |= {_identity(record, attempt): attempt.cost_usd for attempt in record.attempts}
     for request_id, reply in replies.items():
         _tally(count, reply, stored.get(request_id))
     count.results = len(stored)
@@ -220,7 +229,26 @@ async def _inspect(link: Link, made: Stack, count: Count, replies: Mapping[str, 
     count.chains, count.chain_problems = report.producers, report.problems
     for finding in report.findings[:5]:
         console.print(f"chain: {finding}")
+    await _compare(link, count, calls)
     _bill(made, count)
+
+
+def _identity(record: AuditRecord, attempt: AttemptRecord) -> str:
+    """How the ledger names an attempt."""
+    return f"{record.tenant}.{record.request_id}.{attempt.stage}-{attempt.number}"
+
+
+async def _compare(link: Link, count: Count, calls: Mapping[str, float | None]) -> None:
+    """Hold the ledger against the records: one line for each call, with the same cost."""
+    settled: dict[str, float | None] = {}
+    async for message in link.streams.scan("LEDGER", subject="ledger.default.*.*.settle"):
+        line = LedgerEntry.model_validate_json(message.body)
+        if line.request_id.startswith("fault-"):
+            count.ledger_lines += 1
+            settled[line.attempt] = line.usd
+    count.ledger_missing = len(calls.keys() - settled.keys())
+    count.ledger_beyond = count.ledger_lines - len(calls.keys() & settled.keys())
+    count.ledger_otherwise = sum(calls[attempt] != settled[attempt] for attempt in calls.keys() & settled.keys())
 
 
 def _tally(count: Count, reply: Reply | None, stored: Reply | None) -> None:

@@ -10,11 +10,27 @@ __all__ = ["run"]
 
 for _name in (
     *(f"stages.{stage}" for stage in BUILDERS),
+    "limits.aio.storage",
     "pipeline.adapters.answer_cache",
+    "pipeline.adapters.board",
+    "pipeline.adapters.board_valkey",
     "pipeline.adapters.cache_valkey",
+    "pipeline.adapters.journal",
+    "pipeline.adapters.loops",
     "pipeline.adapters.models.http",
+    "pipeline.adapters.models.probes",
+    "pipeline.adapters.money.ledger",
+    "pipeline.adapters.money.rates",
+    "pipeline.adapters.money.valkey",
     "pipeline.adapters.pii.tiered",
+    "pipeline.adapters.results",
+    "pipeline.adapters.tokenizers",
+    "pipeline.adapters.vault",
+    "pipeline.adapters.vault_keys",
+    "pipeline.adapters.weights",
     "pipeline.audit.writer",
+    "pipeline.revisions",
+    "pipeline.telemetry.budgets",
     "pipeline.transport.nats",
 ):
     importlib.import_module(_name)

@@ -25,6 +25,8 @@ def test_workers_killed_under_load_lose_double_and_forget_nothing(deployment: st
     assert count["kills"] >= 3
     assert (count["answered"], count["lost"], count["double_charges"]) == (250, 0, 0)
     assert (count["results"], count["without_record"], count["chain_problems"]) == (250, 0, 0)
+    assert (count["ledger_missing"], count["ledger_beyond"], count["ledger_otherwise"]) == (0, 0, 0)
+    assert count["ledger_lines"] >= 250
 
 
 def test_a_killed_broker_loses_nothing_that_it_confirmed() -> None:
