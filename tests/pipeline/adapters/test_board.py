@@ -130,6 +130,17 @@ async def test_a_target_that_does_much_worse_than_those_beside_it_is_left_out_fo
     assert board.target("near").healthy
 
 
+async def test_outliers_are_looked_for_once_in_a_while_and_not_at_every_glance(fleet: Fleet) -> None:
+    fleet.policies = beside("near", "far")
+    board, view = fleet.worker("a", near=Sight(calls=100.0), far=Sight(calls=100.0))
+    assert board.target("near").healthy
+    view.seen["near"] = Sight(calls=100.0, failures=90.0)
+    fleet.clock.time += fleet.policies.current().limits.outlier.every / 2
+    assert board.target("near").healthy
+    fleet.clock.time += fleet.policies.current().limits.outlier.every
+    assert not board.target("near").healthy
+
+
 async def test_a_target_alone_in_its_tier_is_never_left_out_as_an_outlier(fleet: Fleet) -> None:
     board, _ = fleet.worker("a", near=Sight(calls=100.0, failures=100.0, streak=50), far=Sight(calls=100.0))
     assert board.target("near").healthy

@@ -8,7 +8,7 @@ from fakes_models import permitted, target
 
 from pipeline.adapters.models import HttpModelClient
 from pipeline.embedded.scripted import ScriptedServer
-from pipeline.errors import TargetOverloaded, TargetRejected, TargetTimeout, TargetUnavailable
+from pipeline.errors import Cancelled, TargetOverloaded, TargetRejected, TargetTimeout, TargetUnavailable
 from pipeline.policy.models import Breaker, Retry
 from pipeline.ports import ModelCall
 
@@ -397,3 +397,78 @@ async def test_a_cancelled_call_gives_its_slot_back(desks, server) -> None:
             await task
         await settled(server)
     assert stats(server)["aborted"] == 3
+
+
+# ---------------------------------------------------------------- how far a call came, for whoever pays
+
+
+async def test_an_answered_call_owes_nothing_but_what_it_reported(desks, server) -> None:
+    call = (desk := desks(url=server.url)).call("large")
+    await desk.client.complete(call)
+    assert (call.progress.running, call.progress.lost) == (None, [])
+
+
+@pytest.mark.parametrize("model", ["error", "429", "reject"])
+async def test_what_an_endpoint_refused_or_never_saw_is_not_charged(desks, server, model: str) -> None:
+    for url in (server.url, "http://127.0.0.1:1/v1"):
+        desk = desks(ONE_TRY, url=url)
+        call = desk.call(model)
+        with pytest.raises((TargetUnavailable, TargetOverloaded, TargetRejected)):
+            await desk.client.complete(call)
+        assert (call.progress.running, call.progress.lost) == (None, [])
+
+
+async def test_a_stream_that_is_left_says_what_had_come(desks, server) -> None:
+    desk, pieces = desks(url=server.url), []
+
+    async def leaving(text: str) -> bool:
+        pieces.append(text)
+        return len(pieces) < 3
+
+    call = desk.call("drip-large")
+    with pytest.raises(Cancelled):
+        await desk.client.complete(call, leaving)
+    running = call.progress.running
+    assert running is not None
+    assert running.characters == len("".join(pieces))
+    assert running.pieces >= 3
+    assert not running.unseen
+
+
+async def test_a_plain_call_that_is_stopped_says_that_nobody_saw_how_far_it_was(desks, server) -> None:
+    desk = desks(ONE_TRY, url=server.url)
+    call = desk.call("hang", deadline_s=0.2)
+    with pytest.raises(TargetTimeout):
+        await desk.client.complete(call)
+    assert call.progress.running is not None
+    assert call.progress.running.unseen
+
+
+async def test_tries_that_broke_off_and_were_made_again_are_owed_too(desks, server) -> None:
+    desk = desks(Retry(tries=2), url=server.url)
+    call = desk.call("truncated", spec={"timeouts": {"idle": 5.0}})
+    with pytest.raises(TargetUnavailable) as caught:
+        await desk.client.complete(call)
+    assert caught.value.charged
+    assert len(call.progress.lost) == 1
+    assert call.progress.lost[0].characters > 0
+    assert call.progress.running is not None
+
+
+async def test_a_target_that_says_it_is_busy_gets_fewer_calls_at_a_time(desks, serve) -> None:
+    at_once, most = 0, 0
+
+    async def counting(_request: web.Request) -> web.Response:
+        nonlocal at_once, most
+        at_once += 1
+        most = max(most, at_once)
+        await asyncio.sleep(0.02)
+        at_once -= 1
+        return web.Response(status=429)
+
+    desk = desks(ONE_TRY, url=await serve(counting))
+    for round_ in range(3):
+        most = 0
+        calls = (desk.call("m", idempotency_key=f"{round_}.{i}") for i in range(16))
+        await asyncio.gather(*(desk.client.complete(call) for call in calls), return_exceptions=True)
+    assert most < 8, "of eight slots"

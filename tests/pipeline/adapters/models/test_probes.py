@@ -144,3 +144,14 @@ async def test_a_page_that_is_not_there_says_nothing(scene: Scene, status: int) 
         scene.clock.time += 10.0
     assert scene.client.healthy("near")
     assert {request.path for request in scene.endpoint.seen} == {"/v1/models"}, "redirects are not followed"
+
+
+async def test_a_bad_answer_of_a_target_that_is_left_alone_changes_nothing(scene: Scene) -> None:
+    scene.endpoint.calls = scene.endpoint.health = 503
+    await scene.break_it()
+    for _ in range(8):
+        scene.clock.time += 10.0
+        await scene.prober.look()
+    scene.endpoint.calls = 200
+    await scene.call()
+    assert scene.client.healthy("near"), "its time was over, and no probe made it longer"

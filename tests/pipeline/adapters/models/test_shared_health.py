@@ -157,3 +157,17 @@ async def test_a_short_quiet_is_waited_for_and_not_told(scene) -> None:
     await workers.call(0)
     await workers.share()
     assert [client.healthy("near") for client in workers.clients] == [True, True, True]
+
+
+async def test_an_answer_to_one_worker_brings_back_those_that_had_only_been_told(scene) -> None:
+    workers, server = scene
+    for _ in range(3):
+        await workers.call(0)
+    await workers.share()
+    assert not workers.clients[2].healthy("near")
+    server.up = True
+    workers.clock.time += 10.5  # over for the first worker, and not yet for the third, whose dice say so
+    assert not workers.clients[2].healthy("near")
+    assert await workers.call(0)
+    await workers.share()
+    assert workers.clients[2].healthy("near")
