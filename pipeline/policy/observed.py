@@ -1,9 +1,10 @@
 """What planning sees of a request: its signals, taken once. From then on nobody needs the request to plan it."""
 
 from collections.abc import Mapping
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from pipeline.contracts import Classification, Request, Signals, Snapshot
+from pipeline.contracts.trusted import trusted
 from pipeline.policy.facts import UNKNOWN, identifiable
 from pipeline.signals.asked import Asked
 from pipeline.signals.difficulty import DifficultyModel, read_model
@@ -66,54 +67,55 @@ def signals_of(
     key = key_of(secret)
     model = difficulty_model(policy)
     wants = asked.wants
-    return Signals(
-        tenant=request.tenant,
-        user_tier=policy.user_tier(request.tenant, request.user),
-        task=asked.task,
-        language=asked.language,
-        lane=request.lane,
-        origin=request.origin,
-        has_schema=asked.has_schema,
-        has_tools=asked.has_tools,
-        has_images=asked.has_images,
-        has_system=asked.has_system,
-        has_tool_results=asked.has_tool_results,
-        has_session=asked.has_session,
-        message_count=asked.message_count,
-        turns=asked.turns,
-        characters=asked.characters,
-        tokens=asked.tokens,
-        counted=dict(counted or {}),
-        max_tokens=asked.max_tokens,
-        complexity=asked.complexity,
-        difficulty=None if model is None else model.score(asked.said),
-        wants_code=wants.code,
-        wants_math=wants.math,
-        wants_json=wants.json,
-        modalities=asked.modalities,
-        data_class=found.data_class,
-        types=types,
-        special=found.special,
-        scan=found.scan,
-        names_scanned=found.names_scanned,
-        names_covered=found.names_covered,
-        identifiable=identifiable(types),
-        metadata=_kept(request.metadata, policy.record_metadata),
-        deadline_left_ms=max(0, deadline_left_ms),
-        busy_with=busy_with,
-        key=sticky_key(request, request_id, key),
-        prefix=prefix_digests(request, key),
-        draw=draw_of(request_id, key),
-        route=request.route,
-        pin=request.pin,
-        api_key=request.api_key,
-        quality_floor=request.quality_floor,
-        cache=request.cache,
-        max_cost_usd=request.budget.max_cost_usd,
-        max_escalations=request.budget.max_escalations,
-        provider=request.provider,
-        disable_fallbacks=request.disable_fallbacks,
-    )
+    values: dict[str, Any] = {
+        "tenant": request.tenant,
+        "user_tier": policy.user_tier(request.tenant, request.user),
+        "task": asked.task,
+        "language": asked.language,
+        "lane": request.lane,
+        "origin": request.origin,
+        "has_schema": asked.has_schema,
+        "has_tools": asked.has_tools,
+        "has_images": asked.has_images,
+        "has_system": asked.has_system,
+        "has_tool_results": asked.has_tool_results,
+        "has_session": asked.has_session,
+        "message_count": asked.message_count,
+        "turns": asked.turns,
+        "characters": asked.characters,
+        "tokens": asked.tokens,
+        "counted": dict(counted or {}),
+        "max_tokens": asked.max_tokens,
+        "complexity": asked.complexity,
+        "difficulty": None if model is None else model.score(asked.said),
+        "wants_code": wants.code,
+        "wants_math": wants.math,
+        "wants_json": wants.json,
+        "modalities": asked.modalities,
+        "data_class": found.data_class,
+        "types": types,
+        "special": found.special,
+        "scan": found.scan,
+        "names_scanned": found.names_scanned,
+        "names_covered": found.names_covered,
+        "identifiable": identifiable(types),
+        "metadata": _kept(request.metadata, policy.record_metadata),
+        "deadline_left_ms": max(0, deadline_left_ms),
+        "busy_with": busy_with,
+        "key": sticky_key(request, request_id, key),
+        "prefix": prefix_digests(request, key),
+        "draw": draw_of(request_id, key),
+        "route": request.route,
+        "pin": request.pin,
+        "api_key": request.api_key,
+        "quality_floor": request.quality_floor,
+        "cache": request.cache,
+        "max_cost_usd": request.budget.max_cost_usd,
+        "max_escalations": request.budget.max_escalations,
+        "provider": request.provider,
+        "disable_fallbacks": request.disable_fallbacks,
+    }
+    return trusted(Signals, values)
 
 
 def budget_left(snapshot: Snapshot) -> float:

@@ -63,10 +63,12 @@ class Survey:
         self.has_schema = request.response_schema is not None
         self.has_system = not roles.isdisjoint(_SYSTEM)
         self.has_tool_results = "tool" in roles
-        self.has_tools = bool(request.tools) or any(message.tool_calls for message in messages)
+        called = [message for message in messages if message.tool_calls]
+        self.has_tools = bool(request.tools) or bool(called)
         mixed = [message for message in messages if type(message.content) is tuple]
         self.images = sum(map(_images, mixed))
         self.has_images = self.images > 0
+        self._plain = not called and not mixed
 
     @Once
     def said(self) -> tuple[Said, ...]:
@@ -74,12 +76,12 @@ class Survey:
         request = self.request
         if request.input is not None:
             return (("user", request.input),)
-        return tuple((message.role, _text(message)) for message in request.messages)
+        return tuple([(message.role, _text(message)) for message in request.messages])
 
     @Once
     def turns(self) -> int:
         """Messages of the user."""
-        return sum(role == "user" for role, _ in self.said)
+        return [role for role, _ in self.said].count("user")
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -89,9 +91,10 @@ class Survey:
     @Once
     def characters(self) -> int:
         """Characters of all texts, arguments of tool calls included."""
+        if self._plain:
+            return sum([len(text) for _, text in self.said])
         messages = self.request.messages
-        arguments = sum(_arguments(message) for message in messages if message.tool_calls)
-        return sum(_characters(message) for message in messages) + len(self.request.input or "") + arguments
+        return sum([_characters(message) + _arguments(message) for message in messages])
 
     @Once
     def schema_bytes(self) -> int:
@@ -106,9 +109,11 @@ class Survey:
     @Once
     def tokens(self) -> int:
         """Tokens of the whole question, estimated from above: three bytes of UTF-8 make one."""
-        messages = self.request.messages
-        size = self.tools_bytes + self.schema_bytes + bytes_of(self.request.input or "")
-        size += sum(_bytes(message) for message in messages)
+        size = self.tools_bytes + self.schema_bytes
+        if self._plain:
+            size += sum([bytes_of(text) for _, text in self.said])
+        else:
+            size += sum([_bytes(message) for message in self.request.messages])
         return ceil(size / BYTES_PER_TOKEN) + TOKENS_PER_MESSAGE * self.message_count + TOKENS_PER_IMAGE * self.images
 
 

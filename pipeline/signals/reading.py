@@ -54,8 +54,7 @@ def read(conversation: Survey) -> Reading:
     said = conversation.said
     asked, unread = _read(text for role, text in said if role in _ASKING)
     told = sum([text.count("```", 0, HEAD) for role, text in said if role == "assistant"])
-    words = frozenset(asked.translate(_LETTERS).split())
-    cues = words & ALL
+    cues = ALL.intersection(asked.translate(_LETTERS).split())
     if not asked.isascii():
         cues |= {word for word in UNSPACED if word in asked}
     return Reading(asked, asked.count(b"```"), told, cues, unread)
