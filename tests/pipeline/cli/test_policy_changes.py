@@ -107,6 +107,20 @@ def test_an_apply_says_what_changes_and_is_in_the_history_with_who_and_why(town:
     assert "slow evenings" in table
 
 
+def test_show_says_what_is_in_force_and_where_it_is_from(town: Town) -> None:
+    shown: Any = town.reads("policy", "show")
+    assert shown["origin"] == "folder"
+    revision = town.applies(5)
+
+    shown = town.reads("policy", "show")
+    assert (shown["revision"], shown["origin"]) == (revision, "applied")
+    told = town.types("policy", "show").stdout
+    assert f"policy revision {revision} is in force, by ann: try 5 times" in told
+    named: Any = town.reads("policy", "show", str(town.folder))
+    assert named["revision"] != revision
+    assert named["origin"] is None
+
+
 def test_the_same_files_again_change_nothing(town: Town) -> None:
     revision = town.applies(5)
 

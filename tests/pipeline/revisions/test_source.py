@@ -14,8 +14,9 @@ from servers import NatsServer, provisioned, until
 
 from pipeline.adapters.clock import SystemClock
 from pipeline.errors import PolicyInvalid, TransportUnavailable
+from pipeline.policy import Policy
 from pipeline.ports import Bucket, Link
-from pipeline.revisions import AppliedPolicies
+from pipeline.revisions import AppliedPolicies, Bundle
 from pipeline.revisions.changes import KEPT, signed
 from pipeline.revisions.store import CURRENT
 
@@ -207,6 +208,26 @@ async def test_what_cannot_be_loaded_here_leaves_the_last_good_revision_and_is_t
         await desk.apply(7)
         await until(lambda: governs(policies) == 7)
         assert policies.trouble is None
+
+
+async def test_what_cannot_be_loaded_here_is_not_tried_again_and_again(
+    desk: Applier, link: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same files in the same environment: another try would end the same, and costs the worker its time."""
+    made, policy = desk.bundle(6)
+    tried: list[str] = []
+
+    def refuse(self: Bundle, environment: object, name: str = "") -> Policy:
+        tried.append(name)
+        raise PolicyInvalid("a variable is not set")
+
+    async with source(link.bucket("policy"), desk.folder) as policies:
+        monkeypatch.setattr(Bundle, "policy", refuse)
+        await desk.desk.apply(made, policy, signed("ann", "w", 1.0))
+        await until(lambda: policies.trouble is not None)
+        await asyncio.sleep(1.0)
+        assert len(tried) == 1
+        assert policies.trouble is not None
 
 
 async def test_a_process_that_cannot_load_what_governs_takes_no_work_until_it_can(
