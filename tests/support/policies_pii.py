@@ -44,7 +44,7 @@ rules:%s
 def policy(
     folder: Path,
     rules: Sequence[Mapping[str, str]] = (),
-    route: str = "true",
+    route: str = "req.has_tools",
     names: str = "true",
     more: str = "",
 ) -> Policy:
