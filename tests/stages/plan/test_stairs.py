@@ -136,6 +136,7 @@ def test_a_route_has_lists_of_who_may_serve_and_who_may_not(policy: Policy) -> N
 
 def test_a_tenant_has_lists_too_and_a_pin_does_not_open_them(policy: Policy) -> None:
     assert refusal(policy, tenant="listed", route="not-near")[0] == "no_eligible_target"
+    assert {rung for chain in chains(plan(policy, tenant="listed")) for rung in chain} <= {"near", "terse"}
     assert chains(plan(policy, tenant="shy", session="s"))[0] == ["tiny", "near"]
     assert refusal(policy, tenant="shy", pin="far")[0] == "no_eligible_target"
 
