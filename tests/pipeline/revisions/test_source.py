@@ -19,6 +19,7 @@ from pipeline.ports import Bucket, Link
 from pipeline.revisions import AppliedPolicies, Bundle
 from pipeline.revisions.changes import KEPT, signed
 from pipeline.revisions.store import CURRENT
+from pipeline.transport.memory import MemoryLink
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 
@@ -118,6 +119,22 @@ async def test_the_revision_before_can_still_be_had(desk: Applier, link: Link) -
         await desk.apply(6)
         await until(lambda: governs(policies) == 6)
         assert [policies.revision(digest) is not None for digest in (folder, fifth)] == [True, True]
+
+
+async def test_memory_holds_those_that_governed_lately_and_a_few_more(tmp_path: Path) -> None:
+    bucket = MemoryLink().bucket("policy")
+    desk = Applier(bucket, tmp_path)
+    async with source(bucket, desk.folder) as policies:
+        digests = []
+        for number in range(20):
+            done = await desk.apply(number % 10 + 1, f"breaker: {{streak: {number + 1}}}\n")
+            assert done.current.in_force is not None
+            digests.append(done.current.in_force.revision)
+            await until(lambda: policies.current().revision == digests[-1])
+        await until(lambda: policies.revision(digests[0]) is None)
+        held = [policies.revision(digest) is not None for digest in digests]
+        assert held == [False] * (20 - len(policies._held)) + [True] * len(policies._held)
+        assert KEPT <= len(policies._held) <= 2 * KEPT + 1
 
 
 class Deaf:
