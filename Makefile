@@ -93,6 +93,10 @@ bench-pii: env  ## Personal data: speed beside default Presidio, hostile texts, 
 eval-difficulty: env  ## The learned score of difficulty: what it is worth on recorded answers (ARGS=--quick takes seconds)
 	@$(BIN)/python -m bench.difficulty $(if $(DATA),--data $(DATA)) $(ARGS)
 
+.PHONY: bench-budget
+bench-budget: env  ## 200 requests at once on a budget with room for 10, a worker killed in each of 50 repetitions
+	@$(BIN)/python -m bench.budget $(ARGS)
+
 .PHONY: schemas
 schemas: env  ## Render from the code: schemas, permissions, diagram, tables
 	@$(BIN)/python -m pipeline.schemas

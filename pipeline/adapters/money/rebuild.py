@@ -139,12 +139,13 @@ class Rebuilder:
         try:
             if await self._counters.adopt():
                 return
-            _log.warning("the counters of budgets are not there: they are counted again from the ledger")
+            _log.info("the counters of budgets are not there: they are counted from the ledger")
             await asyncio.sleep(self._grace_s)
             fold, kept = await read_fold(self._streams, self._bucket, self._clock.now(), self._pers(), self._locked)
             image = fold.image(self._clock.now())
             await self._counters.install(image)
-            _log.warning("counted again: %d counters, up to line %d", len(image.totals), image.upto)
+            if image.totals:
+                _log.warning("counters of budgets were lost: %d of them are counted again", len(image.totals))
             await self._keep(fold, kept)
         finally:
             await self._counters.unlock()
