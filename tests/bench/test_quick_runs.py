@@ -59,3 +59,14 @@ def test_the_learned_score_of_difficulty_is_measured_beside_its_baselines() -> N
     assert row["pays"]
     assert row["gain"]["apgr"] > 0.8
     assert {"tfidf", "complexity", "over_chance", "calibration_error"} <= set(row)
+
+
+def test_two_hundred_at_once_with_a_worker_killed_in_the_middle_dispatch_no_more_than_there_is_room_for() -> None:
+    found = run("bench.budget", "--repetitions", "3")
+    assert (found["most_dispatched"], found["lost"], found["broken"]) == (10, 0, 0)
+    assert found["workers_killed"] == 3
+
+
+def test_the_ledger_is_measured_beside_a_bare_round_trip() -> None:
+    found = run("bench.micro_money", "--attempts", "200")
+    assert found["1 at a time"]["ratio_to_ping"] > 1.0
