@@ -140,7 +140,7 @@ async def test_a_stranger_changes_a_route_sees_it_live_and_takes_it_back(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 async def test_the_guide_works_from_the_first_command_to_the_last(tmp_path: Path) -> None:
     """With `stepwell up` and all its programs."""
     ports = ",".join(f"{field.name}={free_port()}" for field in fields(Ports))
