@@ -55,6 +55,8 @@ def test_a_contradiction_is_never_true(source: str) -> None:
         'req.task != "a" && req.task != "b"',
         "req.tokens > 10 && req.tokens < 12",
         "req.complexity >= 1.0",
+        "req.complexity > 0.5",
+        "req.complexity < 0.5",
         "req.complexity > 0.3 && req.complexity < 0.4",
         'req.origin == null || req.origin == "EU"',
         "req.has_tools || !req.has_tools",
@@ -93,6 +95,7 @@ def test_what_others_always_take_is_found(later: str, earlier: list[str]) -> Non
         ("req.tokens > 100", ["req.tokens > 200"]),
         ("true", ['req.metadata.team == "x"', 'req.metadata.team != "x"']),  # without a team neither has an answer
         ("true", ["req.max_tokens > 5", "req.max_tokens <= 5"]),  # nor with null
+        ("true", ['req.types[0] == "A"', '!(req.types[0] == "A")']),  # nor without types
         ('req.types.exists(t, t == "B")', ['req.types.exists(t, t == "A")']),
     ],
 )
