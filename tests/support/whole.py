@@ -2,7 +2,7 @@
 
 import contextlib
 import shutil
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -66,8 +66,9 @@ async def whole(
     small: str = "mini",
     large: str = "maxi",
     models: ScriptedServer | None = None,
+    change: Callable[[Path], None] = lambda _: None,
 ) -> AsyncIterator[Whole]:
-    """Start everything; one worker for each set of stages, in this process."""
+    """Start everything; one worker for each set of stages, in this process. `change` may edit the policies before."""
     link = await provisioned(nats)
     async with models or ScriptedServer() as server:
         environment = {
@@ -76,6 +77,7 @@ async def whole(
             "STEPWELL_US_URL": server.url,
         }
         folder = policies_for(tmp_path / "policies", small, large)
+        change(folder)
         settings = nats.settings(STEPWELL_VALKEY=valkey_url, STEPWELL_POLICIES=folder)
         workers, sources = [], []
         for names in sets:
