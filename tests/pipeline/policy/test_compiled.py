@@ -216,6 +216,20 @@ def test_a_score_is_a_number(tmp_path: Path) -> None:
             policy(routes=scored(f"name: plain, score: {wrong}"))
 
 
+def test_of_routes_in_order_only_those_before_the_one_taken_are_told() -> None:
+    routes = scored(
+        "name: tools, match: req.has_tools", 'name: team, match: "req.metadata.team == \\"x\\""', "name: rest"
+    )
+    found = policy(routes=swap(routes, "choose: scored", "choose: first"))
+
+    def told(**given: object) -> tuple[str | None, tuple[str, ...]]:
+        choice = found.route_for(facts(**given))
+        return choice.route.spec.name if choice.route else None, choice.silent
+
+    assert told(has_tools=True) == ("tools", ())
+    assert told() == ("rest", ("team",))
+
+
 # ---------------------------------------------------------------- memory
 
 
