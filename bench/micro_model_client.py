@@ -21,7 +21,6 @@ from fakes_models import call_of, permitted, policy, target
 
 from pipeline.adapters.clock import SystemClock, SystemRandom
 from pipeline.adapters.models import HttpModelClient
-from pipeline.disclosure.guard import Permit
 from pipeline.policy.source import FixedPolicy
 from pipeline.ports import ModelCall
 
@@ -34,15 +33,17 @@ def cpu_s() -> float:
     return used.ru_utime + used.ru_stime
 
 
-async def reachable(client: HttpModelClient, allowed: Permit) -> None:
-    """Wait until the server answers."""
-    for _ in range(100):
-        try:
-            await client.complete(call_of(allowed, idempotency_key="first", deadline_s=1.0))
-        except Exception:
-            await asyncio.sleep(0.05)
-        else:
-            return
+async def reachable() -> None:
+    """Wait until the server takes connections: calls that fail before would open the breaker."""
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", PORT)
+            except OSError:
+                await asyncio.sleep(0.05)
+            else:
+                writer.close()
+                return
 
 
 async def measure(calls: int, at_once: int, *, stream: bool) -> None:
@@ -51,7 +52,7 @@ async def measure(calls: int, at_once: int, *, stream: bool) -> None:
     spec = target("bench-large-fast", f"http://127.0.0.1:{PORT}/v1", slots=at_once, timeouts=timeouts)
     allowed = permitted("bench", spec)
     client = HttpModelClient(FixedPolicy(policy({"bench": spec})), SystemClock(), SystemRandom())
-    await reachable(client, allowed)
+    await reachable()
     spent: list[float] = []
 
     async def worker(ready: list[ModelCall]) -> None:
