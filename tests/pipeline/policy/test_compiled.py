@@ -129,6 +129,35 @@ def test_a_scope_is_filled_at_the_attempt() -> None:
     assert filled("all", variant="v", target="t") == "all"
 
 
+# ---------------------------------------------------------------- the revision
+
+
+@pytest.mark.parametrize(
+    ("part", "text", "old", "new"),
+    [
+        ("budgets", BUDGETS, "requests: 100", "requests: 101"),
+        ("budgets", BUDGETS, "share: 0.2", "share: 0.3"),
+        ("limits", LIMITS + RATES, "tokens: 5000", "tokens: 5001"),
+        ("tenants", TENANTS, "ann: platinum", "ann: silver"),
+        ("experiments", EXPERIMENTS, "running: false", "running: true"),
+        ("routes", scored("name: plain"), "choose: scored", "choose: first"),
+        ("routes", scored("name: plain"), "[team]", "[team, unit]"),
+        ("routes", scored("name: plain, score: 1"), "score: 1", "score: 2"),
+    ],
+)
+def test_the_revision_changes_with_what_any_file_says(part: str, text: str, old: str, new: str) -> None:
+    kept = {"routes": swap(ROUTES, "routes:", "record_metadata: [team]\nroutes:")}
+    files = {**kept, part: text}
+
+    assert policy(**files).revision != policy(**{**files, part: swap(text, old, new)}).revision
+
+
+def test_the_revision_leaves_examples_of_budgets_out() -> None:
+    plain = "apiVersion: stepwell/v1\nkind: Budgets\nbudgets: [{name: all, limit: {requests: 1}}]\n"
+
+    assert policy(budgets=plain).revision == policy(budgets=plain + "examples: [{given: {}, expect: [all]}]\n").revision
+
+
 # ---------------------------------------------------------------- tenants
 
 
