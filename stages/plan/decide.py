@@ -71,7 +71,7 @@ def _stairs(
     stairs = builder.stairs(pinned=chosen.pinned)
     if not stairs and not chosen.pinned:
         return builder.in_need(degrade.order), None
-    if len(stairs) < 2 or chosen.pinned or _climbs(chosen, signals, stairs) < 1:
+    if len(stairs) < 2 or _climbs(chosen, signals, stairs) < 1:
         return stairs, None
     skip = skip_draft(signals, snapshot, chosen.route)
     return (stairs[1:] if skip else stairs), skip

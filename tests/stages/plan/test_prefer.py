@@ -188,6 +188,16 @@ def test_a_server_that_is_much_busier_than_the_others_is_passed_over(policy: Pol
     assert first(policy, "affinity", input=text, world=all_busy) == usual, "nobody is busier than the others"
 
 
+def test_a_server_above_the_latency_target_is_passed_over_while_another_is_within(tmp_path: Path) -> None:
+    near = policy_of(tmp_path, ROUTES.replace("choose: cost", "choose: affinity"), models=MODELS, tenants=TENANTS)
+    text = "A long manual. " * 400
+    usual = first(near, "swift", input=text)
+
+    assert first(near, "swift", input=text, world=measured(**{usual: 501.0})) != usual
+    all_slow = measured(cheap=600, fair=600, dear=600, priceless=600)
+    assert first(near, "swift", input=text, world=all_slow) == usual
+
+
 # ---------------------------------------------------------------- order and regions
 
 
