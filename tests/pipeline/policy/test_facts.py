@@ -1,10 +1,12 @@
 """Facts are the same whether they come from a request or from its signals, and nobody works out what nobody asks."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from policy_files import RESIDENCY, write
 
 import pipeline.signals.asked as asked_module
 from pipeline.contracts import (
@@ -20,8 +22,10 @@ from pipeline.contracts import (
     TextPart,
     ToolCall,
 )
+from pipeline.policy import decided_about
 from pipeline.policy.conditions import compile_condition, known
 from pipeline.policy.facts import REQUEST_FACTS, UNSTABLE, facts_of_example, facts_of_signals, request_facts
+from pipeline.policy.load import load_folder
 from pipeline.policy.models import Given
 from pipeline.policy.observed import budget_left, signals_of
 
@@ -219,3 +223,15 @@ def test_without_a_classification_signals_count_as_restricted_and_unscanned() ->
         False,
         False,
     )
+
+
+def test_a_residency_rule_sees_the_tier_of_a_user_wherever_it_is_asked(tmp_path: Path) -> None:
+    rule = RESIDENCY.replace('req.data_class != "public"', 'req.user_tier != "gold"')
+    tenants = "apiVersion: stepwell/v1\nkind: Tenants\ntenants:\n  default: {user_tiers: {ann: gold}}\n"
+    folder = write(tmp_path, residency=rule)
+    (folder / "tenants.yaml").write_text(tenants)
+    policy = load_folder(folder, {})
+    found = Classification(data_class="public", scan="complete", engine="e")
+
+    for user, action in (("ann", "allow"), ("bob", "deny"), (None, "deny")):
+        assert decided_about("far", Request(input="x", user=user), found, policy).action == action

@@ -107,3 +107,10 @@ def test_texts_in_parts_count_as_they_are_sent() -> None:
     parts = Request(messages=(Message(role="user", content=(TextPart(type="text", text="x" * 600),)),))
 
     assert prefix_digests(whole, KEY) == prefix_digests(parts, KEY)
+
+
+def test_a_prompt_that_is_exactly_one_block_long_has_its_digest() -> None:
+    around = len("user\x1f") + len("\x1e")
+
+    assert len(prefix_digests(Request(input="x" * (BLOCKS[0] - around)), KEY)) == 1
+    assert prefix_digests(Request(input="x" * (BLOCKS[0] - around - 1)), KEY) == ()
