@@ -177,3 +177,20 @@ def test_more_fallbacks_than_a_tier_has_room_for_are_told() -> None:
     assert isinstance(tiers, list)
     assert len(tiers[0]["fallbacks"]) == 8
     assert any("only 8 of 11 fallbacks" in one.why for one in made.told)
+
+
+def tier_of(*deployments: str, settings: str = "") -> dict[str, object]:
+    models = "".join(f"  - {{model_name: one, litellm_params: {{model: openai/m, {more}}}}}\n" for more in deployments)
+    tiers = from_text(f"model_list:\n{models}{settings}").draft.routes[0].spec["tiers"]
+    assert isinstance(tiers, list)
+    tier: dict[str, object] = tiers[0]
+    return tier
+
+
+def test_a_deployment_of_no_weight_only_takes_over() -> None:
+    tier = tier_of("api_key: os.environ/A, weight: 3", "api_key: os.environ/B, weight: 0")
+    assert tier == {"variants": {"one-openai": 1.0}, "fallbacks": ["one-openai-2"]}
+
+
+def test_nothing_takes_over_from_itself() -> None:
+    assert "fallbacks" not in tier_of("api_key: k", settings="router_settings: {fallbacks: [{one: [one]}]}")
