@@ -47,7 +47,8 @@ def test_a_route_that_can_never_match_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_route_that_only_callers_take_says_false(tmp_path: Path) -> None:
-    assert told(tmp_path, routes=routes(route("false"))) == ([], [])
+    assert told(tmp_path / "first", routes=routes(route("false"))) == ([], [])
+    assert told(tmp_path / "last", routes=ROUTES + f"  - {route('false')}\n") == ([], [])
 
 
 def test_a_residency_rule_that_can_never_hold_is_refused(tmp_path: Path) -> None:
@@ -165,6 +166,12 @@ def test_a_route_that_no_target_can_serve_is_refused(tmp_path: Path, more: str, 
     said = problem(tmp_path, models=PRICED, routes=routes(route("req.has_tools", more)))
 
     assert f"no target can ever serve this route: near is left out since {because}" in said
+
+
+def test_a_target_at_the_ceiling_is_taken(tmp_path: Path) -> None:
+    exact = ", max_price: {input: 1, output: 2}, max_cost_per_token: 0.000002"
+
+    assert told(tmp_path, models=PRICED, routes=routes(route("req.has_tools", exact))) == ([], [])
 
 
 def test_a_target_whose_price_nobody_knows_is_above_every_ceiling(tmp_path: Path) -> None:
