@@ -48,6 +48,7 @@ ROUTES = """\
     match: "false"
     tiers: [{variants: {far: 1}}]
     on_exhausted: fail
+    on_capped: queue
     cache: {enabled: false}
 """
 
@@ -400,6 +401,11 @@ def test_the_fewest_escalations_hold(policy: Policy) -> None:
     assert plan(policy).max_escalations == 2
     assert plan(policy, budget=Budget(max_escalations=0)).max_escalations == 0
     assert plan(policy, data_class="restricted").max_escalations == 1
+
+
+def test_the_plan_says_what_happens_when_an_escalation_is_capped(policy: Policy) -> None:
+    assert plan(policy).on_capped == "degrade"
+    assert plan(policy, route="abroad").on_capped == "queue"
 
 
 def test_answers_are_remembered_only_where_route_and_caller_let_them(policy: Policy) -> None:

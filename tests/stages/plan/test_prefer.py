@@ -108,6 +108,13 @@ def test_the_length_of_the_question_counts_for_the_cost(tmp_path: Path) -> None:
     assert first(policy, "cost", input="x" * 20_000, parameters=Parameters(max_tokens=5)) == "cheap"
 
 
+def test_an_answer_is_expected_to_be_of_usual_length_and_not_as_long_as_it_may_be(tmp_path: Path) -> None:
+    models = MODELS.replace("{input: 1, output: 2,", "{input: 1, output: 5,")
+    policy = policy_of(tmp_path, ROUTES, models=models, tenants=TENANTS)
+
+    assert first(policy, "cost", input="x" * 2100) == "cheap", "1 * 704 + 5 * 256 is less than 2 * 704 + 3 * 256"
+
+
 def test_by_latency_the_quickest_answers_and_load_makes_slower(policy: Policy) -> None:
     world = measured(cheap=900, fair=300, dear=200, priceless=500)
 
