@@ -138,6 +138,14 @@ async def test_what_is_given_back_is_free_again_and_may_be_asked_for_again(desk:
     assert await left(worker) == 0.0
 
 
+async def test_what_was_settled_cannot_be_given_back(desk: Desk) -> None:
+    worker = desk.worker()
+    await worker.reserve(charge(1, 0.006))
+    await worker.settle(charge(1, 0.006), 0.004, spent(), estimated=False)
+    await worker.release(charge(1, 0.006))
+    assert await left(worker) == pytest.approx(0.6)
+
+
 async def test_all_budgets_or_none(desk: Desk) -> None:
     wide, narrow = budget("wide", 1.0), budget("narrow", 0.001)
     both = (Cover(budget="wide", scope="all"), Cover(budget="narrow", scope="all"))
@@ -278,6 +286,16 @@ async def test_a_loss_neither_resets_nor_doubles_a_window(desk: Desk) -> None:
     assert await worker.reserve(charge(6, 0.000001)) is not None
     await worker.settle(charge(3, 0.002), 0.002, spent(), estimated=False)
     assert await left(worker) == 0.0
+
+
+async def test_an_attempt_that_was_settled_before_a_loss_takes_nothing_when_it_is_asked_for_again(desk: Desk) -> None:
+    worker = desk.worker()
+    await worker.reserve(charge(1, 0.006))
+    await worker.settle(charge(1, 0.006), 0.004, spent(), estimated=False)
+    await desk.lost()
+    assert await worker.reserve(charge(1, 0.006)) is None
+    await asyncio.gather(*worker._tasks)
+    assert await left(worker) == pytest.approx(0.6)
 
 
 async def test_requests_that_were_counted_before_a_loss_are_not_counted_again(desk: Desk) -> None:

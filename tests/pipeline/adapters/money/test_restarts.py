@@ -11,9 +11,10 @@ from valkey_server import ValkeyServer, valkey_server
 
 from pipeline.adapters.money import calls
 from pipeline.adapters.money.ledger import StreamLedger
+from pipeline.adapters.money.memory import MemoryCounters
 from pipeline.adapters.money.valkey import PREFIX, ValkeyCounters
 from pipeline.contracts import Cover
-from pipeline.errors import TransportUnavailable
+from pipeline.errors import StoreUnavailable, TransportUnavailable
 from pipeline.ports import Streams
 from pipeline.transport.memory import MemoryLink
 
@@ -22,7 +23,6 @@ DAY = (Cover(budget="day", scope="tenant=acme"),)
 
 @pytest.fixture
 def valkey(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ValkeyServer]:
-    monkeypatch.setattr(calls, "ANSWER_S", 0.3)
     monkeypatch.setattr(calls, "REST_S", 0.01)
     with valkey_server(tmp_path) as server:
         yield server
@@ -58,6 +58,25 @@ async def office(valkey: ValkeyServer) -> AsyncIterator[Office]:
     yield made
     for worker in made.workers:
         await worker.stop()
+
+
+class Slow:
+    """A stream whose next append waits until it is let go, or fails."""
+
+    def __init__(self, inner: Streams) -> None:
+        self.inner = inner
+        self.go = asyncio.Event()
+        self.go.set()
+        self.breaks = False
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.inner, name)
+
+    async def append(self, subject: str, body: bytes, **options: object) -> object:
+        await self.go.wait()
+        if self.breaks:
+            raise TransportUnavailable("NATS did not confirm")
+        return await self.inner.append(subject, body, **options)  # type: ignore[arg-type]
 
 
 async def left(worker: StreamLedger) -> float:
@@ -145,6 +164,44 @@ async def test_what_was_settled_while_it_hung_is_not_missing_when_it_goes_on(off
     assert await worker.reserve(charge(4, 0.001)) is not None
 
 
+class Unheard(MemoryCounters):
+    """Counters that once do not hear what is settled."""
+
+    deaf = False
+
+    async def settle(self, *given: object, **options: object) -> None:
+        if self.deaf:
+            self.deaf = False
+            raise StoreUnavailable("the counters do not answer")
+        await super().settle(*given, **options)  # type: ignore[arg-type]
+
+
+async def test_a_settlement_that_the_counters_did_not_hear_of_is_made_up_for() -> None:
+    counters = Unheard()
+    worker = ledger(counters, MemoryLink().streams, FakeClock(NOON))
+    await worker.reserve(charge(1, 0.002))
+    counters.deaf = True
+    await worker.settle(charge(1, 0.002), 0.005, spent(), estimated=False)
+    assert await left(worker) == 0.5
+
+
+async def test_a_line_that_is_a_little_late_is_counted_again_with_the_others(office: Office) -> None:
+    slow = Slow(office.streams)
+    late = ledger(ValkeyCounters(office.valkey.url), slow, office.clock, grace_s=1.0)  # type: ignore[arg-type]
+    other = office.worker(grace_s=1.0)
+    office.workers.append(late)
+    await late.reserve(charge(0, 0.0))
+    slow.go.clear()
+    waiting = asyncio.create_task(late.reserve(charge(1, 0.01)))
+    await asyncio.sleep(0.1)
+    await office.command("FLUSHALL")
+    counting = asyncio.create_task(other.reserve(charge(2, 0.01)))
+    await asyncio.sleep(0.1)
+    slow.go.set()
+    assert await waiting is None
+    assert await counting is not None, "who counts again waits for lines on their way"
+
+
 async def test_while_it_is_away_each_worker_keeps_the_share_of_escalations_by_itself(office: Office) -> None:
     few = (Cover(budget="few", scope="route=chat"),)
     worker = office.worker(cap(share=0.0, burst=1))
@@ -165,25 +222,6 @@ async def test_without_a_valkey_budgets_say_what_that_means_and_lines_are_writte
         "ledger.acme.r2.draft-1.settle",
     ]
     assert await lenient.standing(DAY) == ()
-
-
-class Slow:
-    """A stream whose next append waits until it is let go, or fails."""
-
-    def __init__(self, inner: Streams) -> None:
-        self.inner = inner
-        self.go = asyncio.Event()
-        self.go.set()
-        self.breaks = False
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self.inner, name)
-
-    async def append(self, subject: str, body: bytes, **options: object) -> object:
-        await self.go.wait()
-        if self.breaks:
-            raise TransportUnavailable("NATS did not confirm")
-        return await self.inner.append(subject, body, **options)  # type: ignore[arg-type]
 
 
 class Ticking(FakeClock):
