@@ -244,6 +244,12 @@ def test_a_conversation_that_fits_only_where_it_may_not_go_is_the_callers_to_sho
     assert refusal(policy, input="x" * 20_000, snapshot=down("far"))[0] == "context_length_exceeded"
 
 
+def test_where_waiting_would_help_too_the_caller_is_not_told_to_shorten(policy: Policy) -> None:
+    code, _, wait = refusal(policy, input="x" * 2000, snapshot=down("near", "far"))
+
+    assert (code, wait) == ("no_eligible_target", policy.limits.breaker.open)
+
+
 def test_a_refusal_keeps_its_evidence(policy: Policy) -> None:
     result = outcome(policy, data_class="public", types=("FROZEN",))
     planned = result.changes["plan"]
