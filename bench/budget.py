@@ -38,7 +38,7 @@ console = Console(stderr=True)
 
 ROOM: Final = 10
 AT_ONCE: Final = 200
-MODEL_MS: Final = "100-400"
+MODEL_MS: Final = "300-800"
 PATIENCE_S: Final = 90.0
 # One token of answer costs 10 USD for a million, and the prompt nothing: what is set aside is what it costs.
 PRICE: Final = {"input": 0, "output": 10, "source": "bench", "as_of": "2026-01-01"}
@@ -59,6 +59,7 @@ class Seen:
     other: int = 0
     lost: int = 0
     dispatched: int = 0
+    aborted: int = 0
     held: int = 0
     settled: int = 0
     killed: bool = False
@@ -86,6 +87,7 @@ class Count:
             "fewest_dispatched": min(dispatched, default=0),
             "workers_killed": sum(seen.killed for seen in self.repetitions),
             "broken": sum(seen.broken() for seen in self.repetitions),
+            "calls_broken_off": sum(seen.aborted for seen in self.repetitions),
             "answered": sum(seen.answered for seen in self.repetitions),
             "refused": sum(seen.refused for seen in self.repetitions),
             "lost": sum(seen.lost for seen in self.repetitions),
@@ -105,13 +107,25 @@ def _budgets(made: Stack) -> None:
     (made.policies / "budgets.yaml").write_text(BUDGETS)
 
 
-async def _billed(made: Stack) -> int:
-    async with (
-        aiohttp.ClientSession() as session,
-        session.get(f"http://127.0.0.1:{made.models_port}/__stats") as answer,
-    ):
-        stats = await answer.json()
-    return int(stats["billed_total"])
+async def _stats(made: Stack) -> dict[str, Any]:
+    url = f"http://127.0.0.1:{made.models_port}/__stats"
+    async with aiohttp.ClientSession() as session, session.get(url) as answer:
+        return dict(await answer.json())
+
+
+async def _calls(made: Stack) -> tuple[int, int]:
+    """Calls that the models billed so far, and calls whose worker was gone before their end."""
+    stats = await _stats(made)
+    return int(stats["billed_total"]), int(stats["aborted"])
+
+
+async def _under_way(made: Stack) -> None:
+    """Wait until a model is being asked: the middle of a repetition."""
+    until = time.monotonic() + PATIENCE_S
+    while time.monotonic() < until:
+        if (await _stats(made))["running"]:
+            return
+        await asyncio.sleep(0.01)
 
 
 async def _ask(client: Client, number: int) -> str:
@@ -137,15 +151,17 @@ async def _repetition(
     made: Stack, link: Link, workers: Workers, number: int, chance: random.Random, *, kill: bool
 ) -> Seen:
     tenant, seen = f"tenant-{number}", Seen(killed=kill)
-    before = await _billed(made)
+    billed, aborted = await _calls(made)
     asking = [asyncio.create_task(_ask(Client(link, tenant), n)) for n in range(AT_ONCE)]
     if kill:
-        await asyncio.sleep(0.05 + 0.4 * chance.random())
+        await _under_way(made)
+        await asyncio.sleep(0.2 * chance.random())
         await asyncio.to_thread(workers.kill_one, chance)
     ended = Counter(await asyncio.gather(*asking))
     seen.answered, seen.refused, seen.lost = ended.pop("answered", 0), ended.pop("refused", 0), ended.pop("lost", 0)
     seen.other = sum(ended.values())
-    seen.dispatched = await _billed(made) - before
+    billed_now, aborted_now = await _calls(made)
+    seen.dispatched, seen.aborted = billed_now - billed, aborted_now - aborted
     await _ledger(link, tenant, seen)
     return seen
 
@@ -159,7 +175,7 @@ async def measure(repetitions: int, *, kill: bool) -> Count:
         made.start_valkey()
         made.start_models(MODEL_MS)
         made.provision("--ack-wait", "1.5", "--batch", "64")
-        workers = Workers(made, "two", 2)
+        workers = Workers(made, "fused", 2)
         workers.start()
         try:
             await ready(made)
