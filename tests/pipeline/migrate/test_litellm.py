@@ -194,3 +194,11 @@ def test_a_deployment_of_no_weight_only_takes_over() -> None:
 
 def test_nothing_takes_over_from_itself() -> None:
     assert "fallbacks" not in tier_of("api_key: k", settings="router_settings: {fallbacks: [{one: [one]}]}")
+
+
+@pytest.mark.parametrize("model", ["017", "1:30", "no", "null", "1e3", "x # y", "a: b"])
+def test_a_model_of_an_odd_name_is_written_so_that_it_is_read_as_text(model: str, tmp_path: Path) -> None:
+    made = from_text(
+        f"model_list: [{{model_name: m, litellm_params: {{model: 'openai/{model}', api_key: os.environ/K}}}}]"
+    )
+    assert loaded(made, tmp_path).targets["m-openai"].model == model
