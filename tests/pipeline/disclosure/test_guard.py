@@ -333,6 +333,34 @@ def test_a_decision_that_travelled_and_is_stricter_than_the_one_made_now_holds(r
         sent(HELLO, rules, found=found)
 
 
+@pytest.mark.parametrize("action", ["pseudonymise", "mask"])
+@pytest.mark.parametrize("other", ["allow", "local_only"])
+@pytest.mark.parametrize("travelled", [True, False], ids=["hidden before", "hidden now"])
+def test_what_either_decision_hides_is_hidden_even_where_the_other_is_stricter(
+    action: str, other: str, travelled: bool, tmp_path: Path
+) -> None:
+    rules = FILES["residency.yaml"].replace("target.external && ", "")
+    hides = rules.replace("action: deny", f"action: {action}\n    types: [SECRET]")
+    lets = rules.replace("action: deny", f"action: {other}")
+    before, now = (hides, lets) if travelled else (lets, hides)
+    found = Classification(
+        data_class="confidential",
+        findings=(Finding(type="SECRET", count=1),),
+        marks=(Mark(0, 0, 5, "SECRET", 1.0),),
+        units=fingerprint(units_of(HELLO)),
+        scan="complete",
+        engine="e",
+        names_scanned=True,
+    )
+    older = load_folder(write(tmp_path / "before", residency=before), {})
+    newer = load_folder(write(tmp_path / "now", residency=now), {})
+    sent_on = found.model_copy(update={"residency": decided(HELLO, found, older)})
+    joined = judged(HELLO, sent_on, "near", newer)
+
+    assert getattr(joined, action) == ("SECRET",)
+    assert joined.action == (other if other == "local_only" else action)
+
+
 # ---------------------------------------------------------------- fields
 
 
