@@ -55,6 +55,7 @@ def test_a_contradiction_is_never_true(source: str) -> None:
         'req.task != "a" && req.task != "b"',
         "req.tokens > 10 && req.tokens < 12",
         "req.complexity >= 1.0",
+        "req.tokens > -1",
         "req.complexity > 0.5",
         "req.complexity < 0.5",
         "req.complexity > 0.3 && req.complexity < 0.4",
