@@ -1,0 +1,94 @@
+"""What the files in `policies/` may say. Strict: an unknown key is an error with its place in the file."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from pipeline.policy.models.base import API_VERSION
+from pipeline.policy.models.budgets import Allowance, BudgetExample, BudgetsFile, BudgetSpec, EscalationCap, Window
+from pipeline.policy.models.examples import Given
+from pipeline.policy.models.experiments import ExperimentsFile, ExperimentSpec
+from pipeline.policy.models.limits import Breaker, Changes, Concurrency, Hedge, Lanes, LimitsFile, Outlier, Rate, Retry
+from pipeline.policy.models.residency import (
+    TRANSFORMS,
+    Output,
+    Pseudonyms,
+    ResidencyExample,
+    ResidencyFile,
+    ResidencyRule,
+    Scan,
+)
+from pipeline.policy.models.routes import (
+    Accept,
+    CachePolicy,
+    Preference,
+    PriceCeiling,
+    Route,
+    RouteExample,
+    RoutesFile,
+    SkipDraft,
+    TierSpec,
+)
+from pipeline.policy.models.scopes import Scope
+from pipeline.policy.models.targets import ModelsFile, Price, Probe, Properties, Target, Timeouts, Variant
+from pipeline.policy.models.tenants import TenantsFile, TenantSpec
+from pipeline.policy.models.visibility import REQUIRED, Ceiling, Exposed, Sinks, Visibility
+
+__all__ = [
+    "API_VERSION",
+    "REQUIRED",
+    "TRANSFORMS",
+    "Accept",
+    "Allowance",
+    "Breaker",
+    "BudgetExample",
+    "BudgetSpec",
+    "BudgetsFile",
+    "CachePolicy",
+    "Ceiling",
+    "Changes",
+    "Concurrency",
+    "Document",
+    "EscalationCap",
+    "ExperimentSpec",
+    "ExperimentsFile",
+    "Exposed",
+    "Given",
+    "Hedge",
+    "Lanes",
+    "LimitsFile",
+    "ModelsFile",
+    "Outlier",
+    "Output",
+    "Preference",
+    "Price",
+    "PriceCeiling",
+    "Probe",
+    "Properties",
+    "Pseudonyms",
+    "Rate",
+    "ResidencyExample",
+    "ResidencyFile",
+    "ResidencyRule",
+    "Retry",
+    "Route",
+    "RouteExample",
+    "RoutesFile",
+    "Scan",
+    "Scope",
+    "Sinks",
+    "SkipDraft",
+    "Target",
+    "TenantSpec",
+    "TenantsFile",
+    "TierSpec",
+    "Timeouts",
+    "Variant",
+    "Visibility",
+    "Window",
+]
+
+Document = Annotated[
+    ModelsFile | RoutesFile | ResidencyFile | LimitsFile | BudgetsFile | TenantsFile | ExperimentsFile,
+    Field(discriminator="kind"),
+]

@@ -1,0 +1,115 @@
+"""`models.yaml`: targets, what they cost and promise, and the variants made of them."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from pipeline.contracts import Json, Name, Origin, Parameters, Whole
+from pipeline.policy.models.base import Money, Seconds, Section
+
+__all__ = ["ModelsFile", "Price", "Probe", "Properties", "Target", "Timeouts", "Variant"]
+
+Capability = Literal["chat", "logprobs", "json_schema", "tools", "vision", "stream"]
+
+
+class Price(Section):
+    """What a target charges, in US dollars for a million tokens, where the figures come from, and of which day.
+
+    What is not priced apart costs as much as `input` or `output`. `cached` and `reasoning` say how the provider counts:
+    whether its prompt tokens hold the cached ones (`inside`) or not (`beside`), and completion tokens the reasoning.
+    """
+
+    input: Money
+    output: Money
+    cached_input: Money | None = None
+    cache_write: Money | None = None
+    reasoning: Money | None = None
+    audio_input: Money | None = None
+    audio_output: Money | None = None
+    image: Money | None = None
+    cached: Literal["inside", "beside"] = "inside"
+    reasoning_counted: Literal["inside", "beside"] = "inside"
+    source: str
+    as_of: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$")
+
+
+class Timeouts(Section):
+    """Seconds. With `first_token` or `idle` the target is always called as a stream, since only a stream shows them."""
+
+    connect: Seconds = 2.0
+    first_token: Seconds | None = None
+    idle: Seconds | None = None
+    total: Seconds = 60.0
+
+
+class Properties(Section):
+    """What the provider has promised; what is not written down was not promised.
+
+    Attributes:
+        zdr: zero data retention: nothing of a request is kept.
+        baa: a contract for health data (HIPAA).
+        pci: may hold card data.
+        training: it may train on what we send.
+    """
+
+    zdr: bool = False
+    baa: bool = False
+    pci: bool = False
+    training: bool = True
+
+
+class Probe(Section):
+    """A call that asks a target whether it is well: GET of `path` beside its endpoint, every so many seconds."""
+
+    path: str = Field(default="models", pattern=r"^[A-Za-z0-9._/-]+$")
+    every: Seconds = 10.0
+    timeout: Seconds = 2.0
+
+
+class Target(Section):
+    """A model at an endpoint, in a region, under a provider.
+
+    Attributes:
+        tokenizer: its own tokenizer as a file in the policy folder (`tokenizer.json`); without it tokens are estimated.
+        adapter_of: the target whose weights it shares, where it is an adapter (LoRA) on the same server.
+        hedge: whether a slow call may be made a second time beside the first (see `hedge` in the limits).
+        probe: how its health is asked for; without it only its answers tell.
+    """
+
+    endpoint: str
+    model: str
+    provider: Name
+    region: Name
+    jurisdiction: Origin
+    external: bool
+    properties: Properties = Properties()
+    context_window: Whole = Field(ge=1)
+    max_output_tokens: Whole = Field(default=1024, ge=1)
+    capabilities: frozenset[Capability] = frozenset({"chat"})
+    slots: Whole = Field(default=8, ge=1)
+    api_key: str | None = None
+    price: Price | None = None
+    timeouts: Timeouts = Timeouts()
+    extra: dict[str, Json] = Field(default_factory=dict)
+    tokenizer: str | None = None
+    adapter_of: Name | None = None
+    hedge: bool = False
+    probe: Probe | None = None
+
+
+class Variant(Section):
+    """A named way of answering: a target, a prompt (as text, or as a file beside the policies) and parameters."""
+
+    target: Name
+    system: str | None = None
+    system_file: str | None = None
+    parameters: Parameters = Parameters()
+
+
+class ModelsFile(Section):
+    """`kind: Models`: the targets there are, and the variants made of them."""
+
+    apiVersion: Literal["stepwell/v1"]
+    kind: Literal["Models"]
+    targets: dict[Name, Target] = Field(min_length=1)
+    variants: dict[Name, Variant] = Field(min_length=1)
