@@ -225,10 +225,10 @@ def _draft(parts: Parts) -> Stage:
     return Draft(parts.attempts)
 
 
-def _check(_: Parts) -> Stage:
+def _check(parts: Parts) -> Stage:
     from stages.check import Check
 
-    return Check()
+    return Check(parts.policies)
 
 
 def _escalate(parts: Parts) -> Stage:

@@ -238,7 +238,7 @@ class House:
             plan,
             Recall(answers, clock),
             self.draft,
-            Check(),
+            Check(source),
             Escalate(self.attempts),
             audit,
         ]

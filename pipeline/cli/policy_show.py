@@ -18,6 +18,7 @@ def show(policy: Policy, *, as_json: bool, origin: str | None = None) -> None:
     """
     tables: dict[str, list[Row]] = {
         "routes": list(_routes(policy)),
+        "calibrators": list(_calibrators(policy)),
         "targets": list(_targets(policy)),
         "budgets": list(_budgets(policy)),
         "escalations": list(_escalations(policy)),
@@ -40,6 +41,7 @@ def show(policy: Policy, *, as_json: bool, origin: str | None = None) -> None:
 
 _TITLES: Mapping[str, str] = {
     "routes": "Routes",
+    "calibrators": "Calibrators",
     "targets": "Targets (prices in USD for a million tokens)",
     "budgets": "Budgets",
     "escalations": "Caps on escalations",
@@ -77,10 +79,17 @@ def _routes(policy: Policy) -> Iterator[Row]:
             else "",
             "experiments": [name for name in route.experiments if name is not None],
             "accept": spec.accept.confidence,
+            "calibrator": route.calibrator.name if route.calibrator is not None else None,
             "escalations": spec.max_escalations,
             "skip_draft": spec.skip_draft.when if spec.skip_draft.when != "never" else "",
             "cache": f"{spec.cache.ttl:g} s" if spec.cache.enabled else "off",
         }
+
+
+def _calibrators(policy: Policy) -> Iterator[Row]:
+    found = {route.calibrator.name: route.calibrator for route in policy.routes if route.calibrator is not None}
+    for name, calibrator in found.items():
+        yield {"calibrator": name, **calibrator.curve.model_dump()}
 
 
 def _tier(variants: Mapping[str, float]) -> str:

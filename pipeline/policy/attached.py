@@ -1,20 +1,24 @@
-"""Files beside the policies: prompts, schemas of answers, tokenizers, the learned difficulty.
+"""Files beside the policies: prompts, schemas of answers, tokenizers, calibrators, the learned difficulty.
 
 They belong to the revision: their bytes count for its digest, and they are refused with it or in force with it.
 """
 
+import hashlib
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 import orjson
 from jsonschema import Draft202012Validator, SchemaError
 from jsonschema.validators import validator_for
+from pydantic import ValidationError
 
 from pipeline.contracts import JsonObject
+from pipeline.policy.calibration import Calibrator, Curve
 from pipeline.policy.files import Files, Unreadable
-from pipeline.policy.problems import Problem
+from pipeline.policy.problems import Path, Problem
 from pipeline.policy.resolve import Located, PolicySet
 from pipeline.policy.text import MAX_BYTES
+from pipeline.policy.validate import first_of
 
 __all__ = ["LARGEST", "attach", "references"]
 
@@ -23,21 +27,23 @@ LARGEST: Final = {
     "response_schema_file": 65_536,
     "tokenizer": 64 * 2**20,
     "difficulty_file": 32 * 2**20,
+    "calibrator_file": 4096,
 }
 """Bytes that a file may have, by the key that names it."""
 _DEEPEST: Final = 64
 
 
 class Reference(NamedTuple):
-    """A place that names a file: the part it stands in, the key, and the path."""
+    """A place that names a file: the part it stands in, the key, the path, and the mappings the key is inside of."""
 
     part: Located[object]
     key: str
     path: str
+    inside: Path = ()
 
     def problem(self, text: str) -> Problem:
         """What is wrong with the file, told where it is named."""
-        return self.part.problem(f"{self.path} {text}", self.key)
+        return self.part.problem(f"{self.path} {text}", *self.inside, self.key)
 
 
 def references(joined: PolicySet) -> Iterator[Reference]:
@@ -51,6 +57,8 @@ def references(joined: PolicySet) -> Iterator[Reference]:
     for route in joined.routes:
         if route.spec.response_schema_file is not None:
             yield Reference(route, "response_schema_file", route.spec.response_schema_file)
+        if route.spec.accept.calibrator_file is not None:
+            yield Reference(route, "calibrator_file", route.spec.accept.calibrator_file, ("accept",))
     for file in joined.route_files:
         if file.spec.difficulty_file is not None:
             yield Reference(file, "difficulty_file", file.spec.difficulty_file)
@@ -75,6 +83,8 @@ def _take(joined: PolicySet, reference: Reference, body: bytes) -> None:
         joined.prompts[name] = _prompt(body)
     elif reference.key == "response_schema_file":
         joined.schemas[reference.path] = _schema(body)
+    elif reference.key == "calibrator_file":
+        joined.calibrators[reference.path] = _calibrator(reference.path, body)
     elif reference.key == "tokenizer" and not isinstance(_json(body), dict):
         raise Unreadable("is no tokenizer: it must be a JSON object, as tokenizer.json is")
     elif reference.key == "difficulty_file":
@@ -119,6 +129,14 @@ def _learned(body: bytes) -> None:
         read_model(body)
     except InvalidModel as error:
         raise Unreadable(f"holds no learned score: {error}") from None
+
+
+def _calibrator(path: str, body: bytes) -> Calibrator:
+    try:
+        curve = Curve.model_validate_json(body)
+    except ValidationError as error:
+        raise Unreadable(f"is no calibrator: {first_of(error)}") from None
+    return Calibrator(f"{path}@{hashlib.sha256(body).hexdigest()[:16]}", curve)
 
 
 def _json(body: bytes) -> object:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from pipeline.contracts import JsonObject
+from pipeline.policy.calibration import Calibrator
 from pipeline.policy.conditions import Condition, Score, known
 from pipeline.policy.facts import RequestFacts
 from pipeline.policy.models import BudgetSpec, EscalationCap, Rate, ResidencyRule, Route
@@ -27,6 +28,7 @@ class CompiledRoute:
         score: with `choose: scored`; None counts as 0.
         experiments: for each tier, the experiment that runs there.
         response_schema: of answers to requests that bring none.
+        calibrator: makes the confidence of an answer out of how sure the model sounded; None: that is the confidence.
     """
 
     spec: Route
@@ -34,6 +36,7 @@ class CompiledRoute:
     score: Score | None = None
     experiments: tuple[str | None, ...] = ()
     response_schema: JsonObject | None = None
+    calibrator: Calibrator | None = None
 
     def matches(self, facts: RequestFacts) -> bool | None:
         """Whether the route takes a request of these facts; None when its condition has no answer."""

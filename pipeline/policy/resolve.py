@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Generic, TypeVar
 
 from pipeline.contracts import JsonObject
+from pipeline.policy.calibration import Calibrator
 from pipeline.policy.models import (
     BudgetsFile,
     BudgetSpec,
@@ -64,7 +65,8 @@ class PolicySet:
 
     Attributes:
         filled: the targets with their variables filled in.
-        attached: the files that are named, by path; `prompts` (by variant) and `schemas` (by path) as they were read.
+        attached: the files that are named, by path; `prompts` (by variant), `schemas` and `calibrators` (by path)
+            as they were read.
     """
 
     targets: dict[str, Located[Target]] = field(default_factory=dict)
@@ -83,6 +85,7 @@ class PolicySet:
     attached: dict[str, bytes] = field(default_factory=dict)
     prompts: dict[str, str] = field(default_factory=dict)
     schemas: dict[str, JsonObject] = field(default_factory=dict)
+    calibrators: dict[str, Calibrator] = field(default_factory=dict)
     filled: dict[str, Target] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 

@@ -23,7 +23,7 @@ from pipeline.policy.models import (
 from pipeline.policy.problems import Path, Problem, did_you_mean
 from pipeline.policy.text import SourceFile
 
-__all__ = ["KINDS", "AnyFile", "validated"]
+__all__ = ["KINDS", "AnyFile", "first_of", "validated"]
 
 AnyFile = ModelsFile | RoutesFile | ResidencyFile | LimitsFile | BudgetsFile | TenantsFile | ExperimentsFile
 KINDS: Final[Mapping[str, type[AnyFile]]] = {
@@ -65,6 +65,15 @@ def validated(source: SourceFile) -> tuple[AnyFile | None, list[Problem]]:
         return model.model_validate_json(orjson.dumps(source.data)), []
     except ValidationError as error:
         return None, [_problem(source, model, detail) for detail in _causes(error.errors(include_url=False))]
+
+
+def first_of(error: ValidationError) -> str:
+    """The first of what is wrong with a file beside the policies, with the key it stands at."""
+    detail = _causes(error.errors(include_url=False))[0]
+    kind = detail["type"]
+    said = "no such key" if kind == "extra_forbidden" else _SENTENCES.get(kind, _said(detail)) + _hint(detail)
+    place = ".".join(map(str, detail["loc"]))
+    return f"{place}: {said}" if place else said
 
 
 def _causes(details: list[ErrorDetails]) -> list[ErrorDetails]:

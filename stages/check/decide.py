@@ -1,10 +1,11 @@
 """Accept the answer, go one tier further, or say that there is none. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from pipeline.contracts import Attempt, Envelope, ErrorBody, Json, Plan, Verdict
+from pipeline.policy.calibration import Calibrator
 from pipeline.ports import Outcome
 
 __all__ = ["Findings", "decide"]
@@ -20,7 +21,7 @@ class Findings:
         parsed: the document, where it satisfies the schema.
         repairs: what was changed, in words.
         problems: where it breaks the schema; places in the schema, never text of the answer.
-        confidence: between 0 and 1; None: nothing is known.
+        confidence: how sure it sounds, between 0 and 1, before any calibration; None: nothing is known.
         signals: all scores.
         empty: there is neither text nor a call of a tool.
     """
@@ -35,12 +36,17 @@ class Findings:
     empty: bool = False
 
 
-def decide(envelope: Envelope, plan: Plan, found: Findings) -> Outcome:
-    """Judge the last attempt of `envelope` by what was found in it."""
+def decide(envelope: Envelope, plan: Plan, found: Findings, calibrator: Calibrator | None = None) -> Outcome:
+    """Judge the last attempt of `envelope` by what was found in it.
+
+    With a calibrator the confidence is the probability that it makes of how sure the attempt sounds; the facts then
+    have both, and the calibrator's name, which tells its content too.
+    """
+    found, calibration = _calibrated(found, calibrator)
     attempt = envelope.attempts[-1]
     objection = _objection(plan, attempt, found)
     verdict = _verdict(plan, attempt, found, accepted=objection is None)
-    facts = {"confidence": found.confidence, "threshold": plan.threshold, "schema": found.schema_state}
+    facts = {"confidence": found.confidence, "threshold": plan.threshold, "schema": found.schema_state, **calibration}
     changes: dict[str, object] = {"verdict": verdict}
     if attempt.tokens is not None:
         # The scores have said what they had to say, and the tokens are the answer once more.
@@ -51,6 +57,14 @@ def decide(envelope: Envelope, plan: Plan, found: Findings) -> Outcome:
         return Outcome("rejected", (objection,), changes, facts)
     changes |= _end(envelope, plan, found)
     return Outcome("exhausted", (objection,), changes, facts)
+
+
+def _calibrated(found: Findings, calibrator: Calibrator | None) -> tuple[Findings, dict[str, str | float]]:
+    """The findings with the probability in place of the raw score, and what the story has to say about that."""
+    if calibrator is None or found.confidence is None:
+        return found, {}
+    made = replace(found, confidence=calibrator.probability(found.confidence))
+    return made, {"raw_confidence": found.confidence, "calibrator": calibrator.name}
 
 
 def _objection(plan: Plan, attempt: Attempt, found: Findings) -> str | None:

@@ -1,26 +1,16 @@
 """`residency.yaml`: which personal data has which class, and which target may see it."""
 
-from datetime import date
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from pipeline.contracts import Action, Name, Share, Whole
 from pipeline.policy.languages import language
-from pipeline.policy.models.base import Seconds, Section
+from pipeline.policy.models.base import Day, Seconds, Section
 from pipeline.policy.models.examples import Given
 from pipeline.policy.models.visibility import Visibility
 
 __all__ = ["TRANSFORMS", "Output", "Pseudonyms", "ResidencyExample", "ResidencyFile", "ResidencyRule", "Scan"]
-
-
-def _day(text: str) -> str:
-    """A day that is in the calendar."""
-    try:
-        date.fromisoformat(text)
-    except ValueError:
-        raise ValueError(f"{text} is no day; write it as 2027-01-31") from None
-    return text
 
 
 TRANSFORMS: Final = ("pseudonymise", "mask")
@@ -40,7 +30,7 @@ class ResidencyRule(Section):
     action: Action
     types: Types | None = None
     reason: str
-    expires: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$"), AfterValidator(_day)] | None = None
+    expires: Day | None = None
 
     @model_validator(mode="after")
     def _types_of_a_transform(self) -> Self:

@@ -43,9 +43,14 @@ class TierSpec(Section):
 
 
 class Accept(Section):
-    """When a draft may stay. `confidence` null: no threshold, the schema alone decides."""
+    """When a draft may stay. `confidence` null: no threshold, the schema alone decides.
+
+    `calibrator_file` is a file beside the policies (see `pipeline.policy.calibration`): the curve that makes a
+    probability of how sure a model sounds, whichever tier it answers in. Without it the raw score is the confidence.
+    """
 
     confidence: Share | None = None
+    calibrator_file: str | None = None
 
 
 class PriceCeiling(Section):

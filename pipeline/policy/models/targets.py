@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from pipeline.contracts import Json, Name, Origin, Parameters, Whole
-from pipeline.policy.models.base import Money, Seconds, Section
+from pipeline.policy.models.base import Day, Money, Seconds, Section
 
 __all__ = ["ModelsFile", "Price", "Probe", "Properties", "Target", "Timeouts", "Variant"]
 
@@ -30,7 +30,7 @@ class Price(Section):
     cached: Literal["inside", "beside"] = "inside"
     reasoning_counted: Literal["inside", "beside"] = "inside"
     source: str
-    as_of: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$")
+    as_of: Day
 
 
 class Timeouts(Section):

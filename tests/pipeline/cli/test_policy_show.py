@@ -84,3 +84,18 @@ def test_what_there_is_none_of_has_no_table(tmp_path: Path, shown: Shown) -> Non
 
     assert "Budgets" not in text
     assert "fallbacks" not in text
+
+
+def test_a_calibrator_is_told_with_its_curve_and_where_it_comes_from(tmp_path: Path, shown: Shown) -> None:
+    named = '    match: "true"\n    accept: {confidence: 0.7, calibrator_file: chat.json}\n'
+    write(tmp_path, routes=swap(ROUTES, '    match: "true"\n', named))
+    curve = {"kind": "platt", "slope": 1.3, "intercept": -0.2, "signal": "logprob_mean", "labels": 812}
+    (tmp_path / "chat.json").write_text(json.dumps({**curve, "source": "two judges", "fitted": "2026-11-01"}))
+
+    (told,) = json.loads(shown(tmp_path, as_json=True))["calibrators"]
+    name = told.pop("calibrator")
+    assert name.startswith("chat.json@")
+    assert told == {**curve, "source": "two judges", "fitted": "2026-11-01"}
+    out = shown(tmp_path)
+    for part in (name, "1.3", "-0.2", "812", "two judges", "2026-11-01"):
+        assert part in out
