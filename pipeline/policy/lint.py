@@ -32,6 +32,7 @@ def hopeless(joined: PolicySet, found: Compiled) -> Iterator[Problem]:
 def doubtful(policy: Policy, joined: PolicySet, found: Compiled, today: date | None) -> Iterator[Problem]:
     """Warnings: what does something, but hardly what was meant."""
     yield from _switched_off(found.written)
+    yield from _unrecorded(joined, found.written)
     yield from spending_doubts(policy, joined)
     yield from _adapters(joined)
     yield from _expired(joined, today)
@@ -39,15 +40,26 @@ def doubtful(policy: Policy, joined: PolicySet, found: Compiled, today: date | N
 
 def _unseen(joined: PolicySet, written: Sequence[Written]) -> Iterator[Problem]:
     """Conditions over metadata that planning does not see. Residency rules look at the request itself."""
+    for entry, key in _unkept(joined, written):
+        if not isinstance(entry.part.spec, ResidencyFile):
+            text = "is not kept, so that it is never there; add"
+            yield entry.problem(f"req.metadata.{key} {text} {key} to record_metadata of the routes")
+
+
+def _unrecorded(joined: PolicySet, written: Sequence[Written]) -> Iterator[Problem]:
+    """Residency rules over metadata that no record keeps: they hold, and cannot be judged again from a record."""
+    for entry, key in _unkept(joined, written):
+        if isinstance(entry.part.spec, ResidencyFile):
+            text = "is in no record, so that a replay judges this rule without it; add"
+            yield entry.problem(f"req.metadata.{key} {text} {key} to record_metadata of the routes")
+
+
+def _unkept(joined: PolicySet, written: Sequence[Written]) -> Iterator[tuple[Written, str]]:
+    """Conditions, and the keys they mention that are in no record."""
     kept = {*_KEPT, *(key for file in joined.route_files for key in file.spec.record_metadata)}
     for entry in written:
-        if isinstance(entry.part.spec, ResidencyFile):
-            continue
         for key in sorted(metadata_keys(tree(entry.source, targets=entry.targets)) - kept):
-            text = (
-                f"req.metadata.{key} is not kept, so that it is never there; add {key} to record_metadata of the routes"
-            )
-            yield entry.problem(text)
+            yield entry, key
 
 
 def _never_true(written: Sequence[Written]) -> Iterator[Problem]:

@@ -1,6 +1,7 @@
 """All examinations, in the order a person would make them."""
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline.embedded.doctor import installation, machine, services
@@ -31,10 +32,11 @@ async def examine(home: Path | None, *, deep: bool = False) -> list[Finding]:
 
 async def _reached(settings: Settings, environment: dict[str, str], place: Home) -> list[Finding]:
     state = running(place.state)
-    valid, policy = services.policies(settings, environment)
+    valid, policy = services.policies(settings, environment, datetime.now(UTC).date())
     found = (valid, installation.languages(policy.residency.scan.languages)) if policy else (valid,)
     if state is None and "STEPWELL_NATS" not in environment:
-        return [*found, attention("services", f"nothing runs in {place.root}", "start it with stepwell up")]
+        counted = services.tokenizers(policy) if policy else ()
+        return [*found, *counted, attention("services", f"nothing runs in {place.root}", "start it with stepwell up")]
     monitor = (state.options.ports if state else Ports()).monitor
     bus = await services.nats(settings)
     disk: tuple[Finding, ...] = ()
@@ -43,5 +45,5 @@ async def _reached(settings: Settings, environment: dict[str, str], place: Home)
         disk = (await services.durability(f"http://127.0.0.1:{monitor}"),)
         governs, policy = await services.in_force(settings, environment, policy)
     seen = await services.workers(state.parts) if state else ()
-    targets = await services.endpoints(policy) if policy else ()
+    targets = (*services.tokenizers(policy), *await services.endpoints(policy)) if policy else ()
     return [*found, *bus, *disk, *governs, *seen, await services.valkey(settings), *targets]

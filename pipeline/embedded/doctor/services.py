@@ -1,7 +1,8 @@
 """What is reached over the network: NATS and its streams, Valkey, model endpoints; and the policies that name them."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from typing import Any, Final
 
 import aiohttp
@@ -9,6 +10,7 @@ import orjson
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from pipeline.adapters.tokenizers import troubles
 from pipeline.embedded.doctor.finding import Finding, attention, good, problem
 from pipeline.embedded.in_force import in_force_here, sentence, workers_see
 from pipeline.embedded.probes import fetch
@@ -16,27 +18,43 @@ from pipeline.embedded.state import PartState
 from pipeline.errors import NotRunning, PolicyInvalid, StepwellError
 from pipeline.layout import consumers
 from pipeline.policy.compiled import Policy
-from pipeline.policy.load import load_folder
+from pipeline.policy.load import check_folder
 from pipeline.policy.models import Target
 from pipeline.settings import Settings
 from pipeline.transport.nats import connect
 from pipeline.transport.nats.provision import compare
 
-__all__ = ["durability", "endpoints", "in_force", "nats", "policies", "sync_of", "valkey", "workers"]
+__all__ = ["durability", "endpoints", "in_force", "nats", "policies", "sync_of", "tokenizers", "valkey", "workers"]
 
 _PATIENCE: Final = aiohttp.ClientTimeout(total=3.0)
 _START: Final = "start it with stepwell up"
 
 
-def policies(settings: Settings, environment: Mapping[str, str]) -> tuple[Finding, Policy | None]:
-    """The folder of policies is valid as a whole."""
+def policies(
+    settings: Settings, environment: Mapping[str, str], today: date | None = None
+) -> tuple[Finding, Policy | None]:
+    """The folder of policies is valid as a whole, and says nothing that is hardly meant."""
+    advice = f"run stepwell policy check {settings.policies}"
     try:
-        policy = load_folder(settings.policies, environment)
+        checked = check_folder(settings.policies, environment, today=today)
     except PolicyInvalid as error:
-        first, *others = error.message.splitlines()
-        more = f" (and {len(others)} more)" if others else ""
-        return problem("policies", f"{first}{more}", f"run stepwell policy check {settings.policies}"), None
-    return good("policies", f"the policies in {settings.policies} are valid, revision {policy.revision}"), policy
+        return problem("policies", _first_of(error.message.splitlines()), advice), None
+    if checked.policy is None:
+        return problem("policies", _first_of(checked.problems), advice), None
+    valid = f"the policies in {settings.policies} are valid, revision {checked.policy.revision}"
+    if checked.warnings:
+        return attention("policies", f"{valid}, but {_first_of(checked.warnings)}", advice), checked.policy
+    return good("policies", valid), checked.policy
+
+
+def _first_of(found: Sequence[object]) -> str:
+    return f"{found[0]} (and {len(found) - 1} more)" if len(found) > 1 else str(found[0])
+
+
+def tokenizers(policy: Policy) -> tuple[Finding, ...]:
+    """Tokens of every target that has a tokenizer can be counted by it."""
+    advice = "mend it, or leave tokenizer out of the target where an estimate is enough"
+    return tuple(attention("tokenizers", trouble, advice) for trouble in troubles(policy))
 
 
 async def nats(settings: Settings) -> tuple[Finding, ...]:

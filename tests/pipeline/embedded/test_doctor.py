@@ -3,9 +3,11 @@
 import socket
 
 import pytest
+from policy_files import MODELS, RESIDENCY, swap, write
 
 from pipeline.embedded.doctor import installation, machine, services
 from pipeline.embedded.home import Home
+from pipeline.policy.load import load_folder
 from pipeline.settings import Settings
 
 
@@ -101,3 +103,26 @@ def test_a_wrong_policy_is_named_with_its_place(tmp_path):
     assert policy is None
     assert found.condition == "problem"
     assert "models.yaml:" in found.sentence
+
+
+def test_what_a_policy_hardly_means_is_worth_a_word(tmp_path):
+    rule = "  - {id: team, when: 'has(req.metadata.team)', action: deny, reason: r}\n"
+    settings = Settings.from_environment({"STEPWELL_POLICIES": str(write(tmp_path, residency=RESIDENCY + rule))})
+    found, policy = services.policies(settings, {})
+    assert policy is not None
+    assert found.condition == "attention"
+    assert "are valid, revision" in found.sentence
+    assert "residency.yaml:11:22: rules[1].when: req.metadata.team is in no record" in found.sentence
+
+    write(tmp_path)
+    assert services.policies(settings, {})[0].condition == "good"
+
+
+def test_a_tokenizer_that_cannot_count_is_worth_a_word(tmp_path):
+    write(tmp_path, models=swap(MODELS, "    model: near-model\n", "    model: near-model\n    tokenizer: t.json\n"))
+    (tmp_path / "t.json").write_text("{}")
+    (found,) = services.tokenizers(load_folder(tmp_path, {}))
+    assert (found.what, found.condition) == ("tokenizers", "attention")
+    assert "tokens of near are estimated" in found.sentence
+    (tmp_path / "models.yaml").write_text(MODELS)
+    assert services.tokenizers(load_folder(tmp_path, {})) == ()

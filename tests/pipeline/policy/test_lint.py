@@ -136,6 +136,21 @@ def test_residency_rules_look_at_all_metadata(tmp_path: Path) -> None:
     assert told(tmp_path, residency=RESIDENCY + rule)[0] == []
 
 
+def test_a_residency_rule_that_a_replay_cannot_judge_is_told(tmp_path: Path) -> None:
+    """It holds; but what it looks at is in no record."""
+    rules = "".join(
+        f"  - {{id: {name}, when: 'has(req.metadata.{name})', action: deny, reason: r}}\n" for name in ("task", "team")
+    )
+    kept = swap(ROUTES, "routes:", "record_metadata: [team]\nroutes:")
+
+    (said,) = told(tmp_path / "unkept", residency=RESIDENCY + rules)[1]
+    assert said == (
+        "residency.yaml:12:22: rules[2].when: req.metadata.team is in no record, so that a replay judges this rule "
+        "without it; add team to record_metadata of the routes"
+    )
+    assert told(tmp_path / "kept", residency=RESIDENCY + rules, routes=kept) == ([], [])
+
+
 @pytest.mark.parametrize("fact", ["req.budget_left < 0.5", "req.deadline_left_ms < 5", "req.difficulty > 0.5"])
 def test_only_routes_look_at_what_changes_while_a_request_is_served(tmp_path: Path, fact: str) -> None:
     name = fact.split()[0]
