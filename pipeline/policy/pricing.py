@@ -1,16 +1,27 @@
-"""What a call cost, and what one may cost. US dollars; prices are for a million tokens. Pure."""
+"""What a call cost and may cost, and whether a price is above a ceiling. US dollars for a million tokens. Pure."""
 
 from collections.abc import Collection
 from typing import Final
 
 from pipeline.contracts import Usage
-from pipeline.policy.models import Price
+from pipeline.policy.models import Price, Route
 
-__all__ = ["CHARACTERS", "cost_usd", "estimated_tokens", "estimated_usage", "is_free", "worst_cost"]
+__all__ = [
+    "CHARACTERS",
+    "above_ceiling",
+    "cost_usd",
+    "estimated_tokens",
+    "estimated_usage",
+    "is_free",
+    "too_dear",
+    "worst_cost",
+]
 
 CHARACTERS: Final = 4
 """Characters that one token stands for where nobody counted: the usual rule of thumb for English prose."""
 _TOKENS: Final = 1_000_000
+_EQUAL: Final = 1 + 1e-9
+"""A price for one token, times a million, is off in its last digit; that much above a ceiling is at it."""
 
 
 def cost_usd(usage: Usage, price: Price | None) -> float | None:
@@ -63,6 +74,28 @@ def worst_cost(
 
 def _dearest(prices: Collection[float | None]) -> float:
     return max(price for price in prices if price is not None)
+
+
+def too_dear(route: Route, price: Price | None) -> str | None:
+    """Why the route's own ceilings leave out what has this price; None when they do not."""
+    most, per_token = route.max_price, route.max_cost_per_token
+    if most is not None and (why := above_ceiling(price, most.input, most.output, "the route")):
+        return why
+    if per_token is None:
+        return None
+    return above_ceiling(price, per_token * _TOKENS, per_token * _TOKENS, "the route")
+
+
+def above_ceiling(price: Price | None, most_in: float | None, most_out: float | None, whose: str) -> str | None:
+    """Why a price is above a ceiling in US dollars for a million tokens; None when it is not. Unknown is too high."""
+    if most_in is None and most_out is None:
+        return None
+    if price is None:
+        return f"its price is unknown, and {whose} has a ceiling"
+    for side, asked, most in (("input", price.input, most_in), ("output", price.output, most_out)):
+        if most is not None and asked > most * _EQUAL:
+            return f"{asked:g} USD for a million {side} tokens is above the ceiling of {most:g} that {whose} sets"
+    return None
 
 
 def estimated_tokens(characters: int) -> int:

@@ -3,32 +3,12 @@
 from collections.abc import Iterable, Iterator
 
 from pipeline.policy.compiled import Policy
-from pipeline.policy.models import BudgetSpec, Route, Target
+from pipeline.policy.models import BudgetSpec, Route
+from pipeline.policy.pricing import too_dear
 from pipeline.policy.problems import Problem
 from pipeline.policy.resolve import Located, PolicySet
 
-__all__ = ["spending_doubts", "too_dear", "unaffordable", "unpriced"]
-
-
-def too_dear(route: Route, target: Target) -> str | None:
-    """Why the route's own ceilings leave a target out; None when they do not. A price that is not known is too high."""
-    ceiling = route.max_price
-    if (ceiling is None or (ceiling.input is None and ceiling.output is None)) and route.max_cost_per_token is None:
-        return None
-    price = target.price
-    if price is None:
-        return "its price is unknown, and the route has a ceiling"
-    for what, asked, most in (
-        ("input", price.input, ceiling.input if ceiling else None),
-        ("output", price.output, ceiling.output if ceiling else None),
-    ):
-        if most is not None and asked > most:
-            return f"{asked:g} USD for a million {what} tokens is above the ceiling of {most:g}"
-    most = None if route.max_cost_per_token is None else route.max_cost_per_token * 1e6
-    dearest = max(price.input, price.output)
-    if most is None or dearest <= most:
-        return None
-    return f"a token costs up to {dearest / 1e6:g} USD, the ceiling is {route.max_cost_per_token:g}"
+__all__ = ["spending_doubts", "unaffordable", "unpriced"]
 
 
 def unaffordable(joined: PolicySet) -> Iterator[Problem]:
@@ -42,7 +22,7 @@ def unaffordable(joined: PolicySet) -> Iterator[Problem]:
             listed = route.spec.only is not None or route.spec.ignore
             below = (
                 key
-                if any(too_dear(route.spec, joined.filled[one]) for one in targets)
+                if any(too_dear(route.spec, joined.filled[one].price) for one in targets)
                 else "only"
                 if listed
                 else "name"
@@ -132,7 +112,7 @@ def _left_out(joined: PolicySet, route: Route, name: str) -> str | None:
         return "only does not name it"
     if not own.isdisjoint(route.ignore):
         return "ignore names it"
-    return too_dear(route, target)
+    return too_dear(route, target.price)
 
 
 def _list(names: Iterable[str]) -> str:

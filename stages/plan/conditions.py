@@ -7,7 +7,8 @@ from typing import Final, Literal
 
 from pipeline.contracts import Residency, Signals, TargetStanding
 from pipeline.policy import permits
-from pipeline.policy.models import PriceCeiling, Route, Target, TenantSpec
+from pipeline.policy.models import Route, Target, TenantSpec
+from pipeline.policy.pricing import above_ceiling, too_dear
 from stages.plan.wishes import Wishes
 
 __all__ = ["CONDITIONS", "Case", "Hard", "asked_of", "listed"]
@@ -91,34 +92,11 @@ def _context(case: Case) -> str | None:
 
 
 def _price(case: Case) -> str | None:
-    route = case.route
-    if route.max_price is not None and (reason := _too_dear(route.max_price, case.target, "the route")):
-        return reason
-    if route.max_cost_per_token is not None:
-        per_million = route.max_cost_per_token * 1e6
-        if reason := _too_dear(PriceCeiling(input=per_million, output=per_million), case.target, "the route"):
-            return reason
-    wished = case.wishes.max_price
-    if wished is not None:
-        ceiling = PriceCeiling(input=wished.prompt, output=wished.completion)
-        if reason := _too_dear(ceiling, case.target, "the caller"):
-            return reason
-    return _too_much(case)
-
-
-def _too_dear(ceiling: PriceCeiling, target: Target, whose: str) -> str | None:
-    """Why its price per token is above a ceiling in US dollars for a million tokens."""
-    if ceiling.input is None and ceiling.output is None:
-        return None
-    if target.price is None:
-        return f"its price is unknown, and {whose} has a ceiling"
-    for side, most, price in (
-        ("input", ceiling.input, target.price.input),
-        ("output", ceiling.output, target.price.output),
-    ):
-        if most is not None and price > most:
-            return f"{price:g} USD for a million {side} tokens is above the ceiling of {most:g} that {whose} sets"
-    return None
+    price, wished = case.target.price, case.wishes.max_price
+    why = too_dear(case.route, price)
+    if why is None and wished is not None:
+        why = above_ceiling(price, wished.prompt, wished.completion, "the caller")
+    return why or _too_much(case)
 
 
 def _too_much(case: Case) -> str | None:

@@ -172,7 +172,7 @@ def test_only_routes_look_at_what_changes_while_a_request_is_served(tmp_path: Pa
     [
         (", max_price: {input: 0.5}", "1 USD for a million input tokens is above the ceiling of 0.5"),
         (", max_price: {output: 1}", "2 USD for a million output tokens is above the ceiling of 1"),
-        (", max_cost_per_token: 0.0000001", "a token costs up to 2e-06 USD, the ceiling is 1e-07"),
+        (", max_cost_per_token: 0.0000001", "1 USD for a million input tokens is above the ceiling of 0.1"),
         (", only: [far]", "only does not name it"),
         (", ignore: [local]", "ignore names it"),
     ],

@@ -5,8 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.contracts import Usage
-from pipeline.policy.models import Price
-from pipeline.policy.pricing import cost_usd, estimated_tokens, estimated_usage, is_free, worst_cost
+from pipeline.policy.models import Price, PriceCeiling, Route, TierSpec
+from pipeline.policy.pricing import (
+    above_ceiling,
+    cost_usd,
+    estimated_tokens,
+    estimated_usage,
+    is_free,
+    too_dear,
+    worst_cost,
+)
 
 
 def price(**others: float) -> Price:
@@ -85,3 +93,42 @@ def test_free_is_what_charges_for_nothing() -> None:
     assert is_free(free)
     assert not is_free(free.model_copy(update={"audio_output": 1.0}))
     assert not is_free(None), "an unknown price is not a low one"
+
+
+def route(ceiling: PriceCeiling | None = None, per_token: float | None = None) -> Route:
+    tiers = (TierSpec(variants={"near": 1.0}),)
+    return Route(name="chat", tiers=tiers, max_price=ceiling, max_cost_per_token=per_token)
+
+
+def test_a_ceiling_holds_for_the_side_it_names() -> None:
+    assert above_ceiling(price(), None, None, "the caller") is None
+    assert above_ceiling(price(), 2.0, 8.0, "the caller") is None
+    assert above_ceiling(price(), None, 7.5, "the caller") == (
+        "8 USD for a million output tokens is above the ceiling of 7.5 that the caller sets"
+    )
+    assert above_ceiling(price(), 0.0, None, "the caller") == (
+        "2 USD for a million input tokens is above the ceiling of 0 that the caller sets"
+    )
+
+
+def test_what_nobody_knows_the_price_of_is_above_every_ceiling_and_under_none() -> None:
+    assert above_ceiling(None, 1e9, None, "the caller") == "its price is unknown, and the caller has a ceiling"
+    assert above_ceiling(None, None, None, "the caller") is None
+    assert too_dear(route(), None) is None
+    assert too_dear(route(PriceCeiling()), None) is None
+    assert too_dear(route(per_token=1.0), None) == "its price is unknown, and the route has a ceiling"
+
+
+def test_both_ceilings_of_a_route_count() -> None:
+    assert too_dear(route(PriceCeiling(input=2.0), 0.000008), price()) is None
+    assert too_dear(route(PriceCeiling(input=1.0), 0.000008), price()) is not None
+    assert too_dear(route(PriceCeiling(input=2.0), 0.000007), price()) is not None
+
+
+@given(st.integers(1, 10**6))
+def test_the_price_for_one_token_is_the_price_for_a_million_of_them(tenths: int) -> None:
+    """0.0000001 times a million is 0.09999999999999999; a target at 0.1 is at that ceiling all the same."""
+    asked = tenths / 10
+    known = Price(input=asked, output=asked, source="a list", as_of="2026-01-31")
+    assert too_dear(route(per_token=float(f"{asked!r}e-6")), known) is None
+    assert too_dear(route(per_token=float(f"{asked!r}e-6") * 0.999), known) is not None
