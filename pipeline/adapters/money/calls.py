@@ -3,31 +3,24 @@
 import asyncio
 import hashlib
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError
 
+from pipeline.adapters.wire import FAILURES, Argument, Connected, Wire
 from pipeline.errors import StoreUnavailable
 
-__all__ = ["ANSWER_S", "BATCH", "CONNECT_S", "REST_S", "Script", "ScriptCalls"]
+__all__ = ["ANSWER_S", "BATCH", "CONNECT_S", "REST_S", "Argument", "Script", "ScriptCalls"]
 
 CONNECT_S: Final = 0.5
 """Seconds for a connection to come about."""
 ANSWER_S: Final = 1.0
-"""Seconds for the store to answer."""
+"""Seconds for the store to answer a batch."""
 REST_S: Final = 0.5
 """Seconds after a failure in which nobody waits for another one."""
 BATCH: Final = 128
 """Calls that are sent together at most."""
-
-Argument = str | int | float
-Connected = Callable[[Any], Awaitable[None]]
-"""Told of every new connection, before anything else goes over it."""
 
 
 class Script:
@@ -51,14 +44,7 @@ class ScriptCalls:
     """
 
     def __init__(self, url: str, connected: Connected, *, rest_s: float = REST_S) -> None:
-        # A call without an answer is not repeated here: whether it happened is the ledger's question.
-        self._client = Redis.from_url(
-            url,
-            socket_connect_timeout=CONNECT_S,
-            socket_timeout=ANSWER_S,
-            retry=Retry(NoBackoff(), 0),
-            redis_connect_func=connected,
-        )
+        self._wire = Wire(url, CONNECT_S, ANSWER_S, connected)
         self._rest_s = rest_s
         self._rests_until = 0.0
         self._waiting: deque[_Call] = deque()
@@ -79,7 +65,7 @@ class ScriptCalls:
             await asyncio.gather(self._sender, return_exceptions=True)
         while self._waiting:
             _settle(self._waiting.popleft(), ConnectionError("closed"))
-        await self._client.aclose()
+        await self._wire.close()
 
     async def _call(self, command: tuple[Argument, ...], script: Script | None) -> Any:
         loop = asyncio.get_running_loop()
@@ -95,41 +81,30 @@ class ScriptCalls:
         while self._waiting:
             batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
             try:
-                answers = await self._round_trip(batch)
+                answers = await self._sent(batch)
             except asyncio.CancelledError:
                 self._waiting.extendleft(reversed(batch))
                 raise
-            except (RedisError, OSError, TimeoutError) as error:
+            except FAILURES as error:
                 self._rests_until = asyncio.get_running_loop().time() + self._rest_s
                 answers = [error] * len(batch)
             for call, answer in zip(batch, answers, strict=True):
                 _settle(call, answer)
 
-    async def _round_trip(self, calls: Sequence[_Call]) -> Sequence[Any]:
-        """The answers. On a connection that turns out to be gone, once more on a new one: scripts may run twice."""
-        try:
-            return await self._sent(calls)
-        except RedisConnectionError:
-            return await self._sent(calls)
-
     async def _sent(self, calls: Sequence[_Call]) -> Sequence[Any]:
-        pipeline = self._client.pipeline(transaction=False)
-        for call in calls:
-            pipeline.execute_command(*(("EVALSHA", *call.command) if call.script else call.command))
-        answers = await pipeline.execute(raise_on_error=False)
-        if any(isinstance(answer, NoScriptError) for answer in answers):
-            answers = [await self._again(call, answer) for call, answer in zip(calls, answers, strict=True)]
+        commands = [("EVALSHA", *call.command) if call.script else call.command for call in calls]
+        answers = await self._wire.exchange(commands)
+        unknown = [place for place, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
+        if unknown:
+            texts = [_in_full(calls[place]) for place in unknown]
+            for place, answer in zip(unknown, await self._wire.exchange(texts), strict=True):
+                answers[place] = answer
         return answers
 
-    async def _again(self, call: _Call, answer: Any) -> Any:
-        """Send the text of a script that the server does not know yet, or no longer."""
-        if not isinstance(answer, NoScriptError) or call.script is None:
-            return answer
-        try:
-            asked = self._client.execute_command
-            return await asked("EVAL", call.script.text, *call.command[1:])  # type: ignore[no-untyped-call]
-        except RedisError as error:
-            return error
+
+def _in_full(call: _Call) -> tuple[Argument, ...]:
+    """The call with the text of its script, which the server does not know yet, or no longer."""
+    return ("EVAL", call.script.text if call.script else "", *call.command[1:])
 
 
 def _settle(call: _Call, answer: Any) -> None:

@@ -1,0 +1,99 @@
+"""One kept connection to a real Valkey: answers in their order, and never those of another question."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis.exceptions import ResponseError
+from valkey_server import ValkeyServer, valkey_server
+
+from pipeline.adapters.wire import FAILURES, Wire
+
+
+@pytest.fixture
+def valkey(tmp_path: Path) -> Iterator[ValkeyServer]:
+    with valkey_server(tmp_path) as server:
+        yield server
+
+
+@pytest.fixture
+async def wire(valkey: ValkeyServer) -> AsyncIterator[Wire]:
+    made = Wire(valkey.url, 0.5, 0.3)
+    yield made
+    await made.close()
+
+
+async def test_answers_come_in_the_order_of_the_commands(wire: Wire) -> None:
+    assert await wire.exchange([("SET", "a", b"\x00\r\n"), ("GET", "a"), ("INCRBY", "n", 7), ("GET", "none")]) == [
+        b"OK", b"\x00\r\n", 7, None,
+    ]  # fmt: skip
+
+
+async def test_what_the_server_refuses_is_an_answer_and_spoils_no_other(wire: Wire) -> None:
+    first, refused, last = await wire.exchange([("SET", "a", "b"), ("INCR", "a"), ("GET", "a")])
+    assert (first, last) == (b"OK", b"b")
+    assert isinstance(refused, ResponseError)
+
+
+async def test_an_answer_that_came_too_late_is_nobodys(wire: Wire, valkey: ValkeyServer) -> None:
+    await wire.exchange([("SET", "a", "old")])
+    assert valkey.process is not None
+    os.kill(valkey.process.pid, signal.SIGSTOP)
+    with pytest.raises(FAILURES):
+        await wire.exchange([("GET", "a")])
+    os.kill(valkey.process.pid, signal.SIGCONT)
+    assert await wire.exchange([("INCR", "n")]) == [1]
+
+
+async def test_who_stops_waiting_leaves_no_answer_behind(wire: Wire, valkey: ValkeyServer) -> None:
+    await wire.exchange([("SET", "a", "old")])
+    assert valkey.process is not None
+    os.kill(valkey.process.pid, signal.SIGSTOP)
+    asking = asyncio.create_task(wire.exchange([("GET", "a")]))
+    await asyncio.sleep(0.05)
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    os.kill(valkey.process.pid, signal.SIGCONT)
+    assert await wire.exchange([("INCR", "n")]) == [1]
+
+
+async def test_every_new_connection_is_greeted_and_one_whose_greeting_fails_carries_nothing(
+    valkey: ValkeyServer,
+) -> None:
+    greeted: list[int] = []
+
+    async def greet(connection: Any) -> None:
+        await connection.on_connect()
+        greeted.append(len(greeted))
+        if len(greeted) == 2:
+            raise OSError("not this one")
+
+    wire = Wire(valkey.url, 0.5, 0.5, greet)
+    try:
+        assert await wire.exchange([("INCR", "n"), ("INCR", "n")]) == [1, 2]
+        await wire.exchange([("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "no")])
+        with pytest.raises(FAILURES):
+            await wire.exchange([("INCR", "n")])
+        assert await wire.exchange([("INCR", "n")]) == [3]
+        assert greeted == [0, 1, 2]
+    finally:
+        await wire.close()
+
+
+async def test_a_connection_that_the_server_closed_is_replaced_without_an_error(
+    wire: Wire, valkey: ValkeyServer
+) -> None:
+    await wire.exchange([("SET", "a", "b")])
+    other = Wire(valkey.url, 0.5, 0.5)
+    await other.exchange([("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")])
+    await other.close()
+    assert await wire.exchange([("GET", "a")]) == [b"b"]
+
+
+async def test_a_server_that_is_not_there_is_an_error_at_once() -> None:
+    with pytest.raises(FAILURES):
+        await Wire("redis://127.0.0.1:1/0", 0.5, 0.5).exchange([("PING",)])
