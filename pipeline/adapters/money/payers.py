@@ -6,6 +6,7 @@ from typing import Final, Literal, NamedTuple
 from pipeline.adapters.money.counters import Claim, Slot, Total, nano
 from pipeline.adapters.money.windows import frame_at
 from pipeline.contracts import Cover, LedgerEntry, Usage
+from pipeline.contracts.trusted import trusted
 from pipeline.policy import Policy
 from pipeline.policy.models import Allowance, BudgetSpec
 from pipeline.policy.scopes import filled
@@ -58,26 +59,28 @@ def line(
     """The line for what happens to an attempt at the time `now`."""
     spent = Usage() if usage is None else usage
     settles = kind == "settle"
-    return LedgerEntry(
-        kind=kind,
-        attempt=charge.attempt,
-        at=now,
-        tenant=charge.tenant,
-        request_id=charge.request_id,
-        lane=charge.lane,
-        stage=charge.stage,
-        purpose=charge.purpose,
-        route=charge.route,
-        variant=charge.variant,
-        target=charge.target,
-        usd=usd if settles else charge.usd,
-        usage=spent,
-        tokens=spent.input_tokens + spent.output_tokens if settles else charge.tokens,
-        estimated=estimated,
-        covers=tuple(Cover(budget=payer.slot.budget, scope=payer.slot.scope) for payer in payers),
-        windows=tuple(payer.slot.frame.name for payer in payers),
-        opens=opens,
-    )
+    slots = [payer.claim.slot for payer in payers]
+    fields = {
+        "kind": kind,
+        "attempt": charge.attempt,
+        "at": now,
+        "tenant": charge.tenant,
+        "request_id": charge.request_id,
+        "lane": charge.lane,
+        "stage": charge.stage,
+        "purpose": charge.purpose,
+        "route": charge.route,
+        "variant": charge.variant,
+        "target": charge.target,
+        "usd": usd if settles else charge.usd,
+        "usage": spent,
+        "tokens": spent.input_tokens + spent.output_tokens if settles else charge.tokens,
+        "estimated": estimated,
+        "covers": tuple([trusted(Cover, {"budget": slot.budget, "scope": slot.scope}) for slot in slots]),
+        "windows": tuple([slot.frame.name for slot in slots]),
+        "opens": opens,
+    }
+    return trusted(LedgerEntry, fields)
 
 
 def unpriced(charge: Charge, payers: Sequence[Payer]) -> Denial | None:

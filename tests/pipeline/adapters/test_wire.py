@@ -1,8 +1,6 @@
 """One kept connection to a real Valkey: answers in their order, and never those of another question."""
 
 import asyncio
-import os
-import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -41,23 +39,21 @@ async def test_what_the_server_refuses_is_an_answer_and_spoils_no_other(wire: Wi
 
 async def test_an_answer_that_came_too_late_is_nobodys(wire: Wire, valkey: ValkeyServer) -> None:
     await wire.exchange([("SET", "a", "old")])
-    assert valkey.process is not None
-    os.kill(valkey.process.pid, signal.SIGSTOP)
+    valkey.pause()
     with pytest.raises(FAILURES):
         await wire.exchange([("GET", "a")])
-    os.kill(valkey.process.pid, signal.SIGCONT)
+    valkey.resume()
     assert await wire.exchange([("INCR", "n")]) == [1]
 
 
 async def test_who_stops_waiting_leaves_no_answer_behind(wire: Wire, valkey: ValkeyServer) -> None:
     await wire.exchange([("SET", "a", "old")])
-    assert valkey.process is not None
-    os.kill(valkey.process.pid, signal.SIGSTOP)
+    valkey.pause()
     asking = asyncio.create_task(wire.exchange([("GET", "a")]))
     await asyncio.sleep(0.05)
     asking.cancel()
     await asyncio.gather(asking, return_exceptions=True)
-    os.kill(valkey.process.pid, signal.SIGCONT)
+    valkey.resume()
     assert await wire.exchange([("INCR", "n")]) == [1]
 
 
