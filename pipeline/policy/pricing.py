@@ -11,7 +11,6 @@ __all__ = [
     "above_ceiling",
     "cost_usd",
     "estimated_tokens",
-    "estimated_usage",
     "is_free",
     "too_dear",
     "worst_cost",
@@ -101,11 +100,6 @@ def above_ceiling(price: Price | None, most_in: float | None, most_out: float | 
 def estimated_tokens(characters: int) -> int:
     """Tokens in a text of so many characters, where nobody counted them."""
     return -(-max(0, characters) // CHARACTERS)
-
-
-def estimated_usage(input_tokens: int, received_characters: int = 0) -> Usage:
-    """What a call used whose end nobody reported: all that was sent, and what had arrived until then."""
-    return Usage(input_tokens=max(0, input_tokens), output_tokens=estimated_tokens(received_characters))
 
 
 def is_free(price: Price | None) -> bool:

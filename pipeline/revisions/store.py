@@ -23,9 +23,8 @@ from pipeline.ports import Bucket, Conflict, Entry
 from pipeline.revisions.bundle import Bundle, FileEntry, Manifest, joined, manifest_from, packed, unpacked
 from pipeline.revisions.changes import Current, Event
 
-__all__ = ["BUCKET", "CURRENT", "RevisionStore", "current_from"]
+__all__ = ["CURRENT", "RevisionStore", "current_from"]
 
-BUCKET: Final = "policy"
 CURRENT: Final = "current"
 _AT_ONCE: Final = 32
 _REVISION: Final = re.compile(r"[0-9a-f]{16}")

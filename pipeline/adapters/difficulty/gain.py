@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Gain", "Measured", "apgr", "calls_for", "difference", "measured"]
+__all__ = ["Gain", "Measured", "apgr", "difference", "measured"]
 
 Numbers: TypeAlias = NDArray[np.float64]
 
@@ -58,11 +58,6 @@ def measured(scores: Numbers, gains: Numbers) -> Gain:
 def apgr(scores: Numbers, gains: Numbers) -> float:
     """APGR alone."""
     return measured(scores, gains).apgr
-
-
-def calls_for(scores: Numbers, gains: Numbers, recovered: float) -> float:
-    """CPT: the smallest share of questions for the large model that recovers this part of the difference."""
-    return _share(*_curve(scores, gains), recovered)
 
 
 def difference(scores: Numbers, others: Numbers, gains: Numbers, seed: int = 0, rounds: int = ROUNDS) -> Measured:

@@ -1,6 +1,5 @@
 """Counters of budgets in this process: for tests, and to say in Python what the scripts do in Valkey."""
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -45,17 +44,6 @@ class MemoryCounters:
         """As a Valkey that was emptied."""
         number = self._shared.number
         self._shared.__dict__.update(_Shared(number=number).__dict__)
-
-    def snapshot(self) -> object:
-        """As a file that a Valkey may be started from."""
-        return copy.deepcopy(self._shared)
-
-    def start_from(self, snapshot: object) -> None:
-        """As a Valkey that was started again with older data, which is never believed."""
-        assert isinstance(snapshot, _Shared)
-        number = self._shared.number
-        self._shared.__dict__.update(copy.deepcopy(snapshot).__dict__)
-        self._shared.counting, self._shared.number = None, number
 
     # ------------------------------------------------------------ budgets
 

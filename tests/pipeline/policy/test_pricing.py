@@ -10,7 +10,6 @@ from pipeline.policy.pricing import (
     above_ceiling,
     cost_usd,
     estimated_tokens,
-    estimated_usage,
     is_free,
     too_dear,
     worst_cost,
@@ -85,7 +84,6 @@ def test_no_call_costs_more_than_its_worst(asked: int, answered: int, cached: in
 
 def test_an_estimate_is_rounded_up() -> None:
     assert [estimated_tokens(count) for count in (-1, 0, 1, 4, 5)] == [0, 0, 1, 1, 2]
-    assert estimated_usage(30, 9) == Usage(input_tokens=30, output_tokens=3)
 
 
 def test_free_is_what_charges_for_nothing() -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.adapters.difficulty.gain import apgr, calls_for, difference, measured
+from pipeline.adapters.difficulty.gain import apgr, difference, measured
 
 GAINS = np.array([1.0, 0.0, 0.0, 0.0])
 
@@ -19,7 +19,7 @@ def test_equal_scores_are_chance() -> None:
 def test_the_best_and_the_worst_order_of_four() -> None:
     assert measured(np.array([3.0, 2.0, 1.0, 0.0]), GAINS).apgr == pytest.approx(0.875)
     assert measured(np.array([0.0, 1.0, 2.0, 3.0]), GAINS).apgr == pytest.approx(0.125)
-    assert calls_for(np.array([3.0, 2.0, 1.0, 0.0]), GAINS, 0.8) == pytest.approx(0.2)
+    assert measured(np.array([3.0, 2.0, 1.0, 0.0]), GAINS).cpt80 == pytest.approx(0.2)
 
 
 def test_a_gain_that_is_lost_again_makes_more_than_one() -> None:
