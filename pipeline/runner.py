@@ -14,6 +14,7 @@ from typing import Final, Literal
 from pydantic import ValidationError
 
 from pipeline.contracts import DeadLetter, Envelope, ErrorBody, StageName, Step, is_name, parse_envelope
+from pipeline.contracts.trusted import changed, trusted
 from pipeline.disclosure.guard import may_keep
 from pipeline.errors import (
     DEAD_LETTER,
@@ -243,16 +244,16 @@ class Runner:
         return base * (1.0 + 0.5 * self._random.random())
 
     def _extend(self, envelope: Envelope, stage: StageName, outcome: Outcome, at: float, spent: float) -> Envelope:
-        step = Step.model_construct(
-            stage=stage,
-            outcome=outcome.kind,
-            reasons=outcome.reasons,
-            facts=dict(outcome.facts),
-            at=at,
-            duration_ms=round(spent * 1000, 3),
-            worker=self._worker,
-        )
-        return envelope.model_copy(update={**outcome.changes, "trail": (*envelope.trail, step)})
+        step = {
+            "stage": stage,
+            "outcome": outcome.kind,
+            "reasons": outcome.reasons,
+            "facts": dict(outcome.facts),
+            "at": at,
+            "duration_ms": round(spent * 1000, 3),
+            "worker": self._worker,
+        }
+        return changed(envelope, {**outcome.changes, "trail": (*envelope.trail, trusted(Step, step))})
 
     # ------------------------------------------------------------ dead letters
 

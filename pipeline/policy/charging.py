@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from pipeline.contracts import Cover
+from pipeline.contracts.trusted import trusted
 from pipeline.policy.compiled_parts import CompiledCover, CompiledRate
 from pipeline.policy.conditions import Condition
 from pipeline.policy.facts import RequestFacts
@@ -45,7 +46,10 @@ class CoverBook(_Book[CompiledCover]):
     def covers(self, facts: RequestFacts, scope: Mapping[str, str]) -> tuple[Cover, ...]:
         """Those that concern the request, with whose counter it is."""
         return tuple(
-            Cover(budget=part.spec.name, scope=scope_of(part.spec.by, scope)) for part in self._concerned(facts)
+            [
+                trusted(Cover, {"budget": part.spec.name, "scope": scope_of(part.spec.by, scope)})
+                for part in self._concerned(facts)
+            ]
         )
 
 

@@ -5,7 +5,7 @@ that beginning is known; so the plan sees digests of the first 256, 512, 1,024 â
 belong to a tenant: who reads a record learns which prompts of one tenant begin alike, and not how they begin.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from hashlib import blake2b, sha256
 from typing import Final
@@ -73,6 +73,8 @@ def prefix_digests(request: Request, key: bytes) -> tuple[str, ...]:
 
 def _beginning(request: Request) -> bytes:
     """As much of the prompt as is looked at, or a little more."""
+    if not request.tools and request.input is None and (plain := _plain_beginning(request.messages)) is not None:
+        return plain
     pieces: list[bytes] = []
     left = BLOCKS[-1]
     for piece in _prompt(request):
@@ -81,6 +83,21 @@ def _beginning(request: Request) -> bytes:
         if left <= 0:
             break
     return b"".join(pieces)
+
+
+def _plain_beginning(messages: Iterable[Message]) -> bytes | None:
+    """The same of messages that are nothing but text, which most are: put together first and encoded at once."""
+    pieces: list[str] = []
+    left = BLOCKS[-1]
+    for message in messages:
+        content = message.content
+        if not isinstance(content, str) or message.tool_calls:
+            return None
+        pieces.append(f"{message.role}\x1f{content if len(content) <= left else content[:left]}\x1e")
+        left -= len(content)
+        if left <= 0:
+            break
+    return _bytes("".join(pieces))
 
 
 _ROLES: Final = {role: role.encode() + _FIELD for role in ("system", "developer", "user", "assistant", "tool")}

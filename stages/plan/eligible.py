@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from pipeline.contracts import Exclusion, Residency, Signals, Snapshot
+from pipeline.contracts.trusted import trusted
 from pipeline.policy import Policy
 from pipeline.policy.models import Route, TenantSpec
 from pipeline.signals.estimate import output_tokens, prompt_tokens, worst_cost_usd
@@ -74,7 +75,8 @@ class Judge:
         """Keep why a target is left out, unless the same condition did so before."""
         key = (target, condition)
         if key not in self._exclusions:
-            self._exclusions[key] = Exclusion(target=target, condition=condition, reason=reason)
+            found = {"target": target, "condition": condition, "reason": reason}
+            self._exclusions[key] = trusted(Exclusion, found)
 
     def _judge(self, variant: str, deeper: bool) -> bool:
         case = self.case(variant)

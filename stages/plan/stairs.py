@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from pipeline.contracts import Rung, Signals, Snapshot, Tier
+from pipeline.contracts.trusted import trusted
 from pipeline.policy import Policy
 from pipeline.policy.models import Route, TierSpec
 from stages.plan.conditions import Case
@@ -123,9 +124,17 @@ class Builder:
         return sorted(names, key=place)
 
     def _tier(self, name: str, propensity: float, version: int, fallbacks: Iterable[str]) -> Tier:
-        target = self._policy.variants[name].target
-        rungs = tuple(Rung(variant=other, target=self._policy.variants[other].target) for other in fallbacks)
-        return Tier(variant=name, target=target, propensity=propensity, weights_version=version, fallbacks=rungs)
+        variants = self._policy.variants
+        fields = {
+            "variant": name,
+            "target": variants[name].target,
+            "propensity": propensity,
+            "weights_version": version,
+            "fallbacks": tuple(
+                [trusted(Rung, {"variant": other, "target": variants[other].target}) for other in fallbacks]
+            ),
+        }
+        return trusted(Tier, fields)
 
     def _own(self, name: str) -> str:
         """The variant that takes its place for this tenant, such as an adapter of its own."""

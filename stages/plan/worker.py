@@ -5,6 +5,7 @@ from typing import NamedTuple, Protocol
 
 from pipeline.contracts import BudgetStanding, Cover, Envelope, Request, Signals, Snapshot, StageName
 from pipeline.contracts import Plan as Planned
+from pipeline.contracts.trusted import changed
 from pipeline.policy import Policy, rejudge
 from pipeline.policy.facts import RequestFacts, facts_of_signals
 from pipeline.policy.observed import signals_of
@@ -187,5 +188,5 @@ def _with(outcome: Outcome, covers: tuple[Cover, ...], verdict: RateVerdict | No
     rates = verdict.states if verdict is not None else ()
     if plan is None or not (covers or rates):
         return outcome
-    carried = plan.model_copy(update={"covers": covers, "rates": rates})
+    carried = changed(plan, {"covers": covers, "rates": rates})
     return Outcome(outcome.kind, outcome.reasons, {**outcome.changes, "plan": carried}, outcome.facts)

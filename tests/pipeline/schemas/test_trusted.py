@@ -6,7 +6,7 @@ import pytest
 from pydantic import BaseModel
 
 from pipeline.contracts import Plan, Request, Signals, Snapshot, TargetStanding, Tier
-from pipeline.contracts.trusted import trusted
+from pipeline.contracts.trusted import changed, trusted
 
 MADE: list[tuple[type[BaseModel], Mapping[str, object]]] = [
     (Signals, {"tenant": "acme"}),
@@ -35,3 +35,24 @@ def test_two_of_them_do_not_share_what_was_given() -> None:
     other = trusted(Signals, {"tenant": "acme"})
 
     assert (one.metadata, other.metadata) == ({"a": "1"}, {})
+
+
+CHANGES: list[tuple[BaseModel, dict[str, object]]] = [
+    (Signals(tenant="acme", max_tokens=7), {"counted": {"a": 5}}),
+    (Snapshot(route="chat"), {}),
+    (Signals.model_validate_json('{"tenant": "acme", "newer": [1]}'), {"tenant": "other"}),
+    (Plan(route="chat", tiers=()), {"route": "other", "skipped": "cost"}),
+]
+
+
+@pytest.mark.parametrize(("model", "values"), CHANGES)
+def test_a_changed_one_is_the_same_as_a_changed_copy(model: BaseModel, values: dict[str, object]) -> None:
+    before = model.model_dump_json()
+    copied, made = model.model_copy(update=values), changed(model, values)
+
+    assert made == copied
+    assert made.model_dump_json() == copied.model_dump_json()
+    assert made.model_fields_set == copied.model_fields_set
+    assert made.model_extra == copied.model_extra
+    assert made.model_dump_json(exclude_unset=True) == copied.model_dump_json(exclude_unset=True)
+    assert model.model_dump_json() == before
