@@ -1,8 +1,9 @@
 """What owners may change: the files in `policies/`, read strictly, refused whole or active whole.
 
 `load` makes a `Policy` out of a folder: `text` reads YAML and remembers places, `validate` holds it against `models`,
-`resolve` checks the names between files, `conditions` compiles CEL over the `facts`, `examples` runs what the files
-say about themselves, `gaps` asks about what they do not say. `source` keeps the revision in force.
+`resolve` joins the files, `attached` reads the ones they name, `names` and `soundness` check what belongs together,
+`compile` compiles CEL over the `facts` and takes the digest, `lint` refuses what does nothing, `examples` runs what the
+files say about themselves, `gaps` asks about what they do not say. `source` keeps the revision in force.
 """
 
 from pipeline.policy.compiled import CompiledRoute, CompiledRule, Policy, RouteChoice, permits

@@ -1,4 +1,4 @@
-"""What a call cost and may cost, and whether a price is above a ceiling. US dollars for a million tokens. Pure."""
+"""What a call cost and may cost, and what is above a ceiling. US dollars; prices are for a million tokens. Pure."""
 
 from collections.abc import Collection
 from typing import Final

@@ -1,4 +1,4 @@
-"""What every kind of file shares: strict mappings, money, seconds."""
+"""What every kind of file shares: strict mappings, money, seconds, days."""
 
 from datetime import date
 from typing import Annotated

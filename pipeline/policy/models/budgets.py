@@ -1,4 +1,4 @@
-"""`budgets.yaml`: what may be spent, by whom, and how often a request may escalate."""
+"""`kind: Budgets`: what may be spent, by whom, and how often a request may escalate."""
 
 from typing import Literal, Self
 

@@ -1,4 +1,4 @@
-"""`experiments.yaml`: what is tried out."""
+"""`kind: Experiments`: what is tried out."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""`limits.yaml`: patience and persistence, rates, and who may change policies."""
+"""`kind: Limits`: patience and persistence, rates, and who may change policies."""
 
 from typing import Literal, Self
 

@@ -1,4 +1,4 @@
-"""`residency.yaml`: which personal data has which class, and which target may see it."""
+"""`kind: Residency`: which personal data has which class, and which target may see it."""
 
 from typing import Annotated, Final, Literal, Self
 

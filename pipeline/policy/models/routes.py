@@ -1,4 +1,4 @@
-"""`routes.yaml`: what kinds of requests there are, and how each may be served."""
+"""`kind: Routes`: what kinds of requests there are, and how each may be served."""
 
 from typing import Annotated, Final, Literal
 

@@ -1,4 +1,4 @@
-"""`models.yaml`: targets, what they cost and promise, and the variants made of them."""
+"""`kind: Models`: targets, what they cost and promise, and the variants made of them."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""`tenants.yaml`: what is different for whom."""
+"""`kind: Tenants`: what is different for whom."""
 
 from typing import Literal
 
