@@ -17,8 +17,9 @@ import orjson
 from pipeline.contracts import Message, Request
 from pipeline.policy import Policy
 from pipeline.policy.models import Target
+from pipeline.policy.pricing import worst_cost
 from pipeline.signals.conversation import TOKENS_PER_IMAGE, TOKENS_PER_MESSAGE, survey
-from pipeline.signals.estimate import output_tokens, worst_cost_usd
+from pipeline.signals.estimate import output_tokens
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -110,7 +111,7 @@ def _near(request: Request, tokens: int, target: Target) -> bool:
     if NEAR[0] * target.context_window <= tokens + answer <= NEAR[1] * target.context_window:
         return True
     ceiling = request.budget.max_cost_usd
-    cost = worst_cost_usd(target.price, tokens, answer)
+    cost = worst_cost(target.price, tokens, answer)
     return ceiling is not None and cost is not None and NEAR[0] * ceiling <= cost <= NEAR[1] * ceiling
 
 

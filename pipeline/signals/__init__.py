@@ -7,7 +7,7 @@ and worst costs, `difficulty` is the learned score over the `features` of a text
 
 from pipeline.signals.complexity import PARTS, Complexity, complexity
 from pipeline.signals.conversation import Survey, survey
-from pipeline.signals.estimate import input_tokens, output_tokens, prompt_tokens, worst_cost_usd
+from pipeline.signals.estimate import input_tokens, output_tokens, prompt_tokens
 from pipeline.signals.prefix import key_of, prefix_digests, scope_digest, sticky_key
 
 __all__ = [
@@ -23,5 +23,4 @@ __all__ = [
     "scope_digest",
     "sticky_key",
     "survey",
-    "worst_cost_usd",
 ]

@@ -1,28 +1,11 @@
-"""Rough sizes and worst-case costs, from above where it matters: nothing here asks a tokenizer."""
+"""Rough sizes, from above where it matters: nothing here asks a tokenizer."""
 
 from math import ceil
-from typing import Final, Protocol
 
 from pipeline.contracts import Request
 from pipeline.signals.conversation import BYTES_PER_TOKEN, TOKENS_PER_MESSAGE, survey
 
-__all__ = ["Prices", "input_tokens", "output_tokens", "prompt_tokens", "worst_cost_usd"]
-
-_MILLION: Final = 1e6
-
-
-class Prices(Protocol):
-    """US dollars for a million tokens."""
-
-    @property
-    def input(self) -> float:
-        """Of the question."""
-        ...
-
-    @property
-    def output(self) -> float:
-        """Of the answer."""
-        ...
+__all__ = ["input_tokens", "output_tokens", "prompt_tokens"]
 
 
 def input_tokens(request: Request) -> int:
@@ -47,10 +30,3 @@ def output_tokens(wanted: int | None, usual: int | None, at_most: int) -> int:
         at_most: what the target can give.
     """
     return min(wanted or usual or at_most, at_most)
-
-
-def worst_cost_usd(price: Prices | None, tokens_in: int, tokens_out: int) -> float | None:
-    """US dollars for one call whose answer is as long as it may be; None when the price is unknown."""
-    if price is None:
-        return None
-    return (tokens_in * price.input + tokens_out * price.output) / _MILLION

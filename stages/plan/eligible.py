@@ -7,7 +7,8 @@ from pipeline.contracts import Exclusion, Residency, Signals, Snapshot
 from pipeline.contracts.trusted import trusted
 from pipeline.policy import Policy
 from pipeline.policy.models import Route, TenantSpec
-from pipeline.signals.estimate import output_tokens, prompt_tokens, worst_cost_usd
+from pipeline.policy.pricing import worst_cost
+from pipeline.signals.estimate import output_tokens, prompt_tokens
 from stages.plan.budgets import Degrade
 from stages.plan.conditions import Case, Hard, asked_of
 from stages.plan.wishes import Wishes
@@ -107,5 +108,5 @@ class Judge:
             self._standings.get(name),
             tokens_in,
             tokens_out,
-            worst_cost_usd(target.price, tokens_in, tokens_out),
+            worst_cost(target.price, tokens_in, tokens_out, signals.modalities),
         )

@@ -11,7 +11,8 @@ from pipeline.adapters.tokenizers import TokenizerFiles, count, troubles
 from pipeline.contracts import Budget, Message, Parameters, Request, ToolCall
 from pipeline.policy import Policy
 from pipeline.policy.load import load_folder
-from pipeline.signals import input_tokens, worst_cost_usd
+from pipeline.policy.pricing import worst_cost
+from pipeline.signals import input_tokens
 
 tokenizers = pytest.importorskip("tokenizers", reason="the extra tokenizers is not installed")
 WORDS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
@@ -74,7 +75,7 @@ async def test_a_request_near_its_ceiling_of_money_is_counted(tmp_path: Path, wo
     wide = policy(tmp_path, words, window=100_000)
     request = Request(input=" ".join(WORDS), parameters=Parameters(max_tokens=1))
     price = wide.targets["near"].price
-    cost = worst_cost_usd(price, input_tokens(request), 1)
+    cost = worst_cost(price, input_tokens(request), 1)
     capped = request.model_copy(update={"budget": Budget(max_cost_usd=cost)})
 
     assert await TokenizerFiles().counted(capped, input_tokens(request), wide) == {"near": 14}

@@ -4,8 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.contracts import ImagePart, Message, Request, TextPart, ToolCall
-from pipeline.policy.models import Price
-from pipeline.signals import input_tokens, output_tokens, prompt_tokens, survey, worst_cost_usd
+from pipeline.signals import input_tokens, output_tokens, prompt_tokens, survey
 
 
 def test_the_short_form_and_one_message_are_the_same() -> None:
@@ -54,13 +53,6 @@ def test_an_answer_is_as_long_as_asked_and_never_longer_than_the_target_can() ->
     assert output_tokens(None, 50, 100) == 50
     assert output_tokens(20, 50, 100) == 20
     assert output_tokens(500, 50, 100) == 100
-
-
-def test_the_worst_cost_of_an_unknown_price_is_unknown_and_not_zero() -> None:
-    price = Price(input=1.0, output=10.0, source="list", as_of="2026-01-01")
-
-    assert worst_cost_usd(None, 10, 10) is None
-    assert worst_cost_usd(price, 1_000_000, 100_000) == 2.0
 
 
 @given(

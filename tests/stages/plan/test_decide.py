@@ -1,5 +1,6 @@
 """What planning promises: hard conditions first, then a sticky choice, and a reason for everything left out."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -196,6 +197,19 @@ def test_a_ceiling_keeps_out_what_may_cost_more_and_what_nobody_knows_the_price_
     assert targets(planned) == ["tiny"]
     assert conditions(planned) == {"near": "price", "far": "price"}
     assert any("unknown" in exclusion.reason for exclusion in planned.excluded)
+
+
+def test_the_ceiling_counts_each_token_at_the_dearest_it_may_cost(policy: Policy) -> None:
+    """Tokens that are written into a provider's cache, or thought, cost more; the purse counts on it too."""
+    tiny = policy.targets["tiny"]
+    assert tiny.price is not None
+    thinks = tiny.model_copy(update={"price": tiny.price.model_copy(update={"reasoning": 2000.0})})
+    dearer = replace(policy, targets={**policy.targets, "tiny": thinks})
+    ceiling = Budget(max_cost_usd=0.05)
+
+    assert targets(plan(policy, budget=ceiling)) == ["tiny", "near"]
+    assert targets(plan(dearer, budget=ceiling)) == ["near"]
+    assert conditions(plan(dearer, budget=ceiling))["tiny"] == "price"
 
 
 def test_the_ceiling_holds_for_all_tiers_together(policy: Policy) -> None:
