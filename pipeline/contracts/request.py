@@ -108,8 +108,8 @@ class MaxPrice(Contract):
 class ProviderPreferences(Contract):
     """What a caller says about who should answer, in the words of the field. The route says which of it counts.
 
-    `order`, `only` and `ignore` name providers or targets. With `data_collection: deny` only those count that promised
-    not to train on what we send. It can only narrow what the policy allows.
+    `order`, `only` and `ignore` name providers or targets. With `data_collection: deny` only targets of our own
+    count, and those that promised not to train on what we send. It can only narrow what the policy allows.
     """
 
     order: tuple[Name, ...] = Field(default=(), max_length=32)

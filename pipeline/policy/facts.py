@@ -175,6 +175,7 @@ def target_facts(name: str, target: Target) -> dict[str, object]:
         "target.jurisdiction": target.jurisdiction,
         "target.external": target.external,
         **{f"target.{name}": promised for name, promised in target.properties},
+        "target.training": target.may_train,
     }
 
 

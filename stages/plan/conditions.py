@@ -66,7 +66,7 @@ def _preference(case: Case) -> str | None:
         return "the caller's provider.only does not name it"
     if wishes.ignore and listed(wishes.ignore, case.name, target):
         return "the caller's provider.ignore names it"
-    if wishes.no_training and target.properties.training:
+    if wishes.no_training and target.may_train:
         return "it may train on what it is sent, and the caller's provider.data_collection denies that"
     return None
 

@@ -49,13 +49,13 @@ class Properties(Section):
         zdr: zero data retention: nothing of a request is kept.
         baa: a contract for health data (HIPAA).
         pci: may hold card data.
-        training: it may train on what we send.
+        training: it may train on what we send; where nothing is said, whoever stands outside may, and we do not.
     """
 
     zdr: bool = False
     baa: bool = False
     pci: bool = False
-    training: bool = True
+    training: bool | None = None
 
 
 class Probe(Section):
@@ -95,6 +95,12 @@ class Target(Section):
     adapter_of: Name | None = None
     hedge: bool = False
     probe: Probe | None = None
+
+    @property
+    def may_train(self) -> bool:
+        """Whether it may train on what it is sent. A target of our own needs no promise."""
+        said = self.properties.training
+        return self.external if said is None else said
 
 
 class Variant(Section):

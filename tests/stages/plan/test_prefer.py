@@ -250,11 +250,37 @@ def test_only_and_ignore_name_targets_or_providers(policy: Policy) -> None:
     assert conditions(planned) == {"cheap": "preference", "priceless": "preference"}
 
 
-def test_who_does_not_want_to_be_trained_on_is_served_by_those_that_promised_so(policy: Policy) -> None:
-    planned = plan(policy, route="cost", provider=ProviderPreferences(data_collection="deny"))
+def test_who_does_not_want_to_be_trained_on_is_served_by_our_own_and_by_those_that_promised_so(tmp_path: Path) -> None:
+    inside, own = MODELS.split("  priceless:\n", 1)
+    models = inside.replace("external: false", "external: true") + "  priceless:\n" + own
+    policy = policy_of(tmp_path, ROUTES, models=models, tenants=TENANTS)
+    deny = {"route": "cost", "provider": ProviderPreferences(data_collection="deny", ignore=("dear",))}
 
-    assert targets(planned) == ["fair"]
-    assert conditions(planned) == {"cheap": "preference", "priceless": "preference"}
+    planned = plan(policy, **deny)
+
+    assert (targets(planned), conditions(planned)) == (["fair"], {"cheap": "preference", "dear": "preference"})
+    deny["provider"] = ProviderPreferences(data_collection="deny", ignore=("two",))
+    assert targets(plan(policy, **deny)) == ["priceless"]
+
+
+@pytest.mark.parametrize(
+    ("properties", "external", "trains"),
+    [
+        ("{}", "true", True),
+        ("{training: false}", "true", False),
+        ("{}", "false", False),
+        ("{training: true}", "false", True),
+    ],
+)
+def test_a_target_of_our_own_needs_no_promise_not_to_train(
+    tmp_path: Path, properties: str, external: str, trains: bool
+) -> None:
+    models = MODELS.replace("external: false,", f"external: {external}, properties: {properties},", 1)
+    policy = policy_of(tmp_path, ROUTES, models=models, tenants=TENANTS)
+
+    assert policy.target_facts["cheap"]["target.training"] is trains
+    planned = plan(policy, route="cost", provider=ProviderPreferences(data_collection="deny"))
+    assert ("cheap" in conditions(planned)) is trains
 
 
 def test_a_price_ceiling_of_the_caller_leaves_out_the_dear_and_the_unknown(policy: Policy) -> None:
