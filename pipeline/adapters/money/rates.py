@@ -2,9 +2,8 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from limits import (
     RateLimitItem,
@@ -13,14 +12,13 @@ from limits import (
     RateLimitItemPerMinute,
     RateLimitItemPerSecond,
 )
-from limits.aio.storage import MemoryStorage, RedisStorage
-from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from limits.errors import StorageError
 from redis.asyncio import BlockingConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from pipeline.adapters.money.sliding import MemoryWindows, Take, ValkeyWindows, Window
 from pipeline.contracts import RateState
 from pipeline.policy.models import Rate
 from pipeline.policy.source import PolicySource
@@ -62,8 +60,9 @@ class _Meter(NamedTuple):
 class LimitsMeter:
     """A `RateMeter`. A window slides: of the one before, the part counts that the last `per` seconds still cover.
 
-    Two requests at the same moment may both see room for one of them at a rate; then the later one is refused, and what
-    it took of its other rates stays taken. That errs on the side of the limit.
+    What a request is told is left of a rate is what was left in the moment after it was counted. Two requests at the
+    same moment may both see room for one of them; then the later one is refused, and gives back what it took of its
+    other rates.
 
     Args:
         policies: the rates in force.
@@ -73,9 +72,9 @@ class LimitsMeter:
     def __init__(self, policies: PolicySource, valkey_url: str | None) -> None:
         self._policies = policies
         self._pool: BlockingConnectionPool | None = None
-        self._storage: Any
+        self._windows: MemoryWindows | ValkeyWindows
         if valkey_url is None:
-            self._storage = MemoryStorage()
+            self._windows = MemoryWindows()
         else:
             self._pool = BlockingConnectionPool.from_url(
                 valkey_url,
@@ -84,14 +83,13 @@ class LimitsMeter:
                 socket_timeout=ANSWER_S,
                 retry=Retry(NoBackoff(), 0),
             )
-            self._storage = RedisStorage(
+            self._windows = ValkeyWindows(
                 f"async+{valkey_url}",
                 wrap_exceptions=True,
                 implementation="redispy",
                 key_prefix=PREFIX,
                 connection_pool=self._pool,  # type: ignore[arg-type]  # documented, and not in the annotation
             )
-        self._limiter = SlidingWindowCounterRateLimiter(self._storage)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -121,51 +119,28 @@ class LimitsMeter:
         return found
 
     async def _hit(self, request: str, meters: Sequence[_Meter]) -> RateVerdict:
-        once = f"once/{request}"
-        known, *found = await asyncio.gather(
-            self._storage.get(once), *(self._limiter.get_window_stats(meter.item, *meter.place) for meter in meters)
-        )
-        now = time.time()
-        states = [
-            _state(meter, stats.remaining, stats.reset_time - now) for meter, stats in zip(meters, found, strict=True)
-        ]
-        if known:
-            return RateVerdict(tuple(states))
-        over = [n for n, meter in enumerate(meters) if states[n].remaining < meter.cost]
-        if not over:
-            _, *taken = await asyncio.gather(
-                self._storage.incr(once, ONCE_S),
-                *(self._limiter.hit(meter.item, *meter.place, cost=meter.cost) for meter in meters),
-            )
+        once, takes = f"once/{request}", [Take(meter.item, meter.place, meter.cost) for meter in meters]
+        known, windows = await self._windows.look(once, takes)
+        over = [] if known else [n for n, meter in enumerate(meters) if windows[n].remaining < meter.cost]
+        if not known and not over:
+            taken, windows = await self._windows.take(once, ONCE_S, takes)
             over = [n for n, passed in enumerate(taken) if not passed]
-            states = [_less(state, meter.cost) for state, meter in zip(states, meters, strict=True)]
-            if over:
-                await self._storage.clear(once)
+        states = tuple(map(_state, meters, windows))
         if not over:
-            return RateVerdict(tuple(states))
-        worst = max(over, key=lambda n: _wait_s(meters[n], states[n]))
-        return RateVerdict(tuple(states), meters[worst].spec.name, round(_wait_s(meters[worst], states[worst]), 3))
+            return RateVerdict(states)
+        waits = {n: windows[n].wait_s(meters[n].cost) for n in over}
+        worst = max(over, key=waits.__getitem__)
+        return RateVerdict(states, meters[worst].spec.name, round(waits[worst], 3))
 
 
-def _state(meter: _Meter, remaining: int, reset_s: float) -> RateState:
+def _state(meter: _Meter, window: Window) -> RateState:
     return RateState(
         name=meter.spec.name,
         counts="requests" if meter.counts == "requests" else "tokens",
-        limit=meter.item.amount,
-        remaining=max(0, remaining),
-        reset_s=round(min(max(0.0, reset_s), meter.item.get_expiry()), 3),
+        limit=window.limit,
+        remaining=window.remaining,
+        reset_s=round(window.full_s, 3),
     )
-
-
-def _less(state: RateState, cost: int) -> RateState:
-    return state.model_copy(update={"remaining": max(0, state.remaining - cost)})
-
-
-def _wait_s(meter: _Meter, state: RateState) -> float:
-    """Seconds until there may be room: a window frees evenly, and is free at its end."""
-    window = meter.item.get_expiry()
-    missing = max(0, meter.cost - state.remaining)
-    return min(float(window), max(state.reset_s, missing * window / meter.item.amount))
 
 
 def _away(meters: Sequence[_Meter], error: Exception) -> RateVerdict:

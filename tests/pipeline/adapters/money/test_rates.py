@@ -30,7 +30,7 @@ async def url(request: pytest.FixtureRequest) -> AsyncIterator[str | None]:
     server: ValkeyServer = request.getfixturevalue("valkey")
     yield server.url
     meter = LimitsMeter(FixedPolicy(with_money()), server.url)
-    await meter._storage.reset()
+    await meter._windows.reset()
     await meter.close()
 
 
@@ -49,9 +49,9 @@ async def test_requests_pass_until_the_rate_is_reached(url: str | None) -> None:
     assert [one.states[0].remaining for one in verdicts] == [1, 0, 0]
     refused = verdicts[2]
     assert refused.retry_after_s is not None
-    assert 0 < refused.retry_after_s <= 3600
+    assert 0 < refused.retry_after_s <= 3601
     assert (refused.states[0].limit, refused.states[0].counts) == (2, "requests")
-    assert 0 < refused.states[0].reset_s <= 3600
+    assert 0 < refused.states[0].reset_s <= 7200
     await made.close()
 
 
@@ -98,6 +98,36 @@ async def test_at_once_no_more_pass_than_the_rate_allows(url: str | None) -> Non
     asked = [made.hit(f"acme.r{n}", [RateCheck("ten", "all", 1)]) for n in range(30)]
     verdicts = await asyncio.gather(*asked)
     assert sum(one.exceeded is None for one in verdicts) == 10
+    await made.close()
+
+
+async def test_at_once_each_request_is_told_what_is_left_after_itself(url: str | None) -> None:
+    six = rate("six", requests=6, per="hour")
+    made = meter(url, six)
+    verdicts = await asyncio.gather(*(made.hit(f"acme.r{n}", [check(six)]) for n in range(10)))
+    passed = [one.states[0].remaining for one in verdicts if one.exceeded is None]
+    assert sorted(passed) == [0, 1, 2, 3, 4, 5]
+    assert [one.states[0].remaining for one in verdicts if one.exceeded is not None] == [0] * 4
+    assert all(0 < one.states[0].reset_s <= 7200 for one in verdicts)
+    await made.close()
+
+
+async def test_who_was_refused_in_the_rush_gives_back_what_it_took_elsewhere(url: str | None) -> None:
+    made = meter(url, TWO, BOTH)
+    verdicts = await asyncio.gather(*(made.hit(f"acme.r{n}", [check(BOTH), check(TWO)]) for n in range(6)))
+    assert sum(one.exceeded is None for one in verdicts) == 2
+    later = await made.hit("acme.later", [check(BOTH)])
+    assert [state.remaining for state in later.states] == [7, 970]
+    assert (await made.hit("acme.r9", [check(TWO)])).exceeded == "two"
+    await made.close()
+
+
+async def test_a_first_request_is_told_when_the_window_is_full_again(url: str | None) -> None:
+    six = rate("six", requests=6, per="hour")
+    made = meter(url, six)
+    state = (await made.hit("acme.r1", [check(six)])).states[0]
+    assert state.remaining == 5
+    assert 0 < state.reset_s <= 3600.1
     await made.close()
 
 
