@@ -11,7 +11,6 @@ from typing import Annotated, Any, BinaryIO
 
 import orjson
 import typer
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -29,7 +28,7 @@ from pipeline.adapters.results import StreamResults
 from pipeline.batch import Manifest, Shelf, Submission, Survey, Tally, Tracker, rows, survey
 from pipeline.batch.lines import Reader
 from pipeline.batch.submit import batch_id
-from pipeline.cli.show import console, errors_as_sentences, print_json, print_rows, run
+from pipeline.cli.show import beside, console, errors_as_sentences, print_json, print_rows, run
 from pipeline.client import Client
 from pipeline.contracts import Json, Reply, is_name
 from pipeline.embedded.here import settings_here
@@ -41,7 +40,6 @@ from pipeline.transport.nats import connect
 __all__ = ["register"]
 
 LOOK_S = 0.5
-_errors = Console(stderr=True)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON for programs.")]
 WaitOption = Annotated[bool, typer.Option("--wait", help="Stay until every line has ended.")]
@@ -161,9 +159,7 @@ def _report(found: Survey, *, as_json: bool, skip_invalid: bool) -> None:
     """Say what is wrong with which line, before anything runs."""
     for entry in found.problems:
         if entry.problem is not None and not as_json:
-            _errors.print(
-                f"line {entry.number}: {entry.problem.message}", highlight=False, markup=False, soft_wrap=True
-            )
+            beside.print(f"line {entry.number}: {entry.problem.message}", highlight=False, markup=False, soft_wrap=True)
     if not found.invalid or skip_invalid:
         return
     if as_json:
@@ -185,7 +181,7 @@ async def _submit(
     async with _link() as link:
         shelf = Shelf(link.bucket("batches"))
         skip = await _ended(link, shelf, batch) if missing else None
-        with Progress(*_COLUMNS, console=_errors, disable=as_json) as progress:
+        with Progress(*_COLUMNS, console=beside, disable=as_json) as progress:
             task = progress.add_task("handing in", total=found.total)
             submission = Submission(
                 Client(link, reader.tenant),
@@ -228,7 +224,7 @@ async def _tell(link: Link, manifest: Manifest, *, wait: bool, as_json: bool) ->
 
 async def _follow(tracker: Tracker, manifest: Manifest, *, quiet: bool) -> Tally:
     """Look until every line has ended."""
-    with Progress(*_COLUMNS, *_ENDS, console=_errors, disable=quiet) as progress:
+    with Progress(*_COLUMNS, *_ENDS, console=beside, disable=quiet) as progress:
         task = progress.add_task(manifest.id, total=manifest.total, refused=0, failed=0, cost="")
         while True:
             tally = await tracker.look()

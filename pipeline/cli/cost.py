@@ -96,9 +96,9 @@ async def _read(by: By, seconds: float, tenant: str | None, *, quiet: bool) -> t
 def _print(report: Report, since: str, unreadable: int) -> None:
     total = report.total
     if not report.rows:
-        console.print(f"no request ended in the last {since}", highlight=False)
+        console.print(f"no request ended in the last {since}", highlight=False, markup=False)
         return
-    table = Table(title=f"the last {since}, by {report.by}, in US dollars", title_justify="left")
+    table = Table(title=f"the last {escape(since)}, by {report.by}, in US dollars", title_justify="left")
     table.add_column(report.by, overflow="fold")
     for name in _COLUMNS:
         table.add_column(name, justify="right", no_wrap=True)

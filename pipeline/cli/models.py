@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Annotated, Self
 
 import typer
+from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 
 from pipeline.cli.show import console, errors_as_sentences, print_rows
@@ -113,7 +114,7 @@ class PullProgress:
     def source(self, model: Model, name: str) -> None:
         """Start a bar for the model, or describe the new source on it."""
         if not console.is_terminal:
-            console.print(f"{model.name}: from {name}, {model.size / 1e6:.0f} MB", highlight=False)
+            console.print(f"{model.name}: from {name}, {model.size / 1e6:.0f} MB", highlight=False, markup=False)
         elif model.name not in self._tasks:
             self._tasks[model.name] = self._bars.add_task(model.name, total=model.size)
 
@@ -124,7 +125,7 @@ class PullProgress:
 
     def passed_by(self, model: Model, reason: str) -> None:
         """Say why a source was passed by."""
-        console.print(f"[yellow]passed by[/]: {reason}", highlight=False, soft_wrap=True)
+        console.print(f"[yellow]passed by[/]: {escape(reason)}", highlight=False, soft_wrap=True)
         self.bytes(model, 0)
 
     def checking(self, model: Model) -> None:

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from pydantic import TypeAdapter, ValidationError
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from pipeline.cli.show import console, errors_as_sentences, print_json, print_rows
+from pipeline.cli.show import beside, console, errors_as_sentences, print_json, print_rows
 from pipeline.errors import InvalidRequest, NotFound, PartMissing
 from pipeline.policy.problems import did_you_mean
 from pipeline.settings import Settings
@@ -30,7 +29,6 @@ RootOption = Annotated[
 ]
 STOCK = "stock"
 _SHORT = 12
-_stderr = Console(stderr=True)
 
 
 def register(group: typer.Typer) -> None:
@@ -124,7 +122,7 @@ def _trained(training: Any, folder: Path | None, recipe: "Recipe", seed: int, *,
         raise InvalidRequest(str(error)) from None
     documents = [*own, *(training.generate(recipe, seed) if generated else [])]
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=_stderr, transient=True, disable=not _stderr.is_terminal) as bar:
+    with Progress(*columns, console=beside, transient=True, disable=not beside.is_terminal) as bar:
         task = bar.add_task("learning", total=recipe.epochs * len(training.split(documents, recipe.held_out, seed)[0]))
 
         def tell(epoch: int, learnt: int, loss: float) -> None:
@@ -183,7 +181,7 @@ def use_command(
         model = found[0]
     sys.stdout.write(f"{model}\n")
     if os.environ.get("STEPWELL_NAMES"):
-        _stderr.print("STEPWELL_NAMES is set and counts more than this choice", style="yellow", highlight=False)
+        beside.print("STEPWELL_NAMES is set and counts more than this choice", style="yellow", highlight=False)
 
 
 def _models() -> Any:

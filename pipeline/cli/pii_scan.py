@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
-from rich.console import Console
 from rich.progress import Progress
 
 from pipeline.adapters.pii.child import Engines
 from pipeline.adapters.pii.spans import Span, tally
 from pipeline.adapters.pii.steps import Ask, Scanned, Steps, drive
 from pipeline.cli.pii_text import Lines, highlighted, read
-from pipeline.cli.show import console, errors_end_with, print_json, print_rows, say
+from pipeline.cli.show import beside, console, errors_end_with, print_json, print_rows, say
 from pipeline.contracts import DataClass
 from pipeline.embedded.options import default_policies
 from pipeline.errors import InvalidRequest, NotFound, PartMissing
@@ -30,7 +29,6 @@ _NOT_LOOKED: Final = 2
 _COLUMNS: Final = ("type", "place", "score", "class", "counts")
 _LARGE: Final = 262_144
 """Characters from which a terminal shows how far the scan is."""
-_stderr = Console(stderr=True)
 
 
 def register(group: typer.Typer) -> None:
@@ -126,9 +124,9 @@ class _Scan:
             say(error)
             return None
         if given.broken:
-            _stderr.print(f"{given.broken} places are no UTF-8 and were read as �", highlight=False, style="yellow")
+            beside.print(f"{given.broken} places are no UTF-8 and were read as �", highlight=False, style="yellow")
         if not scanned.covered:
-            _stderr.print(f"names are not known here in all of: {', '.join(scanned.languages)}", style="yellow")
+            beside.print(f"names are not known here in all of: {', '.join(scanned.languages)}", style="yellow")
         spans = [span for span in scanned.spans if _reaches(self._policy.class_of(span.type), self._least)]
         about = {"file": file, "engine": self._engines.version, "names_covered": self._names and scanned.covered}
         return _View(given.text, self._policy, self._threshold, spans, about)
@@ -140,8 +138,8 @@ class _Scan:
             except ImportError as error:
                 raise PartMissing(f"{error.name} is not installed: install it, or scan with --no-names") from None
         steps = self._engines.steps(text, names=self._names, languages=self._languages)
-        shown = len(text) > _LARGE and _stderr.is_terminal
-        with Progress(console=_stderr, transient=True, disable=not shown) as bar:
+        shown = len(text) > _LARGE and beside.is_terminal
+        with Progress(console=beside, transient=True, disable=not shown) as bar:
             task = bar.add_task("scanning", total=len(text))
 
             def answer(ask: Ask) -> Any:

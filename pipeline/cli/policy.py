@@ -71,7 +71,7 @@ def show_command(folder: Folder = None, as_json: JsonOption = False) -> None:
     found = _in_force(folder)
     show(found.policy, as_json=as_json, origin=None if folder is not None else found.standing.origin)
     if folder is None and not as_json:
-        console.print(escape(_told(found)), highlight=False, soft_wrap=True)
+        console.print(_told(found), highlight=False, markup=False, soft_wrap=True)
 
 
 def _in_force(folder: Path | None) -> InForce:
@@ -117,7 +117,7 @@ def _place(problem: Problem) -> dict[str, object]:
 
 def _print_checked(checked: Checked) -> None:
     for problem in checked.problems:
-        console.print(escape(str(problem)), highlight=False, soft_wrap=True)
+        console.print(str(problem), highlight=False, markup=False, soft_wrap=True)
     for warning in checked.warnings:
         console.print(f"[yellow]warning:[/] {escape(str(warning))}", highlight=False, soft_wrap=True)
     policy = checked.policy

@@ -172,7 +172,7 @@ async def _diff(new: str | None, against: str | None, *, text: bool, as_json: bo
     if text:
         print_text(before, after)
         return
-    console.print(f"{names[0]} → {names[1]}: {summary(found)}", highlight=False, soft_wrap=True)
+    console.print(f"{names[0]} → {names[1]}: {summary(found)}", highlight=False, markup=False, soft_wrap=True)
     print_differences(found)
 
 
@@ -210,7 +210,8 @@ async def _apply(folder: Path | None, by: Signature, expect: str | None, *, yes:
                 console.print(f"[yellow]warning:[/] {escape(str(warning))}", highlight=False, soft_wrap=True)
             if missing:
                 names = ", ".join(missing)
-                console.print(f"not set here, and needed where workers run: {names}", highlight=False, soft_wrap=True)
+                told = f"not set here, and needed where workers run: {names}"
+                console.print(told, highlight=False, markup=False, soft_wrap=True)
             _tell_difference(current, checked.policy.revision, found)
         agreed("Put it into force?", yes=yes)
         done = await here.desk.apply(bundle, checked.policy, by, expect=expect or word_of(current))
@@ -264,7 +265,7 @@ async def _shown(here: Office, current: Current, to: Named, *, as_json: bool) ->
 
 def _tell_difference(current: Current, revision: str, found: Sequence[Difference]) -> None:
     words = f"{called(current.in_force)} → revision {revision}: {summary(found)}"
-    console.print(words, highlight=False, soft_wrap=True)
+    console.print(words, highlight=False, markup=False, soft_wrap=True)
     print_differences(found)
 
 

@@ -134,7 +134,7 @@ def _of_facts(words: list[str], policy: Policy, planner: Planner, down: list[str
 def _print_facts(told: dict[str, Any]) -> None:
     special = f" (special: {_list(told['special'])})" if told["special"] else ""
     line = f"revision {told['revision']}, {told['data_class']} data{special}, route {told['route'] or '(none)'}"
-    console.print(line, highlight=False)
+    console.print(line, highlight=False, markup=False)
     rows = told["targets"]
     hidden = any(row["pseudonymise"] or row["mask"] for row in rows)
     columns = ("target", "action", "may serve", "rule", "reason")
@@ -194,13 +194,14 @@ def _of_text(request: Request, policy: Policy, planner: Planner, down: list[str]
 def _print_text(told: dict[str, Any], *, show: bool) -> None:
     trouble = "" if told["scan"] == "complete" else f" ({told['reason'] or 'no reason given'})"
     line = f"revision {told['revision']}, scan {told['scan']}{trouble}, {told['data_class']} data"
-    console.print(line, highlight=False)
+    console.print(line, highlight=False, markup=False)
     if not told["names_covered"]:
         console.print("it is in a language whose names are not known here", style="yellow", highlight=False)
     if told["findings"]:
         print_rows(told["findings"], ("type", "count", "score", "class"), as_json=False, title="Found")
     stairs = " > ".join(" | ".join(names) for names in told["tiers"])
-    console.print(f"route {told['route'] or '(none matches)'}{': ' + stairs if stairs else ''}", highlight=False)
+    line = f"route {told['route'] or '(none matches)'}{': ' + stairs if stairs else ''}"
+    console.print(line, highlight=False, markup=False)
     rows = [{**row, "tiers": _list(row["tiers"]), "hidden": _list(row["hidden"])} for row in told["targets"]]
     print_rows(rows, ("target", "tiers", "action", "may_serve", "rule", "hidden"), as_json=False)
     for row in told["targets"]:
@@ -208,7 +209,7 @@ def _print_text(told: dict[str, Any], *, show: bool) -> None:
             console.print(f"{row['target']}: {row['reason']}", markup=False, highlight=False)
     print_plan(told["plan"])
     for row in told["targets"] if show else ():
-        console.print(f"\n{row['target']} would see:", style="bold", highlight=False)
+        console.print(f"\n{row['target']} would see:", style="bold", highlight=False, markup=False)
         console.print("\n".join(row["sees"]) if row["sees"] else "nothing", markup=False, highlight=False)
 
 

@@ -118,9 +118,10 @@ async def _read(
 
 def _print(report: dict[str, Any]) -> None:
     replayed, moved, cost = report["replayed"], report["moved"], report["cost"]
-    console.print(f"against revision {report['against']}, since {report['since']}: {replayed} requests planned again")
+    line = f"against revision {report['against']}, since {report['since']}: {replayed} requests planned again"
+    console.print(line, markup=False)
     for why, count in report["not_replayable"].items():
-        console.print(f"not replayable: {count}, {why}", highlight=False)
+        console.print(f"not replayable: {count}, {why}", highlight=False, markup=False)
     if not replayed:
         return
     refused, skipped = report["refused"], report["drafts_skipped"]

@@ -30,13 +30,14 @@ def show(policy: Policy, *, as_json: bool, origin: str | None = None) -> None:
         print_json({"revision": policy.revision, "origin": origin, **tables, "attached": sorted(policy.attached)})
         return
     scored = ", the route with the highest score takes a request" if policy.choose == "scored" else ""
-    console.print(f"revision {policy.revision}{scored}", highlight=False)
+    console.print(f"revision {policy.revision}{scored}", highlight=False, markup=False)
     for name, rows in tables.items():
         if rows:
             columns = _shown(rows)
             print_rows(map(_joined, rows), columns, as_json=False, title=_TITLES[name], whole=columns[:1])
     if policy.attached:
-        console.print(f"files that belong to it: {', '.join(sorted(policy.attached))}", highlight=False)
+        told = f"files that belong to it: {', '.join(sorted(policy.attached))}"
+        console.print(told, highlight=False, markup=False)
 
 
 _TITLES: Mapping[str, str] = {

@@ -8,7 +8,7 @@ import asyncio
 import sys
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import orjson
 import typer
@@ -19,10 +19,23 @@ from rich.table import Table
 
 from pipeline.errors import StepwellError
 
-__all__ = ["console", "errors_as_sentences", "errors_end_with", "print_json", "print_rows", "run", "say", "warn"]
+__all__ = [
+    "beside",
+    "console",
+    "errors_as_sentences",
+    "errors_end_with",
+    "print_json",
+    "print_rows",
+    "run",
+    "say",
+    "warn",
+]
 
-console = Console()
-_stderr = Console(stderr=True)
+# What is shown is data: `routes.yaml:100:34` is a place in a file, and no picture of a hundred.
+console: Final = Console(emoji=False)
+"""Where every verb writes for people. Texts that are not its own are escaped, or printed with `markup=False`."""
+beside: Final = Console(stderr=True, emoji=False)
+"""The same for standard error: progress, and what is no result."""
 T = TypeVar("T")
 
 
@@ -66,12 +79,12 @@ def say(error: StepwellError, *, as_json: bool = False) -> None:
         told = {name: value for name, value in fields.items() if value is not None}
         sys.stderr.write(orjson.dumps({"error": told}).decode() + "\n")
         return
-    _stderr.print(f"[bold red]{error.code}[/]: {escape(error.message)}", highlight=False, soft_wrap=True)
+    beside.print(f"[bold red]{error.code}[/]: {escape(error.message)}", highlight=False, soft_wrap=True)
 
 
 def warn(sentence: str) -> None:
     """Write a sentence that a person should read, and that changes nothing, to standard error."""
-    _stderr.print(f"[yellow]{escape(sentence)}[/]", highlight=False, soft_wrap=True)
+    beside.print(f"[yellow]{escape(sentence)}[/]", highlight=False, soft_wrap=True)
 
 
 def errors_end_with(code: int) -> Callable[[Callable[..., T]], Callable[..., T]]:

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 from rich.live import Live
-from rich.markup import escape
 from rich.table import Table
 
 from pipeline.cli.show import console, errors_as_sentences, print_json, print_rows, run
@@ -70,7 +69,7 @@ def up_command(
     )
     if background:
         state = run(detach(options))
-        console.print(_address(state), highlight=False, soft_wrap=True)
+        console.print(_address(state), highlight=False, markup=False, soft_wrap=True)
         return
     with PartsView() as view:
         run(serve(options, view.show))
@@ -84,7 +83,9 @@ def down_command(home: HomeOption = None) -> None:
     """
     place = home_of(home)
     stopped = asyncio.run(bring_down(place))
-    console.print("stopped" if stopped else f"nothing runs in {place.root}", highlight=False, soft_wrap=True)
+    console.print(
+        "stopped" if stopped else f"nothing runs in {place.root}", highlight=False, markup=False, soft_wrap=True
+    )
 
 
 @errors_as_sentences
@@ -105,8 +106,8 @@ def status_command(
         about = {"home": str(place.root), "ready": state.ready, "models": state.options.models, "policy": policy}
         print_json({**about, "parts": rows})
         return
-    console.print(_address(state), highlight=False, soft_wrap=True)
-    console.print(escape(policy["sentence"]), highlight=False, soft_wrap=True)
+    console.print(_address(state), highlight=False, markup=False, soft_wrap=True)
+    console.print(policy["sentence"], highlight=False, markup=False, soft_wrap=True)
     print_rows(rows, ("name", "condition", "pid", "port", "up", "restarts", "policy"), as_json=False)
 
 
@@ -178,11 +179,11 @@ class PartsView:
             return
         for part in state.parts:
             if self._told.get(part.name) != part.condition and part.condition != "waiting":
-                console.print(f"{part.name}: {part.condition}", highlight=False)
+                console.print(f"{part.name}: {part.condition}", highlight=False, markup=False)
             self._told[part.name] = part.condition
         if state.ready and not self._ready:
             self._ready = True
-            console.print(_address(state), highlight=False, soft_wrap=True)
+            console.print(_address(state), highlight=False, markup=False, soft_wrap=True)
 
     def _end_live(self, ready: bool) -> None:
         if self._brief and ready and self._live:

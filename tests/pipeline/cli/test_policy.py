@@ -47,6 +47,14 @@ def test_check_prints_every_problem_and_ends_with_1(tmp_path: Path) -> None:
     assert "2 to mend" in result.stdout
 
 
+def test_a_place_in_line_100_is_a_place(tmp_path: Path) -> None:
+    """Between two colons many a number and word names a picture."""
+    before = "#\n" * (99 - ROUTES[: ROUTES.index("match")].count("\n"))
+    folder = write(tmp_path, routes=before + swap(ROUTES, "match", "macth"))
+
+    assert "routes.yaml:100:5: routes[0].macth: no such key" in stepwell("check", folder).stdout
+
+
 def test_check_warns_about_what_was_not_said_and_ends_well(tmp_path: Path) -> None:
     folder = write(tmp_path, residency=swap(RESIDENCY, '!= "public"', '== "internal"'))
 

@@ -107,6 +107,12 @@ def test_an_apply_says_what_changes_and_is_in_the_history_with_who_and_why(town:
     assert "slow evenings" in table
 
 
+def test_a_reason_is_shown_as_it_was_written(town: Town) -> None:
+    town.drafts(6)
+    assert town.types("policy", "apply", str(town.draft), "--why", ":100: [b]").exit_code == 0
+    assert ":100: [b]" in town.types("policy", "history").stdout
+
+
 def test_show_says_what_is_in_force_and_where_it_is_from(town: Town) -> None:
     shown: Any = town.reads("policy", "show")
     assert shown["origin"] == "folder"

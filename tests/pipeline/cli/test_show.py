@@ -1,6 +1,7 @@
 """What every verb shows: whole ids, and text that is text."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
@@ -12,7 +13,7 @@ from typer.testing import CliRunner
 from pipeline.cli import show
 from pipeline.cli.hooks import Hooks
 from pipeline.cli.main import make_app
-from pipeline.cli.show import errors_as_sentences, errors_end_with, print_rows
+from pipeline.cli.show import errors_as_sentences, errors_end_with, print_rows, warn
 from pipeline.errors import NotFound, RateLimited
 
 
@@ -37,6 +38,10 @@ def _app() -> typer.Typer:
     @app.command()
     def table(name: str) -> None:
         print_rows([{"id": name, "more": "x" * 60}], ("id", "more"), as_json=False)
+
+    @app.command()
+    def warned(name: str) -> None:
+        warn(name)
 
     return app
 
@@ -105,3 +110,25 @@ def test_a_long_id_is_folded_and_never_cut() -> None:
     shown = CliRunner().invoke(_app(), ["table", name])
     cells = "".join(line.split("\u2502")[1].strip() for line in shown.stdout.splitlines() if line.startswith("\u2502"))
     assert cells == name
+
+
+@pytest.mark.parametrize("text", ["routes.yaml:100:34", "[red]:bomb:", "[/x] :+1: :thumbs_up:"])
+def test_text_that_reads_like_a_picture_or_like_markup_is_shown_as_it_is(text: str) -> None:
+    """Piped too: `routes.yaml:100:34` is where a problem stands, and the editor is to open it."""
+    lost = CliRunner().invoke(_app(), ["lost", text])
+    assert text in lost.stderr
+    table = CliRunner().invoke(_app(), ["table", text])
+    assert text in table.stdout
+    shown = CliRunner().invoke(_app(), ["warned", text])
+    assert shown.stderr == f"{text}\n"
+
+
+def test_every_verb_writes_to_these_two_consoles() -> None:
+    """One of its own would make pictures of `:100:` again."""
+    for path in Path(show.__file__).parent.glob("*.py"):
+        if path.name != "show.py":
+            assert "Console(" not in path.read_text(), path.name
+    for console in (show.console, show.beside):
+        with console.capture() as taken:
+            console.print(":100: :bomb:")
+        assert taken.get() == ":100: :bomb:\n"
