@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -73,12 +74,24 @@ class Clock:
         return 10.0
 
 
+@cache
+def measured_target(name: str) -> TargetStanding:
+    """What the board holds ready about a target."""
+    return TargetStanding(load=0.25, latency_ms=float(len(name) * 100), first_token_ms=50.0)
+
+
+@cache
+def half_of(budget: str) -> BudgetStanding:
+    """A budget of which half is left."""
+    return BudgetStanding(name=budget, left=0.5, resets_s=60.0)
+
+
 class Board:
-    """Everything is measured, and nothing waits."""
+    """Everything is measured, nothing waits, and what is told stands ready, as in the board itself."""
 
     def target(self, name: str) -> TargetStanding:
         """A target that was measured."""
-        return TargetStanding(load=0.25, latency_ms=float(len(name) * 100), first_token_ms=50.0)
+        return measured_target(name)
 
     def route(self, name: str) -> RouteStanding:
         """A route with a record."""
@@ -90,7 +103,7 @@ class Money:
 
     async def standing(self, covers: Sequence[Cover]) -> tuple[BudgetStanding, ...]:
         """Half of each is left."""
-        return tuple([BudgetStanding(name=cover.budget, left=0.5, resets_s=60.0) for cover in covers])
+        return tuple([half_of(cover.budget) for cover in covers])
 
     async def hit(self, request: str, checks: Sequence[RateCheck]) -> RateVerdict:
         """Nothing is exceeded."""

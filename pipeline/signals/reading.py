@@ -6,7 +6,7 @@ is not read and counts as hard (`unread`), so that nobody gets the cheapest mode
 one. More messages can only add to what was found: a short last turn never makes a hard conversation look easy.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from pipeline.signals.conversation import Survey
@@ -52,7 +52,7 @@ class Reading(NamedTuple):
 def read(conversation: Survey) -> Reading:
     """Read a conversation."""
     said = conversation.said
-    asked, unread = _read(text for role, text in said if role in _ASKING)
+    asked, unread = _read([text for role, text in said if role in _ASKING])
     told = sum([text.count("```", 0, HEAD) for role, text in said if role == "assistant"])
     cues = ALL.intersection(asked.translate(_LETTERS).split())
     if not asked.isascii():
@@ -84,7 +84,10 @@ _SCRIPTS: Final = {
 """Scripts by the first bytes of their letters in UTF-8."""
 
 
-def _read(texts: Iterable[str]) -> tuple[bytes, bool]:
+def _read(texts: Sequence[str]) -> tuple[bytes, bool]:
+    lengths = [len(text) for text in texts]
+    if sum(lengths) <= BUDGET and max(lengths, default=0) <= HEAD + TAIL:
+        return "\n".join(texts).encode("utf-8", "surrogatepass"), False
     pieces: list[str] = []
     left = BUDGET
     for text in texts:

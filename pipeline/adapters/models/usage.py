@@ -13,10 +13,13 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from pipeline.contracts import MAX_WHOLE, Usage
+from pipeline.contracts.trusted import trusted
 from pipeline.policy.models import Price
 
 __all__ = ["merged", "read_usage"]
 
+_PLAIN: Final = frozenset({"prompt_tokens", "completion_tokens", "total_tokens"})
+"""All that most servers say; then there are no parts to look for."""
 _CACHED: Final = ("cached_tokens", "cache_read_input_tokens", "prompt_cache_hit_tokens")
 _WRITTEN: Final = ("cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens")
 
@@ -31,6 +34,8 @@ def read_usage(reported: Mapping[str, Any], price: Price | None = None) -> Usage
     asked, answered = _first(reported, "prompt_tokens", "input_tokens"), _answered(reported)
     if asked is None and answered is None:
         return None
+    if reported.keys() <= _PLAIN:
+        return trusted(Usage, {"input_tokens": asked or 0, "output_tokens": answered or 0})
     details = _details(reported, "prompt_tokens_details", "input_tokens_details")
     produced = _details(reported, "completion_tokens_details", "output_tokens_details")
     cached = _part(reported, details, *_CACHED)
@@ -76,7 +81,11 @@ def _answered(reported: Mapping[str, Any]) -> int | None:
 
 def _first(reported: Mapping[str, Any], *names: str) -> int | None:
     """The first of these counts that is there; None: none is."""
-    return next((count for name in names if (count := _count(reported.get(name))) is not None), None)
+    for name in names:
+        count = _count(reported.get(name))
+        if count is not None:
+            return count
+    return None
 
 
 def _part(reported: Mapping[str, Any], details: Mapping[str, Any], *names: str) -> int:
@@ -85,7 +94,11 @@ def _part(reported: Mapping[str, Any], details: Mapping[str, Any], *names: str) 
 
 
 def _details(reported: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
-    return next((value for name in names if isinstance(value := reported.get(name), Mapping)), {})
+    for name in names:
+        value = reported.get(name)
+        if isinstance(value, Mapping):
+            return value
+    return {}
 
 
 def _count(value: Any) -> int | None:

@@ -120,3 +120,15 @@ def test_whatever_is_reported_no_part_is_larger_than_its_whole(reported: dict[st
     if found is not None:
         assert found.cached_tokens + found.cache_write_tokens <= found.input_tokens
         assert found.reasoning_tokens <= found.output_tokens
+
+
+COUNTS = st.one_of(st.integers(-2, 2**60), st.none(), st.booleans(), st.just("7"), st.floats(0, 9))
+NAMES = st.sampled_from(["prompt_tokens", "completion_tokens", "total_tokens"])
+
+
+@given(st.dictionaries(NAMES, COUNTS))
+def test_the_three_usual_names_are_read_like_all_others(reported: dict[str, object]) -> None:
+    """A name that says nothing sends it the long way."""
+    assert read_usage(reported) == read_usage({**reported, "else": 0})
+    plain = read_usage(reported)
+    assert plain is None or plain.model_dump_json() == Usage(**dict(plain)).model_dump_json()
