@@ -16,8 +16,9 @@ from pipeline.adapters.money.payers import Payer, away, denial, line, payers_of,
 from pipeline.adapters.money.rebuild import GRACE_S, Rebuilder
 from pipeline.adapters.money.windows import frame_at
 from pipeline.contracts import BudgetStanding, Cover, Usage
+from pipeline.contracts.trusted import trusted
 from pipeline.errors import StoreUnavailable, TransportUnavailable
-from pipeline.policy.models import Window
+from pipeline.policy.models import BudgetSpec, Window
 from pipeline.policy.source import PolicySource
 from pipeline.ports import Bucket, Charge, Clock, Denial, Streams
 
@@ -218,10 +219,7 @@ class StreamLedger:
                 totals = await _read(self._counters, [slot for _, slot in found])
         except (StoreUnavailable, TimeoutError, Lost):
             return ()
-        return tuple(
-            BudgetStanding(name=spec.name, left=max(0.0, 1.0 - used(total, spec.limit)), resets_s=resets_s(slot, now))
-            for (spec, slot), total in zip(found, totals, strict=True)
-        )
+        return tuple([_standing(spec, slot, total, now) for (spec, slot), total in zip(found, totals, strict=True)])
 
     # ------------------------------------------------------------ caps
 
@@ -290,6 +288,11 @@ class StreamLedger:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _standing(spec: BudgetSpec, slot: Slot, total: Total, now: float) -> BudgetStanding:
+    left = max(0.0, 1.0 - used(total, spec.limit))
+    return trusted(BudgetStanding, {"name": spec.name, "left": left, "resets_s": resets_s(slot, now)})
 
 
 async def _read(counters: Counters, slots: Sequence[Slot]) -> tuple[Total, ...]:
