@@ -38,7 +38,7 @@ class Window(NamedTuple):
         per_s: seconds it is long.
         before: what was counted in the window before; of that counts the part that the last `per_s` seconds cover.
         before_left_s: seconds until nothing of it counts any more.
-        count: what is counted in the present one.
+        present: what is counted in the present one.
         left_s: seconds until nothing of that counts any more: the rest of this window, and the whole next one.
     """
 
@@ -46,13 +46,13 @@ class Window(NamedTuple):
     per_s: float
     before: int
     before_left_s: float
-    count: int
+    present: int
     left_s: float
 
     @property
     def remaining(self) -> int:
         """How much fits now."""
-        counted = int(self.before * self.before_left_s / self.per_s) + self.count
+        counted = int(self.before * self.before_left_s / self.per_s) + self.present
         return min(self.limit, max(0, self.limit - counted))
 
     @property
@@ -65,11 +65,11 @@ class Window(NamedTuple):
         if cost <= self.remaining:
             return 0.0
         may_stand = self.limit - cost + 1  # what still counts is rounded down, so it must be below this
-        if self.before > 0 and self.count < may_stand:
-            free = self.before_left_s - (may_stand - self.count) * self.per_s / self.before
+        if self.before > 0 and self.present < may_stand:
+            free = self.before_left_s - (may_stand - self.present) * self.per_s / self.before
             if free <= self.left_s - self.per_s:
                 return max(0.0, free) + _MARGIN_S
-        free = self.left_s - may_stand * self.per_s / self.count if self.count > 0 else self.left_s - self.per_s
+        free = self.left_s - may_stand * self.per_s / self.present if self.present > 0 else self.left_s - self.per_s
         return min(max(0.0, free) + _MARGIN_S, 2 * self.per_s)
 
 
@@ -155,7 +155,8 @@ class ValkeyWindows(RedisStorage):
         return taken, _given_back(taken, stand, takes)
 
     def _transaction(self) -> Any:
-        return self.bridge.get_connection().pipeline(transaction=True)
+        bridge: Any = self.bridge
+        return bridge.get_connection().pipeline(transaction=True)
 
     def _script(self, name: str) -> Any:
         return getattr(self.bridge, name)
@@ -184,6 +185,6 @@ def _window(take: Take, before: int, before_left_s: float, count: int, left_s: f
 def _given_back(taken: Sequence[bool], stand: Sequence[Window], takes: Sequence[Take]) -> list[Window]:
     """The windows after what was taken from some of them was given back."""
     return [
-        window._replace(count=max(0, window.count - take.cost)) if had else window
+        window._replace(present=max(0, window.present - take.cost)) if had else window
         for had, window, take in zip(taken, stand, takes, strict=True)
     ]

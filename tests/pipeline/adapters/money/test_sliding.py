@@ -14,7 +14,7 @@ def later(window: Window, seconds: float) -> Window:
             before_left_s=max(0.0, window.before_left_s - seconds), left_s=max(0.0, window.left_s - seconds)
         )
     return window._replace(
-        before=window.count, before_left_s=max(0.0, window.left_s - seconds), count=0, left_s=2 * window.per_s
+        before=window.present, before_left_s=max(0.0, window.left_s - seconds), present=0, left_s=2 * window.per_s
     )
 
 
