@@ -34,12 +34,17 @@ class Charge:
 
 @dataclass(frozen=True, slots=True)
 class Denial:
-    """Why an attempt may not be made: which budget or cap, what it does then, and when its window ends."""
+    """Why an attempt may not be made: which budget or cap, what it does then, and when to ask again.
+
+    `resets_s`: seconds until its window ends; None: never. With `held` it is not used up: it would cover the attempt,
+    were it not set aside for attempts that run, and `resets_s` is how long those may take to settle.
+    """
 
     budget: str
     action: Literal["refuse", "queue", "degrade"]
     reason: str
     resets_s: float | None = None
+    held: bool = False
 
 
 class Ledger(Protocol):

@@ -32,7 +32,7 @@ def decide(envelope: Envelope, made: Made) -> Outcome:
 
 
 def _denied(denial: Denial) -> Outcome:
-    message = f"budget {denial.budget} does not cover the request: {denial.reason}"
+    message = f"the request is not paid for: {denial.reason}"
     error = ErrorBody(code="budget_refused", message=message, rule=denial.budget, retry_after_s=denial.resets_s)
     return Outcome("refused", ("budget_refused", denial.budget), {"status": "refused", "error": error})
 

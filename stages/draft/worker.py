@@ -33,5 +33,5 @@ class Draft:
             check_schema(envelope.request.response_schema)
         made = await self._attempts.make(envelope, run, self.name, 0)
         if made.denial is not None and made.denial.action == "queue" and made.last is None:
-            raise postponed(made.denial)
+            raise postponed(made.denial, envelope)
         return decide(envelope, made)

@@ -54,8 +54,7 @@ def denied(envelope: Envelope, denial: Denial, *, capped: bool) -> Outcome:
         changes = {**_changes(envelope), "status": "answered", "degraded": reason}
         return Outcome("unavailable", (reason, denial.budget), changes, _last_facts(envelope))
     code = "escalation_capped" if capped else "budget_refused"
-    kind = "cap" if capped else "budget"
-    message = f"{kind} {denial.budget} does not allow a better answer than the draft: {denial.reason}"
+    message = f"a better answer than the draft is not to be had: {denial.reason}"
     error = ErrorBody(code=code, message=message, rule=denial.budget, retry_after_s=denial.resets_s)
     changes = {**_changes(envelope), "status": "refused", "error": error}
     return Outcome("refused", (code, denial.budget), changes, _last_facts(envelope))

@@ -38,7 +38,7 @@ class Escalate:
                     return outcome
             elif made.denial is not None:
                 if made.denial.action == "queue":
-                    raise postponed(made.denial)
+                    raise postponed(made.denial, envelope)
                 return denied(envelope, made.denial, capped=made.capped)
             if made.out_of_time:
                 return give_up(envelope, out_of_time=True)

@@ -85,7 +85,7 @@ async def test_of_many_at_once_as_many_go_as_the_budget_has_room_for(desk: Desk)
     asked = [workers[n % 4].reserve(charge(n)) for n in range(60)]
     denials = [denial for denial in await asyncio.gather(*asked) if denial is not None]
     assert len(denials) == 50
-    assert {(one.budget, one.action, one.resets_s) for one in denials} == {("day", "refuse", 43_200.0)}
+    assert {(one.budget, one.action, one.held) for one in denials} == {("day", "refuse", True)}
     assert [entry.kind for entry in await lines(desk.streams)] == ["reserve"] * 10
 
 
@@ -96,6 +96,46 @@ async def test_what_was_not_spent_is_free_again(desk: Desk) -> None:
     await worker.settle(charge(1, 0.009), 0.001, spent(), estimated=False)
     assert await left(worker) == pytest.approx(0.9)
     assert await worker.reserve(charge(2, 0.009)) is None
+
+
+async def test_what_others_hold_is_denied_for_a_moment_and_what_is_spent_until_the_window_ends(desk: Desk) -> None:
+    worker = desk.worker()
+    await worker.reserve(charge(1, 0.009))
+    held = await worker.reserve(charge(2, 0.002))
+    assert held is not None
+    assert (held.held, held.resets_s) == (True, 1.0)
+    assert "held by requests on their way" in held.reason
+    await worker.settle(charge(1, 0.009), 0.009, spent(), estimated=False)
+    gone = await worker.reserve(charge(2, 0.002))
+    assert gone is not None
+    assert (gone.held, gone.resets_s) == (False, 43_200.0)
+    assert "used up" in gone.reason
+    too_much = await worker.reserve(charge(3, 0.02))
+    assert too_much is not None
+    assert not too_much.held, "it would not fit into an empty budget either"
+
+
+async def test_what_is_held_is_known_to_be_held_after_everything_was_counted_again(desk: Desk) -> None:
+    worker = desk.worker()
+    await worker.reserve(charge(1, 0.009))
+    await desk.lost()
+    held = await worker.reserve(charge(2, 0.002))
+    assert held is not None
+    assert held.held
+    await worker.release(charge(1, 0.009))
+    await worker.reserve(charge(3, 0.009))
+    await worker.settle(charge(3, 0.009), 0.009, spent(), estimated=False)
+    gone = await worker.reserve(charge(2, 0.002))
+    assert gone is not None
+    assert not gone.held
+
+
+async def test_a_request_that_is_counted_is_not_held(desk: Desk) -> None:
+    worker = desk.worker(budget(limit=Allowance(requests=1)))
+    await worker.reserve(charge(1))
+    denied = await worker.reserve(charge(2))
+    assert denied is not None
+    assert not denied.held
 
 
 async def test_what_cost_more_than_was_set_aside_counts_in_full(desk: Desk) -> None:

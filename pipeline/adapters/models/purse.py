@@ -15,11 +15,14 @@ from pipeline.policy.models import Price
 from pipeline.policy.pricing import cost_usd, worst_cost
 from pipeline.policy.scopes import filled
 from pipeline.ports import Charge, Denial, Ledger
+from pipeline.topology import POSTPONED
 
 __all__ = ["CEILING", "Bill", "Purse", "Refused", "postponed"]
 
 CEILING = "budget.max_cost_usd"
 """Where a request says what it may cost at most; the name of that ceiling in a denial."""
+LONGEST_WAIT_S = 5.0
+"""Seconds between two tries to get what other requests held before."""
 
 
 class Bill(NamedTuple):
@@ -117,10 +120,19 @@ class Purse:
 _NOTHING = Usage()
 
 
-def postponed(denial: Denial) -> Postponed:
-    """The request waits until its budget's window ends."""
-    message = f"budget {denial.budget} does not cover the request now: {denial.reason}"
-    return Postponed(message, rule=denial.budget, retry_after_s=denial.resets_s)
+def postponed(denial: Denial, envelope: Envelope) -> Postponed:
+    """The request waits until its budget's window ends; for what others hold, a while that grows with every try."""
+    message = f"the request waits: {denial.reason}"
+    return Postponed(message, rule=denial.budget, retry_after_s=_wait_s(denial, envelope))
+
+
+def _wait_s(denial: Denial, envelope: Envelope) -> float | None:
+    if not denial.held or denial.resets_s is None:
+        return denial.resets_s
+    last = envelope.trail[-1] if envelope.trail else None
+    times = last.facts.get("times") if last is not None and last.outcome == POSTPONED else None
+    waits = int(times) if isinstance(times, int | float) else 0
+    return float(min(denial.resets_s * 1.5**waits, LONGEST_WAIT_S))
 
 
 def above_ceiling(bill: Bill, usd: float | None) -> Denial | None:

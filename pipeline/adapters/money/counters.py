@@ -90,6 +90,7 @@ class Held:
 
     Attributes:
         denied: positions of the counters that do not cover the attempt; if any, nothing was taken from any.
+        waits: those of them that would cover it, were nothing set aside for other attempts that run.
         opens: positions of the counters in which the request was not counted before.
         totals: what each counter stands at now.
         again: the attempt held its part already, or was settled; `opens` is then what it was, and `totals` empty.
@@ -99,6 +100,7 @@ class Held:
     opens: tuple[int, ...] = ()
     totals: tuple[Total, ...] = ()
     again: bool = False
+    waits: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,7 +121,7 @@ class StreamLedger:
             self._miss()
             return await self._uncounted(charge, payers, now)
         if held.denied:
-            return denial([payers[place] for place in held.denied], now)
+            return denial(payers, held, now)
         self._warn(payers, held.totals)
         await self._note(charge, payers, held, now)
         if self._clock.monotonic() - begun > self._grace_s:
@@ -158,7 +158,7 @@ class StreamLedger:
         if not held.denied:
             return None
         await self.release(charge)
-        return denial([payers[place] for place in held.denied], now)
+        return denial(payers, held, now)
 
     async def _uncounted(self, charge: Charge, payers: Sequence[Payer], now: float) -> Denial | None:
         """While nobody can count, each budget says what that means. What goes on is written down and counted later."""

@@ -67,7 +67,10 @@ class MemoryCounters:
             if not claim.free and _over(shared.totals.get(claim.slot, Total()), amount, int(place in opens), claim)
         )
         if denied:
-            return Held(denied, totals=tuple(shared.totals.get(claim.slot, Total()) for claim in claims))
+            totals = tuple(shared.totals.get(claim.slot, Total()) for claim in claims)
+            free = tuple(self._less_aside(claim.slot, total) for claim, total in zip(claims, totals, strict=True))
+            waits = (place for place in denied if not _over(free[place], amount, int(place in opens), claims[place]))
+            return Held(denied, totals=totals, waits=tuple(waits))
         for place, claim in enumerate(claims):
             self._add(claim.slot, amount.nano, amount.tokens, int(place in opens))
             shared.counted[request, claim.slot] = shared.counted.get((request, claim.slot), 0) + 1
@@ -190,6 +193,12 @@ class MemoryCounters:
         if self._counting is None or self._shared.counting != self._counting:
             raise Lost
         return self._shared
+
+    def _less_aside(self, slot: Slot, total: Total) -> Total:
+        """What a counter would stand at without money and tokens that are set aside. A request stays counted."""
+        aside = [made.amount for made in self._shared.records.values() if made.amount and slot in made.slots]
+        nanos, tokens = sum(amount.nano for amount in aside), sum(amount.tokens for amount in aside)
+        return Total(total.nano - nanos, total.tokens - tokens, total.requests)
 
     def _add(self, slot: Slot, nano: int, tokens: int, requests: int) -> None:
         total = self._shared.totals.get(slot, Total())

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple
 
-from pipeline.adapters.money.counters import Claim, Slot, Total, nano
+from pipeline.adapters.money.counters import Claim, Held, Slot, Total, nano
 from pipeline.adapters.money.windows import frame_at
 from pipeline.contracts import Cover, LedgerEntry, Usage
 from pipeline.contracts.trusted import trusted
@@ -12,10 +12,12 @@ from pipeline.policy.models import Allowance, BudgetSpec
 from pipeline.policy.scopes import filled
 from pipeline.ports import Charge, Denial
 
-__all__ = ["Payer", "away", "denial", "line", "payers_of", "resets_s", "unpriced", "used"]
+__all__ = ["HELD_S", "Payer", "away", "denial", "line", "payers_of", "resets_s", "unpriced", "used"]
 
 _SEVERITY: Final = {"refuse": 2, "queue": 1, "degrade": 0}
 _NOBODY_COUNTS_S: Final = 1.0
+HELD_S: Final = 1.0
+"""Seconds after which to ask again where attempts that run hold what is left: about as long as one of them takes."""
 
 
 class Payer(NamedTuple):
@@ -94,15 +96,23 @@ def unpriced(charge: Charge, payers: Sequence[Payer]) -> Denial | None:
     return Denial(name, "refuse", f"target {charge.target} has no known price, and budget {name} is in money")
 
 
-def denial(denying: Sequence[Payer], now: float) -> Denial:
-    """The strictest of the budgets that deny; of several the one that lasts longest."""
+def denial(payers: Sequence[Payer], held: Held, now: float) -> Denial:
+    """The strictest of the budgets that deny; of several the one that lasts longest.
 
-    def rank(payer: Payer) -> tuple[int, float]:
-        seconds = resets_s(payer.slot, now)
+    What is only held by other attempts lasts shortest: it is free again as soon as they cost less than they might.
+    """
+
+    def rank(place: int) -> tuple[int, float]:
+        payer = payers[place]
+        seconds = HELD_S if place in held.waits else resets_s(payer.slot, now)
         return _SEVERITY[payer.spec.action], float("inf") if seconds is None else seconds
 
-    payer = max(denying, key=rank)
+    place = max(held.denied, key=rank)
+    payer = payers[place]
     spec = payer.spec
+    if place in held.waits:
+        reason = f"what is left of budget {spec.name} is held by requests on their way"
+        return Denial(spec.name, spec.action, reason, HELD_S, held=True)
     window = "for good" if spec.per == "total" else f"for this {spec.per}"
     return Denial(spec.name, spec.action, f"budget {spec.name} is used up {window}", resets_s(payer.slot, now))
 

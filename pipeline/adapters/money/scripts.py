@@ -4,7 +4,8 @@ What is there, under `stepwell:{ledger}:` (one hash tag, so that a cluster keeps
 
 - `marker`: a hash. `id` names one counting (an epoch); `run` is the run of the server that it was made on; `upto` the
   last line of the stream in it; `w:<window>` that a window was begun, and when it may be gone.
-- `<id>:w:<window>`: a hash of counters, `<budget>|<scope>|u` (billionths of a dollar), `|t` (tokens), `|r` (requests).
+- `<id>:w:<window>`: a hash of counters, `<budget>|<scope>|u` (billionths of a dollar), `|t` (tokens), `|r` (requests);
+  `|x` and `|y` are the part of `|u` and `|t` that is set aside for attempts that run.
 - `<id>:a:<attempt>`: what is set aside for an attempt, or that it is settled.
 - `<id>:q:<request>`: in which counters the request is counted, and by how many attempts.
 - `cap:<name>`: millionths of escalations in a bucket; `asked:<request>`, `taken:<attempt>`: what was done once.
@@ -56,7 +57,7 @@ if redis.call('EXISTS', record) == 1 then
   return {1, redis.call('HGET', record, 'o') or ''}
 end
 local u, t = tonumber(ARGV[2]), tonumber(ARGV[3])
-local denied, opens, totals = {}, {}, {}
+local denied, opens, totals, waits = {}, {}, {}, {}
 local function over(want, at, limit)
   return limit ~= '' and want > 0 and tonumber(at) + want > tonumber(limit)
 end
@@ -71,12 +72,17 @@ for i = 1, #KEYS - 3 do
   end
   if ARGV[b + 7] ~= '1' and (over(u, su, ARGV[b + 4]) or over(t, st, ARGV[b + 5]) or over(r, sr, ARGV[b + 6])) then
     denied[#denied + 1] = i - 1
+    local aside = redis.call('HMGET', key, ARGV[b + 1] .. '|x', ARGV[b + 1] .. '|y')
+    local fu, ft = tonumber(su) - tonumber(aside[1] or 0), tonumber(st) - tonumber(aside[2] or 0)
+    if not (over(u, fu, ARGV[b + 4]) or over(t, ft, ARGV[b + 5]) or over(r, sr, ARGV[b + 6])) then
+      waits[#waits + 1] = i - 1
+    end
   end
   totals[#totals + 1] = su
   totals[#totals + 1] = st
   totals[#totals + 1] = sr
 end
-if #denied > 0 then return {2, denied, {}, totals} end
+if #denied > 0 then return {2, denied, {}, totals, waits} end
 redis.call('HSET', record, 's', 'h', 'u', ARGV[2], 't', ARGV[3], 'q', counted, 'n', #KEYS - 3,
   'o', table.concat(opens, ' '))
 totals = {}
@@ -85,6 +91,8 @@ for i = 1, #KEYS - 3 do
   local field = ARGV[b + 1]
   redis.call('HINCRBY', key, field .. '|u', ARGV[2])
   redis.call('HINCRBY', key, field .. '|t', ARGV[3])
+  redis.call('HINCRBY', key, field .. '|x', ARGV[2])
+  redis.call('HINCRBY', key, field .. '|y', ARGV[3])
   if redis.call('HINCRBY', counted, ARGV[b + 2] .. '|' .. field, 1) == 1 then
     redis.call('HINCRBY', key, field .. '|r', 1)
   end
@@ -117,6 +125,8 @@ if state == 'h' then
     if redis.call('EXISTS', at[1]) == 1 then
       redis.call('HINCRBY', at[1], at[2] .. '|u', u)
       redis.call('HINCRBY', at[1], at[2] .. '|t', t)
+      redis.call('HINCRBY', at[1], at[2] .. '|x', '-' .. held[1])
+      redis.call('HINCRBY', at[1], at[2] .. '|y', '-' .. held[2])
     end
   end
 elseif tonumber(ARGV[4]) <= tonumber(redis.call('HGET', marker, 'upto')) then
@@ -153,6 +163,8 @@ for i = 1, tonumber(held[4]) do
   if there then
     redis.call('HINCRBY', at[1], at[2] .. '|u', '-' .. held[1])
     redis.call('HINCRBY', at[1], at[2] .. '|t', '-' .. held[2])
+    redis.call('HINCRBY', at[1], at[2] .. '|x', '-' .. held[1])
+    redis.call('HINCRBY', at[1], at[2] .. '|y', '-' .. held[2])
   end
   local counter = at[3] .. '|' .. at[2]
   if redis.call('HEXISTS', held[3], counter) == 1 and redis.call('HINCRBY', held[3], counter, -1) <= 0 then

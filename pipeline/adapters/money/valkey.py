@@ -62,7 +62,8 @@ class ValkeyCounters:
             raise Lost
         if answer[0] == 1:
             return Held(opens=tuple(map(int, _text(answer[1]).split())), again=True)
-        return Held(tuple(answer[1]), tuple(answer[2]), tuple(_totals(answer[3])))
+        waits = tuple(answer[4]) if len(answer) > 4 else ()
+        return Held(tuple(answer[1]), tuple(answer[2]), tuple(_totals(answer[3])), waits=waits)
 
     async def settle(self, attempt: str, spent: Spent, slots: Sequence[Slot], line: int, *, keep_s: float) -> None:
         """Put what was spent in place of what was held; see the port."""
@@ -149,7 +150,10 @@ class ValkeyCounters:
             parts: list[Argument] = ["s", "h", "u", holding.amount.nano, "t", holding.amount.tokens]
             parts += ["q", counted, "n", len(holding.slots)]
             for place, slot in enumerate(holding.slots, 1):
-                parts += [f"k{place}", self._window(slot.frame), f"f{place}", slot.field, f"w{place}", slot.frame.name]
+                window, field = self._window(slot.frame), slot.field
+                parts += [f"k{place}", window, f"f{place}", field, f"w{place}", slot.frame.name]
+                yield ("HINCRBY", window, f"{field}|x", holding.amount.nano)
+                yield ("HINCRBY", window, f"{field}|y", holding.amount.tokens)
             yield ("HSET", key, *parts)
             yield ("EXPIRE", key, HELD_S)
         for request, slot in image.opened:

@@ -7,7 +7,7 @@ from fakes_models import FakeJournal, FakeModels, classified, policy, target
 from fakes_stages import envelope, plan
 
 from pipeline.adapters.models import Attempts
-from pipeline.contracts import Cover, Request
+from pipeline.contracts import Cover, Request, Step
 from pipeline.errors import InvalidRequest, Postponed, ResidencyRefused
 from pipeline.policy.source import FixedPolicy
 from pipeline.ports import Denial, Run
@@ -57,3 +57,18 @@ async def test_a_budget_that_lets_requests_wait_postpones_the_draft() -> None:
     with pytest.raises(Postponed) as caught:
         await stage.handle(envelope(tiers=covered, classification=SEEN), Run())
     assert (caught.value.rule, caught.value.retry_after_s) == ("team", 60.0)
+
+
+@pytest.mark.parametrize(("waited", "wait_s"), [(0, 1.0), (1, 1.5), (2, 2.25), (9, 5.0)])
+async def test_what_others_hold_is_asked_for_again_soon_and_less_often_the_longer_it_lasts(
+    waited: int, wait_s: float
+) -> None:
+    policies = FixedPolicy(policy({"small": target("small-m")}))
+    ledger = FakeLedger(denies=lambda charge: Denial("team", "queue", "it is held", 1.0, held=True))
+    stage = Draft(Attempts(FakeModels(), FakeJournal(), policies, FakeClock(), ledger=ledger))
+    covered = plan(1, covers=(Cover(budget="team", scope="all"),))
+    step = Step(stage="draft", outcome="postponed", facts={"times": waited}, at=0, duration_ms=1, worker="w")
+    before = envelope(tiers=covered, classification=SEEN).model_copy(update={"trail": (step,) if waited else ()})
+    with pytest.raises(Postponed) as caught:
+        await stage.handle(before, Run())
+    assert caught.value.retry_after_s == wait_s
