@@ -98,6 +98,9 @@ def test_conditions_under_conditions_need_both_and_under_an_untranslatable_one_n
     assert matches({"params.top_p": 1}) == ["false"]
 
 
+BOTH = {"$and": [{"metadata.a": "1"}, {"$or": [{"metadata.b": "1"}, {"metadata.c": "2"}]}]}
+
+
 @pytest.mark.parametrize(
     ("query", "metadata", "answer"),
     [
@@ -112,8 +115,8 @@ def test_conditions_under_conditions_need_both_and_under_an_untranslatable_one_n
         ({"metadata.a": {"$regex": "b+"}}, {"a": "abbc"}, True),
         ({"metadata.a": {"$regex": "^b"}}, {"a": "ab"}, False),
         ({"$or": [{"metadata.a": "1"}, {"metadata.b": "1"}]}, {"b": "1"}, True),
-        ({"$and": [{"metadata.a": "1"}, {"$or": [{"metadata.b": "1"}, {"metadata.c": "2"}]}]}, {"a": "1", "c": "2"}, True),
-        ({"$and": [{"metadata.a": "1"}, {"$or": [{"metadata.b": "1"}, {"metadata.c": "2"}]}]}, {"c": "2"}, False),
+        (BOTH, {"a": "1", "c": "2"}, True),
+        (BOTH, {"c": "2"}, False),
         ({"metadata.a": 'say "\\no"'}, {"a": 'say "\\no"'}, True),
     ],
 )  # fmt: skip
