@@ -57,6 +57,9 @@ class PrometheusObserver:
         self._degraded = Counter("stepwell_degraded", "Answers below the asked quality", registry=registry)
         self._cost = Counter("stepwell_cost_usd", "Cost of all attempts in US dollars, where known", registry=registry)
         self._unpriced = Counter("stepwell_cost_unknown", "Requests whose cost is not known", registry=registry)
+        self._estimated = Counter(
+            "stepwell_usage_estimated", "Calls whose usage was not reported, or not believed", registry=registry
+        )
         self._input, self._output, self._cached = (self._tokens.labels(kind) for kind in ("input", "output", "cached"))
         self._step_children: dict[tuple[str, str, str], Histogram] = {}
         self._end_children: dict[tuple[str, str, str], tuple[Counter, Histogram]] = {}
@@ -82,6 +85,9 @@ class PrometheusObserver:
         if reply.degraded is not None:
             self._degraded.inc()
         self._spend(reply)
+        estimated = sum(attempt.estimated for attempt in envelope.attempts)
+        if estimated:
+            self._estimated.inc(estimated)
 
     def trouble(self, stage: StageName, action: str, code: str) -> None:
         """A stage raised."""

@@ -6,6 +6,7 @@ journal, and is settled again, which changes nothing.
 """
 
 import asyncio
+import logging
 from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
@@ -14,11 +15,11 @@ from pipeline.adapters.models.chain import Link, chain_of, ends_chain, may_strea
 from pipeline.adapters.models.estimates import Size, size_of
 from pipeline.adapters.models.hedging import Hedges, race
 from pipeline.adapters.models.live import Live
-from pipeline.adapters.models.outcomes import Answered, Calls, attempt_of
+from pipeline.adapters.models.outcomes import Answered, Calls, attempt_of, believed
 from pipeline.adapters.models.purse import Bill, Purse, Refused
 from pipeline.adapters.models.settle import FAILURES, CallFailure
 from pipeline.adapters.models.shields import Shields
-from pipeline.contracts import Attempt, Envelope, Finding, Rung, StageName, Tier
+from pipeline.contracts import Attempt, Envelope, Finding, Rung, StageName, Tier, Usage
 from pipeline.disclosure.guard import Permit, Reference, governing, judged, permit
 from pipeline.disclosure.return_path import ReturnPath
 from pipeline.errors import Cancelled, ResidencyRefused, TargetTimeout, UnknownModel
@@ -28,6 +29,8 @@ from pipeline.policy.source import PolicySource
 from pipeline.ports import Clock, Completion, Journal, Ledger, Made, ModelCall, ModelClient, Progress, Run
 
 __all__ = ["RESERVE_S", "Attempts"]
+
+_log = logging.getLogger("stepwell.models")
 
 RESERVE_S: Final = 0.05
 """Seconds before the deadline that are kept to check, record and reply; of a short deadline a twentieth."""
@@ -110,7 +113,7 @@ class Attempts:
             return None
         spec = ready.permit.spec
         size = size_of(envelope, ready.variant, spec)
-        bill = Bill(envelope, ready.policy, stage, tier, link.place, link.rung, step, size, spec.price)
+        bill = Bill(envelope, ready.policy, stage, tier, link.place, link.rung, step, size, spec.price, run.delivered)
         live = self._live(envelope, run, tier)
         made = await self._settled(bill, ready, number, live)
         if isinstance(made, Refused):
@@ -157,6 +160,8 @@ class Attempts:
             outcome = error
         spent_ms = (self._clock.monotonic() - started) * 1000
         attempt = attempt_of(what, outcome, calls, bill.size, bill.price, spent_ms)
+        if isinstance(outcome, Answered) and not believed(outcome.answer, bill.size):
+            _warn_of(outcome.answer.usage, bill)
         return attempt.model_copy(update={"streamed": True}) if live is not None and live.sent else attempt
 
     async def _called(self, bill: Bill, ready: "_Ready", calls: Calls, live: Live | None) -> Answered:
@@ -239,6 +244,17 @@ class _Ready(NamedTuple):
     def found(self) -> tuple[Finding, ...]:
         """Personal data that the answer held."""
         return self.back.found if self.back is not None else ()
+
+
+def _warn_of(reported: Usage, bill: Bill) -> None:
+    _log.warning(
+        "target %s reported %d tokens asked and %d answered for a call that may use %d and %d; that is not believed",
+        bill.rung.target,
+        reported.input_tokens,
+        reported.output_tokens,
+        bill.size.asked,
+        bill.size.answered,
+    )
 
 
 def _taken_back(stopped: asyncio.CancelledError) -> CallFailure:

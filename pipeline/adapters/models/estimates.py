@@ -13,10 +13,11 @@ __all__ = ["Size", "lost_usage", "size_of", "spent_usage"]
 
 
 class Size(NamedTuple):
-    """Tokens of one call: of its prompt, estimated, and of its answer at most."""
+    """Tokens of one call: of its prompt, estimated, and of its answer at most; and whether the prompt holds images."""
 
     asked: int
     answered: int
+    images: bool = False
 
     @property
     def tokens(self) -> int:
@@ -30,7 +31,8 @@ def size_of(envelope: Envelope, variant: Variant, spec: Target) -> Size:
     signals = envelope.plan.signals if envelope.plan is not None else None
     asked = input_tokens(request) if signals is None else signals.counted.get(variant.target, signals.tokens)
     answered = output_tokens(request.parameters.max_tokens, variant.parameters.max_tokens, spec.max_output_tokens)
-    return Size(asked + prompt_tokens(variant.system), answered)
+    images = signals is not None and "image" in signals.modalities
+    return Size(asked + prompt_tokens(variant.system), answered, images)
 
 
 def lost_usage(progress: Progress, size: Size) -> Usage | None:

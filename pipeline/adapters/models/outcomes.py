@@ -1,11 +1,13 @@
 """A call that ended, however it did, as an attempt with its cost. Pure.
 
-What the endpoint reported counts; what it did not report, or what nobody waited for, is our own estimate and says so.
+What the endpoint reported counts, unless a call of its size cannot have used that; then what was set aside for it does.
+That, what nobody reported, and what nobody waited for is our own estimate and says so.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+from pipeline.adapters.models.bounds import believable, within
 from pipeline.adapters.models.chain import of_target
 from pipeline.adapters.models.estimates import Size, lost_usage, spent_usage
 from pipeline.adapters.models.settle import CallFailure, failed, succeeded
@@ -14,7 +16,7 @@ from pipeline.errors import Cancelled, TargetTimeout
 from pipeline.policy.models import Price
 from pipeline.ports import Completion, Progress, Try
 
-__all__ = ["Answered", "Calls", "attempt_of"]
+__all__ = ["Answered", "Calls", "attempt_of", "believed"]
 
 
 @dataclass(slots=True)
@@ -63,6 +65,11 @@ def attempt_of(
     return failed(fields, outcome, spent_ms, price, spent)
 
 
+def believed(answer: Completion, size: Size) -> bool:
+    """Whether nothing was reported, or what a call of this size can have used."""
+    return not answer.usage_reported or believable(answer.usage, size)
+
+
 def _answered(what: dict[str, Any], outcome: Answered, calls: Calls, size: Size, price: Price | None) -> Attempt:
     used = _used(outcome.answer, size)
     lost = lost_usage(calls.first, size)
@@ -73,7 +80,10 @@ def _answered(what: dict[str, Any], outcome: Answered, calls: Calls, size: Size,
             lost = spent_usage(calls.first, size, whole=True) + (lost_usage(calls.beside, size) or Usage())
         else:
             lost = fields["hedge_usage"] + (lost or Usage())
-    return succeeded(fields, outcome.answer, price, used, lost)
+    answer = outcome.answer
+    if not believed(answer, size):
+        answer = replace(answer, usage_reported=False)
+    return succeeded(fields, answer, price, used, lost)
 
 
 def _of_second(outcome: Answered, used: Usage, beside: Progress, size: Size) -> Usage:
@@ -88,7 +98,7 @@ def _of_second(outcome: Answered, used: Usage, beside: Progress, size: Size) -> 
 def _used(answer: Completion, size: Size) -> Usage:
     """What an answer used: as reported, or as far as it can be counted."""
     if answer.usage_reported:
-        return answer.usage
+        return answer.usage if believed(answer, size) else within(answer.usage, size)
     written = sum(len(str(call.function)) for call in answer.tool_calls or ())
     told = Try(characters=len(answer.text or "") + written, pieces=len(answer.tokens or ()))
     return spent_usage(Progress(running=told), size, whole=False)

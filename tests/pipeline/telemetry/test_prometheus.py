@@ -57,6 +57,15 @@ def test_an_answer_from_the_cache_is_no_answer_of_a_tier_and_uses_no_tokens(
     assert value(registry, "stepwell_tokens_total", kind="input") == 0
 
 
+def test_calls_whose_usage_is_our_own_estimate_are_counted(
+    observer: PrometheusObserver, registry: CollectorRegistry
+) -> None:
+    envelope, reply = escalated()
+    attempts = (envelope.attempts[0].model_copy(update={"estimated": True}), *envelope.attempts[1:])
+    observer.finished(envelope.model_copy(update={"attempts": attempts}), reply)
+    assert value(registry, "stepwell_usage_estimated_total") == 1
+
+
 def test_an_unknown_cost_is_counted_as_unknown_and_not_as_nothing(
     observer: PrometheusObserver, registry: CollectorRegistry
 ) -> None:

@@ -130,6 +130,20 @@ async def test_usage_that_nobody_reported_is_estimated_and_says_so(bench: Bench)
     assert free.cost_usd == 0.0
 
 
+async def test_a_usage_that_a_call_cannot_have_had_is_told_and_not_believed(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.models.script = lambda call: replace(answer("x"), usage=Usage(input_tokens=9, output_tokens=10**15))
+    made = (await bench.attempts.make(envelope(), Run(), "escalate", 1)).last
+    assert made is not None
+    assert made.estimated
+    assert made.cost_usd is not None
+    assert made.cost_usd < 0.02
+    (told,) = [record.getMessage() for record in caplog.records if record.name == "stepwell.models"]
+    assert told.startswith("target large reported 9 tokens asked and 1000000000000000 answered")
+    assert "r1" not in told
+
+
 async def test_of_a_target_without_a_price_nobody_knows_what_it_cost(bench: Bench) -> None:
     unpriced = policy({"small": target("small-m", price=None)})
     attempts = Attempts(bench.models, bench.journal, FixedPolicy(unpriced), bench.clock)
