@@ -13,14 +13,28 @@ what unanswered requests cost is subtracted.
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from pipeline.contracts import AttemptRecord, AuditRecord, LedgerEntry
 
 __all__ = ["BY", "By", "Report", "Row"]
 
+Sum = Literal["cost", "served", "large", "compared_cost", "compared_served", "estimated", "unrecorded"]
+"""Amounts of money that are added up:
+
+- cost: of all attempts, as far as it is known.
+- served: of the attempts that answered.
+- large: of the answered requests that can be compared, had the best variant answered at once.
+- compared_cost: what those cost, and the unanswered ones.
+- compared_served: of those, what the answers cost.
+- estimated: the part of `cost` that nobody reported, and that is our own estimate.
+- unrecorded: the part of `cost` that stands in the ledger and in no record: of requests under way.
+"""
+_PARTS: Final = 1_000_000_000_000
+"""Sums are whole trillionths of a dollar, so that they agree however they are grouped."""
 By = Literal["tenant", "route", "variant", "lane"]
 BY: Final[tuple[By, ...]] = ("tenant", "route", "variant", "lane")
 _NOBODY: Final = "-"
@@ -28,7 +42,7 @@ _NOBODY: Final = "-"
 
 @dataclass
 class Row:
-    """The sums of one group.
+    """The sums of one group, in US dollars where they are money.
 
     Attributes:
         requests: that ended.
@@ -42,7 +56,8 @@ class Row:
         compared_cost: what those cost, and the unanswered ones.
         compared_served: of those, what the answers cost.
         estimated: the part of `cost` that nobody reported, and that is our own estimate.
-        unrecorded: the part of `cost` that stands in the ledger and in no record: of requests under way.
+        unrecorded: the part of `cost` that stands in the ledger and in no record: of requests under way, and of calls
+            that were lost with their worker.
         unknown: requests with an attempt whose cost nobody knows: their cost is not in these sums.
         incomparable: answered requests of known cost of which nobody knows what the best variant would have cost.
     """
@@ -52,41 +67,77 @@ class Row:
     cached: int = 0
     escalated: int = 0
     attempts: int = 0
-    cost: float = 0.0
-    served: float = 0.0
-    large: float = 0.0
-    compared_cost: float = 0.0
-    compared_served: float = 0.0
-    estimated: float = 0.0
-    unrecorded: float = 0.0
     unknown: int = 0
     incomparable: int = 0
+    _sums: Counter[Sum] = field(default_factory=Counter, repr=False)
+
+    def pay(self, usd: float, *sums: Sum) -> None:
+        """Add US dollars to each of these sums."""
+        amount = round(usd * _PARTS)
+        for name in sums:
+            self._sums[name] += amount
+
+    @property
+    def cost(self) -> float:
+        """All attempts."""
+        return self._sums["cost"] / _PARTS
+
+    @property
+    def served(self) -> float:
+        """The attempts that answered."""
+        return self._sums["served"] / _PARTS
+
+    @property
+    def large(self) -> float:
+        """What the best variant would have cost."""
+        return self._sums["large"] / _PARTS
+
+    @property
+    def compared_cost(self) -> float:
+        """What the requests cost that are compared with `large`."""
+        return self._sums["compared_cost"] / _PARTS
+
+    @property
+    def estimated(self) -> float:
+        """The part that nobody reported."""
+        return self._sums["estimated"] / _PARTS
+
+    @property
+    def unrecorded(self) -> float:
+        """The part that stands in no record yet."""
+        return self._sums["unrecorded"] / _PARTS
 
     @property
     def overhead(self) -> float:
         """What was paid beside the answers."""
-        return self.cost - self.served
+        return (self._sums["cost"] - self._sums["served"]) / _PARTS
 
     @property
     def gross(self) -> float:
         """What the answers saved against the best variant."""
-        return self.large - self.compared_served
+        return (self._sums["large"] - self._sums["compared_served"]) / _PARTS
 
     @property
     def net(self) -> float:
         """What is left of that after everything that was paid. May be negative, and is then shown so."""
-        return self.large - self.compared_cost
+        return (self._sums["large"] - self._sums["compared_cost"]) / _PARTS
 
     def add(self, other: "Row") -> None:
         """Add the sums of another group."""
-        for each in fields(self):
-            setattr(self, each.name, getattr(self, each.name) + getattr(other, each.name))
+        for name in _COUNTS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for each, amount in other._sums.items():
+            self._sums[each] += amount
 
     def as_dict(self) -> dict[str, float | int]:
         """All sums and what follows from them."""
-        plain: dict[str, float | int] = {each.name: getattr(self, each.name) for each in fields(self)}
+        counts: dict[str, float | int] = {name: getattr(self, name) for name in _COUNTS}
+        sums = {name: self._sums[name] / _PARTS for name in get_args(Sum)}
         derived = {"overhead": self.overhead, "gross_savings": self.gross, "net_savings": self.net}
-        return {name: _rounded(value) for name, value in {**plain, **derived}.items()}
+        return {**counts, **sums, **derived}
+
+
+_COUNTS: Final = tuple(each.name for each in fields(Row) if each.name != "_sums")
 
 
 @dataclass
@@ -131,10 +182,9 @@ class Report:
         if entry.usd is None:
             row.unknown += 1
             return
-        row.cost += entry.usd
-        row.unrecorded += entry.usd
-        row.compared_cost += entry.usd
-        row.estimated += entry.usd if entry.estimated else 0.0
+        row.pay(entry.usd, "cost", "unrecorded", "compared_cost")
+        if entry.estimated:
+            row.pay(entry.usd, "estimated")
 
     def _row(self, name: str) -> Row:
         return self.rows.setdefault(name, Row())
@@ -157,15 +207,15 @@ def _count(row: Row, record: AuditRecord) -> None:
         row.unknown += 1
         return
     served = _served(record) if answered else 0.0
-    row.cost += record.cost_usd
-    row.served += served
-    row.estimated += sum(attempt.cost_usd or 0.0 for attempt in record.attempts if attempt.estimated)
+    row.pay(record.cost_usd, "cost")
+    row.pay(served, "served")
+    row.pay(sum(attempt.cost_usd or 0.0 for attempt in record.attempts if attempt.estimated), "estimated")
     if answered and record.counterfactual_usd is None:
         row.incomparable += 1
         return
-    row.compared_cost += record.cost_usd
-    row.compared_served += served
-    row.large += record.counterfactual_usd or 0.0
+    row.pay(record.cost_usd, "compared_cost")
+    row.pay(served, "compared_served")
+    row.pay(record.counterfactual_usd or 0.0, "large")
 
 
 def _count_more(row: Row, attempts: tuple[AttemptRecord, ...]) -> None:
@@ -175,9 +225,9 @@ def _count_more(row: Row, attempts: tuple[AttemptRecord, ...]) -> None:
         if attempt.cost_usd is None:
             row.unknown += 1
             continue
-        row.cost += attempt.cost_usd
-        row.compared_cost += attempt.cost_usd
-        row.estimated += attempt.cost_usd if attempt.estimated else 0.0
+        row.pay(attempt.cost_usd, "cost", "compared_cost")
+        if attempt.estimated:
+            row.pay(attempt.cost_usd, "estimated")
 
 
 def _served(record: AuditRecord) -> float:
@@ -219,12 +269,16 @@ def _key(tenant: str, request: str) -> int:
     return int.from_bytes(hashlib.blake2b(f"{tenant}.{request}".encode(), digest_size=8).digest(), "big")
 
 
+_IN_NO_RECORD: Final = 1_000_000
+
+
 def _number(entry: LedgerEntry) -> int:
-    """The number of the attempt in its request, from `<stage>-<number>` or `<stage>-<number>-hedge`."""
+    """The number of the attempt in its request, from `<stage>-<number>` or `<stage>-<number>-hedge`.
+
+    A call that was lost with its worker (`<stage>-<number>-lost-<delivery>`) stands in no record.
+    """
     step = entry.attempt.rpartition(".")[2]
+    if "-lost-" in step:
+        return _IN_NO_RECORD
     number = next((part for part in step.split("-")[1:] if part.isdigit()), "")
-    return int(number) if number else 1_000_000
-
-
-def _rounded(value: float) -> float | int:
-    return value if isinstance(value, int) else round(value, 12)
+    return int(number) if number else _IN_NO_RECORD

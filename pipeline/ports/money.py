@@ -14,7 +14,8 @@ class Charge:
     """One attempt, who pays for it, and what it may cost at most.
 
     `attempt` is `<tenant>.<request>.<step>`; `usd` is None where the price is unknown, which no money budget covers.
-    `free` covers are counted and never stop the attempt (the variant is one that the budget degrades to).
+    `free` covers are counted and never stop the attempt (the variant is one that the budget degrades to). `lost` names
+    an earlier delivery of which nothing was heard, such as `lost-1`; empty: there was none.
     """
 
     attempt: str
@@ -30,6 +31,7 @@ class Charge:
     tokens: int
     covers: tuple[Cover, ...] = ()
     free: frozenset[str] = frozenset()
+    lost: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,9 @@ class Ledger(Protocol):
 
     async def reserve(self, charge: Charge) -> Denial | None:
         """Set aside what the attempt may cost, at all its budgets or at none. None: it may be made.
+
+        Where its part was set aside by the delivery that `lost` names, that one may have made the call: it is settled
+        for what it may have cost at most, as a request of its own, and the attempt has to find room anew.
 
         Raises:
             TransportUnavailable: the line could not be written down.

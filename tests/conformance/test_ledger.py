@@ -138,6 +138,42 @@ async def test_a_request_that_is_counted_is_not_held(desk: Desk) -> None:
     assert not denied.held
 
 
+async def test_a_call_that_was_lost_with_its_worker_is_counted_beside_the_one_that_is_made_again(desk: Desk) -> None:
+    both = (budget(limit=Allowance(usd=0.01, requests=3, tokens=10_000)),)
+    worker = desk.worker(*both)
+    await worker.reserve(charge(1, 0.004))
+    for _ in range(2):
+        assert await worker.reserve(charge(1, 0.004, lost="lost-1")) is None
+    assert await left(worker) == pytest.approx(0.2)
+    await worker.settle(charge(1, 0.004), 0.001, spent(), estimated=False)
+    assert await left(worker) == pytest.approx(1 / 3), "two of three requests"
+    told = [(entry.kind, entry.attempt.rpartition(".")[2], entry.estimated) for entry in await lines(desk.streams)]
+    assert told == [("reserve", "draft-1", False), ("settle", "draft-1-lost-1", True), ("settle", "draft-1", False)]
+    await desk.lost()
+    again = desk.worker(*both)
+    assert await again.reserve(charge(2, 0.005)) is None
+    assert await again.reserve(charge(3, 0.0)) is not None, "three requests are counted"
+    assert await left(again) == 0.0
+
+
+async def test_a_call_that_was_lost_leaves_no_room_for_another_one_where_it_took_the_last(desk: Desk) -> None:
+    worker = desk.worker()
+    await worker.reserve(charge(1, 0.006))
+    denied = await worker.reserve(charge(1, 0.006, lost="lost-1"))
+    assert denied is not None
+    assert not denied.held
+    assert await left(worker) == pytest.approx(0.4)
+    assert await worker.reserve(charge(2, 0.004)) is None
+    await desk.lost()
+    assert await desk.worker().reserve(charge(3, 0.001)) is not None
+
+
+async def test_a_delivery_that_died_before_it_held_anything_lost_nothing(desk: Desk) -> None:
+    worker = desk.worker()
+    assert await worker.reserve(charge(1, 0.006, lost="lost-1")) is None
+    assert [entry.kind for entry in await lines(desk.streams)] == ["reserve"]
+
+
 async def test_what_cost_more_than_was_set_aside_counts_in_full(desk: Desk) -> None:
     worker = desk.worker()
     await worker.reserve(charge(1, 0.001))

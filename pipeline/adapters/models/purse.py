@@ -5,6 +5,7 @@ pays for a request, nothing is asked before its calls.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import NamedTuple
 
 from pipeline.adapters.models.estimates import Size
@@ -37,6 +38,7 @@ class Bill(NamedTuple):
     step: str
     size: Size
     price: Price | None
+    delivered: int = 1
 
     @property
     def usd(self) -> float | None:
@@ -60,7 +62,10 @@ class Purse:
         self._ledger = ledger
 
     async def opens(self, bill: Bill) -> Refused | None:
-        """Whether the attempt may be made; then what it may cost is set aside. Raises `TransportUnavailable`."""
+        """Whether the attempt may be made; then what it may cost is set aside. Raises `TransportUnavailable`.
+
+        Of a delivery that is not the first, an earlier one may have called the model and died before anybody heard.
+        """
         above = above_ceiling(bill, bill.usd)
         if above is not None:
             return Refused(above)
@@ -70,7 +75,7 @@ class Purse:
         charge = charge_of(bill, "fallback" if bill.place else _purpose(bill.stage))
         if bill.stage == "draft" and bill.place == 0:
             await ledger.asked(bill.envelope.key, charge.covers)
-        denial = await ledger.reserve(charge)
+        denial = await ledger.reserve(replace(charge, lost=_lost(bill)))
         if denial is not None:
             return Refused(denial)
         if bill.stage == "escalate" and bill.place == 0:
@@ -129,10 +134,22 @@ def postponed(denial: Denial, envelope: Envelope) -> Postponed:
 def _wait_s(denial: Denial, envelope: Envelope) -> float | None:
     if not denial.held or denial.resets_s is None:
         return denial.resets_s
+    return float(min(denial.resets_s * 1.5 ** _waits(envelope), LONGEST_WAIT_S))
+
+
+def _waits(envelope: Envelope) -> int:
+    """How often the request waited in front of this stage."""
     last = envelope.trail[-1] if envelope.trail else None
     times = last.facts.get("times") if last is not None and last.outcome == POSTPONED else None
-    waits = int(times) if isinstance(times, int | float) else 0
-    return float(min(denial.resets_s * 1.5**waits, LONGEST_WAIT_S))
+    return int(times) if isinstance(times, int | float) else 0
+
+
+def _lost(bill: Bill) -> str:
+    """The name of the delivery before this one; a request that waited is delivered for the first time again."""
+    if bill.delivered <= 1:
+        return ""
+    waits = _waits(bill.envelope)
+    return f"lost-{bill.delivered - 1}" if not waits else f"lost-{waits}-{bill.delivered - 1}"
 
 
 def above_ceiling(bill: Bill, usd: float | None) -> Denial | None:

@@ -5,6 +5,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Final, TypeVar
 
 from pipeline.adapters.money.caps import Caps
@@ -120,6 +121,12 @@ class StreamLedger:
         except StoreUnavailable:
             self._miss()
             return await self._uncounted(charge, payers, now)
+        if held.again and charge.lost:
+            try:
+                held = await self._anew(charge, payers, now)
+            except StoreUnavailable:
+                self._miss()
+                return await self._uncounted(charge, payers, now)
         if held.denied:
             return denial(payers, held, now)
         self._warn(payers, held.totals)
@@ -133,6 +140,29 @@ class StreamLedger:
         request = f"{charge.tenant}.{charge.request_id}"
         claims = [payer.claim for payer in payers]
         return await self._counted(lambda one: one.hold(charge.attempt, request, amount, claims, keep_s=KEEP_S))
+
+    async def _anew(self, charge: Charge, payers: Sequence[Payer], now: float) -> Held:
+        """Count the call that a worker may have made before it died, and look for room for another one."""
+        await self._count_lost(charge, payers, now)
+        await self._counted(lambda one: one.release(charge.attempt))
+        held = await self._hold(charge, payers)
+        if held.denied:
+            await self.release(charge)
+        return held
+
+    async def _count_lost(self, charge: Charge, payers: Sequence[Payer], now: float) -> None:
+        """Settle the lost call as an attempt of its own. Nobody knows what it cost: it counts as what was set aside."""
+        _log.warning("a call of target %s was lost with its worker: it counts as if it was made", charge.target)
+        name = f"{charge.attempt}-{charge.lost}"
+        made = replace(charge, attempt=name, request_id=f"{charge.request_id}-{charge.lost}")
+        counted = [payer._replace(claim=payer.claim._replace(free=True)) for payer in payers]
+        await self._hold(made, counted)
+        opens = tuple(payer.spec.name for payer in payers)
+        entry = line("settle", replace(charge, attempt=name), payers, now, usd=charge.usd, estimated=True, opens=opens)
+        entry = entry.model_copy(update={"tokens": charge.tokens})
+        counting, place = await self._lines.append(entry)
+        slots = [payer.slot for payer in payers]
+        await self._counted(lambda one: one.settle(name, spent_of(counting), slots, place, keep_s=KEEP_S))
 
     async def _note(self, charge: Charge, payers: Sequence[Payer], held: Held, now: float) -> None:
         """Write down what is held. What could not be written is given back, and the attempt is not made.

@@ -10,7 +10,7 @@ from fakes_ledger import FakeLedger
 from fakes_models import FakeJournal, FakeModels, answer, classified, policy, target
 
 from pipeline.adapters.models.attempts import Attempts
-from pipeline.contracts import Budget, Chunk, Cover, Envelope, Plan, Reply, Request, Rung, Signals, Tier, Usage
+from pipeline.contracts import Budget, Chunk, Cover, Envelope, Plan, Reply, Request, Rung, Signals, Step, Tier, Usage
 from pipeline.errors import TargetUnavailable, TransportUnavailable
 from pipeline.policy import Policy
 from pipeline.policy.compiled_parts import CompiledCover
@@ -272,3 +272,15 @@ async def test_a_worker_that_stops_settles_nothing_for_the_call_is_made_again() 
         await task
     assert bench.ledger.verbs == ["reserve draft-1"]
     assert bench.journal.written == {}
+
+
+@pytest.mark.parametrize(("delivered", "waited", "lost"), [(1, 0, ""), (2, 0, "lost-1"), (3, 2, "lost-2-2")])
+async def test_a_later_delivery_names_the_one_whose_call_nobody_heard_of(
+    delivered: int, waited: int, lost: str
+) -> None:
+    bench = Bench()
+    step = Step(stage="draft", outcome="postponed", facts={"times": waited}, at=0, duration_ms=1, worker="w")
+    await bench.attempts.make(envelope(trail=(step,) if waited else ()), Run(delivered=delivered), "draft", 0)
+    charge = bench.ledger.charges["acme.r1.draft-1"]
+    assert charge.lost == lost
+    assert bench.ledger.verbs == ["reserve draft-1", "settle draft-1"], "it keeps its own name"
