@@ -10,9 +10,9 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
-from pipeline.adapters.board_outliers import Record, groups_of, outliers
+from pipeline.adapters.board_outliers import Ejections, groups_of
 from pipeline.adapters.board_routes import RouteNotes, RouteStore
-from pipeline.adapters.board_sights import Opening, Sight, merged, opening_of, packed, unpacked
+from pipeline.adapters.board_sights import Opening, Shut, Sight, merged, opening_of, packed, unpacked
 from pipeline.contracts import TargetStanding
 from pipeline.errors import StoreUnavailable
 from pipeline.policy.source import PolicySource
@@ -45,8 +45,8 @@ class SightStore(RouteStore, Protocol):
 class LocalView(Protocol):
     """What calls targets in this process: it knows how they fare, and is told what others know."""
 
-    def healthy(self, target: str) -> bool:
-        """Whether the target takes calls from this process now."""
+    def shut(self, target: str) -> Shut | None:
+        """Why the target takes no calls from this process now; None: it takes them."""
         ...
 
     def sights(self) -> Mapping[str, Sight]:
@@ -96,8 +96,7 @@ class TargetBoard:
         self._others: dict[str, _Shared] = {}
         self._standings: dict[str, TargetStanding] = {}
         self._stands_until = float("-inf")
-        self._out_until: dict[str, float] = {}
-        self._judged_at = float("-inf")
+        self._ejections = Ejections()
         self._turn = 0
         self._away = False
         self._task: asyncio.Task[None] | None = None
@@ -109,12 +108,13 @@ class TargetBoard:
         if self._clock.monotonic() >= self._stands_until:
             self._merge()
         standing = self._standings.get(name, _UNKNOWN)
-        if standing.healthy and self._view is not None and not self._view.healthy(name):
-            return standing.model_copy(update={"healthy": False})
-        return standing
+        shut = self._view.shut(name) if self._view is not None and _may_be_called(standing) else None
+        if shut is None:
+            return standing
+        return standing.model_copy(update={"healthy": False, "why": shut.why, "back_s": round(shut.for_s, 3)})
 
     def healthy(self, target: str) -> bool:
-        """Whether the target takes calls, as far as anybody knows."""
+        """Whether the target takes calls and is not left out, as far as anybody knows."""
         return self.target(target).healthy
 
     def route(self, name: str) -> RouteStanding:
@@ -123,8 +123,8 @@ class TargetBoard:
 
     def heard_at(self, name: str) -> float:
         """When the target last answered or failed for any worker, in Unix seconds; 0: never."""
-        seen = self._seen(self._seen_by_others()).get(name, ())
-        return max((sight.heard_at for sight in seen), default=0.0)
+        seen = self._seen(self._seen_by_others()).get(name, {})
+        return max((sight.heard_at for sight in seen.values()), default=0.0)
 
     # ------------------------------------------------------------ in this process
 
@@ -185,21 +185,21 @@ class TargetBoard:
         for name in gone:
             del self._others[name]
 
-    def _seen_by_others(self) -> dict[str, list[Sight]]:
-        """Every sight of another worker that is still believed, by target."""
+    def _seen_by_others(self) -> dict[str, dict[str, Sight]]:
+        """Every sight of another worker that is still believed, by target and worker."""
         edge = self._clock.monotonic() - SILENT_S
-        found: dict[str, list[Sight]] = {}
-        for shared in self._others.values():
+        found: dict[str, dict[str, Sight]] = {}
+        for worker, shared in self._others.items():
             if shared.came_at >= edge:
                 for name, sight in shared.sights.items():
-                    found.setdefault(name, []).append(sight)
+                    found.setdefault(name, {})[worker] = sight
         return found
 
-    def _seen(self, others: Mapping[str, list[Sight]]) -> dict[str, list[Sight]]:
-        """What others saw and what this process sees, by target."""
+    def _seen(self, others: Mapping[str, Mapping[str, Sight]]) -> dict[str, dict[str, Sight]]:
+        """What others saw and what this process sees, by target and worker."""
         own = self._view.sights() if self._view is not None else {}
         return {
-            name: [*others.get(name, ()), *((own[name],) if name in own else ())]
+            name: {**others.get(name, {}), **({self._worker: own[name]} if name in own else {})}
             for name in dict.fromkeys((*others, *own))
         }
 
@@ -207,37 +207,28 @@ class TargetBoard:
         now, unix = self._clock.monotonic(), self._clock.now()
         others = self._seen_by_others()
         seen = self._seen(others)
-        self._eject(seen, now)
+        self._eject(seen, now, unix)
         self._standings = {
-            name: merged(sights, unix, ejected=self._out_until.get(name, now) > now) for name, sights in seen.items()
+            name: merged(sights.values(), unix, left_out_s=self._ejections.left_s(name, now))
+            for name, sights in seen.items()
         }
         self._stands_until = now + PERIOD_S
         if self._view is not None:
             for name, sights in others.items():
-                self._view.heed(name, opening_of(sights, unix), max(sight.well_at for sight in sights))
+                answered_at = max(sight.well_at for sight in sights.values())
+                self._view.heed(name, opening_of(sights.values(), unix), answered_at)
 
-    def _eject(self, sights: Mapping[str, Sequence[Sight]], now: float) -> None:
-        """Look for outliers once in a while. All workers see the same figures, so they come to the same end."""
+    def _eject(self, sights: Mapping[str, Mapping[str, Sight]], now: float, unix: float) -> None:
+        """Leave out outliers. All workers see the same figures, so they come to the same end."""
         policy = self._policies.current()
-        rules = policy.limits.outlier
-        if now < self._judged_at + rules.every:
-            return
-        self._judged_at = now
-        self._out_until = {name: until for name, until in self._out_until.items() if until > now}
-        records = {name: _record(seen) for name, seen in sights.items()}
-        for name in outliers(groups_of(policy), records, rules, self._out_until):
-            self._out_until[name] = now + rules.out
-            _log.warning("target %s does much worse than those beside it and is left out for %g s", name, rules.out)
+        found = self._ejections.look(sights, lambda: groups_of(policy), policy.limits.outlier, now, unix)
+        for name, seconds in found.items():
+            _log.warning("target %s does much worse than those beside it and is left out for %g s", name, seconds)
+
+
+def _may_be_called(standing: TargetStanding) -> bool:
+    """Whether some call may go there as far as others know: an outlier is called where nobody else can be."""
+    return standing.healthy or standing.why == "outlier"
 
 
 _UNKNOWN: Final = TargetStanding()
-
-
-def _record(sights: Sequence[Sight]) -> Record:
-    """All workers' figures together. A streak that another worker's answer contradicts is none."""
-    answered = max((sight.well_at for sight in sights), default=0.0)
-    return Record(
-        calls=sum(sight.calls for sight in sights),
-        failures=sum(sight.failures for sight in sights),
-        streak=max((sight.streak for sight in sights if sight.heard_at >= answered), default=0),
-    )

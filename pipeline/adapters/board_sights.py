@@ -6,13 +6,14 @@ drops out, so that nothing has to be taken back.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import astuple, dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
 from pipeline.contracts import TargetStanding
+from pipeline.contracts.planning import Why
 
-__all__ = ["FRESH_S", "Opening", "Sight", "merged", "opening_of", "packed", "unpacked"]
+__all__ = ["FRESH_S", "Opening", "Shut", "Sight", "merged", "opening_of", "packed", "unpacked"]
 
 FRESH_S: Final = 60.0
 """Half-life of a measured time: what was measured a minute ago counts half."""
@@ -25,6 +26,13 @@ class Opening:
     at: float
     until: float
     level: int
+
+
+class Shut(NamedTuple):
+    """Why a target takes no calls now, and for how many seconds more."""
+
+    why: Why
+    for_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +81,29 @@ def opening_of(sights: Iterable[Sight], now: float) -> Opening | None:
     return Opening(last.opened_at, last.open_until, last.level)
 
 
-def merged(sights: Iterable[Sight], now: float, *, ejected: bool = False) -> TargetStanding:
-    """How a target fares by all that was seen of it. Nobody saw anything: it is healthy and unmeasured."""
+def merged(sights: Iterable[Sight], now: float, *, left_out_s: float = 0.0) -> TargetStanding:
+    """How a target fares by all that was seen of it. Nobody saw anything: it is healthy and unmeasured.
+
+    `left_out_s`: for so many seconds more it is left out as an outlier.
+    """
     seen = list(sights)
     room = sum(sight.room for sight in seen)
+    shut = _shut(opening_of(seen, now), now) or (Shut("outlier", left_out_s) if left_out_s > 0 else None)
     return TargetStanding(
-        healthy=not ejected and opening_of(seen, now) is None,
+        healthy=shut is None,
+        why=shut.why if shut else None,
+        back_s=round(shut.for_s, 3) if shut else None,
         load=round(sum(sight.running for sight in seen) / room, 4) if room else 0.0,
         first_token_ms=_mean((sight.first_token_ms, _weight(sight, now)) for sight in seen),
         latency_ms=_mean((sight.latency_ms, _weight(sight, now)) for sight in seen),
     )
+
+
+def _shut(opening: Opening | None, now: float) -> Shut | None:
+    """What an opening means: one that never opened a breaker is a quiet that was asked for."""
+    if opening is None:
+        return None
+    return Shut("breaker" if opening.level else "quiet", max(0.0, opening.until - now))
 
 
 def _weight(sight: Sight, now: float) -> float:

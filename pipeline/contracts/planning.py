@@ -8,7 +8,10 @@ from pipeline.contracts.base import Lane, Name, OpenContract, Origin, Share, Ten
 from pipeline.contracts.findings import DataClass
 from pipeline.contracts.request import ProviderPreferences
 
-__all__ = ["BudgetStanding", "Cover", "RateState", "Rung", "Signals", "Snapshot", "TargetStanding"]
+__all__ = ["BudgetStanding", "Cover", "RateState", "Rung", "Signals", "Snapshot", "TargetStanding", "Why"]
+
+Why = Literal["breaker", "quiet", "outlier"]
+"""Why a target is left alone: it failed too often; it asked for it; it does much worse than those beside it."""
 
 
 class Rung(OpenContract):
@@ -93,10 +96,13 @@ class Signals(OpenContract):
 class TargetStanding(OpenContract):
     """How a target fares, over all workers. Times are milliseconds; null where nothing was measured yet.
 
-    `load`: calls that run now as a share of those it may have at a time.
+    `load`: calls that run now as a share of those it may have at a time. `why` it is not healthy, and `back_s`, the
+    seconds until it may be called again: null where that is not known. An outlier is called where nobody else can be.
     """
 
     healthy: bool = True
+    why: Why | None = None
+    back_s: float | None = Field(default=None, ge=0.0)
     load: float = Field(default=0.0, ge=0.0)
     first_token_ms: float | None = None
     latency_ms: float | None = None

@@ -11,7 +11,7 @@ from pipeline.policy.models import Route, Target, TenantSpec
 from pipeline.policy.pricing import above_ceiling, too_dear
 from stages.plan.wishes import Wishes
 
-__all__ = ["CONDITIONS", "Case", "Hard", "asked_of", "listed"]
+__all__ = ["CONDITIONS", "Case", "Hard", "asked_of", "listed", "trouble_of"]
 
 Hard = Literal["residency", "list", "preference", "capability", "context", "price", "budget", "health"]
 
@@ -118,8 +118,22 @@ def _budget(case: Case) -> str | None:
 
 
 def _health(case: Case) -> str | None:
+    """Why it takes no calls. An outlier does take them: it is left out only where somebody else can be called."""
     standing = case.standing
-    return None if standing is None or standing.healthy else "it takes no calls at the moment"
+    return None if standing is None or standing.healthy or standing.why == "outlier" else trouble_of(standing)
+
+
+def trouble_of(standing: TargetStanding) -> str:
+    """Why a target is left alone, and until when, as far as that is known."""
+    why = _TROUBLES.get(standing.why or "", "it takes no calls at the moment")
+    return why if standing.back_s is None else f"{why} for another {standing.back_s:.1f} s"
+
+
+_TROUBLES: Final = {
+    "breaker": "it failed too often and is left alone",
+    "quiet": "it asked not to be called",
+    "outlier": "it does much worse than those beside it and is left out",
+}
 
 
 Condition = Callable[[Case], str | None]

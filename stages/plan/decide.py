@@ -124,7 +124,7 @@ def _refused(
         signals=signals,
         snapshot=snapshot,
     )
-    error = refusal(plan.route, plan.excluded, rule, degrade.resets_s, policy)
+    error = refusal(plan.route, plan.excluded, rule, degrade.resets_s, snapshot.targets, policy)
     changes = {"plan": plan, "status": "refused", "error": error}
     return Outcome("refused", _reasons(plan, None), changes, {"route": plan.route, "rule": rule})
 

@@ -1,6 +1,6 @@
 """Who may and can serve a request, and why not who cannot. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
 from pipeline.contracts import Exclusion, Residency, Signals, Snapshot
@@ -10,7 +10,7 @@ from pipeline.policy.models import Route, TenantSpec
 from pipeline.policy.pricing import worst_cost
 from pipeline.signals.estimate import output_tokens, prompt_tokens
 from stages.plan.budgets import Degrade
-from stages.plan.conditions import Case, Hard, asked_of
+from stages.plan.conditions import Case, Hard, asked_of, trouble_of
 from stages.plan.wishes import Wishes
 
 __all__ = ["Judge"]
@@ -20,7 +20,10 @@ _prompt_tokens = lru_cache(maxsize=1024)(prompt_tokens)
 
 
 class Judge:
-    """Says of each variant whether it may and can serve, judging it once, and keeps why not."""
+    """Says of each variant whether it may and can serve, judging it once, and keeps why not.
+
+    `outliers`: how the targets fare that are called only where nobody else can be.
+    """
 
     def __init__(
         self,
@@ -42,6 +45,7 @@ class Judge:
         self._tells_apart = degrade.first != degrade.deeper
         self.tenant: TenantSpec = policy.tenant(signals.tenant)
         self._conditions = asked_of(signals, route, self.tenant, wishes, degrades=degrade.deeper is not None)
+        self.outliers = {name: at for name, at in snapshot.targets.items() if at.why == "outlier" and not at.healthy}
         self._cases: dict[str, Case] = {}
         self._verdicts: dict[tuple[str, bool], bool] = {}
         self._exclusions: dict[tuple[str, str], Exclusion] = {}
@@ -64,6 +68,15 @@ class Judge:
         if known is None:
             known = self._verdicts[key] = self._judge(variant, deeper)
         return known
+
+    def stands_out(self, variant: str) -> bool:
+        """Whether the target does so much worse than those beside it that one of them is called where one can be."""
+        return self._policy.variants[variant].target in self.outliers
+
+    def spare(self, variants: Iterable[str]) -> None:
+        """Keep that these are left out as outliers."""
+        for name in dict.fromkeys(self._policy.variants[variant].target for variant in variants):
+            self.exclude(name, "health", trouble_of(self.outliers[name]))
 
     def case(self, variant: str) -> Case:
         """The sizes and costs of a call of this variant."""

@@ -1,9 +1,9 @@
 """What a caller is told when nobody is eligible. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
-from pipeline.contracts import ErrorBody, Exclusion
+from pipeline.contracts import ErrorBody, Exclusion, TargetStanding
 from pipeline.errors import BudgetRefused, ContextTooLong, NoEligibleTarget, RateLimited, ResidencyRefused
 from pipeline.policy import Policy
 from pipeline.ports import RateVerdict
@@ -12,7 +12,12 @@ __all__ = ["over_the_rate", "refusal"]
 
 
 def refusal(
-    route: str, excluded: Sequence[Exclusion], rule: str | None, resets_s: float | None, policy: Policy
+    route: str,
+    excluded: Sequence[Exclusion],
+    rule: str | None,
+    resets_s: float | None,
+    standings: Mapping[str, TargetStanding],
+    policy: Policy,
 ) -> ErrorBody:
     """Which condition excluded what, under the code of what a caller can do about it.
 
@@ -21,12 +26,13 @@ def refusal(
         excluded: who was left out, and why.
         rule: the residency rule that decided, where one did.
         resets_s: seconds until a used up budget begins anew, where one excluded somebody.
-        policy: says how long a target that fails is left alone.
+        standings: when a target that is left alone may be called again.
+        policy: says how long that is, where nobody knows it.
     """
     conditions = {exclusion.condition for exclusion in excluded}
     details = "; ".join(f"{e.target} ({e.condition}: {e.reason})" for e in excluded) or "all weights are 0"
     code, start = _kind(route, conditions)
-    waits = [policy.limits.breaker.open] if "health" in conditions else []
+    waits = [_back_s(standings.get(e.target), policy) for e in excluded if e.condition == "health"]
     waits += [resets_s] if "budget" in conditions and resets_s is not None else []
     return ErrorBody(
         code=code,
@@ -35,6 +41,11 @@ def refusal(
         param="messages" if code == ContextTooLong.code else None,
         retry_after_s=min(waits, default=None),
     )
+
+
+def _back_s(standing: TargetStanding | None, policy: Policy) -> float:
+    known = standing.back_s if standing is not None else None
+    return policy.limits.breaker.open if known is None else known
 
 
 _LASTING = frozenset({"residency", "list", "preference", "capability"})

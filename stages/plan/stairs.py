@@ -50,7 +50,7 @@ class Builder:
         stay for the case that its answer does not suffice.
         """
         name = self._signals.busy_with
-        if name is None or name not in self._policy.variants:
+        if name is None or name not in self._policy.variants_of(self._signals.tenant):
             return []
         index = self._tier_of(name)
         if not self._judge.takes(name, deeper=bool(index)):
@@ -63,7 +63,7 @@ class Builder:
 
     def in_need(self, order: Sequence[str]) -> list[Stair]:
         """One stair of the variants that a used up budget leaves, where the route has none of them."""
-        left = [name for name in order if self._judge.takes(name)]
+        left = self._outliers_last([name for name in order if self._judge.takes(name)])
         if not left:
             return []
         fallbacks = left[1:] if self._wishes.fallbacks else []
@@ -83,6 +83,8 @@ class Builder:
     def _stair(self, index: int, spec: TierSpec) -> Stair | None:
         weights, version = self._weights[index]
         candidates = self._candidates(weights, deeper=index > 0)
+        if self._judge.outliers:
+            candidates = self._without_outliers(candidates, spec, index)
         chosen = pick(spec.choose, candidates, f"{self._route.name}/{index}", self._prefer)
         if chosen is None:
             return self._stand_in(spec, index)
@@ -93,6 +95,17 @@ class Builder:
         """The first fallback that is eligible, where none of the tier's own variants is."""
         left = self._fallbacks(spec, None, index)
         return Stair(self._tier(left[0], 1.0, 0, left[1:]), "fallback") if left else None
+
+    def _without_outliers(
+        self, candidates: dict[str, tuple[float, Case]], spec: TierSpec, index: int
+    ) -> dict[str, tuple[float, Case]]:
+        """Those that do as well as the others; all of them, where nobody else could be called for the tier."""
+        stands_out = self._judge.stands_out
+        well = {name: found for name, found in candidates.items() if not stands_out(found[1].variant)}
+        if not well and all(map(stands_out, self._fallbacks(spec, None, index))):
+            return candidates
+        self._judge.spare(case.variant for name, (_, case) in candidates.items() if name not in well)
+        return well
 
     def _candidates(self, weights: Mapping[str, float], *, deeper: bool) -> dict[str, tuple[float, Case]]:
         """The eligible variants by the name that the policy gives them, whoever takes their place for this tenant."""
@@ -108,7 +121,11 @@ class Builder:
             return []
         names = dict.fromkeys(self._own(name) for name in spec.fallbacks)
         left = [name for name in names if name != chosen and self._judge.takes(name, deeper=index > 0)]
-        return self._ordered(left)
+        return self._outliers_last(self._ordered(left))
+
+    def _outliers_last(self, names: list[str]) -> list[str]:
+        """Who does much worse than those beside it is called after all others."""
+        return sorted(names, key=self._judge.stands_out) if self._judge.outliers else names
 
     def _ordered(self, names: list[str]) -> list[str]:
         """In the caller's order, where there is one; among its equals, in that of the policy."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pipeline.adapters.board_sights import Opening, Sight
+from pipeline.adapters.board_sights import Opening, Shut, Sight
 from pipeline.errors import StoreUnavailable
 
 
@@ -52,8 +52,8 @@ class FakeView:
     down: set[str] = field(default_factory=set)
     heeded: dict[str, tuple[Opening | None, float]] = field(default_factory=dict)
 
-    def healthy(self, target: str) -> bool:
-        return target not in self.down
+    def shut(self, target: str) -> Shut | None:
+        return Shut("breaker", 10.0) if target in self.down else None
 
     def sights(self) -> Mapping[str, Sight]:
         return self.seen

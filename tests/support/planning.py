@@ -20,6 +20,7 @@ __all__ = [
     "conditions",
     "down",
     "envelope",
+    "left_out",
     "outcome",
     "plan",
     "policy_of",
@@ -157,6 +158,12 @@ def refusal(policy: Policy, **circumstances: object) -> tuple[str, str, float | 
 def down(*names: str) -> Snapshot:
     """A world in which these targets take no calls."""
     return Snapshot(targets={name: TargetStanding(healthy=False) for name in names})
+
+
+def left_out(*names: str) -> Snapshot:
+    """A world in which these targets do much worse than those beside them."""
+    out = TargetStanding(healthy=False, why="outlier", back_s=20.0)
+    return Snapshot(targets=dict.fromkeys(names, out))
 
 
 def targets(planned: Plan) -> list[str]:

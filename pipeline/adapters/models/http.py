@@ -11,7 +11,7 @@ from typing import Final
 
 import aiohttp
 
-from pipeline.adapters.board_sights import Opening, Sight
+from pipeline.adapters.board_sights import Opening, Shut, Sight
 from pipeline.adapters.models.answer import Collected
 from pipeline.adapters.models.breaker import State
 from pipeline.adapters.models.endpoint import Endpoint
@@ -89,12 +89,20 @@ class HttpModelClient:
 
         A target that asked for a short quiet is healthy: calls wait for it.
         """
+        return self.shut(target) is None
+
+    def shut(self, target: str) -> Shut | None:
+        """Why the target takes no calls now, and for how long; None: it takes them."""
         endpoint = self._endpoints.get(target)
         if endpoint is None:
-            return True
+            return None
         now = self._clock.monotonic()
-        patience_s = self._policies.current().limits.retry.cap
-        return endpoint.breaker.waits_s(now) == 0.0 and not endpoint.long_quiet(now, patience_s)
+        waits_s = endpoint.breaker.waits_s(now)
+        if waits_s > 0.0:
+            return Shut("breaker", waits_s)
+        if endpoint.long_quiet(now, self._policies.current().limits.retry.cap):
+            return Shut("quiet", endpoint.quiet_until - now)
+        return None
 
     def sights(self) -> Mapping[str, Sight]:
         """What was seen of the targets that were called."""

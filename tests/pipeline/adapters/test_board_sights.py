@@ -1,5 +1,7 @@
 """Merging what workers saw: in any order it comes to the same, and it stays within what was seen."""
 
+from dataclasses import replace
+
 import orjson
 import pytest
 from hypothesis import given
@@ -89,8 +91,14 @@ def test_what_was_measured_a_minute_ago_counts_half() -> None:
     assert merged([fresh, old], NOW).latency_ms == pytest.approx(200.0)
 
 
-def test_an_outlier_is_left_out_however_well_it_is() -> None:
-    assert not merged([Sight(well_at=NOW)], NOW, ejected=True).healthy
+def test_an_outlier_is_left_out_however_well_it_is_and_an_open_breaker_counts_more() -> None:
+    out = merged([Sight(well_at=NOW)], NOW, left_out_s=12.0)
+    assert (out.healthy, out.why, out.back_s) == (False, "outlier", 12.0)
+    broken = Sight(opened_at=NOW - 1.0, open_until=NOW + 3.0, level=1)
+    both = merged([broken], NOW, left_out_s=12.0)
+    assert (both.healthy, both.why, both.back_s) == (False, "breaker", 3.0)
+    quiet = merged([replace(broken, level=0)], NOW)
+    assert (quiet.healthy, quiet.why, quiet.back_s) == (False, "quiet", 3.0)
 
 
 @given(st.dictionaries(st.sampled_from(["near", "far"]), SIGHTS))
