@@ -21,7 +21,7 @@ from pipeline.gateway.keys import KeyId, key_ids
 from pipeline.gateway.lasting import Lasting, Tasks
 from pipeline.gateway.limits import Limits
 from pipeline.gateway.meter import Meter
-from pipeline.gateway.openai import Call, to_call
+from pipeline.gateway.openai import Call, tenant_of, to_call
 from pipeline.gateway.readiness import Readiness
 from pipeline.gateway.responses import JSON, answer, defect, echo, json_response, of_error, of_http, report, route_of
 from pipeline.gateway.sse import Events
@@ -87,7 +87,7 @@ class Door:
 
     async def _read(self, request: web.Request) -> Call:
         call = to_call(read_object(await self._body(request)), request.headers)
-        self._catalogue.check(call.request.route or call.model)
+        self._catalogue.check(call.request.route or call.model, call.request.tenant)
         own = {"id": call.request.id or self._new_id(), "api_key": self._key_id(request.headers)}
         return replace(call, request=call.request.model_copy(update=own))
 
@@ -133,13 +133,13 @@ class Door:
 
     # ------------------------------------------------------------ the rest
 
-    async def models(self, _request: web.Request) -> web.Response:
-        """`GET /v1/models`."""
-        return json_response(self._catalogue.listing())
+    async def models(self, request: web.Request) -> web.Response:
+        """`GET /v1/models`: what the tenant may name."""
+        return json_response(self._catalogue.listing(tenant_of(request.headers)))
 
     async def model(self, request: web.Request) -> web.Response:
         """`GET /v1/models/{model}`."""
-        return json_response(self._catalogue.entry(request.match_info["model"]))
+        return json_response(self._catalogue.entry(request.match_info["model"], tenant_of(request.headers)))
 
     async def livez(self, _request: web.Request) -> web.Response:
         """`GET /livez`: this process answers."""

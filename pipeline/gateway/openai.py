@@ -22,6 +22,7 @@ __all__ = [
     "completion_object",
     "finish_reason",
     "request_id_of",
+    "tenant_of",
     "to_call",
     "to_completion",
     "to_request",
@@ -83,7 +84,7 @@ def to_call(fields: JsonObject, headers: Mapping[str, str]) -> Call:
     wanted = _wanted(said, headers)
     if model != AUTO and wanted.setdefault("route", model) != model:
         raise InvalidRequest("model and stepwell.route differ: give one of them, or model auto", param="stepwell.route")
-    wanted["tenant"] = _tenant(headers)
+    wanted["tenant"] = tenant_of(headers)
     if key:
         wanted["id"] = request_id_of(key)
     trace = headers.get("traceparent", "")
@@ -103,7 +104,12 @@ def request_id_of(key: str) -> str:
     return f"k-{sha256(key.encode('utf-8', 'surrogateescape')).hexdigest()[:40]}"
 
 
-def _tenant(headers: Mapping[str, str]) -> str:
+def tenant_of(headers: Mapping[str, str]) -> str:
+    """Whose request it is.
+
+    Raises:
+        InvalidRequest: the header is no name.
+    """
     tenant = headers.get("x-stepwell-tenant", "default")
     if not is_name(tenant):
         raise InvalidRequest(

@@ -22,6 +22,10 @@ _NEUTRAL: Final[Mapping[str, tuple[Json, ...]]] = {
     "zdr": (False,),
 }
 """Fields of OpenRouter whose named values ask for what happens anyway: no parameter of a request is ever dropped."""
+_ADVICE: Final = (
+    f"known are {', '.join(sorted(_KNOWN))}; let pass, since it is so anyway, are require_parameters, and zdr and "
+    "enforce_distillable_text where they are false"
+)
 _TRUTHS: Final[Mapping[str, bool]] = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -74,7 +78,7 @@ def _provider(value: Json, place: str) -> JsonObject:
         if name in _KNOWN:
             kept[name] = item
         elif item is not None and not any(item is neutral for neutral in _NEUTRAL.get(name, ())):
-            raise refuse(f"{place}.{name}", advice=f"known are {', '.join(sorted(_KNOWN))}")
+            raise refuse(f"{place}.{name}", advice=_ADVICE)
     return {name: item for name, item in kept.items() if item is not None}
 
 

@@ -173,6 +173,11 @@ class Policy:
         """What is different for a tenant; what holds for `default` where it is not named."""
         return self.tenants.get(name) or self.tenants.get("default") or _USUAL
 
+    def variants_of(self, tenant: str) -> tuple[str, ...]:
+        """The variants that requests of a tenant may name: not those that only stand in for others at other tenants."""
+        own = self.tenant(tenant).variants.values()
+        return tuple(name for name in self.variants if name in own or name not in self._stand_ins)
+
     def user_tier(self, tenant: str, user: str | None) -> str | None:
         """The tier of a user, else of the tenant."""
         spec = self.tenant(tenant)
@@ -205,6 +210,16 @@ class Policy:
     @cached_property
     def _rates_by_name(self) -> Mapping[str, Rate]:
         return {spec.name: spec for spec in self.rates}
+
+    @cached_property
+    def _stand_ins(self) -> frozenset[str]:
+        """Variants that serve nobody but tenants in whose files they take the place of others."""
+        tiers = [tier for route in self.routes for tier in route.spec.tiers]
+        served = {name for tier in tiers for name in (*tier.variants, *tier.fallbacks)}
+        served.update(name for spec in self.experiments.values() for name in spec.variants)
+        served.update(name for spec in self.budgets for name in spec.degrade_to)
+        stand_ins = {name for spec in self.tenants.values() for name in spec.variants.values()}
+        return frozenset(stand_ins - served)
 
     @cached_property
     def _route_book(self) -> RouteBook:

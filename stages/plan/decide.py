@@ -42,7 +42,7 @@ def decide(
     if chosen is None:
         chosen = choose_route(signals, facts_of_signals(signals, budget_left(snapshot)), policy)
     route = chosen.route
-    wishes = wishes_of(signals, route, pinned=chosen.pinned)
+    wishes = wishes_of(signals, route, policy.targets, pinned=chosen.pinned)
     degrade = degrading(snapshot, policy)
     judge = Judge(signals, residency, snapshot, policy, route, wishes, degrade)
     builder = Builder(signals, snapshot, policy, route, wishes, judge)

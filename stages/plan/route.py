@@ -38,27 +38,35 @@ def choose_route(signals: Signals, facts: RequestFacts, policy: Policy) -> Chose
         policy: the policy in force.
 
     Raises:
-        UnknownModel: the caller named a route or variant that there is not.
-        InvalidRequest: nothing was named and no route matches, or the tenant may not pin a variant.
+        UnknownModel: the caller named a route or variant that there is not, or not for this tenant.
+        InvalidRequest: nothing was named and no route matches, the tenant may not pin a variant, or what was named
+            does not hold the pinned one.
     """
     chosen = _named(signals, policy) if signals.route not in (None, AUTO) else _matching(facts, policy)
     if signals.pin is None:
         return chosen
     _may_pin(signals, "pin", policy)
-    if signals.pin not in policy.variants:
-        raise UnknownModel(f"pin: there is no variant {signals.pin}; there is {_list(policy.variants)}", param="pin")
-    return Chosen(chosen.route.model_copy(update={"tiers": (_only(signals.pin),)}), chosen.how, True, chosen.silent)
+    there = policy.variants_of(signals.tenant)
+    if signals.pin not in there:
+        raise UnknownModel(f"pin: there is no variant {signals.pin}; there is {_list(there)}", param="pin")
+    pinned = _own(signals.pin, signals, policy)
+    if signals.route not in (None, AUTO) and pinned not in _held(chosen.route, signals, policy):
+        message = f"pin: {signals.route} is named too and does not hold {signals.pin}; name one of them, or {AUTO}"
+        raise InvalidRequest(message, param="pin")
+    return Chosen(chosen.route.model_copy(update={"tiers": (_only(pinned),)}), chosen.how, True, chosen.silent)
 
 
 def _named(signals: Signals, policy: Policy) -> Chosen:
     name = signals.route or ""
     if route := policy.route(name):
         return Chosen(route.spec, "named")
-    if name in policy.variants:
+    there = policy.variants_of(signals.tenant)
+    if name in there:
         _may_pin(signals, "route", policy)
-        single = Route(name=name, tiers=(_only(name),), max_escalations=0, cache=CachePolicy(enabled=False))
+        only = _only(_own(name, signals, policy))
+        single = Route(name=name, tiers=(only,), max_escalations=0, cache=CachePolicy(enabled=False))
         return Chosen(single, "variant", pinned=True)
-    known = _list([route.spec.name for route in policy.routes] + list(policy.variants))
+    known = _list([*(route.spec.name for route in policy.routes), *there])
     raise UnknownModel(f"route: there is no route or variant {name}; there is {known}", param="route")
 
 
@@ -74,6 +82,17 @@ def _may_pin(signals: Signals, field: str, policy: Policy) -> None:
     if not policy.tenant(signals.tenant).may_pin:
         message = f"{field}: the policy does not let callers of the tenant {signals.tenant} pin a variant; name a route"
         raise InvalidRequest(message, param=field)
+
+
+def _own(name: str, signals: Signals, policy: Policy) -> str:
+    """The variant that takes its place for this tenant, such as an adapter of its own."""
+    return policy.tenant(signals.tenant).variants.get(name, name)
+
+
+def _held(route: Route, signals: Signals, policy: Policy) -> set[str]:
+    """The variants of a route as this tenant meets them."""
+    names = (name for tier in route.tiers for name in (*tier.variants, *tier.fallbacks))
+    return {held for name in names for held in (name, _own(name, signals, policy))}
 
 
 def _only(variant: str) -> TierSpec:

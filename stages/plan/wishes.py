@@ -1,11 +1,12 @@
 """What a caller wishes about who should answer, where the route lets callers wish it. Pure."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from pipeline.contracts import MaxPrice, ProviderPreferences, Signals
 from pipeline.errors import InvalidRequest
-from pipeline.policy.models import Preference, Route
+from pipeline.policy.models import Preference, Route, Target
 
 __all__ = ["Wishes", "wishes_of"]
 
@@ -27,11 +28,11 @@ _NONE: Final = Wishes()
 _NO_FALLBACKS: Final = Wishes(fallbacks=False)
 
 
-def wishes_of(signals: Signals, route: Route, *, pinned: bool) -> Wishes:
+def wishes_of(signals: Signals, route: Route, targets: Mapping[str, Target], *, pinned: bool) -> Wishes:
     """The wishes of the caller.
 
     Raises:
-        InvalidRequest: the route does not let callers wish this; the message names the field.
+        InvalidRequest: the route does not let callers wish this, or it can never be had; the message names the field.
     """
     fallbacks = not (pinned or signals.disable_fallbacks)
     wished = signals.provider
@@ -40,6 +41,8 @@ def wishes_of(signals: Signals, route: Route, *, pinned: bool) -> Wishes:
     for name in _used(wished):
         if name not in route.callers_may:
             raise InvalidRequest(_not_here(name, route), param=f"provider.{name}")
+    if wished.only is not None and (fault := _nobody(wished.only, targets)):
+        raise InvalidRequest(f"provider.only: {fault}", param="provider.only")
     return Wishes(
         order=wished.order,
         only=wished.only,
@@ -63,6 +66,18 @@ def _used(wished: ProviderPreferences) -> list[Preference]:
         "max_price": wished.max_price is not None,
     }
     return [name for name, says in said.items() if says]
+
+
+def _nobody(only: Sequence[str], targets: Mapping[str, Target]) -> str | None:
+    """What is wrong with a list of who alone may answer: it is empty, or names somebody whom the policy does not know.
+
+    In `order` and `ignore` a strange name takes nobody away, so that clients may carry the same lists everywhere.
+    """
+    if not only:
+        return "it is empty, so nobody could answer; name a provider or a target, or leave it out"
+    known = {*targets, *(target.provider for target in targets.values())}
+    strange = next((name for name in only if name not in known), None)
+    return None if strange is None else f"there is no such provider or target: {strange}"
 
 
 def _not_here(name: str, route: Route) -> str:

@@ -1,7 +1,7 @@
 """A client that answers as it is told, and a policy of a few names."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from types import SimpleNamespace
 
 from pipeline.contracts import Chunk, ErrorBody, Reply, Request, Served, Usage
@@ -88,15 +88,22 @@ class FakeAsker:
 
 
 class Names:
-    """A policy that has these routes and variants."""
+    """A policy that has these routes and variants; `own` are those that one tenant alone may name."""
 
     def __init__(
-        self, routes: Sequence[str] = ("chat", "labels"), variants: Sequence[str] = ("small", "large")
+        self,
+        routes: Sequence[str] = ("chat", "labels"),
+        variants: Sequence[str] = ("small", "large"),
+        own: Mapping[str, str] | None = None,
     ) -> None:
         self.routes = routes
         self.variants = variants
+        self.own = own or {}
         self.revision = REVISION
 
     def current(self) -> SimpleNamespace:
         routes = tuple(SimpleNamespace(spec=SimpleNamespace(name=name)) for name in self.routes)
-        return SimpleNamespace(revision=self.revision, routes=routes, variants=dict.fromkeys(self.variants))
+        return SimpleNamespace(revision=self.revision, routes=routes, variants_of=self.variants_of)
+
+    def variants_of(self, tenant: str) -> tuple[str, ...]:
+        return (*self.variants, *(name for whose, name in self.own.items() if whose == tenant))

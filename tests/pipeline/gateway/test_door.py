@@ -313,6 +313,24 @@ async def test_models_are_auto_the_routes_and_the_variants_of_the_policy_in_forc
     assert (await caller.get("/v1/models/large")).status == 404
 
 
+async def test_a_variant_of_one_tenant_is_there_for_nobody_else(opened: Opener) -> None:
+    caller = await opened(FakeAsker(), names=Names(own={"acme": "small-acme"}))
+
+    async def ids(headers: dict[str, str]) -> list[str]:
+        return [model["id"] for model in (await (await caller.get("/v1/models", headers=headers)).json())["data"]]
+
+    acme, other = {"x-stepwell-tenant": "acme"}, {"x-stepwell-tenant": "other"}
+    usual = ["auto", "chat", "labels", "small", "large"]
+    assert (await ids(acme), await ids(other), await ids({})) == ([*usual, "small-acme"], usual, usual)
+    assert (await caller.get("/v1/models/small-acme", headers=acme)).status == 200
+    assert (await caller.get("/v1/models/small-acme", headers=other)).status == 404
+    body = {"model": "small-acme", "messages": [{"role": "user", "content": "hi"}]}
+    assert (await caller.post(PATH, json=body, headers=acme)).status == 200
+    refused = await caller.post(PATH, json=body, headers=other)
+    assert (refused.status, await code_of(refused)) == (404, "model_not_found")
+    assert (await caller.get("/v1/models", headers={"x-stepwell-tenant": "a b"})).status == 400
+
+
 async def test_ready_says_why_not_and_alive_says_nothing_of_it(opened: Opener) -> None:
     async def nobody() -> None:
         raise NoWorker("no worker is there")

@@ -322,7 +322,7 @@ NAMES = st.sampled_from(["tiny", "near", "far", "house", "abroad", "nobody"])
 PREFERENCES = st.none() | st.builds(
     ProviderPreferences,
     order=st.lists(NAMES, max_size=2).map(tuple),
-    only=st.none() | st.lists(NAMES, max_size=3).map(tuple),
+    only=st.none() | st.lists(NAMES.filter(lambda name: name != "nobody"), min_size=1, max_size=3).map(tuple),
     ignore=st.lists(NAMES, max_size=2).map(tuple),
     allow_fallbacks=st.booleans(),
     data_collection=st.sampled_from(["allow", "deny"]),

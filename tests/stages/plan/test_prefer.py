@@ -291,8 +291,21 @@ def test_a_price_ceiling_of_the_caller_leaves_out_the_dear_and_the_unknown(polic
     assert conditions(planned) == {"fair": "price", "dear": "price", "priceless": "price"}
 
 
+@pytest.mark.parametrize(
+    ("only", "why"),
+    [((), "it is empty"), (("nobody",), "no such provider or target: nobody"), (("two", "nobody"), "nobody")],
+)
+def test_an_only_that_is_empty_or_names_nobody_we_know_is_the_callers_to_mend(
+    policy: Policy, only: tuple[str, ...], why: str
+) -> None:
+    with pytest.raises(InvalidRequest, match=why) as caught:
+        outcome(policy, route="cost", provider=ProviderPreferences(only=only))
+
+    assert caught.value.param == "provider.only"
+
+
 def test_a_wish_that_leaves_nobody_is_a_refusal_that_says_so(policy: Policy) -> None:
-    result = outcome(policy, route="cost", provider=ProviderPreferences(only=("nobody",)))
+    result = outcome(policy, route="cost", provider=ProviderPreferences(only=("two",), ignore=("fair", "dear")))
 
     assert result.changes["error"].code == "no_eligible_target"  # type: ignore[attr-defined]
     assert "provider.only" in result.changes["error"].message  # type: ignore[attr-defined]

@@ -6,7 +6,7 @@ import pytest
 from planning import LIMITS, MODELS, conditions, down, outcome, plan, policy_of, refusal, variants
 
 from pipeline.contracts import Budget, BudgetStanding, Plan, ProviderPreferences, Snapshot
-from pipeline.errors import InvalidRequest
+from pipeline.errors import InvalidRequest, UnknownModel
 from pipeline.policy import Policy
 
 ROUTES = """\
@@ -132,6 +132,42 @@ def test_a_route_has_lists_of_who_may_serve_and_who_may_not(policy: Policy) -> N
     assert chains(plan(policy, route="house-only")) == [["tiny"], ["near"]]
     assert conditions(plan(policy, route="house-only")) == {"far": "list"}
     assert variants(plan(policy, route="not-near")) == ["tiny", "far"]
+
+
+def test_what_stands_in_for_one_tenant_is_a_variant_of_nobody_else(tmp_path: Path) -> None:
+    models = MODELS.replace("variants:\n", "variants:\n  tiny-acme: {target: tiny, system: As at acme.}\n")
+    owns = "apiVersion: stepwell/v1\nkind: Tenants\ntenants:\n  acme: {variants: {tiny: tiny-acme}}\n"
+    routes = "  - {name: chat, match: 'true', tiers: [{variants: {tiny: 1}}, {variants: {near: 1}}]}\n"
+    policy = policy_of(tmp_path, routes, models=models, tenants=owns)
+
+    for request_ in ({"pin": "tiny-acme"}, {"route": "tiny-acme"}):
+        with pytest.raises(UnknownModel, match="there is no") as caught:
+            plan(policy, tenant="other", **request_)
+        assert str(caught.value).count("acme") == 1, "only what the caller said"
+        assert variants(plan(policy, tenant="acme", **request_)) == ["tiny-acme"]
+    assert variants(plan(policy, tenant="other", busy_with="tiny-acme")) == ["tiny", "near"]
+    for request_ in ({"pin": "tiny"}, {"route": "tiny"}, {"route": "chat", "pin": "tiny"}):
+        assert variants(plan(policy, tenant="acme", **request_)) == ["tiny-acme"]
+        assert variants(plan(policy, tenant="other", **request_)) == ["tiny"]
+
+
+def test_a_variant_that_also_serves_others_may_be_named_by_everybody(tmp_path: Path) -> None:
+    owns = "apiVersion: stepwell/v1\nkind: Tenants\ntenants:\n  acme: {variants: {tiny: near}}\n"
+    routes = "  - {name: chat, match: 'true', tiers: [{variants: {tiny: 1}, fallbacks: [near]}]}\n"
+
+    assert variants(plan(policy_of(tmp_path, routes, tenants=owns), tenant="other", pin="near")) == ["near"]
+
+
+@pytest.mark.parametrize("route", ["near", "labels"])
+def test_a_pin_beside_another_variant_or_a_route_without_it_is_a_contradiction(tmp_path: Path, route: str) -> None:
+    routes = "  - {name: labels, match: 'false', tiers: [{variants: {terse: 1}, fallbacks: [far]}]}\n"
+    policy = policy_of(tmp_path, routes + "  - {name: chat, match: 'true', tiers: [{variants: {tiny: 1}}]}\n")
+
+    with pytest.raises(InvalidRequest, match=f"{route} is named too and does not hold tiny") as caught:
+        plan(policy, route=route, pin="tiny")
+    assert caught.value.param == "pin"
+    for named, pin in (("near", "near"), ("labels", "far"), ("auto", "near"), (None, "near")):
+        assert variants(plan(policy, route=named, pin=pin)) == [pin]
 
 
 def test_a_tenant_has_lists_too_and_a_pin_does_not_open_them(policy: Policy) -> None:
