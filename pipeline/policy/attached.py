@@ -31,6 +31,7 @@ LARGEST: Final = {
 }
 """Bytes that a file may have, by the key that names it."""
 _DEEPEST: Final = 64
+_NO_TEXT: Final = "is not UTF-8 text; save it as UTF-8"
 
 
 class Reference(NamedTuple):
@@ -95,7 +96,7 @@ def _prompt(body: bytes) -> str:
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError:
-        raise Unreadable("is not UTF-8 text; save it as UTF-8") from None
+        raise Unreadable(_NO_TEXT) from None
     if not text.strip():
         raise Unreadable("is empty; leave system_file out where there is no prompt")
     return text.removesuffix("\n")
@@ -143,6 +144,10 @@ def _json(body: bytes) -> object:
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
+        try:
+            body.decode("utf-8")
+        except UnicodeDecodeError:
+            raise Unreadable(_NO_TEXT) from None
         raise Unreadable(f"is no JSON (line {error.lineno}, column {error.colno})") from None
 
 

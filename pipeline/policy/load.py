@@ -124,7 +124,8 @@ def _tried(
     attach(joined, files)
     problems.extend(joined.problems)
     problems.extend(unsound(joined))
-    if complete:
+    # Of a file that is not there every name is missing, which would only hide that.
+    if complete and not joined.absent:
         problems.extend(dangling(joined))
         problems.extend(misspelt(joined))
     found = compiled(joined, problems)

@@ -89,6 +89,12 @@ class PolicySet:
     filled: dict[str, Target] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """The kinds of files that every set has, and this one has not."""
+        needed = {"Models": self.targets, "Routes": self.routes, "Residency": self.residency, "Limits": self.limits}
+        return tuple(kind for kind, found in needed.items() if not found)
+
 
 def resolve(
     files: list[tuple[SourceFile, AnyFile]], environment: Mapping[str, str], *, complete: bool, folder: str
@@ -173,11 +179,9 @@ def _repeated_rules(file: Located[ResidencyFile]) -> Iterator[Problem]:
 
 
 def _absent(joined: PolicySet, folder: str) -> Iterator[Problem]:
-    needed = {"Models": joined.targets, "Routes": joined.routes, "Residency": joined.residency, "Limits": joined.limits}
     nowhere = SourceFile(folder)
-    for kind, found in needed.items():
-        if not found:
-            yield nowhere.problem((), f"there is no file of kind {kind}; add one")
+    for kind in joined.absent:
+        yield nowhere.problem((), f"there is no file of kind {kind}; add one")
     single: dict[str, Sequence[Located[object]]] = {
         "Residency": joined.residency,
         "Limits": joined.limits,
@@ -198,10 +202,14 @@ def _fill(joined: PolicySet, environment: Mapping[str, str]) -> None:
                 continue
             filled[key], missing = _substitute(text, environment)
             for variable in missing:
-                hint = f"set it, or write ${{{variable}:-default}}"
+                hint = f"export {variable}=… where it runs" if key == "api_key" else _or_default(variable)
                 joined.problems.append(target.problem(f"the variable {variable} is not set; {hint}", key))
         joined.problems.extend(_indiscreet(target, filled.get("endpoint", "")))
         joined.filled[name] = target.spec.model_copy(update=filled)
+
+
+def _or_default(variable: str) -> str:
+    return f"set it, or write ${{{variable}:-default}}"
 
 
 def _substitute(text: str, environment: Mapping[str, str]) -> tuple[str, list[str]]:

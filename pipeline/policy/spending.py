@@ -1,6 +1,7 @@
 """Looks whether prices, ceilings and budgets fit together: what nobody can pay for, and what nobody can count."""
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from pipeline.policy.compiled import Policy
 from pipeline.policy.models import BudgetSpec, Route
@@ -10,24 +11,19 @@ from pipeline.policy.resolve import Located, PolicySet
 
 __all__ = ["spending_doubts", "unaffordable", "unpriced"]
 
+_NOT_NAMED: Final = "only does not name it"
+_IGNORED: Final = "ignore names it"
+
 
 def unaffordable(joined: PolicySet) -> Iterator[Problem]:
     """Routes none of whose targets is ever taken, by their ceilings and lists."""
     for route in joined.routes:
         targets = _targets_of(joined, route.spec)
         if targets and all(_left_out(joined, route.spec, name) is not None for name in targets):
-            name = targets[0]
+            name = next((one for one in targets if too_dear(route.spec, joined.filled[one].price)), targets[0])
             why = _left_out(joined, route.spec, name)
-            key = "max_price" if route.spec.max_price else "max_cost_per_token"
-            listed = route.spec.only is not None or route.spec.ignore
-            below = (
-                key
-                if any(too_dear(route.spec, joined.filled[one].price) for one in targets)
-                else "only"
-                if listed
-                else "name"
-            )
-            yield route.problem(f"no target can ever serve this route: {name} is left out since {why}", below)
+            text = f"no target can ever serve this route: {name} is left out since {why}"
+            yield route.problem(text, _blamed(route.spec, why))
 
 
 def unpriced(joined: PolicySet) -> Iterator[Problem]:
@@ -105,13 +101,20 @@ def _targets_of(joined: PolicySet, route: Route) -> list[str]:
     return list(dict.fromkeys(joined.variants[name].spec.target for name in names))
 
 
+def _blamed(route: Route, why: str | None) -> str:
+    """The key that leaves a target out for this reason."""
+    if why in (_NOT_NAMED, _IGNORED):
+        return "only" if why == _NOT_NAMED else "ignore"
+    return "max_price" if route.max_price else "max_cost_per_token"
+
+
 def _left_out(joined: PolicySet, route: Route, name: str) -> str | None:
     target = joined.filled[name]
     own = {name, target.provider}
     if route.only is not None and own.isdisjoint(route.only):
-        return "only does not name it"
+        return _NOT_NAMED
     if not own.isdisjoint(route.ignore):
-        return "ignore names it"
+        return _IGNORED
     return too_dear(route, target.price)
 
 

@@ -14,7 +14,9 @@ from typing import Final
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.reader import ReaderError
 
 from pipeline.contracts import Json
 from pipeline.policy.problems import Path, Place, Problem, dotted
@@ -78,7 +80,11 @@ class SourceFile:
 
 
 class _TooMuch(Exception):
-    """The document is larger or deeper than any policy."""
+    """The document is larger or deeper than any policy, from this place on."""
+
+    def __init__(self, text: str, place: Place) -> None:
+        super().__init__(text)
+        self.place = place
 
 
 def read_text(name: str, body: bytes) -> SourceFile:
@@ -92,30 +98,57 @@ def read_text(name: str, body: bytes) -> SourceFile:
         try:
             source.data = _Reader(source).read(node, (), 0)
         except _TooMuch as error:
-            source.problems.append(source.problem((), str(error)))
+            source.problems.append(Problem(name, error.place, "", str(error)))
     elif not source.problems:
         source.problems.append(source.problem((), "the file holds nothing; give it apiVersion and kind, or delete it"))
     return source
 
 
 def _compose(source: SourceFile, body: bytes) -> Node | None:
-    yaml = YAML(typ="safe", pure=True)
-    yaml.version = (1, 2)
     try:
-        node: Node | None = yaml.compose(io.StringIO(body.decode("utf-8")))
+        text = body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        place = _place_in(body[: error.start].decode("utf-8"))
+        source.problems.append(Problem(source.name, place, "", "this is not UTF-8 text; save the file as UTF-8"))
+        return None
+    try:
+        node: Node | None = _yaml().compose(io.StringIO(text))
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(mark.line + 1, mark.column + 1) if mark else Place()
         source.problems.append(Problem(source.name, place, "", f"this is not YAML: {error.problem or error.context}"))
-    except UnicodeError:
-        source.problems.append(source.problem((), "the file is not UTF-8 text; save it as UTF-8"))
-    except YAMLError:
-        source.problems.append(source.problem((), "the file holds control characters; remove them"))
+    except ReaderError as error:
+        said = "this is a control character, which no text has; remove it"
+        source.problems.append(Problem(source.name, _place_in(text[: error.position]), "", said))
+    except (YAMLError, UnicodeError):
+        source.problems.append(source.problem((), "the file cannot be read as YAML"))
     except RecursionError:
-        source.problems.append(source.problem((), f"values are nested deeper than {MAX_DEPTH} levels"))
+        said = f"values are nested deeper than {MAX_DEPTH} levels"
+        source.problems.append(Problem(source.name, _too_deep(text), "", said))
     else:
         return node
     return None
+
+
+def _yaml() -> YAML:
+    yaml = YAML(typ="safe", pure=True)
+    yaml.version = (1, 2)
+    return yaml
+
+
+def _place_in(before: str) -> Place:
+    """The place that comes after this text."""
+    return Place(before.count("\n") + 1, len(before.rpartition("\n")[2]) + 1)
+
+
+def _too_deep(text: str) -> Place:
+    """Where it gets too deep; events come one by one, however deep it is."""
+    depth = 0
+    for event in _yaml().parse(io.StringIO(text)):
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        if depth > MAX_DEPTH + 1:
+            return Place(event.start_mark.line + 1, event.start_mark.column + 1)
+    return Place()
 
 
 class _Reader:
@@ -128,9 +161,10 @@ class _Reader:
     def read(self, node: Node, path: Path, depth: int) -> Json:
         self._left -= 1
         if self._left < 0:
-            raise _TooMuch(f"the file holds more than {MAX_VALUES} values, aliases followed; write less or split it")
+            text = f"the file holds more than {MAX_VALUES} values, aliases followed; write less or split it"
+            raise _TooMuch(text, _place(node))
         if depth > MAX_DEPTH:
-            raise _TooMuch(f"{dotted(path[:3])}… is nested deeper than {MAX_DEPTH} levels")
+            raise _TooMuch(f"{dotted(path[:3])}… is nested deeper than {MAX_DEPTH} levels", _place(node))
         self._source.values[path] = _place(node)
         tag = node.tag or ""
         if tag.removeprefix(_PREFIX) not in _CORE:
@@ -153,6 +187,9 @@ class _Reader:
                 continue
             self._source.keys[here] = _place(key)
             mapping[name] = self.read(value, here, depth + 1)
+            if isinstance(value, ScalarNode) and value.start_mark.index == value.end_mark.index:
+                # Nothing is written there, and the reader has gone on to the next word in the file.
+                self._source.values[here] = _after(key)
         return mapping
 
     def _key(self, node: Node, path: Path) -> str:
@@ -201,3 +238,8 @@ class _Reader:
 
 def _place(node: Node) -> Place:
     return Place(node.start_mark.line + 1, node.start_mark.column + 1)
+
+
+def _after(key: Node) -> Place:
+    """Behind the colon."""
+    return Place(key.end_mark.line + 1, key.end_mark.column + 2)

@@ -9,7 +9,7 @@ import orjson
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from pipeline.contracts import Json
+from pipeline.contracts import NAME_PATTERN, Json
 from pipeline.policy.models import (
     API_VERSION,
     BudgetsFile,
@@ -23,7 +23,7 @@ from pipeline.policy.models import (
 from pipeline.policy.problems import Path, Problem, did_you_mean
 from pipeline.policy.text import SourceFile
 
-__all__ = ["KINDS", "AnyFile", "first_of", "validated"]
+__all__ = ["KINDS", "WRITTEN", "AnyFile", "first_of", "validated"]
 
 AnyFile = ModelsFile | RoutesFile | ResidencyFile | LimitsFile | BudgetsFile | TenantsFile | ExperimentsFile
 KINDS: Final[Mapping[str, type[AnyFile]]] = {
@@ -49,7 +49,23 @@ _SENTENCES: Final = {
     "dict_type": "must be a mapping",
     "model_type": "must be a mapping",
     "model_attributes_type": "must be a mapping",
+    "finite_number": "must be a number with an end",
 }
+_BOUNDS: Final = {
+    "greater_than": ("must be more than", "gt"),
+    "greater_than_equal": ("must be at least", "ge"),
+    "less_than": ("must be less than", "lt"),
+    "less_than_equal": ("must be at most", "le"),
+}
+_NAME: Final = "a name is letters, digits, _ and -, at most 64 of them"
+WRITTEN: Final = {
+    NAME_PATTERN: _NAME,
+    r"^[A-Z]{2,8}$": "must be two to eight capital letters, such as EU",
+    r"^\d{4}-\d{2}-\d{2}$": "must be a day, such as 2027-01-31",
+    r"^[a-z]{2,3}$": "must be a language as two or three small letters, such as en",
+    r"^[A-Za-z0-9._/-]+$": "must be a path of letters, digits, '.', '_', '/' and '-'",
+}
+"""How a text is written that must match a pattern."""
 
 
 def validated(source: SourceFile) -> tuple[AnyFile | None, list[Problem]]:
@@ -100,19 +116,32 @@ def _problem(source: SourceFile, model: type[AnyFile], detail: ErrorDetails) -> 
         name = str(path[-1])
         return source.problem(path, f"no such key{did_you_mean(name, _keys_at(model, path[:-1]))}", key=True)
     if "[key]" in detail["loc"]:
-        return source.problem(
-            path, f"a name is letters, digits, _ and -, at most 64 of them: {_said(detail)}", key=True
-        )
+        return source.problem(path, _NAME, key=True)
     if kind == "string_pattern_mismatch" and "tag\\." in str(detail.get("ctx", {}).get("pattern", "")):
         given = str(detail.get("input"))
         text = (
             f"nothing is counted by {given}; a key of the metadata is written tag.<key>{did_you_mean(given, _SCOPES)}"
         )
         return source.problem(path, text)
+    if kind.endswith("_type") and detail.get("input") is None:
+        return source.problem(path, "nothing is written here; give it a value, or leave the key out")
     return source.problem(path, _SENTENCES.get(kind, _said(detail)) + _hint(detail))
 
 
 def _said(detail: ErrorDetails) -> str:
+    """What is wrong, in plain words; the library speaks of its own types and patterns."""
+    kind, context = detail["type"], detail.get("ctx", {})
+    if kind in _BOUNDS:
+        words, bound = _BOUNDS[kind]
+        return f"{words} {context[bound]:g}"
+    if kind in ("too_short", "too_long"):
+        short = kind == "too_short"
+        count = context["min_length" if short else "max_length"]
+        return f"must hold {'at least' if short else 'at most'} {count} {'entry' if count == 1 else 'entries'}"
+    if kind == "literal_error":
+        return f"must be {context['expected']}"
+    if kind == "string_pattern_mismatch":
+        return WRITTEN.get(context["pattern"], "is not written as it must be")
     said = detail["msg"].removeprefix("Value error, ")
     return said[:1].lower() + said[1:]
 

@@ -139,6 +139,7 @@ def test_a_prompt_that_cannot_be_read_is_refused_where_it_is_named(
         (b'{"type": 3}', "is no JSON Schema, see type"),
         (b'{"$schema": "http://x/y"}', "names a dialect ($schema) that is not known here"),
         (b'{"$ref": "http://x/y.json#/a"}', "refers to http://x/y.json#/a, outside of itself"),
+        (b'{"title": "\xff"}', "is not UTF-8 text; save it as UTF-8"),
         (b'{"a":' * 70 + b"{}" + b"}" * 70, "is nested deeper than 64 levels"),
         (b'{"description": "' + b"x" * 70_000 + b'"}', "is larger than 65536 bytes"),
     ],

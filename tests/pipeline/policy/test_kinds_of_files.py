@@ -82,7 +82,7 @@ def told(folder: Path, **changed: str) -> list[str]:
         (
             "budgets",
             "budgets: [{name: b, limit: {usd: -1}}]",
-            "3:34: budgets[0].limit.usd: input should be greater than or equal to 0",
+            "3:34: budgets[0].limit.usd: must be at least 0",
         ),
         (
             "limits",
@@ -92,7 +92,7 @@ def told(folder: Path, **changed: str) -> list[str]:
         (
             "limits",
             "rates: [{name: r, requests: 5, per: month}]",
-            "3:37: rates[0].per: input should be 'second', 'minute', 'hour' or 'day'",
+            "3:37: rates[0].per: must be 'second', 'minute', 'hour' or 'day'",
         ),
         # keys that need each other
         (
@@ -179,7 +179,7 @@ def test_a_problem_names_its_place_and_what_was_meant(tmp_path: Path, part: str,
         ("regions: [hare]", "regions[0]: no target is in the region hare (did you mean here?)"),
         ("regions: [here, here]", "regions[1]: here stands twice; keep one"),
         ("score: req.tokens", "score: a score counts only where the file says choose: scored"),
-        ("callers_may: [ordre]", "callers_may[0]: input should be 'order'"),
+        ("callers_may: [ordre]", "callers_may[0]: must be 'order'"),
     ],
 )
 def test_the_keys_of_a_route_are_held_against_the_set(tmp_path: Path, more: str, line: str) -> None:

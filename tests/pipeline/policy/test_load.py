@@ -1,15 +1,19 @@
 """A policy set is in force whole or refused whole, with every problem at its place."""
 
+import json
+import re
 from pathlib import Path
 
 import pytest
 from policy_files import LIMITS, MODELS, RESIDENCY, ROUTES, swap, write
+from pydantic import BaseModel
 
 from pipeline.errors import PolicyInvalid
 from pipeline.policy import Policy, RequestFacts
 from pipeline.policy.facts import facts_of_example
 from pipeline.policy.load import check_folder, load_folder
 from pipeline.policy.models import Given
+from pipeline.policy.validate import KINDS, WRITTEN
 
 
 def refusal(folder: Path, environment: dict[str, str] | None = None) -> str:
@@ -42,7 +46,7 @@ def test_a_set_that_is_right_is_loaded(tmp_path: Path) -> None:
     ("part", "old", "new", "line"),
     [
         ("residency", "reason:", "raeson:", "residency.yaml:10:5: rules[0].raeson: no such key (did you mean reason?)"),
-        ("residency", "action: deny", "action: denny", "residency.yaml:9:13: rules[0].action: input should be"),
+        ("residency", "action: deny", "action: denny", "residency.yaml:9:13: rules[0].action: must be"),
         ("models", "external: true", "external: yes", "models.yaml:18:15: targets.far.external: must be true or false"),
         ("models", "window: 4096", "window: lots", "models.yaml:11:21: targets.near.context_window: must be a whole"),
         ("models", "    region: here\n", "", "models.yaml:5:5: targets.near.region: the key is missing"),
@@ -74,8 +78,8 @@ def test_a_set_that_is_right_is_loaded(tmp_path: Path) -> None:
             "kind: Rotues",
             "routes.yaml:2:7: kind: no such kind: Rotues (did you mean Routes?)",
         ),
-        ("routes", "stepwell/v1", "stepwell/v2", "routes.yaml:1:13: apiVersion: input should be 'stepwell/v1'"),
-        ("limits", "kind: Limits", "kind: Limits\nretry: {tries: 0}", "limits.yaml:3:16: retry.tries: input should be"),
+        ("routes", "stepwell/v1", "stepwell/v2", "routes.yaml:1:13: apiVersion: must be 'stepwell/v1'"),
+        ("limits", "kind: Limits", "kind: Limits\nretry: {tries: 0}", "limits.yaml:3:16: retry.tries: must be"),
         ("limits", "kind: Limits", "kind: Limits\nretry: 3", "limits.yaml:3:8: retry: must be a mapping"),
         ("limits", "kind: Limits", "", "limits.yaml:1:1: kind: the key is missing"),
     ],
@@ -84,6 +88,60 @@ def test_a_problem_names_its_place_and_what_was_meant(tmp_path: Path, part: str,
     text = {"models": MODELS, "routes": ROUTES, "residency": RESIDENCY, "limits": LIMITS}[part]
 
     assert line in refusal(write(tmp_path, **{part: swap(text, old, new)}))
+
+
+@pytest.mark.parametrize(
+    ("part", "old", "new", "line"),
+    [
+        ("routes", "name: chat", "name:\n\n", "routes.yaml:4:10: routes[0].name: nothing is written here; give it"),
+        ("routes", "{near: 1}", "{}", "routes.yaml:7:19: routes[0].tiers[0].variants: must hold at least 1 entry"),
+        ("models", "region: here", "region: he re", "models.yaml:8:13: targets.near.region: a name is letters,"),
+        ("models", "jurisdiction: EU", "jurisdiction: Europe", "targets.near.jurisdiction: must be two to eight"),
+        ("residency", "[SECRET]", "3", "residency.yaml:4:15: classes.restricted: must be a list"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_said_in_plain_words(tmp_path: Path, part: str, old: str, new: str, line: str) -> None:
+    text = {"models": MODELS, "routes": ROUTES, "residency": RESIDENCY}[part]
+
+    said = refusal(write(tmp_path, **{part: swap(text, old, new)}))
+
+    assert line in said
+    assert "tuple" not in said
+    assert "pattern" not in said
+
+
+def test_every_pattern_in_a_policy_has_words_for_what_it_takes() -> None:
+    patterns = {
+        found for model in KINDS.values() for found in re.findall(r'"pattern":"(.*?)"[,}]', _schema_text(model))
+    }
+
+    assert {json.loads(f'"{pattern}"') for pattern in patterns if "tag" not in pattern} <= set(WRITTEN)
+
+
+def _schema_text(model: type[BaseModel]) -> str:
+    return json.dumps(model.model_json_schema(), separators=(",", ":"))
+
+
+def test_of_a_set_without_a_kind_only_that_is_told(tmp_path: Path) -> None:
+    folder = write(tmp_path)
+    (folder / "models.yaml").unlink()
+
+    assert refusal(folder) == "FOLDER:1:1: there is no file of kind Models; add one"
+
+
+def test_a_route_whose_targets_are_ignored_is_told_at_that_key(tmp_path: Path) -> None:
+    routes = swap(ROUTES, 'match: "true"', "ignore: [local, hosted]")
+
+    assert "routes.yaml:5:13: routes[0].ignore: no target can ever serve" in refusal(write(tmp_path, routes=routes))
+
+
+def test_a_key_that_is_not_set_has_no_default_to_write(tmp_path: Path) -> None:
+    models = swap(MODELS, "model: near-model", "model: near-model\n    api_key: ${NEAR_KEY}")
+
+    said = refusal(write(tmp_path, models=models))
+
+    assert "targets.near.api_key: the variable NEAR_KEY is not set; export NEAR_KEY=… where it runs" in said
+    assert ":-" not in said
 
 
 def test_a_word_for_a_boolean_is_recognised(tmp_path: Path) -> None:

@@ -112,6 +112,27 @@ def test_nesting_without_end_is_refused(text: str) -> None:
     assert read(text).problems
 
 
+@pytest.mark.parametrize(
+    ("body", "line", "column"),
+    [
+        (b"a: 1\nb: \xc3\xa9 \xff\n", 2, 6),
+        (b"a: 1\nb: \x00\n", 2, 4),
+        (b"a: 1\nb: " + b"[" * 40 + b"]" * 40, 2, 36),
+        (b"a: 1\nb: " + b"[" * 4000 + b"]" * 4000, 2, 36),
+    ],
+)
+def test_what_cannot_be_read_is_told_where_it_stands(body: bytes, line: int, column: int) -> None:
+    (problem,) = read_text("f.yaml", body).problems
+
+    assert (problem.place.line, problem.place.column) == (line, column)
+
+
+def test_a_value_that_is_not_there_belongs_behind_its_colon() -> None:
+    source = read_text("f.yaml", b"a:\n\n\nb: 1\n")
+
+    assert source.place(("a",)) == Place(1, 3)
+
+
 def test_a_file_that_is_too_large_is_refused_unread() -> None:
     assert "larger than" in said("#" * (MAX_BYTES + 1))
 
