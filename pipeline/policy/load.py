@@ -1,6 +1,6 @@
 """From files to a policy in force: parse, resolve, compile, try the examples. All of it or nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -13,7 +13,7 @@ from pipeline.policy.files import MAX_FILES, SUFFIXES, BundleFiles, Files, Folde
 from pipeline.policy.gaps import gaps
 from pipeline.policy.lint import doubtful, hopeless
 from pipeline.policy.names import dangling
-from pipeline.policy.problems import Problem, refuse
+from pipeline.policy.problems import Place, Problem, refuse
 from pipeline.policy.resolve import PolicySet, resolve
 from pipeline.policy.soundness import unsound
 from pipeline.policy.spelling import misspelt, unheard
@@ -110,7 +110,12 @@ def _checked(files: Files, environment: Mapping[str, str], today: date | None) -
     policy, joined, found, problems = _tried(files, environment)
     if policy is None:
         return Checked(None, problems)
-    warnings = (*unheard(joined), *gaps(policy, joined), *doubtful(policy, joined, found, today))
+    warnings = (
+        *_unread(files, joined),
+        *unheard(joined),
+        *gaps(policy, joined),
+        *doubtful(policy, joined, found, today),
+    )
     return Checked(policy, problems, _in_order(list(warnings)))
 
 
@@ -135,6 +140,13 @@ def _tried(
     policy = policy_of(joined, found)
     problems.extend(failing_examples(policy, joined))
     return None if problems else policy, joined, found, _in_order(problems)
+
+
+def _unread(files: Files, joined: PolicySet) -> Iterator[Problem]:
+    for path in files.below():
+        if path not in joined.attached:
+            text = "this is a policy below the folder, and only those at its top are read; move it up, or take it away"
+            yield Problem(files.shown(path), Place(), "", text)
 
 
 def _in_order(problems: list[Problem]) -> tuple[Problem, ...]:

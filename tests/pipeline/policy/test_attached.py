@@ -188,7 +188,6 @@ def test_the_largest_file_of_each_kind_counts_even_where_two_kinds_name_the_same
 def test_files_below_the_folder_are_no_policies(tmp_path: Path) -> None:
     write(tmp_path)
     put(tmp_path, "old/routes.yaml", b"nonsense")
-    put(tmp_path, "x.yaml/readme.txt", b"a folder with the name of a file")
 
     assert set(FolderFiles(tmp_path).policies()) == set(FILES)
     assert set(BundleFiles({"old/routes.yaml": b"", "routes.yaml": b""}).policies()) == {"routes.yaml"}

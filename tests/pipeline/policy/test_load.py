@@ -1,7 +1,9 @@
 """A policy set is in force whole or refused whole, with every problem at its place."""
 
 import json
+import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -142,6 +144,64 @@ def test_a_key_that_is_not_set_has_no_default_to_write(tmp_path: Path) -> None:
 
     assert "targets.near.api_key: the variable NEAR_KEY is not set; export NEAR_KEY=… where it runs" in said
     assert ":-" not in said
+
+
+def _dangling(file: Path) -> None:
+    file.symlink_to("nowhere.yaml")
+
+
+def _loop(file: Path) -> None:
+    file.symlink_to(file.name)
+
+
+def _device(file: Path) -> None:
+    file.symlink_to("/dev/null")
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (_dangling, "the link leads nowhere: No such file"),
+        (_loop, "the link leads nowhere: Too many levels"),
+        (os.mkfifo, "this is no file, but a pipe or a device"),
+        (_device, "this is no file, but a pipe or a device"),
+        (Path.mkdir, "this is a folder; a policy is a regular file"),
+    ],
+)
+def test_a_policy_that_is_there_and_cannot_be_read_is_not_absent(
+    tmp_path: Path, make: Callable[[Path], None], said: str
+) -> None:
+    """It may be the one that forbids something."""
+    make(write(tmp_path) / "extra.yaml")
+
+    assert f"extra.yaml: {said}" in refusal(tmp_path)
+
+
+def test_an_ending_in_capitals_is_no_way_to_leave_a_policy_out(tmp_path: Path) -> None:
+    (write(tmp_path) / "extra.YAML").write_text("rules: []")
+
+    assert "extra.YAML: is not read, since its ending is not in small letters; call it extra.yaml" in refusal(tmp_path)
+
+
+def test_the_lock_of_an_editor_is_no_policy(tmp_path: Path) -> None:
+    (write(tmp_path) / ".#models.yaml").symlink_to("ann@desk.4711")
+
+    assert load_folder(tmp_path, {}).targets
+
+
+def test_a_policy_below_the_folder_is_not_read_and_that_is_told(tmp_path: Path) -> None:
+    (write(tmp_path) / "more").mkdir()
+    (tmp_path / "more" / "limits.yaml").write_text(LIMITS)
+    (tmp_path / "more" / "compose.yaml").write_text("services: {}")
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git" / "limits.yaml").write_text(LIMITS)
+
+    warnings = [str(one) for one in check_folder(tmp_path, {}).warnings]
+
+    assert [line for line in warnings if "below the folder" in line] == [
+        f"{tmp_path}/more/limits.yaml:1:1: this is a policy below the folder, and only those at its top are read;"
+        " move it up, or take it away"
+    ]
 
 
 def test_a_word_for_a_boolean_is_recognised(tmp_path: Path) -> None:
