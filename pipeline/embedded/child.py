@@ -30,6 +30,7 @@ class Spec:
         port: where it listens, if it does.
         patience_s: seconds it may take until it answers.
         watched: whether a running program that no longer answers is restarted.
+        files: what it reads, written anew at each start.
     """
 
     name: str
@@ -38,10 +39,14 @@ class Spec:
     port: int | None = None
     patience_s: float = 30.0
     watched: bool = False
+    files: tuple[tuple[Path, str], ...] = ()
 
 
 async def spawn(spec: Spec, environment: Mapping[str, str], logs: Path) -> Process:
     """Start the program in a session of its own, so that Ctrl-C reaches the supervisor alone."""
+    for path, text in spec.files:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.write_text(text)
     descriptor = _open_log(logs / f"{spec.name}.log")
     try:
         return await asyncio.create_subprocess_exec(

@@ -21,7 +21,7 @@ Waves = tuple[tuple[Spec, ...], ...]
 
 
 def waves(options: Options) -> Waves:
-    """Every program of this choice. Writes the configurations of nats-server and Valkey.
+    """Every program of this choice.
 
     Raises:
         PartMissing: a program is not installed.
@@ -39,9 +39,9 @@ def _stepwell() -> tuple[str, ...]:
 
 def _nats(home: Home, ports: Ports) -> Spec:
     path = home.nats / "nats.conf"
-    path.write_text(_nats_configuration(home, ports))
+    files = ((path, _nats_configuration(home, ports)),)
     ready = http_ok(f"http://127.0.0.1:{ports.monitor}/healthz?js-enabled-only=true")
-    return Spec("nats", (str(binaries.nats_server()), "--config", str(path)), ready, ports.nats)
+    return Spec("nats", (str(binaries.nats_server()), "--config", str(path)), ready, ports.nats, files=files)
 
 
 def _nats_configuration(home: Home, ports: Ports) -> str:
@@ -59,8 +59,9 @@ def _nats_configuration(home: Home, ports: Ports) -> str:
 
 def _valkey(home: Home, ports: Ports) -> Spec:
     path = home.valkey / "valkey.conf"
-    path.write_text(_valkey_configuration(home, ports))
-    return Spec("valkey", (str(binaries.valkey_server()), str(path)), valkey_pong(ports.valkey), ports.valkey)
+    files = ((path, _valkey_configuration(home, ports)),)
+    command = (str(binaries.valkey_server()), str(path))
+    return Spec("valkey", command, valkey_pong(ports.valkey), ports.valkey, files=files)
 
 
 def _valkey_configuration(home: Home, ports: Ports) -> str:

@@ -59,7 +59,7 @@ def test_no_server_is_started_where_urls_are_given(options):
 
 
 def test_everything_listens_on_this_machine_alone(options):
-    waves(options)
-    nats = (Home(options.home).nats / "nats.conf").read_text()
+    written = {path.name: text for wave in waves(options) for spec in wave for path, text in spec.files}
+    nats = written["nats.conf"]
     assert set(re.findall(r'"([\d.]+):\d+"', nats)) == {"127.0.0.1"}
-    assert "bind 127.0.0.1\n" in (Home(options.home).valkey / "valkey.conf").read_text()
+    assert "bind 127.0.0.1\n" in written["valkey.conf"]

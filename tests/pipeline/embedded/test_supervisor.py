@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import sys
 import textwrap
@@ -54,6 +55,21 @@ async def test_a_wave_starts_when_the_one_before_it_is_done(options):
     assert seen.index(("done", "waiting")) < seen.index(("done", "starting"))
     assert seen[-1] == ("done", "ready")
     await parts.stop()
+
+
+async def test_what_a_part_reads_is_written_anew_at_each_start(options):
+    path = Home(options.home).root / "some" / "part.conf"
+    command = (sys.executable, "-c", f"import time; open({str(path)!r}); time.sleep(60)")
+    parts = supervisor(options, (Spec("a", command, yes, files=((path, "words"),)),))
+    await parts.start()
+    try:
+        shutil.rmtree(path.parent)
+        (first,) = processes(parts.state)
+        os.kill(first.pid, signal.SIGKILL)
+        await until(lambda: parts.state.parts[0].restarts == 1 and parts.state.parts[0].condition == "ready")
+        assert path.read_text() == "words"
+    finally:
+        await parts.stop()
 
 
 async def test_stopping_leaves_no_process_and_no_state_behind(options):
