@@ -4,6 +4,7 @@ import fcntl
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Final
 
 import psutil
 
@@ -17,6 +18,8 @@ from pipeline.embedded.state import read_state, survivors
 from pipeline.errors import AlreadyRunning, PortInUse
 
 __all__ = ["end_leftovers", "owned", "require_free_ports"]
+
+_LAST_PORT: Final = 65_535
 
 
 @contextmanager
@@ -43,11 +46,13 @@ def require_free_ports(options: Options, waves: Waves) -> None:
     """Check that nobody listens where our parts will.
 
     Raises:
-        PortInUse: somebody does; the message names the port and, where the system tells, the program.
+        PortInUse: somebody does; the message names every such port and, where the system tells, the program, and says
+            which others to take.
     """
-    for name, port in _wanted(options, waves):
-        if not is_free(port):
-            raise PortInUse(_in_use(name, port))
+    wanted = list(_wanted(options, waves))
+    taken = [(name, port) for name, port in wanted if not is_free(port)]
+    if taken:
+        raise PortInUse(_in_use(taken, {port for _, port in wanted}))
 
 
 def end_leftovers(home: Home) -> int:
@@ -77,8 +82,15 @@ def _wanted(options: Options, waves: Waves) -> Iterable[tuple[str, int]]:
     yield "monitor", options.ports.monitor
 
 
-def _in_use(name: str, port: int) -> str:
-    program = listener_on(port)
-    by = f" by {program}" if program else ""
-    option = name.removeprefix("model-")
-    return f"port {port} for {name} is in use{by}; stop that program or choose another with --ports {option}={port + 1}"
+def _in_use(taken: list[tuple[str, int]], wanted: set[int]) -> str:
+    """Who is in the way, and the options that go round all of them at once."""
+    told, options, avoid = [], [], set(wanted)
+    for name, port in taken:
+        program = listener_on(port)
+        told.append(f"port {port} for {name} is in use{f' by {program}' if program else ''}")
+        other = next((one for one in range(port + 1, _LAST_PORT + 1) if one not in avoid and is_free(one)), None)
+        if other is not None:
+            avoid.add(other)
+            options.append(f"{name.removeprefix('model-')}={other}")
+    programs, others = ("that program", "another") if len(taken) == 1 else ("those programs", "others")
+    return f"{'; '.join(told)}; stop {programs} or choose {others} with --ports {','.join(options)}"

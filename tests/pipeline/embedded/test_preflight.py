@@ -1,6 +1,7 @@
 """Nothing is started where it would only break: one sentence says what is in the way."""
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -45,7 +46,23 @@ def test_a_used_port_is_named_with_its_program(home, busy_port):
         require_free_ports(options, ((Spec("model-small", (), port=busy_port),),))
     assert f"port {busy_port} for model-small is in use" in caught.value.message
     assert f"pid {os.getpid()}" in caught.value.message
-    assert f"--ports small={busy_port + 1}" in caught.value.message
+    assert re.search(r"stop that program or choose another with --ports small=\d+$", caught.value.message)
+
+
+def test_all_used_ports_are_named_at_once_with_one_option_that_goes_round_them(home, busy_port):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        second = other.getsockname()[1]
+        parts = ((Spec("nats", (), port=busy_port), Spec("door", (), port=second)),)
+        with pytest.raises(PortInUse) as caught:
+            require_free_ports(Options(home.root, home.root, ports=Ports(monitor=free_port())), parts)
+    told = caught.value.message
+    assert f"port {busy_port} for nats" in told
+    assert f"port {second} for door" in told
+    chosen = re.search(r"choose others with --ports nats=(\d+),door=(\d+)$", told)
+    assert chosen is not None
+    assert len({*map(int, chosen.groups()), busy_port, second}) == 4
 
 
 def test_the_monitoring_port_is_looked_at_too(home, busy_port):
