@@ -46,4 +46,4 @@ async def _reached(settings: Settings, environment: dict[str, str], place: Home)
         governs, policy = await services.in_force(settings, environment, policy)
     seen = await services.workers(state.parts) if state else ()
     targets = (*services.tokenizers(policy), *await services.endpoints(policy)) if policy else ()
-    return [*found, *bus, *disk, *governs, *seen, await services.valkey(settings), *targets]
+    return [*found, *bus, *disk, *governs, *seen, await services.valkey(settings, policy), *targets]

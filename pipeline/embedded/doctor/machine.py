@@ -41,6 +41,9 @@ def _ours(state: RunState | None) -> frozenset[int]:
 
 def _port(name: str, port: int, ours: bool, free: Callable[[int], bool]) -> Finding:
     what = f"port {name}"
+    if ours and free(port):
+        sentence = f"port {port} belongs to our {name}, and nothing listens there"
+        return attention(what, sentence, "see stepwell status, and the log of that part")
     if ours:
         return good(what, f"port {port} is used by our {name}")
     if free(port):

@@ -118,18 +118,31 @@ def sync_of(varz: Mapping[str, Any]) -> Finding:
     return attention("durability", sentence, "for production: sync_interval always, or three replicas")
 
 
-async def valkey(settings: Settings) -> Finding:
-    """Valkey answers. Without it answers continue, but none is remembered."""
+async def valkey(settings: Settings, policy: Policy | None = None) -> Finding:
+    """Valkey answers. Without it no answer is remembered, and budgets and rates do what `when_away` says."""
     if settings.valkey_url is None:
-        return attention("valkey", "no Valkey is set, so no answer is remembered", "set STEPWELL_VALKEY")
+        return _away("no Valkey is set", _refusing_budgets(policy), "set STEPWELL_VALKEY")
     client = Redis.from_url(settings.valkey_url, socket_connect_timeout=2.0, socket_timeout=2.0)
     try:
         await client.ping()
     except (RedisError, OSError, TimeoutError):
-        return attention("valkey", f"nothing answers at {settings.valkey_url}, so no answer is remembered", _START)
+        rates = [f"rate {spec.name}" for spec in policy.rates if spec.when_away == "refuse"] if policy else []
+        return _away(f"nothing answers at {settings.valkey_url}", _refusing_budgets(policy) + rates, _START)
     finally:
         await client.aclose()
     return good("valkey", f"Valkey answers at {settings.valkey_url}")
+
+
+def _refusing_budgets(policy: Policy | None) -> list[str]:
+    """The budgets that refuse while nobody can count them."""
+    return [f"budget {spec.name}" for spec in policy.budgets if spec.when_away == "refuse"] if policy else []
+
+
+def _away(why: str, refusing: Sequence[str], advice: str) -> Finding:
+    if not refusing:
+        return attention("valkey", f"{why}, so no answer is remembered; requests are answered all the same", advice)
+    sentence = f"{why}, so no answer is remembered, and requests under {', '.join(refusing)} are refused"
+    return problem("valkey", f"{sentence} (when_away: refuse)", advice)
 
 
 async def endpoints(policy: Policy) -> tuple[Finding, ...]:

@@ -3,6 +3,7 @@
 import socket
 
 import pytest
+from fakes_money import budget, rate, with_money
 from policy_files import MODELS, RESIDENCY, swap, write
 
 from pipeline.embedded.doctor import installation, machine, services
@@ -94,7 +95,16 @@ async def test_a_valkey_that_is_away_costs_the_memory_of_answers_and_nothing_els
         url = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
         found = await services.valkey(Settings.from_environment({"STEPWELL_VALKEY": url}))
     assert found.condition == "attention"
-    assert "no answer is remembered" in found.sentence
+    assert "no answer is remembered; requests are answered all the same" in found.sentence
+
+
+async def test_a_valkey_that_is_away_is_a_problem_where_budgets_then_refuse():
+    policy = with_money(budget("day"), budget("soft", when_away="allow"), rate("hard", requests=1, when_away="refuse"))
+    found = await services.valkey(Settings.from_environment({"STEPWELL_VALKEY": "redis://127.0.0.1:1/0"}), policy)
+    assert found.condition == "problem"
+    assert "requests under budget day, rate hard are refused (when_away: refuse)" in found.sentence
+    unset = await services.valkey(Settings.from_environment({}), policy)
+    assert unset.sentence.startswith("no Valkey is set, so no answer is remembered, and requests under budget day are")
 
 
 def test_a_wrong_policy_is_named_with_its_place(tmp_path):
