@@ -129,6 +129,12 @@ def _print(report: dict[str, Any]) -> None:
     console.print(f"[bold]{moved} would move ({share})[/]", highlight=False)
     console.print(f"refused: {refused['before']} before, {refused['after']} after", highlight=False)
     console.print(f"drafts skipped: {skipped['before']} before, {skipped['after']} after", highlight=False)
+    steps, unsure = report["escalations"], report["failed_as_unsure"]
+    console.print(
+        f"[bold]{steps['more']} would escalate more, {steps['less']} less[/]; not judged: {steps['not_judged']}",
+        highlight=False,
+    )
+    console.print(f"failed as unsure: {unsure['before']} before, {unsure['after']} after", highlight=False)
     console.print(
         f"cost: {_usd(cost['before_usd'])} before, {_usd(cost['after_usd'])} after, "
         f"difference {_usd(cost['difference_usd'], sign=True)}; not known for {cost['unknown']} requests",
@@ -137,7 +143,8 @@ def _print(report: dict[str, Any]) -> None:
     for key, title in (("routes", "Routes"), ("variants", "Stairs")):
         _rows(report[key], ("from", "to", "requests"), title)
     _rows(report["residency"], ("target", "before", "after", "rule", "effect", "requests"), "Who may see the data")
-    columns = ("requests", "moved", "refused_before", "refused_after", "difference_usd", "cost_unknown")
+    counts = ("requests", "moved", "escalate_more", "escalate_less", "refused_before", "refused_after")
+    columns = (*counts, "difference_usd", "cost_unknown")
     for key, what in (("by_route", "route"), ("by_tenant", "tenant")):
         _rows(report[key], (what, *columns), f"By {what}")
     console.print("Assumed:", style="bold")

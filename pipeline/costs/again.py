@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from pipeline.contracts import AttemptRecord, AuditRecord, Finding, Plan, Residency, Signals, Snapshot, Tier, Usage
+from pipeline.costs.descent import Descent, deep, went
 from pipeline.errors import StepwellError
 from pipeline.policy import Policy, permits
 from pipeline.policy.findings import class_and_special
@@ -63,6 +64,8 @@ class Again:
     cost_before: float | None
     cost_after: float | None
     residency: tuple[Change, ...]
+    went: Descent
+    goes: Descent
 
     @property
     def moved(self) -> bool:
@@ -104,14 +107,19 @@ def again(record: AuditRecord, policy: Policy, planner: Planner) -> Again:
     assert record.snapshot is not None
     same = record.policy_revision == policy.revision
     signals = record.signals_seen if same else _classified(record.signals_seen, policy)
-    after, tiers = _planned(signals, record.snapshot, policy, planner)
+    after, plan = _planned(signals, record.snapshot, policy, planner)
+    unchanged = same and before == after
+    descent = went(record)
+    goes = descent if unchanged or plan is None or not record.attempts else deep(record, before.stairs, plan)
     return Again(
         tenant=record.tenant,
         before=before,
         after=after,
         cost_before=record.cost_usd,
-        cost_after=record.cost_usd if same and before == after else _cost(record, before, after, tiers, policy),
+        cost_after=record.cost_usd if unchanged else _cost(record, before, plan, goes.steps, policy),
         residency=tuple(_changes(record.residency, planner.residency_again(signals, policy), policy)),
+        went=descent,
+        goes=goes,
     )
 
 
@@ -124,54 +132,39 @@ def _classified(signals: Signals, policy: Policy) -> Signals:
     return signals.model_copy(update={"data_class": data_class, "special": special})
 
 
-def _planned(
-    signals: Signals, snapshot: Snapshot, policy: Policy, planner: Planner
-) -> tuple[Planned, tuple[Tier, ...]]:
+def _planned(signals: Signals, snapshot: Snapshot, policy: Policy, planner: Planner) -> tuple[Planned, Plan | None]:
+    """How the request is served now, and the plan of it; None where it is refused."""
     try:
         outcome = planner.plan_again(signals, snapshot, policy)
     except StepwellError as error:
-        return Planned(None, refused=error.code), ()
+        return Planned(None, refused=error.code), None
     plan = outcome.changes.get("plan")
     assert isinstance(plan, Plan)
     if outcome.kind == "refused":
         error_body = outcome.changes.get("error")
-        return Planned(plan.route, refused=getattr(error_body, "code", "refused")), ()
-    tiers = plan.tiers[: plan.max_escalations + 1]
-    return Planned(plan.route, tuple(tier.variant for tier in plan.tiers), plan.skipped), tiers
+        return Planned(plan.route, refused=getattr(error_body, "code", "refused")), None
+    return Planned(plan.route, tuple(tier.variant for tier in plan.tiers), plan.skipped), plan
 
 
 # ---------------------------------------------------------------- what it would cost
 
 
-def _cost(record: AuditRecord, before: Planned, after: Planned, tiers: Sequence[Tier], policy: Policy) -> float | None:
-    """The recorded tokens at the prices of the new stairs; it descends as far as the recorded request did."""
+def _cost(record: AuditRecord, before: Planned, plan: Plan | None, steps: int, policy: Policy) -> float | None:
+    """The recorded tokens at the prices of the new stairs, as far down as the request would go."""
     if record.cache == "hit":
         return record.cost_usd
-    if after.refused is not None:
+    if plan is None:
         return 0.0
     if before.refused is not None or not record.attempts:
         return None
-    total = 0.0
-    for at in range(_depth(record, tiers) + 1):
-        cost = _cost_of_tier(record, before, tiers[at], at, policy)
-        if cost is None:
-            return None
-        total += cost
-    return total
-
-
-def _depth(record: AuditRecord, tiers: Sequence[Tier]) -> int:
-    """Down to the variant that answered, where it is among the tiers; else as many steps as there were."""
-    last = record.attempts[-1]
-    names = [tier.variant for tier in tiers]
-    return names.index(last.variant) if last.variant in names else min(last.tier, len(tiers) - 1)
+    return _sum(_cost_of_tier(record, before, tier, at, policy) for at, tier in enumerate(plan.tiers[: steps + 1]))
 
 
 def _cost_of_tier(record: AuditRecord, before: Planned, tier: Tier, at: int, policy: Policy) -> float | None:
-    """The attempts of the same variant, else those of the same step, else one like the last."""
+    """The attempts of the same step or variant, else those of the step in its place, else one like the last."""
     kept = [one for one in record.attempts if one.variant == tier.variant]
-    if not kept and before.stairs[at : at + 1] == (tier.variant,):
-        kept = [one for one in record.attempts if one.tier == at]  # its fallbacks took over, and would again
+    if before.stairs[at : at + 1] == (tier.variant,):
+        kept = [one for one in record.attempts if one.tier == at] or kept  # where fallbacks took over, they would again
     if kept:
         return _sum(_priced(one, one.target, policy) for one in kept)
     like = [one for one in record.attempts if one.tier == at] or [record.attempts[-1]]

@@ -12,9 +12,13 @@ from pipeline.policy import Policy
 __all__ = ["ASSUMPTIONS", "Replay"]
 
 ASSUMPTIONS: Final = (
-    "a request descends as far as it did: the variant that answered answers again where it is among the new tiers, "
-    "else as many steps are taken as before",
-    "a new variant uses as many tokens as the one in its place did",
+    "an answer that was judged is judged again by its recorded confidence and schema state, against the new threshold, "
+    "max_escalations and on_exhausted; a calibrator is the one of that time",
+    "a variant that was not asked then suffices, unless the one that answered stands below it: that one answers again",
+    "where no confidence was recorded, or a new variant stands in the place of another, a request descends as far as "
+    "it did (escalations: not judged)",
+    "where a budget, a cap or the deadline kept a request from escalating, it would again",
+    "a new variant uses as many tokens as the one in its place did, or as the last call where there was none",
     "an answer that was remembered is remembered again",
     "what a request would have cost that was refused is not known",
     "health, load, weights and budgets are as they were recorded; a target that was not looked at is well",
@@ -38,12 +42,17 @@ class _Group:
     before_usd: float = 0.0
     after_usd: float = 0.0
     unknown: int = 0
+    more: int = 0
+    less: int = 0
 
     def add(self, one: Again) -> None:
         self.requests += 1
         self.moved += one.moved
         self.refused_before += one.before.refused is not None
         self.refused_after += one.after.refused is not None
+        if one.before.refused is None and one.after.refused is None:
+            self.more += one.goes.steps > one.went.steps
+            self.less += one.goes.steps < one.went.steps
         if one.cost_before is None or one.cost_after is None:
             self.unknown += 1
         else:
@@ -58,6 +67,8 @@ class _Group:
             "moved": self.moved,
             "refused_before": self.refused_before,
             "refused_after": self.refused_after,
+            "escalate_more": self.more,
+            "escalate_less": self.less,
             "before_usd": round(self.before_usd, 9),
             "after_usd": round(self.after_usd, 9),
             "difference_usd": round(self.after_usd - self.before_usd, 9),
@@ -75,6 +86,9 @@ class Replay:
     not_replayable: Counter[str] = field(default_factory=Counter)
     skipped_before: int = 0
     skipped_after: int = 0
+    not_judged: int = 0
+    unsure_before: int = 0
+    unsure_after: int = 0
     _all: _Group = field(default_factory=_Group)
     _by_route: dict[str, _Group] = field(default_factory=dict)
     _by_tenant: dict[str, _Group] = field(default_factory=dict)
@@ -95,6 +109,9 @@ class Replay:
         _group(self._by_tenant, one.tenant).add(one)
         self.skipped_before += one.before.skipped is not None
         self.skipped_after += one.after.skipped is not None
+        self.not_judged += not one.goes.judged
+        self.unsure_before += one.went.fails
+        self.unsure_after += one.goes.fails
         if one.moved:
             self._count_move(one)
         for change in one.residency:
@@ -115,6 +132,8 @@ class Replay:
             "variants": _moves(self._variants),
             "refused": {"before": total.refused_before, "after": total.refused_after},
             "drafts_skipped": {"before": self.skipped_before, "after": self.skipped_after},
+            "escalations": {"more": total.more, "less": total.less, "not_judged": self.not_judged},
+            "failed_as_unsure": {"before": self.unsure_before, "after": self.unsure_after},
             "cost": {
                 "before_usd": round(total.before_usd, 9),
                 "after_usd": round(total.after_usd, 9),

@@ -1,6 +1,7 @@
 """Records of requests that were planned under a policy, for tests of what another one would do."""
 
 import random
+from collections.abc import Sequence
 
 from planning import envelope, signals
 
@@ -9,7 +10,7 @@ from pipeline.policy import Policy
 from pipeline.policy.pricing import cost_usd
 from stages.plan.decide import decide, plan_in
 
-__all__ = ["any_request", "record_of"]
+__all__ = ["any_request", "judgement", "record_of"]
 
 USAGE = Usage(input_tokens=1000, output_tokens=500)
 
@@ -22,9 +23,13 @@ def record_of(
     snapshot: Snapshot | None = None,
     at: float = 1000.0,
     number: int = 0,
+    judged: Sequence[Step] = (),
     **request: object,
 ) -> AuditRecord:
-    """The record of a request; `descends`: how many steps further than the first tier it went."""
+    """The record of a request; `descends`: how many steps further than the first tier it went.
+
+    `judged`: the steps after the plan's, as `judgement` makes them.
+    """
     asked = envelope(policy, **{"id": f"r{number}", **request})  # type: ignore[arg-type]
     assert asked.classification is not None
     result = decide(signals(asked, policy), asked.classification.residency, snapshot or Snapshot(), policy)
@@ -62,8 +67,24 @@ def record_of(
         policy_revision=policy.revision,
         received_at=at,
         deadline_at=at + 60,
-        trail=(Step(stage="plan", outcome=result.kind, facts=result.facts, at=at, duration_ms=0.1, worker="w"),),
+        trail=(
+            Step(stage="plan", outcome=result.kind, facts=result.facts, at=at, duration_ms=0.1, worker="w"),
+            *judged,
+        ),
     )
+
+
+def judgement(
+    tier: int, variant: str, confidence: float | None, *, outcome: str = "accepted", schema: str = "none"
+) -> tuple[Step, Step]:
+    """The steps of a call at a tier and of the check of its answer."""
+    place: dict[str, str | float | int | bool | None] = {"variant": variant}
+    if tier:
+        place["tier"] = tier
+    found: dict[str, str | float | int | bool | None] = {"confidence": confidence, "threshold": 0.75, "schema": schema}
+    when = {"at": 1000.0, "duration_ms": 0.1, "worker": "w"}
+    called = Step(stage="escalate" if tier else "draft", outcome="drafted", facts=place, **when)  # type: ignore[arg-type]
+    return called, Step(stage="check", outcome=outcome, facts=found, **when)  # type: ignore[arg-type]
 
 
 def _attempt(tier: int, variant: str, target: str, usage: Usage, policy: Policy) -> AttemptRecord:

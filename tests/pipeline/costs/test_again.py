@@ -124,6 +124,15 @@ def test_a_fallback_that_answered_would_answer_again(two: Policy, tmp_path: Path
     assert one.cost_after == pytest.approx(NEAR)
 
 
+def test_a_tier_costs_what_its_fallback_cost_too(two: Policy, tmp_path: Path) -> None:
+    record = record_of(two)
+    failed = record.attempts[0].model_copy(update={"error_code": "target_timeout"})
+    fallen = failed.model_copy(update={"variant": "terse", "target": "near", "fallback": 1, "error_code": None})
+    other = policy_of(tmp_path / "other", TWO, models=swap(MODELS, "region: r2", "region: r3"))
+    one = again(record.model_copy(update={"attempts": (failed, fallen), "cost_usd": TINY + NEAR}), other, planner)
+    assert one.cost_after == pytest.approx(TINY + NEAR)
+
+
 def test_a_call_that_was_never_charged_stays_free(two: Policy, tmp_path: Path) -> None:
     record = record_of(two)
     failed = record.attempts[0].model_copy(update={"usage": type(USAGE)(), "cost_usd": 0.0})
