@@ -26,8 +26,10 @@ from pipeline.transport.nats import connect
 __all__ = ["add", "duration_s"]
 
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON for programs.")]
-_DURATION: Final = re.compile(r"(\d{1,6})([smhdw])")
+_DURATION: Final = re.compile(r"(\d{1,12}(?:\.\d{1,6})?)([smhdw])")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_LONGEST_D: Final = 36_525
+"""A hundred years of days: older than any record, and a time that every clock can name."""
 _SHOWN: Final = 20
 """Rows of a table for people; --json has all."""
 
@@ -63,11 +65,18 @@ def add(group: typer.Typer, planner: Planner | None) -> None:
 
 
 def duration_s(text: str) -> int:
-    """Seconds of `24h`. Raises `InvalidRequest`."""
+    """Seconds of `24h` or `1.5h`.
+
+    Raises:
+        InvalidRequest: it is no duration, or a longer one than a hundred years.
+    """
     found = _DURATION.fullmatch(text)
     if found is None:
-        raise InvalidRequest(f"{text}: write a number and s, m, h, d or w, such as 24h")
-    return int(found[1]) * _SECONDS[found[2]]
+        raise InvalidRequest(f"{text}: write a number and s, m, h, d or w, such as 24h or 1.5h")
+    seconds = round(float(found[1]) * _SECONDS[found[2]])
+    if seconds > _LONGEST_D * 86_400:
+        raise InvalidRequest(f"{text} is longer than a hundred years: {_LONGEST_D}d are the most")
+    return seconds
 
 
 async def _replay(planner: Planner, against: str, since: float, tenant: str | None, *, quiet: bool) -> Replay:

@@ -123,8 +123,19 @@ def test_what_is_no_policy_or_no_time_is_one_sentence(town: Town) -> None:
 
 def test_durations() -> None:
     assert (duration_s("30m"), duration_s("24h"), duration_s("7d"), duration_s("2w")) == (1800, 86400, 604800, 1209600)
-    with pytest.raises(InvalidRequest):
-        duration_s("24")
+    assert (duration_s("1.5h"), duration_s("0.5d"), duration_s("36525d")) == (5400, 43200, 36525 * 86400)
+
+
+@pytest.mark.parametrize("text", ["24", "h", "1,5h", "-1h", "1.h", ".5h", "1e3s", "9" * 40 + "d"])
+def test_what_is_no_duration_is_told_what_one_is(text: str) -> None:
+    with pytest.raises(InvalidRequest, match=r"write a number and s, m, h, d or w, such as 24h or 1\.5h"):
+        duration_s(text)
+
+
+@pytest.mark.parametrize("text", ["36526d", "999999999d"])
+def test_a_duration_is_a_hundred_years_at_most(text: str) -> None:
+    with pytest.raises(InvalidRequest, match=f"{text} is longer than a hundred years"):
+        duration_s(text)
 
 
 def test_the_place_of_a_time_in_the_log_is_found_without_reading_it(town: Town) -> None:
