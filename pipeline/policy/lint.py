@@ -7,6 +7,7 @@ from typing import Final
 from pipeline.policy.compile import Compiled, Written
 from pipeline.policy.compiled import Policy
 from pipeline.policy.expression import metadata_keys, tree
+from pipeline.policy.idle import idle, pointless
 from pipeline.policy.logic import Formula, formula, never, taken_before
 from pipeline.policy.models import ResidencyFile, Route
 from pipeline.policy.problems import Problem
@@ -27,6 +28,7 @@ def hopeless(joined: PolicySet, found: Compiled) -> Iterator[Problem]:
         yield from _never_asked([route for route, _, _ in found.routes])
     yield from unaffordable(joined)
     yield from unpriced(joined)
+    yield from pointless(joined)
 
 
 def doubtful(policy: Policy, joined: PolicySet, found: Compiled, today: date | None) -> Iterator[Problem]:
@@ -36,6 +38,7 @@ def doubtful(policy: Policy, joined: PolicySet, found: Compiled, today: date | N
     yield from spending_doubts(policy, joined)
     yield from _adapters(joined)
     yield from _expired(joined, today)
+    yield from idle(joined, found.written)
 
 
 def _unseen(joined: PolicySet, written: Sequence[Written]) -> Iterator[Problem]:
