@@ -160,7 +160,7 @@ def _answer(envelope: Envelope, now: float) -> CacheHit | None:
         model=attempt.model,
         request_id=envelope.id,
         stored_at=now,
-        usage=attempt.usage,
+        usage=attempt.answer_usage,
     )
 
 

@@ -194,13 +194,14 @@ class TokenLogprob(OpenContract):
 
 
 class Attempt(OpenContract):
-    """One paid call of a model, whether it succeeded or not. Cost in US dollars; null when the price is unknown.
+    """One target's try at an answer, whether it succeeded or not. Cost in US dollars; null when the price is unknown.
 
     `shielded`: what the target was kept from. `found`: personal data that the model itself brought up. `fallback`: its
     place in the tier's chain of fallbacks, 0 for the variant that was chosen. `estimated`: nobody reported the usage,
     so it was counted by us, and the cost follows from that. `hedged`: a second call was made beside the slow first one;
-    `usage` holds what both used, `hedge_usage` the part of the second one. `of_target`: it failed in a way that another
-    target may not.
+    `usage` holds what both used, `hedge_usage` the part of the second one. `calls`: that went out, with retries and the
+    second one. Of an attempt that answered, `lost_usage` and `lost_usd` are the part of those calls whose answer is not
+    the one that counts; null: there is none. `of_target`: it failed in a way that another target may not.
     """
 
     number: Whole = Field(ge=1)
@@ -219,6 +220,8 @@ class Attempt(OpenContract):
     estimated: bool = False
     hedged: bool = False
     hedge_usage: Usage | None = None
+    lost_usage: Usage | None = None
+    lost_usd: float | None = None
     of_target: bool = False
     calls: Whole = 1
     latency_ms: float = 0.0
@@ -228,6 +231,15 @@ class Attempt(OpenContract):
     shielded: tuple[Shielded, ...] = ()
     found: tuple[Finding, ...] = ()
     error: ErrorBody | None = None
+
+    @property
+    def answer_usage(self) -> Usage:
+        """What the call used whose answer counts, without those before and beside it."""
+        lost = self.lost_usage
+        if lost is None:
+            return self.usage
+        kinds = Usage.model_fields
+        return Usage(**{kind: max(0, getattr(self.usage, kind) - getattr(lost, kind)) for kind in kinds})
 
 
 class Verdict(OpenContract):

@@ -35,7 +35,11 @@ __all__ = [
 
 
 class AttemptRecord(OpenContract):
-    """What one model call cost, without a word of what was said."""
+    """What one target's try at an answer cost, without a word of what was said.
+
+    `calls`: of the model that went out, with retries and a second one beside the first. `lost_usd`: the part of
+    `cost_usd` that paid for those whose answer is not the one that counts; null: there is none, or it is not known.
+    """
 
     number: Whole
     stage: StageName
@@ -44,6 +48,7 @@ class AttemptRecord(OpenContract):
     model: str
     usage: Usage
     cost_usd: float | None
+    lost_usd: float | None = None
     calls: Whole
     latency_ms: float
     finish_reason: str | None = None

@@ -59,6 +59,9 @@ class Served(OpenContract):
 class Reply(OpenContract):
     """The end of a request. `cost_usd` counts every attempt and is null when one price is unknown.
 
+    `attempts` are the calls of models that went out: drafts, escalations, fallbacks, retries, and second calls beside
+    slow ones.
+
     `audit_id`, `audit_sequence` and `audit_sha256` are a receipt: they name the record of this decision, its place in
     the log and the digest of its bytes, so that whoever keeps the reply can tell whether the log was changed.
     """

@@ -3,8 +3,9 @@
 All in US dollars at list price:
 
 - cost: all attempts of all requests, also those that failed or were not served.
-- served: the part of it that paid for the attempts whose answers were served.
-- overhead: cost without served: drafts that did not suffice, failed and abandoned calls, judges, shadows.
+- served: the part of it that paid for the calls whose answers were served.
+- overhead: cost without served: drafts that did not suffice, failed and abandoned calls, retries, second calls, judges,
+  shadows.
 - large: what the answered requests would have cost had the best variant of their route answered at once.
 - gross savings: large without served. Net savings: large without cost; negative when the stairs cost more.
 
@@ -14,7 +15,7 @@ what unanswered requests cost is subtracted.
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Final, Literal, get_args
 
@@ -49,7 +50,7 @@ class Row:
         answered: of them.
         cached: answered from memory.
         escalated: that reached a deeper tier.
-        attempts: calls of models.
+        attempts: calls of models, with retries and second calls beside slow ones.
         cost: of all attempts, as far as it is known.
         served: of the attempts that answered.
         large: of the answered requests that can be compared, had the best variant answered at once.
@@ -202,7 +203,7 @@ def _count(row: Row, record: AuditRecord) -> None:
     row.answered += answered
     row.cached += record.cache == "hit"
     row.escalated += any(attempt.tier > 0 for attempt in record.attempts)
-    row.attempts += len(record.attempts)
+    row.attempts += _calls(record.attempts)
     if record.cost_usd is None:
         row.unknown += 1
         return
@@ -220,7 +221,7 @@ def _count(row: Row, record: AuditRecord) -> None:
 
 def _count_more(row: Row, attempts: tuple[AttemptRecord, ...]) -> None:
     """Further attempts of a request that was counted already."""
-    row.attempts += len(attempts)
+    row.attempts += _calls(attempts)
     for attempt in attempts:
         if attempt.cost_usd is None:
             row.unknown += 1
@@ -230,13 +231,17 @@ def _count_more(row: Row, attempts: tuple[AttemptRecord, ...]) -> None:
             row.pay(attempt.cost_usd, "estimated")
 
 
+def _calls(attempts: Iterable[AttemptRecord]) -> int:
+    return sum(attempt.calls for attempt in attempts)
+
+
 def _served(record: AuditRecord) -> float:
-    """What the attempt cost whose answer was served; nothing where it was remembered."""
+    """What the answer cost that was served; nothing where it was remembered."""
     if record.served is None or record.cache == "hit":
         return 0.0
     variant = record.served.variant
     made = [attempt for attempt in record.attempts if attempt.variant == variant and attempt.error_code is None]
-    return (made[-1].cost_usd or 0.0) if made else 0.0
+    return max(0.0, (made[-1].cost_usd or 0.0) - (made[-1].lost_usd or 0.0)) if made else 0.0
 
 
 def _group_of(record: AuditRecord, by: By) -> str:

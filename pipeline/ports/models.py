@@ -41,10 +41,17 @@ class Progress:
     Attributes:
         running: the try that is under way, once it went out; None: none is, or the endpoint does not charge for it.
         lost: the tries before it that may be charged and whose answers were given up.
+        calls: tries that went out.
     """
 
     running: Try | None = None
     lost: list[Try] = field(default_factory=list)
+    calls: int = 0
+
+    def goes_out(self, *, unseen: bool = False) -> None:
+        """A try is sent; from now on the endpoint may charge for it."""
+        self.calls += 1
+        self.running = Try(unseen=unseen)
 
     def give_up(self) -> None:
         """The try under way is lost."""
@@ -68,7 +75,7 @@ class ModelCall:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What a model answered. Times in milliseconds; `calls` counts the tries, retries included.
+    """What a model answered. Times in milliseconds; `calls`: tries that went out.
 
     `usage_reported` is False where the endpoint did not say what it used: then nobody knows what the call cost.
     """

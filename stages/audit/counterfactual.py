@@ -11,9 +11,9 @@ __all__ = ["always_large", "counterfactual_usd"]
 def counterfactual_usd(envelope: Envelope, policy: Policy | None, served: Attempt | None) -> float | None:
     """US dollars for the same answer by the best variant; None where that is not known.
 
-    If that variant answered in this request, it is what it cost. If not, it is estimated: the prompt as long as the
-    target that answered counted it, and an answer as long as the one that was given, both at its list price. For a
-    remembered answer both lengths are those of the call that made it.
+    If that variant answered in this request, it is what its answer cost. If not, it is estimated: the prompt as long
+    as the target that answered counted it, and an answer as long as the one that was given, both at its list price.
+    For a remembered answer both lengths are those of the call that made it.
 
     Args:
         envelope: the request at its end.
@@ -25,7 +25,7 @@ def counterfactual_usd(envelope: Envelope, policy: Policy | None, served: Attemp
         return None
     made = [attempt for attempt in envelope.attempts if attempt.variant == name and attempt.error is None]
     if made and envelope.hit is None:
-        return made[-1].cost_usd
+        return _of_answer(made[-1])
     used = _used(envelope, served)
     variant = policy.variants.get(name)
     target = policy.targets.get(variant.target) if variant is not None else None
@@ -55,17 +55,14 @@ def _by_weight(route: Route) -> list[str]:
     return sorted(weights, key=lambda name: (-weights[name], name))
 
 
+def _of_answer(made: Attempt) -> float | None:
+    """What the answer cost, without the calls beside and before it whose answers do not count."""
+    return None if made.cost_usd is None else max(0.0, made.cost_usd - (made.lost_usd or 0.0))
+
+
 def _used(envelope: Envelope, served: Attempt | None) -> Usage | None:
-    """The prompt and the answer, in tokens: nothing cached, and without what a call made beside it used."""
+    """The prompt and the answer, in tokens: nothing cached, and without what calls used whose answers do not count."""
+    usage = served.answer_usage if served is not None else None
     if envelope.hit is not None:
         usage = envelope.hit.usage
-        return None if usage is None else _plain(usage, None)
-    return None if served is None else _plain(served.usage, served.hedge_usage)
-
-
-def _plain(usage: Usage, beside: Usage | None) -> Usage:
-    extra = beside if beside is not None else Usage()
-    return Usage(
-        input_tokens=max(0, usage.input_tokens - extra.input_tokens),
-        output_tokens=max(0, usage.output_tokens - extra.output_tokens),
-    )
+    return None if usage is None else Usage(input_tokens=usage.input_tokens, output_tokens=usage.output_tokens)

@@ -270,7 +270,7 @@ def _taken_back(stopped: asyncio.CancelledError) -> CallFailure:
     if reason == "cancelled":
         return Cancelled("the caller took the request back")
     late = TargetTimeout("the deadline passed while the model was working")
-    late.charged, late.calls = True, 1
+    late.charged = True
     return late
 
 

@@ -23,7 +23,7 @@ from pipeline.errors import (
     TargetUnavailable,
 )
 from pipeline.policy.models import Timeouts
-from pipeline.ports import Clock, Progress, TokenSink, Try
+from pipeline.ports import Clock, Progress, TokenSink
 
 __all__ = ["LARGEST_ANSWER", "Exchange", "Relay"]
 
@@ -59,7 +59,7 @@ class Relay:
 
     def goes_out(self, *, unseen: bool) -> None:
         """A try is sent; from now on the endpoint may charge for it."""
-        self.progress.running = Try(unseen=unseen)
+        self.progress.goes_out(unseen=unseen)
 
     def not_charged(self) -> None:
         """The try under way never reached the model."""

@@ -73,7 +73,7 @@ class HttpModelClient:
             try:
                 collected = await self._try(endpoint, call.lane, permit.view, relay, ends_at)
             except RETRYABLE as error:
-                error.calls = tries
+                error.calls = call.progress.calls
                 wait_s = None if relay.handed_on else pause_s(error, tries, rules, self._random.random())
                 if wait_s is None or not self._worth(endpoint, error, wait_s, ends_at):
                     error.charged = error.charged or bool(call.progress.lost)
@@ -82,7 +82,7 @@ class HttpModelClient:
                 await self._pause(wait_s)
                 continue
             call.progress.running = None
-            return self._completion(collected, relay, started, tries)
+            return self._completion(collected, relay, started, call.progress.calls)
 
     def healthy(self, target: str) -> bool:
         """Whether the target takes calls now. One that was never called counts as healthy.
@@ -246,13 +246,13 @@ class HttpModelClient:
             return False
         return endpoint.budget.spend()
 
-    def _completion(self, collected: Collected, relay: Relay, started: float, tries: int) -> Completion:
+    def _completion(self, collected: Collected, relay: Relay, started: float, calls: int) -> Completion:
         spent = self._clock.monotonic() - started
         first = relay.first_at
         return collected.completion(
             latency_ms=spent * 1000,
             first_token_ms=None if first is None else (first - started) * 1000,
-            calls=tries,
+            calls=calls,
         )
 
     def _open_session(self) -> aiohttp.ClientSession:

@@ -62,7 +62,15 @@ def attempt_of(
         spent += fields["hedge_usage"]
     if not isinstance(outcome, Cancelled):
         outcome.charged = outcome.charged or bool(calls.first.lost) or spent != Usage()
-    return failed(fields, outcome, spent_ms, price, spent)
+    attempt = failed(fields, outcome, spent_ms, price, spent)
+    return attempt.model_copy(update={"calls": _made(outcome, calls)})
+
+
+def _made(outcome: CallFailure, calls: Calls) -> int:
+    """Calls that went out and were not answered."""
+    beside = calls.beside.calls if calls.beside is not None else 0
+    told = 0 if isinstance(outcome, Cancelled) else outcome.calls
+    return max(told, calls.first.calls) + beside
 
 
 def believed(answer: Completion, size: Size) -> bool:
@@ -83,7 +91,11 @@ def _answered(what: dict[str, Any], outcome: Answered, calls: Calls, size: Size,
     answer = outcome.answer
     if not believed(answer, size):
         answer = replace(answer, usage_reported=False)
-    return succeeded(fields, answer, price, used, lost)
+    attempt = succeeded(fields, answer, price, used, lost)
+    if calls.beside is None:
+        return attempt
+    other = calls.first if outcome.second else calls.beside
+    return attempt.model_copy(update={"calls": attempt.calls + other.calls})
 
 
 def _of_second(outcome: Answered, used: Usage, beside: Progress, size: Size) -> Usage:

@@ -37,7 +37,7 @@ def succeeded(
         completion: the answer.
         price: of the target; None: unknown, and then the cost is null.
         spent: our own estimate of the usage, taken where the endpoint did not report it.
-        lost: our own estimate for earlier tries of the same call that the endpoint may charge for as well.
+        lost: our own estimate for tries that did not answer, and that the endpoint may charge for as well.
     """
     reported = completion.usage_reported
     usage = completion.usage if reported or spent is None else spent
@@ -52,6 +52,8 @@ def succeeded(
         tokens=completion.tokens,
         usage=usage,
         cost_usd=cost_usd(usage, price) if known else None,
+        lost_usage=lost,
+        lost_usd=cost_usd(lost, price) if lost is not None else None,
         estimated=(not reported and spent is not None) or lost is not None,
         calls=completion.calls,
         latency_ms=round(completion.latency_ms, 3),

@@ -19,6 +19,17 @@ def test_all_attempts_are_cost_and_only_the_one_that_answered_is_served() -> Non
     assert (row.overhead, row.gross, row.net) == (pytest.approx(0.4), 0.0, pytest.approx(-0.4))
 
 
+def test_of_an_attempt_only_the_call_that_answered_is_served_and_every_call_is_counted() -> None:
+    report = Report()
+    report.record(recorded("r1", attempted(1, "small", 0.61, lost_usd=0.18, calls=3), counterfactual_usd=0.43))
+    row = report.rows["acme"]
+    assert (row.attempts, row.cost, row.served) == (3, 0.61, pytest.approx(0.43))
+    assert (row.overhead, row.gross, row.net) == (pytest.approx(0.18), pytest.approx(0.0), pytest.approx(-0.18))
+    again = attempted(2, "large", 0.2, calls=2)
+    report.record(recorded("r1", attempted(1, "small", 0.61, calls=3), again, served="large"))
+    assert report.rows["acme"].attempts == 5
+
+
 def test_a_remembered_answer_costs_nothing_and_saves_a_large_one() -> None:
     report = Report()
     report.record(recorded("r1", cache="hit", cost_usd=0.0, counterfactual_usd=0.5))

@@ -53,10 +53,12 @@ def test_a_large_one_that_failed_answered_nothing() -> None:
     assert counterfactual_usd(envelope(attempts=(drafted, broken)), known(), drafted) == LARGE
 
 
-def test_what_a_call_made_beside_it_used_is_no_part_of_the_answer() -> None:
-    hedged = attempt(usage=USED + Usage(input_tokens=1000, output_tokens=7), hedged=True)
-    hedged = hedged.model_copy(update={"hedge_usage": Usage(input_tokens=1000, output_tokens=7)})
-    assert counterfactual_usd(envelope(attempts=(hedged,)), known(), hedged) == LARGE
+def test_what_calls_used_whose_answers_do_not_count_is_no_part_of_the_answer() -> None:
+    lost = Usage(input_tokens=1000, output_tokens=7)
+    retried = attempt(usage=USED + lost, cost_usd=0.9).model_copy(update={"lost_usage": lost, "lost_usd": 0.4})
+    assert counterfactual_usd(envelope(attempts=(retried,)), known(), retried) == LARGE
+    large = retried.model_copy(update={"variant": "large"})
+    assert counterfactual_usd(envelope(attempts=(large,)), known(), large) == pytest.approx(0.5)
 
 
 def test_a_remembered_answer_saved_a_large_one_of_its_size_if_that_is_known() -> None:
