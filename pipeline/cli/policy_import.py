@@ -12,7 +12,7 @@ from pipeline.cli.show import console, errors_as_sentences, print_json
 from pipeline.embedded.here import environment_here
 from pipeline.embedded.options import default_policies
 from pipeline.errors import InvalidRequest, PolicyInvalid
-from pipeline.migrate import GATEWAYS, Gateway, Imported, Told, imported, residency_for
+from pipeline.migrate import GATEWAYS, MAX_BYTES, Gateway, Imported, Told, imported, residency_for
 from pipeline.policy.load import Checked, check_folder
 
 __all__ = ["import_command"]
@@ -61,7 +61,8 @@ def _gateway(name: str | None) -> Gateway | None:
 
 def _read(file: Path) -> bytes:
     try:
-        return file.read_bytes()
+        with file.open("rb") as opened:
+            return opened.read(MAX_BYTES + 1)  # more than a configuration may have is refused, and never read
     except OSError as error:
         raise InvalidRequest(f"{file}: the file cannot be read: {error.strerror}") from None
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from pipeline.contracts import Json
+from pipeline.migrate.credentials import was_credential
 from pipeline.migrate.hints import hint_for, is_known
 from pipeline.migrate.reading import Source
 from pipeline.policy.problems import Path, dotted
@@ -84,7 +85,26 @@ class Account:
         for path, value in self._untouched(self.source.data, ()):
             why, todo = hint_for(path)
             self.left(path, value, why, todo)
+        self._twice()
+        self._credentials()
         return tuple(sorted(self.told, key=lambda one: (_ORDER[one.kind], one.line or 0, one.path)))
+
+    def _twice(self) -> None:
+        """The first of two values under one key is in nobody's books: readers see the last one only."""
+        for path, lost, kept in self.source.twice:
+            why = f"the key stands again in line {kept}, and the last one counts"
+            self.told.append(Told("left", dotted(path), lost, "value", why, "keep one of them"))
+
+    def _credentials(self) -> None:
+        """What went into the policy without the credential that stood in it."""
+        said = {one.path for one in self.told if one.kind == "changed"}
+        for path in self.source.credentials:
+            if any(path[:size] in self._left for size in range(len(path) + 1)) or dotted(path) in said:
+                continue
+            name = path[-1] if path else ""
+            where = "its key looks like a credential" if was_credential(str(name)) else "it looks like a credential"
+            why = f"{where}: it was taken out, and the name of a variable stands in its place"
+            self.changed(path, None, why, "write what is meant; make the credential invalid if others may have read it")
 
     def _entry(self, kind: Kind, path: Path, value: Json, why: str, todo: str) -> Told:
         return Told(kind, dotted(path) or "(the whole file)", self.source.line(path), kind_of(value), why, todo)
@@ -158,6 +178,21 @@ class Value:
         """The value as a whole number."""
         number = self.number
         return int(number) if number is not None and number.is_integer() else None
+
+    @property
+    def held_credential(self) -> bool:
+        """Whether a credential was taken out of it, or of anything in it."""
+        size = len(self.path)
+        return any(path[:size] == self.path for path in self.account.source.credentials)
+
+    def number_from(self, least: float, *, whole: bool = False, above: bool = False) -> float | None:
+        """The value as a number that is at least `least` (or above it); anything else is told as left."""
+        number = self.whole if whole else self.number
+        if number is not None and (number > least if above else number >= least):
+            return number
+        kind, bound = "whole number" if whole else "number", "above" if above else "of at least"
+        self.left(f"its value is out of range: it must be a {kind} {bound} {least:g}", "write one that is")
+        return None
 
     def became(self, place: str) -> None:
         """It was translated to this place; with all below it, where it is a list or a mapping."""

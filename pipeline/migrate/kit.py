@@ -19,6 +19,7 @@ __all__ = ["Kit", "Seconds"]
 Seconds = float
 _VARIABLES: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-[^}]*)?\}")
 _SAMPLING: Final = frozenset(Parameters.model_fields)
+_NO_SECRETS: Final = ("it may hold a secret, and a policy holds none", "leave it to an address in front")
 _WINDOW: Final = 8192
 """Tokens of a context window that nobody stated: small, so that no question is sent that does not fit."""
 
@@ -56,7 +57,8 @@ class Kit:
                 place, "no key was given", f"set {provider.key}, as the provider's own clients read it"
             )
             return self.environment(provider.key, f"the key of {target}")
-        if name := environment_variable(value.text):
+        name = None if value.held_credential else environment_variable(value.text)
+        if name:
             value.became(place)
             return self.environment(name, f"the key of {target}")
         if value.text is None or value.text.lower() in ("none", "null", "empty"):
@@ -75,11 +77,12 @@ class Kit:
             if provider.endpoint is not None:
                 return provider.endpoint
             return self._no_address(value, target, f"the address of {name} was not given")
-        if variable_name := environment_variable(value.text):
+        variable_name = None if value.held_credential else environment_variable(value.text)
+        if variable_name:
             value.became(place)
             base = self.environment(variable_name, f"the address of {target}, without a slash at its end")
             return base + provider.suffix
-        whole = self._address(value.text, provider)
+        whole = None if value.held_credential else self._address(value.text, provider)
         if whole is None:
             new = variable(target, "URL", taken=self.draft.variables)
             value.changed(place, f"the address may hold a secret, or is none: the policy reads {new}", f"set {new}")
@@ -123,6 +126,9 @@ class Kit:
         """Parameters of sampling that a variant can hold; others are told as left."""
         kept: dict[str, Json] = {}
         for name, value in values.items():
+            if value.held_credential:
+                value.left(*_NO_SECRETS)
+                continue
             data: Json = [value.data] if name == "stop" and isinstance(value.data, str) else value.data
             if name not in ("stop", "temperature", "top_p", "presence_penalty", "frequency_penalty"):
                 data = value.whole
@@ -144,8 +150,8 @@ class Kit:
         """What is sent along with every call as it is; secrets are told as left."""
         kept: dict[str, Json] = {}
         for name, value in values.items():
-            if holds_secret(name, value.data):
-                value.left("it may hold a secret, and a policy holds none", "leave it to an address in front")
+            if value.held_credential or holds_secret(name, value.data):
+                value.left(*_NO_SECRETS)
             else:
                 kept[name] = value.data
                 value.became(f"targets.{target}.extra.{name}")

@@ -13,6 +13,7 @@ from pipeline.migrate.draft import Part
 from pipeline.migrate.kit import Kit
 from pipeline.migrate.litellm_groups import Deployment, groups
 from pipeline.migrate.litellm_settings import budgets, settings
+from pipeline.migrate.names import why_renamed
 from pipeline.migrate.providers import Provider, provider_of
 
 __all__ = ["translate"]
@@ -93,6 +94,8 @@ def _made(
     name = kit.names.make(own_id.text if own_id and own_id.text else f"{group.text}-{called.provider}")
     if own_id is not None:
         own_id.became(f"targets.{name}")
+        if own_id.text and (why := why_renamed(own_id.text, name)):
+            kit.account.changed(own_id.path, own_id.data, f"{why}: the target is called {name}")
     if mode := info.get("mode") if info else None:
         mode.became(f"targets.{name}.capabilities")
     group.became(f"variants.{name}")
@@ -140,8 +143,8 @@ def _details(
     if timeouts:
         spec["timeouts"] = timeouts
     slots = params.get("max_parallel_requests")
-    if slots is not None and slots.whole is not None and slots.whole >= 1:
-        spec["slots"] = slots.whole
+    if slots is not None and (at_once := slots.number_from(1, whole=True)) is not None:
+        spec["slots"] = int(at_once)
         slots.became(f"targets.{name}.slots")
     extra = kit.sent_along(_some(params, _EXTRA), name)
     body = params.get("extra_body")
@@ -165,8 +168,8 @@ def _window(kit: Kit, name: str, spec: dict[str, object], params: Value, info: V
     told: set[str] = set()
     for key, names in (("context_window", ("max_input_tokens",)), ("max_output_tokens", ("max_output_tokens",))):
         value = info.get(*names) if info else None
-        if value is not None and value.whole is not None and value.whole >= 1:
-            spec[key] = value.whole
+        if value is not None and (tokens := value.number_from(1, whole=True)) is not None:
+            spec[key] = int(tokens)
             value.became(f"targets.{name}.{key}")
             told.add(key)
     most = info.get("max_tokens") if info else None
@@ -196,7 +199,7 @@ def _price(kit: Kit, name: str, spec: dict[str, object], params: Value, info: Va
     found: dict[str, Value] = {}
     for key, ours in _PRICES.items():
         value = params.get(key) or (info.get(key) if info else None)
-        if value is not None and value.number is not None and value.number >= 0:
+        if value is not None and value.number_from(0) is not None:
             found[ours] = value
     if not {"input", "output"} <= found.keys():
         for value in found.values():
@@ -214,12 +217,12 @@ def _price(kit: Kit, name: str, spec: dict[str, object], params: Value, info: Va
 def _timeouts(name: str, params: Value, total_s: float | None) -> dict[str, float]:
     timeouts = {} if total_s is None else {"total": total_s}
     own = params.get("timeout", "request_timeout")
-    if own is not None and own.number is not None and own.number > 0:
-        timeouts["total"] = own.number
+    if own is not None and (seconds := own.number_from(0, above=True)) is not None:
+        timeouts["total"] = seconds
         own.became(f"targets.{name}.timeouts.total")
     first = params.get("stream_timeout")
-    if first is not None and first.number is not None and first.number > 0:
-        timeouts["first_token"] = first.number
+    if first is not None and (seconds := first.number_from(0, above=True)) is not None:
+        timeouts["first_token"] = seconds
         first.changed(f"targets.{name}.timeouts.first_token", "it bounds the wait for the first token of every call")
     return timeouts
 

@@ -8,6 +8,7 @@ from pipeline.migrate.account import Value
 from pipeline.migrate.draft import Part
 from pipeline.migrate.kit import Kit
 from pipeline.migrate.litellm_settings import Common
+from pipeline.migrate.names import why_renamed
 
 __all__ = ["Deployment", "groups", "shared"]
 
@@ -81,14 +82,17 @@ def _weights(some: Sequence[Deployment]) -> dict[str, float]:
                     _weighed(key, value, name)
             return shared(numbers)
     for one in some:
-        if (weight := one.params.get("weight")) is not None and weight.number == 0:
+        if (weight := one.params.get("weight")) is not None and weight.number_from(0) is not None:
             weight.became(f"variants.{one.variant}")  # where all weigh nothing, all weigh the same
     return shared(dict.fromkeys((one.variant for one in some), 1.0))
 
 
 def _weighed(key: str, value: Value, name: str) -> None:
-    if key == "weight":
+    if key == "weight" and value.number is not None and value.number >= 0:
         value.became(f"variants.{name}")
+        return
+    if key == "weight":
+        value.changed(f"variants.{name}", "its value is out of range: it is taken for a weight of 0")
         return
     value.changed(f"variants.{name}", f"{key} is taken as a weight only, and not as a limit",
                   f"set targets.{name}.slots, or a rate for your callers in limits.yaml")  # fmt: skip
@@ -112,18 +116,23 @@ class _Chains(NamedTuple):
 
 
 def _chains(made: dict[str, _Group], common: Common) -> _Chains:
-    every = tuple(_known(made, common.default_fallbacks))
+    every = tuple(_known(made, common.default_fallbacks, in_order=True))
     failed = {
-        name: tuple(_known(made, common.fallbacks.get(name, common.fallbacks.get("*", ())))) or every for name in made
+        name: tuple(_known(made, common.fallbacks.get(name, common.fallbacks.get("*", ())), in_order=True)) or every
+        for name in made
     }
     long = {name: tuple(_known(made, common.too_long.get(name, common.too_long.get("*", ())))) for name in made}
     return _Chains(failed, long)
 
 
-def _known(made: dict[str, _Group], values: Iterable[Value]) -> Iterable[str]:
+def _known(made: dict[str, _Group], values: Iterable[Value], *, in_order: bool = False) -> Iterable[str]:
+    """The groups that are named. `in_order`: as fallbacks, which have no weights."""
     for value in values:
         if value.text in made:
             value.became("routes")
+            if in_order and len(made[value.text or ""].weights) > 1:
+                why = "where it takes over, its deployments are tried in order, the heaviest first, and not by weight"
+                value.account.changed(value.path, value.data, why)
             yield value.text or ""
         else:
             value.left("no model of the list has this name", "name one that there is")
@@ -163,9 +172,10 @@ def _tier(kit: Kit, group: str, made: dict[str, _Group], after: Sequence[str], c
 
 def _renamed(kit: Kit, value: Value, asked: str, name: str) -> None:
     value.became(f"routes.{name}")
-    if asked != name:
-        kit.account.changed(value.path, value.data, f"a name is letters, digits, _ and -: the route is called {name}",
-                            f"callers ask for the model {name}")  # fmt: skip
+    if why := why_renamed(asked, name):
+        kit.account.changed(
+            value.path, value.data, f"{why}: the route is called {name}", f"callers ask for the model {name}"
+        )
 
 
 def _alias(

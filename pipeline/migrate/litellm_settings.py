@@ -65,15 +65,16 @@ def settings(kit: Kit, root: Value) -> Common:
 
 def _limits(kit: Kit, common: Common, sections: list[Value]) -> None:
     tries = _first(sections, "num_retries")
-    if tries is not None and tries.whole is not None and tries.whole >= 0:
-        kept = min(tries.whole + 1, 10)
+    again = None if tries is None else tries.number_from(0, whole=True)
+    if tries is not None and again is not None:
+        kept = min(int(again) + 1, 10)
         kit.draft.limits["retry"] = Part({"tries": kept}, [f"From num_retries, line {tries.line}: tries in all."])
         tries.became("limits.retry.tries")
-        if kept <= tries.whole:
+        if kept <= again:
             kit.account.changed(tries.path, tries.data, "there are at most 10 tries")
     total = _first(sections, "timeout", "request_timeout")
-    if total is not None and total.number is not None and total.number > 0:
-        common.total = total.number
+    if total is not None and (seconds := total.number_from(0, above=True)) is not None:
+        common.total = seconds
         total.became("targets")
     _breaker(kit, sections)
 
@@ -81,15 +82,15 @@ def _limits(kit: Kit, common: Common, sections: list[Value]) -> None:
 def _breaker(kit: Kit, sections: list[Value]) -> None:
     spec: dict[str, object] = {}
     fails = _first(sections, "allowed_fails")
-    if fails is not None and fails.whole is not None and fails.whole >= 0:
-        spec["streak"] = fails.whole + 1
+    if fails is not None and (number := fails.number_from(0, whole=True)) is not None:
+        spec["streak"] = int(number) + 1
         fails.changed(
             "limits.breaker.streak", "a target is left alone after so many failures in a row, not in a minute"
         )
     cooldown = _first(sections, "cooldown_time")
-    if cooldown is not None and cooldown.number is not None and cooldown.number > 0:
-        spec["open"] = cooldown.number
-        spec["open_cap"] = max(120.0, cooldown.number)
+    if cooldown is not None and (seconds := cooldown.number_from(0, above=True)) is not None:
+        spec["open"] = seconds
+        spec["open_cap"] = max(120.0, seconds)
         cooldown.changed("limits.breaker.open", "it doubles each time the target fails again")
     if spec:
         kit.draft.limits["breaker"] = Part(spec, ["From allowed_fails and cooldown_time."])
@@ -192,8 +193,8 @@ def _cache(common: Common, library: Value) -> None:
         kind.left("only answers to the very same question are remembered", "nothing to do")
     common.cache["enabled"] = on
     ttl = params.get("ttl") if params else None
-    if ttl is not None and ttl.number is not None and ttl.number > 0:
-        common.cache["ttl"] = ttl.number
+    if ttl is not None and (seconds := ttl.number_from(0, above=True)) is not None:
+        common.cache["ttl"] = seconds
         ttl.became("routes")
 
 
@@ -207,11 +208,11 @@ def budgets(kit: Kit, root: Value) -> None:
         return
     for key, duration_key, name, by in _BUDGETS:
         value, duration = library.get(key), library.get(duration_key)
-        if value is None or value.number is None or value.number < 0:
+        if value is None or (most := value.number_from(0)) is None:
             continue
         window = _window(kit, duration, f"budgets.{name}.per")
         before = [f"From {key}, line {value.line}."]
-        spec: dict[str, object] = {"name": name, "by": list(by), "per": window, "limit": {"usd": value.number}}
+        spec: dict[str, object] = {"name": name, "by": list(by), "per": window, "limit": {"usd": most}}
         kit.draft.budgets.append(Part({**spec, "action": "refuse"}, before))
         value.became(f"budgets.{name}.limit.usd")
         if name == "each-key":

@@ -5,8 +5,9 @@ from collections.abc import Container
 from typing import Final
 
 from pipeline.contracts import Json
+from pipeline.migrate.credentials import was_credential
 
-__all__ = ["Names", "environment_variable", "is_secret", "named", "variable"]
+__all__ = ["Names", "environment_variable", "is_secret", "named", "variable", "why_renamed"]
 
 _LONGEST: Final = 64
 _RESERVED: Final = frozenset({"auto"})
@@ -45,6 +46,20 @@ def named(wanted: str) -> str:
     """What is wanted in the letters that a name may have: `gpt-3.5-turbo` becomes `gpt-3-5-turbo`."""
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", wanted).strip("-")[:_LONGEST] or "model"
     return f"{name}-model" if name in _RESERVED else name
+
+
+def why_renamed(wanted: str, name: str) -> str | None:
+    """Why a part is called `name` and not what was wanted; None: it is called so."""
+    if name == wanted:
+        return None
+    if was_credential(wanted):
+        return "it looks like a credential, and none is written into a policy"
+    if wanted in _RESERVED:
+        return f"{wanted} stands for no route: who asks for it gets the first route that matches"
+    plain = named(wanted)
+    if plain != name:
+        return f"another one is called {plain} already"
+    return f"a name is letters, digits, _ and -, and at most {_LONGEST} of them"
 
 
 def environment_variable(text: str | None) -> str | None:

@@ -12,7 +12,7 @@ from pipeline.migrate.account import Account, Value
 from pipeline.migrate.draft import Part
 from pipeline.migrate.kit import Kit
 from pipeline.migrate.litellm_groups import shared
-from pipeline.migrate.names import named
+from pipeline.migrate.names import why_renamed
 from pipeline.migrate.portkey_conditions import Untranslatable, asked_model, condition
 from pipeline.migrate.portkey_targets import Inherited, made, names_of
 from pipeline.policy.problems import Path
@@ -38,6 +38,8 @@ class _Case:
     match: str
     name: str
     before: tuple[str, ...] = ()
+    asked: Value | None = None
+    """The condition by which callers name the route, if they do."""
 
 
 def translate(account: Account, on_day: str) -> Kit:
@@ -74,6 +76,13 @@ class _Walk:
         if tier.fallbacks:
             spec["fallbacks"] = list(tier.fallbacks[:_MOST_FALLBACKS])
         name = self._kit.routes.make(case.name)
+        if case.asked is not None and (why := why_renamed(case.name, name)):
+            self._kit.account.changed(
+                case.asked.path,
+                case.asked.data,
+                f"{why}: the route is called {name}",
+                f"callers ask for the model {name}",
+            )
         route: dict[str, object] = {"name": name, "match": case.match, "tiers": [spec], "max_escalations": 0}
         self._kit.draft.routes.append(Part(route | {"cache": here.cache(name)}, list(case.before)))
 
@@ -127,8 +136,11 @@ class _Walk:
         for target, _ in found:
             if (weight := target.get("weight")) is not None:
                 weight.left("targets are tried in their order here, and not by weight", "nothing to do")
+        for target, tier in found[1:]:
+            if len(tier.weights) > 1:
+                _now_in_order(target)
         first = found[0][1]
-        rest = [name for _, tier in found[1:] for name in (*tier.weights, *tier.fallbacks)]
+        rest = [name for _, tier in found[1:] for name in (*_heaviest_first(tier.weights), *tier.fallbacks)]
         fallbacks = tuple(dict.fromkeys((*first.fallbacks, *rest)))
         if len(fallbacks) > _MOST_FALLBACKS:
             self._kit.account.changed(
@@ -172,12 +184,9 @@ class _Walk:
         """The condition as a match; one on the model alone becomes routes that callers name."""
         before = (f"From the condition in line {line}.",)
         if models := asked_model(query.data):
+            query.became("routes")
             for model in models:
-                route = named(model)
-                query.became("routes")
-                if route != model:
-                    self._kit.account.changed(query.path, query.data, f"callers ask for the model {route}")
-                yield _Case("false", model, (*before, "Only for callers that name it as their model."))
+                yield _Case("false", model, (*before, "Only for callers that name it as their model."), query)
             return
         try:
             text, keys = condition(query)
@@ -215,19 +224,42 @@ def _settle_strategy(strategy: Value, mode: str) -> None:
 
 def _weight(target: Value) -> float:
     value = target.get("weight")
-    if value is None or value.number is None or value.number < 0:
+    weight = None if value is None else value.number_from(0)
+    if value is None or weight is None:
         return 1.0
     value.became("routes")
-    return value.number
+    if weight == 0:
+        value.account.changed(value.path, value.data, "a target of no weight is asked where all others fail")
+    return weight
+
+
+def _heaviest_first(weights: Mapping[str, float]) -> list[str]:
+    return sorted(weights, key=lambda name: -weights[name])
+
+
+def _now_in_order(target: Value) -> None:
+    """Tell that the parts of a target which takes over are no longer chosen by weight."""
+    strategy, parts = target.get("strategy"), target.get("targets")
+    balanced = _mode(target) == "loadbalance"
+    if balanced and strategy is not None and (mode := strategy.get("mode")) is not None:
+        mode.account.changed(mode.path, mode.data, "what takes over is tried in its order here, the heaviest first, "
+                             "and not by weight", "make it the first target if the shares matter")  # fmt: skip
+    for part in parts.each() if parts else ():
+        weight = part.get("weight") if balanced else None
+        if weight is not None and weight.number is not None and weight.number >= 0:
+            weight.account.changed(weight.path, weight.data, "it says only who is tried first, and no share")
+        _now_in_order(part)
 
 
 def _retry(kit: Kit, root: Value) -> None:
     retry = root.get("retry")
     attempts = retry.get("attempts") if retry else None
-    if retry is None or attempts is None or attempts.whole is None or attempts.whole < 0:
+    if retry is None or attempts is None or (again := attempts.number_from(0, whole=True)) is None:
         return
-    kit.draft.limits["retry"] = Part({"tries": min(attempts.whole + 1, 10)}, [f"From retry, line {retry.line}."])
+    kit.draft.limits["retry"] = Part({"tries": min(int(again) + 1, 10)}, [f"From retry, line {retry.line}."])
     attempts.became("limits.retry.tries")
+    if again >= 10:
+        kit.account.changed(attempts.path, attempts.data, "there are at most 10 tries")
     honoured = retry.get("use_retry_after_header", "useRetryAfterHeader")
     if honoured is not None and honoured.data is True:
         honoured.became("limits.retry")

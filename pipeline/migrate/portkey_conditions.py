@@ -35,6 +35,8 @@ def condition(query: Value) -> tuple[str, tuple[str, ...]]:
     Raises:
         Untranslatable: it looks at something that is no fact here, or says it in a way that CEL cannot.
     """
+    if query.held_credential:
+        raise Untranslatable("it compares with what looks like a credential, and a policy holds none")
     keys: dict[str, None] = {}
     text = _all(query.data, keys)
     try:

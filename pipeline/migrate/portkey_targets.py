@@ -7,7 +7,7 @@ from pipeline.contracts import Parameters
 from pipeline.migrate.account import Value
 from pipeline.migrate.draft import Part
 from pipeline.migrate.kit import Kit
-from pipeline.migrate.names import variable
+from pipeline.migrate.names import variable, why_renamed
 from pipeline.migrate.providers import Provider, provider_of
 
 __all__ = ["Inherited", "made", "names_of"]
@@ -46,8 +46,8 @@ class Inherited:
         if mode.text == "semantic":
             mode.changed(f"routes.{route}.cache", "only answers to the very same question are remembered")
         age = value.get("max_age", "maxAge")
-        if age is not None and age.number is not None and age.number > 0:
-            spec["ttl"] = age.number
+        if age is not None and (seconds := age.number_from(0, above=True)) is not None:
+            spec["ttl"] = seconds
             age.became(f"routes.{route}.cache.ttl")
         return spec
 
@@ -70,6 +70,8 @@ def made(kit: Kit, node: Value, here: Inherited) -> str | None:
     name = kit.names.make(given.text if given and given.text else slug.partition("/")[0])
     if given is not None:
         given.became(f"targets.{name}")
+        if given.text and (why := why_renamed(given.text, name)):
+            kit.account.changed(given.path, given.data, f"{why}: the target is called {name}")
     known, label = _who(name, who, provider, virtual)
     spec: dict[str, object] = {
         "endpoint": _endpoint(kit, node, here, name, known, label),
@@ -83,8 +85,9 @@ def made(kit: Kit, node: Value, here: Inherited) -> str | None:
     if key is not None:
         spec["api_key"] = key
     parameters = _override(kit, name, spec, here)
-    if here.timeout is not None and here.timeout.number is not None and here.timeout.number > 0:
-        spec["timeouts"] = {"total": here.timeout.number / _MILLISECONDS}
+    timeout = None if here.timeout is None else here.timeout.number_from(0, above=True)
+    if here.timeout is not None and timeout is not None:
+        spec["timeouts"] = {"total": timeout / _MILLISECONDS}
         here.timeout.became(f"targets.{name}.timeouts.total")
     kit.target(name, spec, [f"From line {node.line}."], set())
     variant: dict[str, object] = {"target": name, **({"parameters": parameters} if parameters else {})}

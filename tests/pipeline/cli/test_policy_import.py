@@ -92,3 +92,12 @@ def test_the_guide_imports_its_own_example_and_shows_what_is_told(
         assert line in printed
     assert "sk-do-not-do-this" not in printed
     assert "sk-do-not-do-this" not in "".join(path.read_text() for path in Path("policies-imported").glob("*.yaml"))
+
+
+def test_a_file_that_is_far_too_large_is_refused_and_not_read(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    with config.open("wb") as opened:
+        opened.truncate(1 << 40)  # a hole of a terabyte: no memory holds it
+    result = stepwell("import", config, "--to", tmp_path / "p")
+    assert result.exit_code == 1
+    assert "larger than 524288 bytes" in result.stderr

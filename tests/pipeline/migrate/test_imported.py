@@ -81,6 +81,64 @@ def test_a_config_of_which_nothing_can_be_called_is_refused() -> None:
         from_text("model_list: []")
 
 
+def test_a_value_whose_key_stands_again_is_listed_with_both_lines() -> None:
+    made = from_text(
+        "model_list: [{model_name: a, litellm_params: {model: openai/m, api_key: k}}]\n"
+        "router_settings: {num_retries: 1}\n"
+        "litellm_settings: {}\n"
+        "router_settings: {num_retries: 2}\n"
+    )
+    (told,) = [one for one in made.told if "again" in one.why]
+    assert (told.kind, told.path, told.line) == ("left", "router_settings", 2)
+    assert "line 4" in told.why
+    assert made.draft.limits["retry"].spec == {"tries": 3}
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        "model: openai/sk-planted-1",
+        "model: sk-planted-1",
+        "model: sk-planted-1/m",
+        "model: openai/m, stop: [sk-planted-1]",
+        "model: openai/m, region_name: sk-planted-1",
+        "model: openai/m, custom_llm_provider: sk-planted-1",
+        "model: openai/m, api_base: 'https://sk-planted-1.example/v1'",
+        "model: openai/m, api_base: 'https://u:planted1@h.example/v1'",
+        "model: openai/m, extra_body: {sk-planted-1: 1, x: {y: [sk-planted-2]}}",
+        "model: openai/m, reasoning_effort: sk-planted-1",
+    ],
+)
+def test_a_credential_in_an_odd_place_is_taken_out_and_told(params: str, tmp_path: Path) -> None:
+    made = from_text(
+        "model_list:\n"
+        "  - {model_name: good, litellm_params: {model: openai/m, api_key: os.environ/K}}\n"
+        f"  - {{model_name: odd, litellm_params: {{{params}, api_key: os.environ/K}}}}\n"
+    )
+    assert "planted" not in said(made).lower()
+    assert any(one.path.startswith("model_list[1].litellm_params.") for one in made.told if one.kind != "assumed")
+    entirely(made)
+
+
+def test_a_credential_as_a_name_an_alias_or_in_a_condition_is_taken_out_and_told() -> None:
+    made = from_text(
+        "model_list:\n"
+        "  - {model_name: sk-planted-1, litellm_params: {model: openai/m, api_key: k},\n"
+        "     model_info: {id: sk-planted-2}}\n"
+        "router_settings: {model_group_alias: {sk-planted-3: sk-planted-1}}\n"
+    )
+    assert "planted" not in said(made).lower()
+    assert [part.spec["name"] for part in made.draft.routes] == ["CREDENTIAL_1", "CREDENTIAL_3"]
+    entirely(made)
+    query = {"metadata.team": {"$in": ["sk-planted-1"]}}
+    strategy = {"mode": "conditional", "conditions": [{"query": query, "then": "x"}], "default": "x"}
+    target = {"name": "x", "virtual_key": "sk-planted-2", "override_params": {"model": "@sk-planted-3/m"}}
+    made = from_text(json.dumps({"strategy": strategy, "targets": [target]}))
+    assert "planted" not in said(made).lower()
+    assert "strategy.conditions[0].query" in {one.path for one in made.told if one.kind == "left"}
+    entirely(made)
+
+
 # ---------------------------------------------------------------- any config
 
 SECRETS = st.from_regex(r"sk-planted-[a-z0-9]{8,20}", fullmatch=True)
@@ -101,6 +159,7 @@ WORDS = st.sampled_from(
         "a: b",
         "'",
         '"',
+        "sk-planted-anywhere1",
     ]
 )
 LEAF = st.one_of(
@@ -243,7 +302,7 @@ def check(config: dict[str, Any]) -> None:
     else:
         told = said(made)
         entirely(made)
-    assert "planted" not in told
+    assert "planted" not in told.lower()
 
 
 def entirely(made: Imported) -> None:

@@ -202,3 +202,59 @@ def test_a_model_of_an_odd_name_is_written_so_that_it_is_read_as_text(model: str
         f"model_list: [{{model_name: m, litellm_params: {{model: 'openai/{model}', api_key: os.environ/K}}}}]"
     )
     assert loaded(made, tmp_path).targets["m-openai"].model == model
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value"),
+    [
+        ("router_settings", "num_retries", "-3"),
+        ("router_settings", "num_retries", "1.5"),
+        ("router_settings", "timeout", "0"),
+        ("router_settings", "allowed_fails", "-1"),
+        ("router_settings", "cooldown_time", "soon"),
+        ("litellm_settings", "max_budget", "-5"),
+    ],
+)
+def test_a_value_out_of_range_is_called_so_and_no_unknown_setting(section: str, key: str, value: str) -> None:
+    made = from_text(f"{ONE}{section}: {{{key}: {value}}}")
+    (told,) = [one for one in made.told if one.path == f"{section}.{key}"]
+    assert told.kind == "left"
+    assert "out of range" in told.why
+
+
+def test_a_number_of_a_deployment_that_is_out_of_range_is_called_so() -> None:
+    made = from_text(
+        "model_list: [{model_name: one, litellm_params: {model: openai/m, api_key: os.environ/K, weight: -1,"
+        " timeout: -2,"
+        " max_parallel_requests: 0, input_cost_per_token: -1}, model_info: {max_input_tokens: -8}}]"
+    )
+    told = {one.path.rpartition(".")[2] for one in made.told if "out of range" in one.why}
+    assert told == {"weight", "timeout", "max_parallel_requests", "input_cost_per_token", "max_input_tokens"}
+
+
+def renamed(*names: str) -> list[str]:
+    models = "".join(f"  - {{model_name: {name}, litellm_params: {{model: openai/m, api_key: k}}}}\n" for name in names)
+    return [one.why for one in from_text(f"model_list:\n{models}").told if one.path.endswith("model_name")]
+
+
+def test_a_new_name_is_explained_by_what_was_wrong_with_the_old_one() -> None:
+    assert renamed("a-b", "plain") == []
+    assert renamed("a b") == ["a name is letters, digits, _ and -, and at most 64 of them: the route is called a-b"]
+    assert renamed("a-b", "a b")[0].startswith("another one is called a-b already: the route is called a-b-2")
+    assert renamed("auto")[0].startswith("auto stands for no route")
+    (told,) = renamed("sk-planted-1")
+    assert told.startswith("it looks like a credential")
+
+
+def test_a_group_that_takes_over_does_so_in_order_and_this_is_told() -> None:
+    made = from_text(
+        "model_list:\n"
+        "  - {model_name: a, litellm_params: {model: openai/a, api_key: k}}\n"
+        "  - {model_name: b, litellm_params: {model: openai/b, api_key: k, weight: 1}}\n"
+        "  - {model_name: b, litellm_params: {model: groq/b, api_key: k, weight: 3}}\n"
+        "router_settings: {fallbacks: [{a: [b]}]}\n"
+    )
+    tiers = made.draft.routes[0].spec["tiers"]
+    assert isinstance(tiers, list)
+    assert tiers[0]["fallbacks"] == ["b-groq", "b-openai"]
+    assert changed(made) >= {"router_settings.fallbacks[0].a[0]"}

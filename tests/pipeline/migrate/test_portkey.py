@@ -154,3 +154,47 @@ def test_a_bound_on_the_tokens_of_an_answer_is_a_fact() -> None:
     text, keys = condition(Account(Source("config", {"params.max_tokens": {"$gt": 500}})).root())
     assert text == "req.max_tokens != null && req.max_tokens > 500"
     assert keys == ()
+
+
+def test_shares_of_what_takes_over_become_an_order_and_each_is_told() -> None:
+    config = {
+        "strategy": {"mode": "fallback"},
+        "targets": [
+            {"name": "first", "provider": "openai", "override_params": {"model": "m"}},
+            {
+                "strategy": {"mode": "loadbalance"},
+                "targets": [
+                    {"name": "light", "provider": "openai", "weight": 0.3, "override_params": {"model": "m"}},
+                    {"name": "heavy", "provider": "openai", "weight": 0.7, "override_params": {"model": "m"}},
+                ],
+            },
+        ],
+    }
+    made = from_text(json.dumps(config))
+    tiers = made.draft.routes[0].spec["tiers"]
+    assert isinstance(tiers, list)
+    assert tiers[0]["fallbacks"] == ["heavy", "light"]
+    changed = {one.path for one in made.told if one.kind == "changed"}
+    assert changed >= {
+        "targets[1].strategy.mode",
+        "targets[1].targets[0].weight",
+        "targets[1].targets[1].weight",
+    }
+    config["targets"].reverse()  # type: ignore[attr-defined]
+    made = from_text(json.dumps(config))
+    assert not [one for one in made.told if one.path.endswith(("mode", "weight"))]
+
+
+def test_two_conditions_on_one_model_tell_the_name_that_each_route_has() -> None:
+    conditions = [{"query": {"params.model": "fast"}, "then": "x"}] * 2
+    target = {"name": "x", "provider": "openai", "override_params": {"model": "m"}}
+    config = {"strategy": {"mode": "conditional", "conditions": conditions}, "targets": [target]}
+    (told,) = [one for one in from_text(json.dumps(config)).told if one.kind == "changed" and "query" in one.path]
+    assert told.path == "strategy.conditions[1].query"
+    assert told.why == "another one is called fast already: the route is called fast-2"
+
+
+def test_a_weight_and_tries_out_of_range_are_called_so() -> None:
+    targets = [{"provider": "openai", "override_params": {"model": "m"}, "weight": weight} for weight in (-1, 1)]
+    made = from_text(json.dumps({"strategy": {"mode": "loadbalance"}, "retry": {"attempts": -3}, "targets": targets}))
+    assert {one.path for one in made.told if "out of range" in one.why} == {"targets[0].weight", "retry.attempts"}

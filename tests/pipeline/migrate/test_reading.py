@@ -3,7 +3,7 @@
 import pytest
 
 from pipeline.errors import InvalidRequest
-from pipeline.migrate.reading import MAX_BYTES, MAX_DEPTH, read_source
+from pipeline.migrate.reading import MAX_BYTES, MAX_DEPTH, MAX_VALUES, read_source
 
 
 def test_yaml_is_that_of_python_with_merge_keys_and_its_words_for_true() -> None:
@@ -27,8 +27,25 @@ def test_json_is_json_also_with_tabs_and_characters_in_two_halves() -> None:
     assert next(iter(source.leaves())) == ("a", "b", 0)
 
 
-def test_of_equal_keys_the_last_one_counts() -> None:
-    assert read_source("c", b"a: 1\nb: 2\na: 3\n").data == {"a": 3, "b": 2}
+@pytest.mark.parametrize("body", [b"a: 1\nb: 2\na: 3\n", b'{"a": 1,\n"b": 2,\n"a": 3}'])
+def test_of_equal_keys_the_last_one_counts_and_the_other_is_told(body: bytes) -> None:
+    source = read_source("c", body)
+    assert source.data == {"a": 3, "b": 2}
+    assert source.twice == [(("a",), 1, 3)]
+
+
+def test_a_key_of_ones_own_beside_one_that_is_merged_stands_once() -> None:
+    assert read_source("c", b"a: &a {x: 1}\nb: {<<: *a, x: 2}\nc: {<<: [*a, *a]}\n").twice == []
+
+
+def test_credentials_are_variables_wherever_they_stand_the_same_for_the_same_one() -> None:
+    source = read_source("c", b"a: [x/sk-planted-1, sk-planted-2]\nb: {sk-planted-2: 1}\nc: gpt-4o\n")
+    assert source.data == {
+        "a": ["x/${CREDENTIAL_1}", "${CREDENTIAL_2}"],
+        "b": {"${CREDENTIAL_2}": 1},
+        "c": "gpt-4o",
+    }
+    assert source.credentials == [("a", 0), ("a", 1), ("b", "${CREDENTIAL_2}")]
 
 
 @pytest.mark.parametrize(
@@ -39,6 +56,9 @@ def test_of_equal_keys_the_last_one_counts() -> None:
         b"a: \x00sk-planted",
         b"x" * (MAX_BYTES + 1),
         b"[" * 2000,
+        b"[" + b"1," * (MAX_VALUES * 3) + b"1]",
+        b"a: &a {" + b",".join(b"k%d: 1" % n for n in range(3000)) + b"}\nb: {<<: [" + b"*a," * 3000 + b"*a]}",
+        b"k: [&a0 {x: 1}," + b",".join(b"&a%d {<<: *a%d}" % (n, n - 1) for n in range(1, 3000)) + b"]\n<<: *a2999",
         b"a: " + b"[" * (MAX_DEPTH + 2) + b"]" * (MAX_DEPTH + 2),
         b"a: &a [x, x, x, x, x, x, x, x, x, x]\n" + b"".join(
             b"%c: &%c [%s]\n" % (n, n, b", ".join([b"*%c" % (n - 1)] * 10)) for n in range(ord("b"), ord("h"))
