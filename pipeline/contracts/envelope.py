@@ -146,6 +146,9 @@ class Plan(OpenContract):
 
     Attributes:
         skipped: why the draft is left out, where it would not pay.
+        cut: whose money took deeper tiers away, a budget's or the caller's; the last one left is judged too.
+        relieved: a budget has too little left, and its `degrade_to` answers in place of the first tier.
+        spares: who answers where a budget that degrades denies the first attempt after all.
         on_capped: what happens when an escalation is due and its cap or a budget does not allow it.
         covers: the budgets that pay for the attempts.
         rates: what is left of the rate limits, for the headers of the reply.
@@ -162,12 +165,19 @@ class Plan(OpenContract):
     cacheable: bool = True
     excluded: tuple[Exclusion, ...] = ()
     skipped: Literal["cost", "latency", "budget"] | None = None
+    cut: Literal["budget", "max_cost"] | None = None
+    relieved: bool = False
+    spares: tuple[Rung, ...] = ()
     on_capped: Literal["degrade", "queue", "refuse"] = "degrade"
     covers: tuple[Cover, ...] = ()
     rates: tuple[RateState, ...] = ()
     signals: Signals | None = None
     snapshot: Snapshot | None = None
     chose: tuple[str, ...] = ()
+
+    def stands_in(self, tier: int, fallback: int) -> bool:
+        """Whether the attempt at this place of its tier was made by one of those that a budget degrades to."""
+        return self.relieved or (tier < len(self.tiers) and fallback > len(self.tiers[tier].fallbacks))
 
 
 class CacheHit(OpenContract):

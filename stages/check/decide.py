@@ -52,6 +52,8 @@ def decide(envelope: Envelope, plan: Plan, found: Findings, calibrator: Calibrat
         # The scores have said what they had to say, and the tokens are the answer once more.
         changes["attempts"] = (*envelope.attempts[:-1], attempt.model_copy(update={"tokens": None}))
     if objection is None:
+        if plan.stands_in(attempt.tier, attempt.fallback):
+            changes["degraded"] = "budget"
         return Outcome("accepted", found.repairs, changes, facts)
     if attempt.tier < envelope.last_tier:
         return Outcome("rejected", (objection,), changes, facts)
@@ -71,7 +73,7 @@ def _objection(plan: Plan, attempt: Attempt, found: Findings) -> str | None:
     """What speaks against the answer, in one word; None: nothing does."""
     if found.schema_state == "invalid":
         return "schema"
-    if attempt.tier >= len(plan.tiers) - 1:
+    if attempt.tier >= len(plan.tiers) - 1 and plan.cut is None:
         return None
     if found.empty:
         return "empty"
@@ -87,15 +89,24 @@ def _end(envelope: Envelope, plan: Plan, found: Findings) -> dict[str, object]:
     degrades = plan.on_exhausted == "degrade"
     if found.schema_state != "invalid":
         if degrades:
-            return {"status": "answered", "degraded": "below_threshold"}
+            return {"status": "answered", "degraded": _why_below(envelope, plan)}
         message = "no permitted tier gave an answer that is sure enough, and the route would rather fail than degrade"
         return _failed("quality_not_reached", message)
     earlier = envelope.verdict
     if degrades and earlier is not None and earlier.schema_state != "invalid":
         # An earlier answer satisfied the schema and was only not sure enough: that one is served, and marked.
-        return {"status": "answered", "degraded": "below_threshold", "verdict": earlier}
+        return {"status": "answered", "degraded": _why_below(envelope, plan), "verdict": earlier}
     message = "no tier gave an answer that satisfies the response schema: simplify it, or allow an escalation"
     return _failed("schema_not_satisfied", message)
+
+
+def _why_below(envelope: Envelope, plan: Plan) -> str:
+    """Why an answer is served that is not sure enough, in a word of the API: money, where it took better ones away."""
+    last = envelope.attempts[-1]
+    if plan.stands_in(last.tier, last.fallback):
+        return "budget"
+    at_end = last.tier >= len(plan.tiers) - 1
+    return plan.cut if at_end and plan.cut is not None else "below_threshold"
 
 
 def _failed(code: str, message: str) -> dict[str, object]:

@@ -9,10 +9,13 @@ from pipeline.contracts import Residency, Signals, TargetStanding
 from pipeline.policy import permits
 from pipeline.policy.models import Route, Target, TenantSpec
 from pipeline.policy.pricing import above_ceiling, too_dear
+from stages.plan.budgets import Rest
 from stages.plan.wishes import Wishes
 
-__all__ = ["CONDITIONS", "Case", "Hard", "asked_of", "listed", "trouble_of"]
+__all__ = ["CONDITIONS", "Case", "Cut", "Hard", "asked_of", "listed", "too_much", "trouble_of"]
 
+Cut = Literal["budget", "max_cost"]
+"""Whose money took a variant away: a budget's, or what the caller pays for the request."""
 Hard = Literal["residency", "list", "preference", "capability", "context", "price", "budget", "health"]
 
 
@@ -20,8 +23,8 @@ Hard = Literal["residency", "list", "preference", "capability", "context", "pric
 class Case:
     """One variant for one request: all that the conditions look at.
 
-    `cost_usd` is what one call costs at most, None where the price is unknown. `degrade_to`: the variants that a used
-    up budget leaves; None: all.
+    `cost_usd` is what one call costs at most, None where the price is unknown. `rests`: what is left of the budgets
+    that leave it to other variants where that does not suffice.
     """
 
     signals: Signals
@@ -36,7 +39,7 @@ class Case:
     tokens_in: int
     tokens_out: int
     cost_usd: float | None
-    degrade_to: frozenset[str] | None = None
+    rests: Sequence[Rest] = ()
 
 
 def listed(names: Sequence[str], name: str, target: Target) -> bool:
@@ -96,10 +99,10 @@ def _price(case: Case) -> str | None:
     why = too_dear(case.route, price)
     if why is None and wished is not None:
         why = above_ceiling(price, wished.prompt, wished.completion, "the caller")
-    return why or _too_much(case)
+    return why or too_much(case)
 
 
-def _too_much(case: Case) -> str | None:
+def too_much(case: Case) -> str | None:
     """Why one call of it may cost more than the caller pays for the request."""
     ceiling = case.signals.max_cost_usd
     if ceiling is None:
@@ -112,9 +115,12 @@ def _too_much(case: Case) -> str | None:
 
 
 def _budget(case: Case) -> str | None:
-    if case.degrade_to is None or case.variant in case.degrade_to:
-        return None
-    return f"a budget is used up and leaves {', '.join(sorted(case.degrade_to)) or 'nothing'}"
+    for rest in case.rests:
+        if case.variant in rest.leaves or rest.covers(case.cost_usd, case.tokens_in + case.tokens_out):
+            continue
+        what = "is used up" if rest.gone else "holds less than a call may cost"
+        return f"budget {rest.budget} {what} and leaves {', '.join(sorted(rest.leaves)) or 'nothing'}"
+    return None
 
 
 def _health(case: Case) -> str | None:

@@ -4,7 +4,7 @@ All four are written down with the decision, so that it can be made again: under
 decided and why, or under another one, to see what would change (`again`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pipeline.contracts import Plan, Residency, Signals, Snapshot
 from pipeline.contracts.trusted import trusted
@@ -46,11 +46,12 @@ def decide(
     degrade = degrading(snapshot, policy)
     judge = Judge(signals, residency, snapshot, policy, route, wishes, degrade)
     builder = Builder(signals, snapshot, policy, route, wishes, judge)
-    stairs, skip = _stairs(builder, chosen, signals, snapshot, degrade)
+    stairs, skip = _stairs(builder, chosen, signals, snapshot, judge, degrade)
     kept = affordable(stairs, judge, signals.max_cost_usd)
     if not kept:
         return _refused(signals, snapshot, chosen, judge, degrade, policy)
-    return _planned(signals, snapshot, chosen, judge, kept, skip)
+    money = _money(builder, kept, chosen, degrade)
+    return _planned(signals, snapshot, chosen, judge, kept, skip, money)
 
 
 def plan_in(outcome: Outcome) -> Plan | None:
@@ -63,18 +64,30 @@ def plan_in(outcome: Outcome) -> Plan | None:
 
 
 def _stairs(
-    builder: Builder, chosen: Chosen, signals: Signals, snapshot: Snapshot, degrade: Degrade
+    builder: Builder, chosen: Chosen, signals: Signals, snapshot: Snapshot, judge: Judge, degrade: Degrade
 ) -> tuple[list[Stair], Skip | None]:
     """The stairs before anybody counts money, and why their first one is left out, where it is."""
     if not chosen.pinned and (loop := builder.loop()):
         return loop, None
     stairs = builder.stairs(pinned=chosen.pinned)
     if not stairs and not chosen.pinned:
-        return builder.in_need(degrade.order), None
+        need = any(exclusion.condition == "budget" for exclusion in judge.excluded)
+        return builder.in_need(degrade.order) if need else [], None
     if len(stairs) < 2 or _climbs(chosen, signals, stairs) < 1:
         return stairs, None
     skip = skip_draft(signals, snapshot, chosen.route)
     return (stairs[1:] if skip else stairs), skip
+
+
+def _money(builder: Builder, kept: Sequence[Stair], chosen: Chosen, degrade: Degrade) -> dict[str, object]:
+    """What money does to the plan: what it cut off, and who answers where an attempt is denied all the same."""
+    cut, relieved = builder.cut(kept), builder.relieved()
+    told: dict[str, object] = {"cut": cut} if cut else {}
+    if relieved:
+        told["relieved"] = True
+    elif degrade.order and not chosen.pinned:
+        told["spares"] = tuple(rung for rung in builder.spares(degrade.order) if rung.variant != kept[0].tier.variant)
+    return told
 
 
 def _climbs(chosen: Chosen, signals: Signals, stairs: Sequence[Stair]) -> int:
@@ -88,7 +101,13 @@ def _climbs(chosen: Chosen, signals: Signals, stairs: Sequence[Stair]) -> int:
 
 
 def _planned(
-    signals: Signals, snapshot: Snapshot, chosen: Chosen, judge: Judge, stairs: Sequence[Stair], skip: Skip | None
+    signals: Signals,
+    snapshot: Snapshot,
+    chosen: Chosen,
+    judge: Judge,
+    stairs: Sequence[Stair],
+    skip: Skip | None,
+    money: Mapping[str, object],
 ) -> Outcome:
     route, excluded = chosen.route, judge.excluded
     cut = bool(excluded) and any(exclusion.condition == "budget" for exclusion in excluded)
@@ -107,6 +126,7 @@ def _planned(
             "signals": signals,
             "snapshot": snapshot,
             "chose": tuple([stair.how for stair in stairs]),
+            **money,
         },
     )
     return Outcome("planned", _reasons(plan, skip), {"plan": plan}, _log(plan, chosen))
@@ -124,7 +144,8 @@ def _refused(
         signals=signals,
         snapshot=snapshot,
     )
-    error = refusal(plan.route, plan.excluded, rule, degrade.resets_s, snapshot.targets, policy)
+    ceiling = "max_cost" in judge.by_money.values()
+    error = refusal(plan.route, plan.excluded, rule, degrade.resets_s, snapshot.targets, policy, ceiling=ceiling)
     changes = {"plan": plan, "status": "refused", "error": error}
     return Outcome("refused", _reasons(plan, None), changes, {"route": plan.route, "rule": rule})
 

@@ -10,7 +10,7 @@ from pipeline.policy.models import Route, TenantSpec
 from pipeline.policy.pricing import worst_cost
 from pipeline.signals.estimate import output_tokens, prompt_tokens
 from stages.plan.budgets import Degrade
-from stages.plan.conditions import Case, Hard, asked_of, trouble_of
+from stages.plan.conditions import Case, Cut, Hard, asked_of, too_much, trouble_of
 from stages.plan.wishes import Wishes
 
 __all__ = ["Judge"]
@@ -22,7 +22,8 @@ _prompt_tokens = lru_cache(maxsize=1024)(prompt_tokens)
 class Judge:
     """Says of each variant whether it may and can serve, judging it once, and keeps why not.
 
-    `outliers`: how the targets fare that are called only where nobody else can be.
+    `by_money`: the variants that a budget, or the caller's own ceiling, took away. `outliers`: how the targets fare
+    that are called only where nobody else can be.
     """
 
     def __init__(
@@ -42,10 +43,12 @@ class Judge:
         self._route = route
         self._wishes = wishes
         self._degrade = degrade
-        self._tells_apart = degrade.first != degrade.deeper
+        self._first = degrade.first
+        self._tells_apart = self._first != degrade.rests
         self.tenant: TenantSpec = policy.tenant(signals.tenant)
-        self._conditions = asked_of(signals, route, self.tenant, wishes, degrades=degrade.deeper is not None)
+        self._conditions = asked_of(signals, route, self.tenant, wishes, degrades=bool(degrade.rests))
         self.outliers = {name: at for name, at in snapshot.targets.items() if at.why == "outlier" and not at.healthy}
+        self.by_money: dict[str, Cut] = {}
         self._cases: dict[str, Case] = {}
         self._verdicts: dict[tuple[str, bool], bool] = {}
         self._exclusions: dict[tuple[str, str], Exclusion] = {}
@@ -94,13 +97,20 @@ class Judge:
 
     def _judge(self, variant: str, deeper: bool) -> bool:
         case = self.case(variant)
-        case.degrade_to = self._degrade.deeper if deeper else self._degrade.first
+        case.rests = self._degrade.rests if deeper else self._first
         for condition, fault in self._conditions:
             reason = fault(case)
             if reason is not None:
                 self.exclude(case.name, condition, reason)
+                self._note_money(case, condition)
                 return False
         return True
+
+    def _note_money(self, case: Case, condition: Hard) -> None:
+        if condition == "budget":
+            self.by_money[case.variant] = "budget"
+        elif condition == "price" and too_much(case) is not None:
+            self.by_money[case.variant] = "max_cost"
 
     def _case(self, variant: str) -> Case:
         spec = self._policy.variants[variant]

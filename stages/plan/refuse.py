@@ -18,6 +18,8 @@ def refusal(
     resets_s: float | None,
     standings: Mapping[str, TargetStanding],
     policy: Policy,
+    *,
+    ceiling: bool = False,
 ) -> ErrorBody:
     """Which condition excluded what, under the code of what a caller can do about it.
 
@@ -28,10 +30,11 @@ def refusal(
         resets_s: seconds until a used up budget begins anew, where one excluded somebody.
         standings: when a target that is left alone may be called again.
         policy: says how long that is, where nobody knows it.
+        ceiling: what the caller pays at most was too little for somebody.
     """
     conditions = {exclusion.condition for exclusion in excluded}
     details = "; ".join(f"{e.target} ({e.condition}: {e.reason})" for e in excluded) or "all weights are 0"
-    code, start = _kind(route, conditions)
+    code, start = _kind(route, conditions, ceiling=ceiling)
     waits = [_back_s(standings.get(e.target), policy) for e in excluded if e.condition == "health"]
     waits += [resets_s] if "budget" in conditions and resets_s is not None else []
     return ErrorBody(
@@ -52,7 +55,7 @@ _LASTING = frozenset({"residency", "list", "preference", "capability"})
 """Conditions under which a target may not serve the request, however short, cheap or patient that is."""
 
 
-def _kind(route: str, conditions: AbstractSet[str]) -> tuple[str, str]:
+def _kind(route: str, conditions: AbstractSet[str], *, ceiling: bool) -> tuple[str, str]:
     if conditions == {"residency"}:
         return ResidencyRefused.code, f"no target of the route {route} may see this data"
     passing = conditions - _LASTING
@@ -63,6 +66,8 @@ def _kind(route: str, conditions: AbstractSet[str]) -> tuple[str, str]:
         )
     if passing == {"budget"}:
         return BudgetRefused.code, f"a budget is used up, and it leaves no target of the route {route} that may serve"
+    if ceiling and passing <= {"budget", "price"}:
+        return BudgetRefused.code, f"max_cost_usd pays for no target of the route {route}"
     return NoEligibleTarget.code, f"no target of the route {route} is eligible"
 
 

@@ -7,7 +7,7 @@ from pipeline.contracts import Rung, Signals, Snapshot, Tier
 from pipeline.contracts.trusted import trusted
 from pipeline.policy import Policy
 from pipeline.policy.models import Route, TierSpec
-from stages.plan.conditions import Case
+from stages.plan.conditions import Case, Cut
 from stages.plan.eligible import Judge
 from stages.plan.prefer import Preferences, pick
 from stages.plan.wishes import Wishes
@@ -68,6 +68,29 @@ class Builder:
             return []
         fallbacks = left[1:] if self._wishes.fallbacks else []
         return [Stair(self._tier(left[0], 1.0, 0, fallbacks), "budget")]
+
+    def spares(self, order: Sequence[str]) -> list[Rung]:
+        """Who answers in place of a first tier whose attempt a budget denies, though its plan saw enough of it."""
+        variants = self._policy.variants
+        left = self._outliers_last([name for name in order if self._judge.takes(name)])
+        return [trusted(Rung, {"variant": name, "target": variants[name].target}) for name in left]
+
+    def cut(self, stairs: Sequence[Stair]) -> Cut | None:
+        """Whose money took away what comes after the last of these stairs; None: nobody's did."""
+        if not self._judge.by_money:
+            return None
+        last = stairs[-1].tier.variant
+        names = [list(map(self._own, (*spec.variants, *spec.fallbacks))) for spec in self._route.tiers]
+        place = max((index for index, tier in enumerate(names) if last in tier), default=-1)
+        gone = (self._judge.by_money.get(name) for tier in reversed(names[place + 1 :]) for name in tier)
+        return next((why for why in gone if why is not None), None)
+
+    def relieved(self) -> bool:
+        """Whether a budget took away who else might have answered first."""
+        gone, weights = self._judge.by_money, self._weights[0][0]
+        return bool(gone) and any(
+            weight > 0.0 and gone.get(self._own(name)) == "budget" for name, weight in weights.items()
+        )
 
     def _from(self, start: int, stairs: list[Stair]) -> list[Stair]:
         """The stairs from this tier of the route on. A stand-in that was asked below would only say the same again."""
@@ -204,6 +227,7 @@ class _Purse:
             return True
         reason = f"up to {total:.6f} USD with what is called before it is above the ceiling of {self._ceiling:g}"
         self._judge.exclude(rung.target, "price", reason)
+        self._judge.by_money.setdefault(rung.variant, "max_cost")
         return False
 
 

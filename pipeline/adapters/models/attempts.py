@@ -7,11 +7,12 @@ journal, and is settled again, which changes nothing.
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
-from pipeline.adapters.models.chain import Link, chain_of, ends_chain, may_stream, was_here_before
+from pipeline.adapters.models.chain import Link, chain_of, ends_chain, may_stream, spares_of, was_here_before
 from pipeline.adapters.models.estimates import Size, size_of
 from pipeline.adapters.models.hedging import Hedges, race
 from pipeline.adapters.models.live import Live
@@ -80,7 +81,10 @@ class Attempts:
         """
         made: list[Attempt] = []
         passed_over: list[str] = []
-        for link in chain_of(envelope, tier):
+        refused: Refused | None = None
+        links = deque(chain_of(envelope, tier))
+        while links:
+            link = links.popleft()
             now = envelope.model_copy(update={"attempts": (*envelope.attempts, *made)}) if made else envelope
             try:
                 result = await self._one(now, run, stage, tier, link)
@@ -89,13 +93,17 @@ class Attempts:
                     raise
                 passed_over.append(f"{link.rung.variant}:{error.code}")
                 continue
-            if not isinstance(result, Attempt):
-                denial, capped = result or (None, False)
-                return Made(tuple(made), denial, capped, result is None, tuple(passed_over))
-            made.append(result)
-            if ends_chain(result):
-                break
-        return Made(tuple(made), passed_over=tuple(passed_over))
+            if isinstance(result, Refused):
+                refused, links = result, deque(spares_of(now, tier, link) if result.degrades else ())
+            elif result is None:
+                return Made(tuple(made), out_of_time=True, passed_over=tuple(passed_over))
+            else:
+                refused = None
+                made.append(result)
+                if ends_chain(result):
+                    break
+        denial, capped = refused or (None, False)
+        return Made(tuple(made), denial, capped, passed_over=tuple(passed_over))
 
     # ------------------------------------------------------------ one attempt
 

@@ -14,7 +14,7 @@ from pipeline.errors import (
     Unreadable,
 )
 
-__all__ = ["Link", "chain_of", "ends_chain", "may_stream", "of_target", "plan_of", "was_here_before"]
+__all__ = ["Link", "chain_of", "ends_chain", "may_stream", "of_target", "plan_of", "spares_of", "was_here_before"]
 
 _POSTPONED: Final = "postponed"
 
@@ -46,6 +46,15 @@ def chain_of(envelope: Envelope, tier: int) -> Iterator[Link]:
             yield Link(place, rung)
 
 
+def spares_of(envelope: Envelope, tier: int, denied: Link) -> Iterator[Link]:
+    """Who answers in place of an attempt that a budget denied, while nobody has answered; each pays nothing more."""
+    plan = plan_of(envelope)
+    if all(attempt.error is not None for attempt in envelope.attempts):
+        for place, rung in enumerate(plan.spares, start=len(plan.tiers[tier].fallbacks) + 1):
+            if rung.variant != denied.rung.variant and place > denied.place:
+                yield Link(place, rung)
+
+
 def of_target(error: StepwellError) -> bool:
     """Whether a call failed in a way that another target may not."""
     if isinstance(error, TargetRejected):
@@ -67,7 +76,7 @@ def may_stream(envelope: Envelope, tier: int, delivered: int) -> bool:
     request, plan = envelope.request, plan_of(envelope)
     if not request.stream or request.response_schema is not None or delivered > 1:
         return False
-    deepest = len(plan.tiers) - 1
+    deepest = len(plan.tiers) - 1 if plan.cut is None else -1
     return tier == deepest or (tier == envelope.last_tier and plan.on_exhausted == "degrade")
 
 

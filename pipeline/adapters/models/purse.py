@@ -22,6 +22,8 @@ __all__ = ["CEILING", "Bill", "Purse", "Refused", "postponed"]
 
 CEILING = "budget.max_cost_usd"
 """Where a request says what it may cost at most; the name of that ceiling in a denial."""
+CAPPED_S = 5.0
+"""Seconds after which to ask again for a better answer: a cap gains with every request, and nobody knows how soon."""
 LONGEST_WAIT_S = 5.0
 """Seconds between two tries to get what other requests held before."""
 
@@ -54,6 +56,11 @@ class Refused(NamedTuple):
     denial: Denial
     capped: bool = False
 
+    @property
+    def degrades(self) -> bool:
+        """Whether a budget denies it that lets others answer in its place."""
+        return self.denial.action == "degrade" and not self.capped and self.denial.budget != CEILING
+
 
 class Purse:
     """Asks the ledger before calls and tells it after them."""
@@ -83,7 +90,8 @@ class Purse:
             if denial is not None:
                 await ledger.release(charge)
                 action = plan.on_capped
-                return Refused(Denial(denial.budget, action, denial.reason, denial.resets_s), capped=True)
+                wait_s = CAPPED_S if action == "refuse" and denial.resets_s is None else denial.resets_s
+                return Refused(Denial(denial.budget, action, denial.reason, wait_s), capped=True)
         return None
 
     async def hedges(self, bill: Bill) -> bool:

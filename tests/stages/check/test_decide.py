@@ -143,3 +143,24 @@ def test_what_always_holds(state, confidence, threshold, empty, made, tiers, all
         assert made - 1 == before.last_tier
         assert served == ("degraded" in outcome.changes) != ("error" in outcome.changes)
         assert not served or on_exhausted == "degrade"
+
+
+@pytest.mark.parametrize("cut", ["budget", "max_cost"])
+def test_where_money_took_the_deeper_tiers_the_last_one_is_judged_and_the_caller_told(cut: str) -> None:
+    tiers = plan(1, threshold=0.6, cut=cut)
+    unsure = judged(Findings(confidence=0.1), tiers=tiers)
+    assert (unsure.kind, unsure.changes["status"], unsure.changes["degraded"]) == ("exhausted", "answered", cut)
+    assert not unsure.changes["verdict"].accepted
+    sure = judged(Findings(confidence=0.9), tiers=tiers)
+    assert (sure.kind, sure.changes.get("degraded")) == ("accepted", None)
+    strict = judged(Findings(confidence=0.1), tiers=plan(1, threshold=0.6, cut=cut, on_exhausted="fail"))
+    assert (strict.changes["status"], strict.changes["error"].code) == ("failed", "quality_not_reached")
+
+
+@pytest.mark.parametrize(("tiers", "place"), [({"relieved": True}, 0), ({}, 1)])
+def test_who_answers_because_a_budget_is_used_up_is_marked(tiers: dict[str, bool], place: int) -> None:
+    made = attempt(1, text="42", fallback=place)
+    sure = judged(Findings(confidence=0.9), made, tiers=plan(1, threshold=0.6, **tiers))
+    assert (sure.kind, sure.changes["degraded"]) == ("accepted", "budget")
+    unsure = judged(Findings(confidence=0.1), made, tiers=plan(1, threshold=0.6, cut="budget", **tiers))
+    assert unsure.changes["degraded"] == "budget"

@@ -284,3 +284,49 @@ async def test_a_later_delivery_names_the_one_whose_call_nobody_heard_of(
     charge = bench.ledger.charges["acme.r1.draft-1"]
     assert charge.lost == lost
     assert bench.ledger.verbs == ["reserve draft-1", "settle draft-1"], "it keeps its own name"
+
+
+def spared(**others: object) -> Envelope:
+    before = envelope(**others)
+    assert before.plan is not None
+    tiers = tuple(tier.model_copy(update={"fallbacks": ()}) for tier in before.plan.tiers)
+    spares = (Rung(variant="spare", target="spare"),)
+    return before.model_copy(update={"plan": before.plan.model_copy(update={"tiers": tiers, "spares": spares})})
+
+
+def denies_small(action: str, budget: str = "team") -> FakeLedger:
+    denial = Denial(budget, action, "it is used up", 60.0)  # type: ignore[arg-type]
+    return FakeLedger(denies=lambda charge: denial if charge.variant != "spare" else None)
+
+
+async def test_an_attempt_that_a_budget_denies_is_made_by_those_it_degrades_to() -> None:
+    bench = Bench(ledger=denies_small("degrade"))
+    made = await bench.attempts.make(spared(), Run(), "draft", 0)
+    assert made.denial is None
+    assert [(one.variant, one.fallback, one.number) for one in made.attempts] == [("spare", 1, 1)]
+    assert bench.ledger.verbs == ["deny draft-1", "reserve draft-1", "settle draft-1"]
+    assert bench.ledger.charges["acme.r1.draft-1"].variant == "small"
+    again = await bench.attempts.make(spared(), Run(delivered=2), "draft", 0)
+    assert [(one.variant, one.replayed) for one in again.attempts] == [("spare", True)]
+
+
+@pytest.mark.parametrize("action", ["refuse", "queue"])
+async def test_a_budget_that_does_not_degrade_turns_to_nobody(action: str) -> None:
+    made = await Bench(ledger=denies_small(action)).attempts.make(spared(), Run(), "draft", 0)
+    assert made.attempts == ()
+    assert made.denial is not None
+    assert made.denial.action == action
+
+
+async def test_where_there_is_an_answer_already_a_denied_escalation_turns_to_nobody() -> None:
+    bench = Bench(ledger=denies_small("degrade"))
+    first = (await bench.attempts.make(spared(), Run(), "draft", 0)).attempts
+    made = await bench.attempts.make(spared(attempts=first), Run(), "escalate", 1)
+    assert (made.attempts, made.denial is not None) == ((), True)
+
+
+async def test_a_spare_that_may_not_see_the_request_leaves_the_denial() -> None:
+    bench = Bench(ledger=denies_small("degrade"))
+    blind = spared().model_copy(update={"classification": classified("small", "large")})
+    made = await bench.attempts.make(blind, Run(), "draft", 0)
+    assert (made.attempts, made.denial is not None, made.passed_over) == ((), True, ("spare:residency_refused",))
