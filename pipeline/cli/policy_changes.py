@@ -24,11 +24,11 @@ from pipeline.cli.policy_office import (
 )
 from pipeline.cli.show import console, errors_as_sentences, print_json, print_rows, run, say
 from pipeline.embedded.here import environment_here
-from pipeline.errors import StepwellError
+from pipeline.errors import ChangeRefused, StepwellError
 from pipeline.policy.load import check_bundle
 from pipeline.policy.problems import refuse
 from pipeline.revisions import Bundle, Current, Done, Named, Signature
-from pipeline.revisions.changes import previous
+from pipeline.revisions.changes import FOLDER, previous
 from pipeline.revisions.difference import Difference, differences
 from pipeline.revisions.documents import elsewhere
 from pipeline.revisions.named import find, known, proposal_named
@@ -106,7 +106,7 @@ def rollback_command(
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Put a revision into force again that was in force before; without one, the last but one.
+    """Put a revision into force again that was in force before; without one, the last that was, over releases.
 
     Example: stepwell policy rollback --why "twice as many escalations"
     """
@@ -230,11 +230,21 @@ async def _readable(here: Office, current: Current) -> Bundle | None:
 async def _rollback(word: str | None, by: Signature, expect: str | None, *, yes: bool, as_json: bool) -> None:
     async with office() as here:
         current, _ = await here.store.current()
-        to = previous(current) if word is None else find(word, await known(here.store, current))
+        to = previous(current) if word is None else await _governed(here, current, word)
         found = await _shown(here, current, to, as_json=as_json)
         agreed(f"Go back to {to.revision}?", yes=yes)
         done = await here.desk.rollback(word, by, expect=expect or word_of(current))
     _tell(done, as_json=as_json, found=found)
+
+
+async def _governed(here: Office, current: Current, word: str) -> Named:
+    """The revision that somebody names; a folder, which is none, is told how it takes force."""
+    if word == FOLDER:
+        raise ChangeRefused("folder: `stepwell policy release` hands back to the folder of each process")
+    missing = "no revision that was in force"
+    if Path(word).is_dir():
+        missing = f"a folder, which takes force by `stepwell policy apply {word}`, and {missing}"
+    return find(word, await known(here.store, current), missing=missing)
 
 
 async def _release(by: Signature, expect: str | None, *, yes: bool, as_json: bool) -> None:
@@ -303,11 +313,16 @@ async def _history(last: int, *, as_json: bool) -> None:
         print_json({"in_force": word_of(current), "events": rows, "proposals": proposal_rows(current)})
         return
     governs = "the folder governs" if current.in_force is None else f"revision {current.in_force.revision} is in force"
-    console.print(f"{governs}, {current.number} changes in all", highlight=False, soft_wrap=True)
+    console.print(f"{governs}, {_changes(current.number)}", highlight=False, soft_wrap=True)
     columns = ("number", "when", "who", "what", "revision", "in_force", "why", "consent")
     shown = [{**row, "consent": ", ".join(event.with_consent_of)} for row, event in zip(rows, events, strict=True)]
-    print_rows(shown, columns, as_json=False, whole=("revision", "in_force"))
+    if shown:
+        print_rows(shown, columns, as_json=False, whole=("revision", "in_force"))
     print_proposals(current)
+
+
+def _changes(number: int) -> str:
+    return f"{number or 'no'} change{'' if number == 1 else 's'} in all"
 
 
 async def _waiting(*, as_json: bool) -> None:

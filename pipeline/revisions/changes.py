@@ -104,7 +104,7 @@ class Current(OpenContract):
         in_force: what governs; None: the folder.
         since: who put it into force.
         recent: what governed lately, the one in force first where there is one.
-        line: what can be rolled back, the last one is in force.
+        line: what can be rolled back; the last one is in force, or was before the folder.
         proposals: what waits for consent.
         last: the last event. It is part of this value, so that a change and its record are one write.
     """
@@ -184,13 +184,12 @@ def apply(current: Current, to: Named, signed: Signed, *, expect: str | None = N
 
 
 def rollback(current: Current, to: Named | None, signed: Signed) -> Current:
-    """Put a revision that governed before into force again; None: the one before the one in force.
+    """Put a revision that governed before into force again; None: the one before, whatever was released between.
 
     Consent is needed where the rules ask for it, and where the older rules are weaker than those in force.
 
     Raises:
-        NotFound: nothing was applied before it.
-        ChangeRefused: the folder governs.
+        NotFound: no revision is known that governed before.
     """
     wanted = previous(current) if to is None else to
     if wanted == current.in_force:
@@ -200,17 +199,19 @@ def rollback(current: Current, to: Named | None, signed: Signed) -> Current:
 
 
 def previous(current: Current) -> Named:
-    """What governed before the revision in force.
+    """The revision that governed before what is in force; a folder that governed between does not count.
 
     Raises:
-        ChangeRefused: the folder governs.
-        NotFound: nothing did.
+        NotFound: none is known.
     """
-    if current.in_force is None:
-        raise ChangeRefused("the folder governs, so there is nothing to roll back; name a revision of the history")
-    if len(current.line) < 2:
-        raise NotFound("nothing was applied before it; `stepwell policy release` hands back to the folder")
-    return current.line[-2]
+    line = current.line if current.in_force is None else current.line[:-1]
+    if not line:
+        raise NotFound(
+            "no revision is known that governed before this; `stepwell policy history` lists those that ever did,"
+            " `stepwell policy rollback REVISION` takes one of them, and `stepwell policy release` hands back to the"
+            " folder"
+        )
+    return line[-1]
 
 
 def release(current: Current, signed: Signed) -> Current:
@@ -296,9 +297,9 @@ def _enact(current: Current, kind: Kind, to: Named | None, by: Signature, agreed
 
 
 def _line(current: Current, to: Named | None, *, back: bool) -> tuple[Named, ...]:
-    """A rollback to what stands in the line ends it there; everything else makes it longer, a release ends it."""
-    if to is None:
-        return ()
+    """A rollback to what stands in the line ends it there; what is applied makes it longer, and a release nothing."""
+    if to is None or current.line[-1:] == (to,):
+        return current.line
     if back and to in current.line:
         place = len(current.line) - 1 - current.line[::-1].index(to)
         return current.line[: place + 1]

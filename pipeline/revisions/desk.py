@@ -110,7 +110,7 @@ class Desk:
         try:
             return find(word, [named for named, governed in among.items() if governed])
         except NotFound:
-            never = find(word, among)
+            never = find(word, among, missing="no revision that was in force")
             raise ChangeRefused(f"{never.revision} was proposed and never in force: approve it, or apply it") from None
 
     def _rules(self, in_force: Named | None) -> Changes:

@@ -28,8 +28,13 @@ async def known(store: RevisionStore, current: Current) -> dict[Named, bool]:
     return found
 
 
-def find(word: str, among: Iterable[Named]) -> Named:
+def find(word: str, among: Iterable[Named], *, missing: str = "neither a folder nor a revision") -> Named:
     """The revision or the bundle whose name begins so; of two bundles of one revision the first.
+
+    Args:
+        word: what somebody typed.
+        among: the revisions there are.
+        missing: what the word is, where it begins none of them.
 
     Raises:
         NotFound: none does, or several do.
@@ -40,7 +45,7 @@ def find(word: str, among: Iterable[Named]) -> Named:
     hits = [named for named in among if named.revision.startswith(wanted) or named.bundle.startswith(wanted)]
     revisions = list(dict.fromkeys(named.revision for named in hits))
     if not hits:
-        raise NotFound(f"{word} is neither a folder nor a revision; `stepwell policy history` lists the revisions")
+        raise NotFound(f"{word} is {missing}; `stepwell policy history` lists the revisions")
     if len(revisions) > 1:
         raise NotFound(f"{word} may be {', '.join(revisions)}: give more digits")
     return hits[0]

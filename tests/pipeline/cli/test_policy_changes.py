@@ -184,6 +184,25 @@ def test_a_revision_that_nobody_knows_is_told(town: Town) -> None:
     assert "at least 4 digits" in town.types("policy", "rollback", "ff", "--why", "x").stderr
 
 
+def test_a_folder_and_a_word_are_no_revisions_to_go_back_to(town: Town) -> None:
+    town.applies(5)
+
+    word = town.types("policy", "rollback", "nowhere", "--why", "x").stderr
+    assert "nowhere is no revision that was in force" in word
+    assert "folder" not in word
+    folder = town.types("policy", "rollback", str(town.draft), "--why", "x").stderr
+    assert f"is a folder, which takes force by `stepwell policy apply {town.draft}`" in " ".join(folder.split())
+    assert "policy release" in town.types("policy", "rollback", "folder", "--why", "x").stderr
+
+
+def test_a_rollback_after_a_release_and_an_apply_goes_to_what_governed_before(town: Town) -> None:
+    first = town.applies(5)
+    town.types("policy", "release", "--why", "by GitOps")
+    town.applies(6)
+
+    assert f"done: revision {first} is in force" in town.types("policy", "rollback", "--why", "worse").stdout
+
+
 def test_a_revision_of_the_history_can_be_compared(town: Town) -> None:
     first = town.applies(5)
     town.applies(6)

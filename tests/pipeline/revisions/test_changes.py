@@ -91,10 +91,20 @@ def test_rolling_back_goes_back_one_step_at_a_time() -> None:
 
 
 def test_before_the_first_revision_there_is_nothing_to_roll_back_to() -> None:
-    with pytest.raises(NotFound, match="release"):
-        rollback(applied(A), None, by("ann"))
-    with pytest.raises(ChangeRefused, match="the folder governs"):
-        rollback(Current(), None, by("ann"))
+    for current in (applied(A), Current()):
+        with pytest.raises(NotFound, match="no revision is known that governed before this"):
+            rollback(current, None, by("ann"))
+
+
+def test_a_rollback_goes_over_a_release_to_the_revision_that_governed_before() -> None:
+    released = release(applied(A, B), by("ann"))
+    assert rollback(released, None, by("ann")).in_force == B
+
+    current = apply(released, C, by("ann"))
+    assert rollback(current, None, by("ann")).in_force == B
+    again = apply(released, B, by("ann"))
+    assert rollback(again, None, by("ann")).in_force == A, "the same revision twice is one step"
+    assert rollback(rollback(current, None, by("ann")), None, by("ann")).in_force == A
 
 
 def test_after_a_rollback_and_an_apply_the_next_rollback_returns_to_what_was_in_force_before() -> None:
