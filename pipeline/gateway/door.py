@@ -123,8 +123,7 @@ class Door:
                 if first.status != "answered":
                     return answer(first, self._now(), headers)
                 headers |= about(first)
-            name = f"chatcmpl-{call.request.id}"
-            events = Events(name, self._now(), call.model, include_usage=call.include_usage)
+            events = Events(call.request.id or "", self._now(), call.model, include_usage=call.include_usage)
             return await send(request, headers, events, first, items, self._limits.write_s)
 
     async def settle(self, _app: web.Application) -> None:

@@ -10,16 +10,11 @@ import orjson
 from pipeline.contracts import Chunk, Reply
 from pipeline.errors import TransportUnavailable
 from pipeline.gateway.openai import content_of, finish_reason, usage_object
-from pipeline.gateway.problems import problem_of_error, problem_of_reply
+from pipeline.gateway.problems import Problem, problem_of_error, problem_of_reply
 
-__all__ = ["DONE", "Events", "error_event"]
+__all__ = ["DONE", "Events"]
 
 DONE: Final = b"data: [DONE]\n\n"
-
-
-def error_event(body: bytes) -> bytes:
-    """The last event of a stream that broke off. No `[DONE]` follows: it was not."""
-    return b"data: " + body + b"\n\n"
 
 
 class Events:
@@ -29,8 +24,9 @@ class Events:
     that were lost on the way) comes with the reply. Where that cannot be, the stream ends with an error.
     """
 
-    def __init__(self, completion_id: str, created: int, model: str, *, include_usage: bool) -> None:
-        self._base = {"id": completion_id, "object": "chat.completion.chunk", "created": created}
+    def __init__(self, request_id: str, created: int, model: str, *, include_usage: bool) -> None:
+        self._request_id = request_id
+        self._base = {"id": f"chatcmpl-{request_id}", "object": "chat.completion.chunk", "created": created}
         self._include_usage = include_usage
         self._head = b"data: " + orjson.dumps({**self._base, "model": model})[:-1] + b',"choices":[{"index":0,"delta":'
         self._tail = b',"logprobs":null,"finish_reason":null}]' + (b',"usage":null}' if include_usage else b"}")
@@ -50,13 +46,21 @@ class Events:
     def end(self, reply: Reply) -> bytes:
         """The last events of the stream."""
         if reply.status != "answered":
-            return error_event(problem_of_reply(reply).body)
+            return self.broke_off(problem_of_reply(reply), reply)
         content, sent = content_of(reply) or "", "".join(self._sent)
         if self._gap and not content.startswith(sent):
             lost = TransportUnavailable("a part of the streamed answer was lost; ask again")
-            return error_event(problem_of_error(lost).body)
+            return self.broke_off(problem_of_error(lost), reply)
         rest = content[len(sent) :] if content.startswith(sent) else ""
         return b"".join((self._text(rest) if rest else b"", self._calls(reply), self._finish(reply), DONE))
+
+    def broke_off(self, problem: Problem, reply: Reply | None = None) -> bytes:
+        """The last event of a stream that did not come to its end. No `[DONE]` follows: it was not.
+
+        Without a reply nobody knows what the request came to; its id says where to look.
+        """
+        told = _summary(reply) if reply is not None else {**_UNTOLD, "request_id": self._request_id}
+        return _event({**orjson.loads(problem.body), "stepwell": told})
 
     def _text(self, text: str) -> bytes:
         first = not self._sent
@@ -102,3 +106,9 @@ def _summary(reply: Reply) -> dict[str, Any]:
         "audit_id": reply.audit_id,
         "rates": [state.model_dump() for state in reply.rates],
     }
+
+
+_UNTOLD: Final[dict[str, Any]] = dict.fromkeys(
+    ("request_id", "model", "variant", "attempts", "escalated", "degraded", "confidence", "cache", "cost_usd")
+)
+"""A summary of a request whose end is not known."""

@@ -10,7 +10,7 @@ from pipeline.contracts import Chunk, Reply
 from pipeline.errors import StepwellError, TransportUnavailable
 from pipeline.gateway.problems import problem_of_error, problem_of_status
 from pipeline.gateway.responses import report
-from pipeline.gateway.sse import Events, error_event
+from pipeline.gateway.sse import Events
 
 __all__ = ["CallerGone", "send"]
 
@@ -45,12 +45,12 @@ async def send(
         if isinstance(last, Chunk):
             raise TransportUnavailable("the answer broke off; ask again")
     except StepwellError as error:
-        await _write(response, error_event(problem_of_error(error).body), write_s)
+        await _write(response, events.broke_off(problem_of_error(error)), write_s)
     except CallerGone:
         raise
     except Exception as error:  # noqa: BLE001 - report() logs where, never what
         report(error)
-        await _write(response, error_event(problem_of_status(500, _BROKE_OFF).body), write_s)
+        await _write(response, events.broke_off(problem_of_status(500, _BROKE_OFF)), write_s)
     await response.write_eof()
     return response
 

@@ -154,7 +154,9 @@ async def test_a_failure_after_the_first_piece_is_a_last_event(opened: Opener, t
     response = await caller.post(PATH, json={**ASK, "stream": True})
     body = await response.read()
     assert response.status == 200
-    assert orjson.loads(body.split(b"\n\n")[-2][6:])["error"]["code"] == code
+    last = orjson.loads(body.split(b"\n\n")[-2][6:])
+    assert last["error"]["code"] == code
+    assert last["stepwell"]["request_id"] == response.headers["x-stepwell-request-id"]
     assert b"secret text" not in body
     assert b"[DONE]" not in body
 

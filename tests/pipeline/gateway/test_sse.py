@@ -6,6 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.contracts import Chunk, Request, ToolCall
+from pipeline.errors import TransportUnavailable
+from pipeline.gateway.problems import problem_of_error
 from pipeline.gateway.sse import DONE, Events
 
 REQUEST = Request(id="r", input="hi")
@@ -25,7 +27,7 @@ def text_of(stream: bytes) -> str:
 
 
 def a_stream(include_usage: bool = False) -> Events:
-    return Events("chatcmpl-r", 17, "auto", include_usage=include_usage)
+    return Events("r", 17, "auto", include_usage=include_usage)
 
 
 @given(st.lists(st.text(min_size=1), max_size=5), st.text())
@@ -96,3 +98,20 @@ def test_a_failure_in_the_middle_is_a_last_event_with_its_code() -> None:
     error = events_of(stream)[-1]["error"]
     assert (error["code"], error["type"]) == ("target_timeout", "server_error")
     assert DONE not in stream
+
+
+def test_a_stream_that_breaks_off_says_whose_it_was_and_what_it_cost() -> None:
+    events = a_stream()
+    stream = events.chunk(Chunk(seq=0, text="one"))
+    stream += events.end(ended(REQUEST, "failed", "target_unavailable"))
+    last = events_of(stream)[-1]
+    assert last["error"]["code"] == "target_unavailable"
+    assert (last["stepwell"]["request_id"], last["stepwell"]["cost_usd"]) == ("r", 0.000125)
+    assert last["stepwell"]["attempts"] == 1
+    assert DONE not in stream
+
+
+def test_of_a_stream_whose_end_nobody_tells_the_cost_is_not_known() -> None:
+    last = events_of(a_stream().broke_off(problem_of_error(TransportUnavailable("it broke off"))))[-1]
+    assert last["error"]["code"] == "transport_unavailable"
+    assert (last["stepwell"]["request_id"], last["stepwell"]["cost_usd"]) == ("r", None)
