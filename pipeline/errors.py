@@ -45,7 +45,7 @@ Codes are API: they never change. Messages are one sentence for a person, and th
 """
 
 from dataclasses import dataclass
-from typing import ClassVar, Final, Literal
+from typing import ClassVar, Final, Literal, Self
 
 __all__ = [
     "ANSWER",
@@ -290,10 +290,19 @@ class NotFound(Permanent):
 
 
 class NoWorker(Permanent):
-    """No worker is there to take the request."""
+    """No worker is there to take the request: none runs, or it is starting again."""
 
     code = "no_worker"
     http_status = 503
+
+    @classmethod
+    def on(cls, subject: str) -> Self:
+        """Nobody listens on `subject` now."""
+        message = (
+            f"no worker listens on {subject} now: it may be starting again, so ask again in a second, "
+            "and start one with `stepwell up` or `stepwell worker` if that does not help"
+        )
+        return cls(message, retry_after_s=1.0)
 
 
 class DeadlineExceeded(Permanent):

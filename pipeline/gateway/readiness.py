@@ -30,7 +30,7 @@ class WorkerPing:
         try:
             answer = await conversation.next(self._timeout_s)
         except NoWorker:
-            raise NoWorker("no worker is there: start one with `stepwell up` or `stepwell worker`") from None
+            raise NoWorker.on(PING) from None
         finally:
             conversation.close()
         if answer is None:

@@ -190,7 +190,7 @@ class MemoryConversation:
     async def next(self, timeout_s: float) -> Incoming | None:
         """The next answer, or None."""
         if not self.heard:
-            raise NoWorker(f"no worker listens on {self._subject}: start one with `stepwell up` or `stepwell worker`")
+            raise NoWorker.on(self._subject)
         try:
             async with asyncio.timeout(timeout_s):
                 return await self._answers.get()

@@ -50,7 +50,7 @@ class NatsConversation:
         except TimeoutError:
             return None
         if status_of(message) == "503":
-            raise NoWorker(f"no worker listens on {self._subject}: start one with `stepwell up` or `stepwell worker`")
+            raise NoWorker.on(self._subject)
         return _incoming(message)
 
     def close(self) -> None:

@@ -163,6 +163,10 @@ async def test_without_a_worker_a_request_is_refused_at_once_and_the_door_is_not
     caller: aiohttp.ClientSession,
 ) -> None:
     response = await caller.post(PATH, json=ASK)
-    assert (response.status, (await response.json())["error"]["code"]) == (503, "no_worker")
+    error = (await response.json())["error"]
+    assert (response.status, error["code"]) == (503, "no_worker")
+    assert "may be starting again" in error["message"]
+    assert response.headers["retry-after"] == "1"
+    assert "x-should-retry" not in response.headers
     ready = await caller.get("/readyz")
     assert (ready.status, (await ready.json())["code"]) == (503, "no_worker")
