@@ -93,6 +93,15 @@ class Condition:
             return None
         return answer if answer is True or answer is False else None
 
+    def why(self, activation: Activation) -> str | None:
+        """Why it has no answer, as the engine says it, which may repeat facts; None where it has one."""
+        if self.ask(activation) is not None:
+            return None
+        try:
+            return str(self._expression.eval(activation).value())
+        except (RuntimeError, TypeError, ValueError) as error:
+            return str(error)
+
 
 @dataclass(frozen=True, slots=True)
 class Score:

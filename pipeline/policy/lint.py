@@ -13,6 +13,7 @@ from pipeline.policy.models import ResidencyFile, Route
 from pipeline.policy.problems import Problem
 from pipeline.policy.resolve import Located, PolicySet
 from pipeline.policy.spending import spending_doubts, unaffordable, unpriced
+from pipeline.policy.unanswered import unanswerable
 
 __all__ = ["doubtful", "hopeless"]
 
@@ -23,6 +24,7 @@ _KEPT: Final = ("task", "language")
 def hopeless(joined: PolicySet, found: Compiled) -> Iterator[Problem]:
     """What is refused: it does nothing, whatever is asked."""
     yield from _unseen(joined, found.written)
+    yield from unanswerable(found.written)
     yield from _never_true(found.written)
     if joined.route_files[0].spec.choose == "first":
         yield from _never_asked([route for route, _, _ in found.routes])

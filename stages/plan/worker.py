@@ -1,11 +1,13 @@
 """Gathers what planning needs, and leaves the decision to `decide`."""
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from pipeline.contracts import BudgetStanding, Cover, Envelope, Request, Signals, Snapshot, StageName
+from pipeline.contracts import BudgetStanding, Cover, Envelope, Metered, Request, Signals, Snapshot, StageName
 from pipeline.contracts import Plan as Planned
 from pipeline.contracts.trusted import changed
+from pipeline.errors import InvalidRequest
 from pipeline.policy import Policy, rejudge
 from pipeline.policy.facts import RequestFacts, facts_of_signals
 from pipeline.policy.observed import signals_of
@@ -27,6 +29,8 @@ from stages.plan.refuse import over_the_rate
 from stages.plan.route import Chosen, choose_route
 
 __all__ = ["Loops", "Plan", "Sources", "TokenCounter"]
+
+_log = logging.getLogger("stepwell.plan")
 
 
 class Loops(Protocol):
@@ -74,6 +78,7 @@ class Plan:
         self._secret = secret
         self._sources = sources or Sources()
         self._needs: tuple[Policy, Needs] | None = None
+        self._silent: tuple[str, frozenset[str]] = ("", frozenset())
 
     @property
     def name(self) -> StageName:
@@ -109,10 +114,11 @@ class Plan:
         needs, sources = self._needed(policy), self._sources
         signals = await self._signals(envelope, policy)
         facts = facts_of_signals(signals)
-        chosen = choose_route(signals, facts, policy)
+        chosen = self._chosen(signals, facts, policy)
         covers: tuple[Cover, ...] = ()
         budgets: tuple[BudgetStanding, ...] = ()
-        verdict = None
+        verdict: RateVerdict | None = None
+        metered: tuple[Metered, ...] = ()
         if needs.charges:
             scope = scope_values(envelope.request, envelope.lane, chosen.route.name, policy, self._secret)
             covers = policy.covers(facts, scope)
@@ -121,14 +127,16 @@ class Plan:
                 chosen = choose_route(signals, facts_of_signals(signals, _least(budgets)), policy)
                 scope["route"] = chosen.route.name
                 covers = policy.covers(facts, scope)
-            verdict = await self._rates(envelope, signals, facts, scope, policy)
+            checks = _checks(signals, facts, scope, policy)
+            verdict = await self._rates(envelope, checks)
+            metered = tuple(_metered(checks, policy))
         weights = sources.weights.current(chosen.route.name) if sources.weights is not None else None
         snapshot = snapshot_of(signals, chosen.route, policy, sources.board, weights, budgets)
         if verdict is not None and verdict.exceeded is not None:
             return _over_the_rate(signals, snapshot, chosen, verdict)
         found = envelope.classification
         outcome = decide(signals, found.residency if found else (), snapshot, policy, chosen)
-        return _with(outcome, covers, verdict)
+        return _with(outcome, covers, verdict, metered)
 
     async def _signals(self, envelope: Envelope, policy: Policy) -> Signals:
         request, sources = envelope.request, self._sources
@@ -154,20 +162,50 @@ class Plan:
             return ()
         return await self._sources.ledger.standing(asked)
 
-    async def _rates(
-        self, envelope: Envelope, signals: Signals, facts: RequestFacts, scope: Mapping[str, str], policy: Policy
-    ) -> RateVerdict | None:
+    async def _rates(self, envelope: Envelope, checks: Sequence[RateCheck]) -> RateVerdict | None:
         """Count the request at its rates; None where none concerns it."""
-        if self._sources.meter is None or not policy.rates:
-            return None
-        hits = policy.rate_checks(facts, scope, signals.tokens + (signals.max_tokens or 0))
-        checks = [RateCheck(hit.rate, hit.scope, hit.tokens) for hit in hits]
-        return await self._sources.meter.hit(envelope.key, checks) if checks else None
+        meter = self._sources.meter
+        return await meter.hit(envelope.key, checks) if meter is not None and checks else None
+
+    def _chosen(self, signals: Signals, facts: RequestFacts, policy: Policy) -> Chosen:
+        try:
+            chosen = choose_route(signals, facts, policy)
+        except InvalidRequest:
+            self._tell(policy.route_for(facts).silent, policy.revision)
+            raise
+        self._tell(chosen.silent, policy.revision)
+        return chosen
+
+    def _tell(self, routes: tuple[str, ...], revision: str) -> None:
+        """Log routes whose condition had no answer, once in a revision; what was asked is in the record alone."""
+        if not routes:
+            return
+        told = self._silent[1] if self._silent[0] == revision else frozenset()
+        for name in sorted(set(routes) - told):
+            _log.warning(
+                "policy revision %s: the condition of the route %s had no answer for a request", revision, name
+            )
+        self._silent = (revision, told | set(routes))
 
     def _needed(self, policy: Policy) -> Needs:
         if self._needs is None or self._needs[0] is not policy:
             self._needs = (policy, needs_of(policy))
         return self._needs[1]
+
+
+def _checks(signals: Signals, facts: RequestFacts, scope: Mapping[str, str], policy: Policy) -> list[RateCheck]:
+    """The rates that concern the request. It counts for its question and for what it allows the answer."""
+    if not policy.rates:
+        return []
+    hits = policy.rate_checks(facts, scope, signals.tokens + (signals.max_tokens or 0))
+    return [RateCheck(hit.rate, hit.scope, hit.tokens) for hit in hits]
+
+
+def _metered(checks: Sequence[RateCheck], policy: Policy) -> Iterator[Metered]:
+    for check in checks:
+        spec = policy.rate(check.rate)
+        if spec is not None and spec.tokens is not None:
+            yield Metered(rate=check.rate, scope=check.scope, tokens=check.tokens)
 
 
 def _least(budgets: Sequence[BudgetStanding]) -> float:
@@ -182,11 +220,13 @@ def _over_the_rate(signals: Signals, snapshot: Snapshot, chosen: Chosen, verdict
     return Outcome("refused", (f"rate {verdict.exceeded} is used up",), changes, {"route": plan.route})
 
 
-def _with(outcome: Outcome, covers: tuple[Cover, ...], verdict: RateVerdict | None) -> Outcome:
+def _with(
+    outcome: Outcome, covers: tuple[Cover, ...], verdict: RateVerdict | None, metered: tuple[Metered, ...]
+) -> Outcome:
     """The outcome with what the plan carries for others: who pays, and what is left of the rates."""
     plan = plan_in(outcome)
     rates = verdict.states if verdict is not None else ()
-    if plan is None or not (covers or rates):
+    if plan is None or not (covers or rates or metered):
         return outcome
-    carried = changed(plan, {"covers": covers, "rates": rates})
+    carried = changed(plan, {"covers": covers, "rates": rates, "metered": metered})
     return Outcome(outcome.kind, outcome.reasons, {**outcome.changes, "plan": carried}, outcome.facts)

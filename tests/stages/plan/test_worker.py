@@ -7,6 +7,7 @@ import pytest
 from planning import LIMITS, MODELS, RESIDENCY, policy_of
 from planning import envelope as classified
 from policy_files import RESIDENCY as DEFAULT_RESIDENCY
+from policy_files import ROUTES as DEFAULT_ROUTES
 from policy_files import swap, write
 
 from pipeline.contracts import (
@@ -20,6 +21,7 @@ from pipeline.contracts import (
     TargetStanding,
 )
 from pipeline.contracts import Plan as Planned
+from pipeline.errors import InvalidRequest
 from pipeline.policy import Policy
 from pipeline.policy.load import load_folder
 from pipeline.policy.source import FixedPolicy
@@ -164,6 +166,22 @@ async def test_weights_are_asked_for_the_chosen_route_and_the_board_about_its_ta
     assert (weights.asked, sorted(board.asked)) == (["chat"], ["far", "near"])
     assert plan.snapshot is not None
     assert list(plan.snapshot.targets) == ["near"], "of the others there is nothing to say"
+
+
+async def test_a_route_without_an_answer_is_logged_once_in_a_revision_and_nothing_of_the_request(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It would be passed over in silence, whatever it is there for."""
+    routes = swap(DEFAULT_ROUTES, '"true"', "req.metadata.team == 'a'") + "record_metadata: [team]\n"
+    policy = load(tmp_path, routes=routes)
+    plan = stage(policy)
+
+    for _ in range(3):
+        with pytest.raises(InvalidRequest):
+            await plan.handle(envelope(policy.revision, "near", "far"), Run())
+
+    said = f"policy revision {policy.revision}: the condition of the route chat had no answer for a request"
+    assert [record.getMessage() for record in caplog.records] == [said]
 
 
 async def test_without_anybody_to_ask_everything_is_well_and_unmeasured(tmp_path: Path) -> None:
