@@ -238,13 +238,14 @@ def _escalate(parts: Parts) -> Stage:
 
 
 def _audit(parts: Parts) -> Stage:
+    from pipeline.adapters.money.used import UsedTokens
     from pipeline.audit.writer import ChainedAuditLog, producer_name
     from stages.audit import Audit
 
     log = ChainedAuditLog(parts.link.streams, producer_name(), parts.clock)
     parts.stops.append(log.close)
     notes = (parts.board.notes, parts.loops) if parts.loops is not None else (parts.board.notes,)
-    observer = CombinedObserver(parts.observer, *notes)
+    observer = CombinedObserver(parts.observer, *notes, UsedTokens(parts.meter))
     return Audit(log, parts.results, parts.clock, parts.policies, parts.answers, observer=observer)
 
 

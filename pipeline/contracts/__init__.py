@@ -44,6 +44,7 @@ from pipeline.contracts.ledger import LedgerEntry, Purpose
 from pipeline.contracts.planning import (
     BudgetStanding,
     Cover,
+    Metered,
     RateState,
     Rung,
     Signals,
@@ -103,6 +104,7 @@ __all__ = [
     "Mark",
     "MaxPrice",
     "Message",
+    "Metered",
     "Name",
     "OpenContract",
     "Origin",

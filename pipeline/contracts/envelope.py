@@ -17,7 +17,7 @@ from pipeline.contracts.base import (
     Whole,
 )
 from pipeline.contracts.findings import DataClass
-from pipeline.contracts.planning import Cover, RateState, Rung, Signals, Snapshot
+from pipeline.contracts.planning import Cover, Metered, RateState, Rung, Signals, Snapshot
 from pipeline.contracts.reply import ErrorBody, Status, Usage
 from pipeline.contracts.request import Request, ToolCall
 
@@ -152,6 +152,7 @@ class Plan(OpenContract):
         on_capped: what happens when an escalation is due and its cap or a budget does not allow it.
         covers: the budgets that pay for the attempts.
         rates: what is left of the rate limits, for the headers of the reply.
+        metered: the rates of tokens, at which what was really used is counted in the end.
         signals: what was seen of the request.
         snapshot: what was known of the world.
         chose: for each tier, by what the variant was chosen among the eligible.
@@ -171,6 +172,7 @@ class Plan(OpenContract):
     on_capped: Literal["degrade", "queue", "refuse"] = "degrade"
     covers: tuple[Cover, ...] = ()
     rates: tuple[RateState, ...] = ()
+    metered: tuple[Metered, ...] = ()
     signals: Signals | None = None
     snapshot: Snapshot | None = None
     chose: tuple[str, ...] = ()

@@ -8,7 +8,7 @@ from pipeline.contracts.base import Lane, Name, OpenContract, Origin, Share, Ten
 from pipeline.contracts.findings import DataClass
 from pipeline.contracts.request import ProviderPreferences
 
-__all__ = ["BudgetStanding", "Cover", "RateState", "Rung", "Signals", "Snapshot", "TargetStanding", "Why"]
+__all__ = ["BudgetStanding", "Cover", "Metered", "RateState", "Rung", "Signals", "Snapshot", "TargetStanding", "Why"]
 
 Why = Literal["breaker", "quiet", "outlier"]
 """Why a target is left alone: it failed too often; it asked for it; it does much worse than those beside it."""
@@ -142,6 +142,14 @@ class Cover(OpenContract):
 
     budget: Name
     scope: str
+
+
+class Metered(OpenContract):
+    """A rate of tokens that a request counts at: whose counter it is, and for how many it was counted so far."""
+
+    rate: Name
+    scope: str
+    tokens: Whole
 
 
 class RateState(OpenContract):

@@ -108,3 +108,7 @@ class RateMeter(Protocol):
     async def hit(self, request: str, checks: Sequence[RateCheck]) -> RateVerdict:
         """Count the request (`<tenant>.<id>`, once) at all its rates, or at none where one is used up. Never raises."""
         ...
+
+    async def settle(self, request: str, checks: Sequence[RateCheck]) -> None:
+        """Count, once, tokens that the request used beyond what it was counted for, also above a limit. Never raises."""
+        ...

@@ -107,6 +107,18 @@ class LimitsMeter:
         except (StorageError, RedisError, OSError, TimeoutError) as error:
             return _away(meters, error)
 
+    async def settle(self, request: str, checks: Sequence[RateCheck]) -> None:
+        """Count tokens that were used beyond what was counted for them; see the port."""
+        meters = [meter for check in checks for meter in self._meters(check) if meter.counts == "tokens"]
+        takes = [Take(meter.item, meter.place, meter.cost) for meter in meters if meter.cost > 0]
+        if not takes:
+            return
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                await self._windows.add(f"settled/{request}", ONCE_S, takes)
+        except (StorageError, RedisError, OSError, TimeoutError) as error:
+            _log.warning("tokens of a rate could not be counted (%s)", type(error).__name__)
+
     def _meters(self, check: RateCheck) -> list[_Meter]:
         spec = self._policies.current().rate(check.rate)
         if spec is None:

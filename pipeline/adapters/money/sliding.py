@@ -13,6 +13,8 @@ from limits.aio.storage import MemoryStorage, RedisStorage
 
 __all__ = ["MemoryWindows", "Take", "ValkeyWindows", "Window", "Windows"]
 
+_ANY: Final = 2**53
+"""A limit that nothing reaches."""
 _MARGIN_S: Final = 0.001
 """Beyond the moment at which there is exactly as much as is wanted."""
 
@@ -87,6 +89,10 @@ class Windows(Protocol):
         """
         ...
 
+    async def add(self, once: str, once_s: int, takes: Sequence[Take]) -> None:
+        """Count what is used already, room or not, unless `once` was counted before."""
+        ...
+
 
 class MemoryWindows(MemoryStorage):
     """`Windows` in this process."""
@@ -116,6 +122,13 @@ class MemoryWindows(MemoryStorage):
                         take.key, take.item.amount, take.item.get_expiry(), -take.cost
                     )
             return taken, stand if all(taken) else _given_back(taken, stand, takes)
+
+    async def add(self, once: str, once_s: int, takes: Sequence[Take]) -> None:
+        """See `Windows`."""
+        async with self._turn:
+            if await self.incr(once, once_s) == 1:
+                for take in takes:
+                    await self.acquire_sliding_window_entry(take.key, _ANY, take.item.get_expiry(), take.cost)
 
     async def _stand(self, takes: Sequence[Take]) -> list[Window]:
         return [_window(take, *await self.get_sliding_window(take.key, take.item.get_expiry())) for take in takes]
@@ -154,6 +167,14 @@ class ValkeyWindows(RedisStorage):
         await transaction.execute()
         return taken, _given_back(taken, stand, takes)
 
+    async def add(self, once: str, once_s: int, takes: Sequence[Take]) -> None:
+        """See `Windows`."""
+        if await self.incr(once, once_s) == 1:
+            transaction = self._transaction()
+            for take in takes:
+                await self._counts(transaction, take, take.cost, _ANY)
+            await transaction.execute()
+
     def _transaction(self) -> Any:
         bridge: Any = self.bridge
         return bridge.get_connection().pipeline(transaction=True)
@@ -165,8 +186,8 @@ class ValkeyWindows(RedisStorage):
         named = (self._previous_window_key(take.key), self._current_window_key(take.key))
         return [self.bridge.prefixed_key(key) for key in named]
 
-    async def _counts(self, transaction: Any, take: Take, cost: int) -> None:
-        numbers = [take.item.amount, take.item.get_expiry(), cost]
+    async def _counts(self, transaction: Any, take: Take, cost: int, limit: int | None = None) -> None:
+        numbers = [take.item.amount if limit is None else limit, take.item.get_expiry(), cost]
         await self._script("lua_acquire_sliding_window")(self._keys(take), numbers, client=transaction)
 
     async def _stands(self, transaction: Any, take: Take) -> None:

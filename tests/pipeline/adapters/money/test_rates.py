@@ -155,3 +155,26 @@ async def test_a_store_that_hangs_holds_nobody_up(valkey: ValkeyServer) -> None:
     finally:
         valkey.resume()
     await made.close()
+
+
+async def test_tokens_that_were_used_beyond_those_counted_count_in_the_end_once_and_above_the_limit(
+    url: str | None,
+) -> None:
+    made = meter(url, BOTH)
+    first = await made.hit("acme.r1", [check(BOTH, 100)])
+    assert first.exceeded is None
+    for _ in range(2):
+        await made.settle("acme.r1", [check(BOTH, 700)])
+    second = await made.hit("acme.r2", [check(BOTH, 100)])
+    assert (second.exceeded, [state.remaining for state in second.states]) == (None, [8, 100])
+    await made.settle("acme.r2", [check(BOTH, 5000)])
+    third = await made.hit("acme.r3", [check(BOTH, 1)])
+    assert third.exceeded == "both"
+    await made.close()
+
+
+async def test_a_rate_of_requests_alone_has_nothing_to_settle(url: str | None) -> None:
+    made = meter(url, TWO)
+    await made.settle("acme.r1", [check(TWO, 700)])
+    assert (await made.hit("acme.r1", [check(TWO)])).states[0].remaining == 1
+    await made.close()
