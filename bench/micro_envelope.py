@@ -1,6 +1,6 @@
 """What the plan's signals and snapshot add to an envelope: bytes, and time to write and read it.
 
-    python -m bench.micro_envelope [--json]
+    python -m bench.micro_envelope [--calls 4000] [--json]
 
 Times are microseconds, the best of several runs. `per_json_parse` is their sum over that of one `orjson.loads` of the
 same bytes. `whole` writes every field, as the contract would by itself; `lean` is what travels.
@@ -22,19 +22,18 @@ from pipeline.contracts import Envelope, parse_envelope
 from pipeline.runner import dump_envelope
 
 EXAMPLE: Final = Path(__file__).parents[1] / "schemas/examples/envelope/1.0/accepted/waiting_for_its_budget.json"
-CALLS: Final = 4_000
 RUNS: Final = 7
 
 
-def micros(work: Callable[[], object]) -> float:
+def micros(work: Callable[[], object], calls: int) -> float:
     """The best of several runs, for one call."""
     best = float("inf")
     for _ in range(RUNS):
         begun = time.perf_counter()
-        for _ in range(CALLS):
+        for _ in range(calls):
             work()
         best = min(best, time.perf_counter() - begun)
-    return best / CALLS * 1e6
+    return best / calls * 1e6
 
 
 def without_planning(envelope: Envelope) -> Envelope:
@@ -46,11 +45,11 @@ def without_planning(envelope: Envelope) -> Envelope:
     return envelope.model_copy(update={"plan": plan.model_copy(update=bare)})
 
 
-def measured(name: str, envelope: Envelope, dump: Callable[[Envelope], bytes]) -> dict[str, Any]:
+def measured(name: str, envelope: Envelope, dump: Callable[[Envelope], bytes], calls: int) -> dict[str, Any]:
     """One row."""
     body = dump(envelope)
-    written, read = micros(lambda: dump(envelope)), micros(lambda: parse_envelope(body))
-    parse = micros(lambda: orjson.loads(body))
+    written, read = micros(lambda: dump(envelope), calls), micros(lambda: parse_envelope(body), calls)
+    parse = micros(lambda: orjson.loads(body), calls)
     return {
         "name": name,
         "bytes": len(body),
@@ -65,24 +64,26 @@ def whole(envelope: Envelope) -> bytes:
     return envelope.model_dump_json(exclude_none=True).encode()
 
 
-def rows() -> list[dict[str, Any]]:
+def rows(calls: int) -> list[dict[str, Any]]:
     """All rows."""
     full = parse_envelope(EXAMPLE.read_bytes())
     bare = without_planning(full)
     return [
-        measured("without planning, whole", bare, whole),
-        measured("without planning, lean", bare, dump_envelope),
-        measured("with planning, whole", full, whole),
-        measured("with planning, lean", full, dump_envelope),
+        measured("without planning, whole", bare, whole, calls),
+        measured("without planning, lean", bare, dump_envelope, calls),
+        measured("with planning, whole", full, whole, calls),
+        measured("with planning, lean", full, dump_envelope, calls),
     ]
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser()
+    parser.add_argument("--calls", type=int, default=4_000, help="calls of each run")
     parser.add_argument("--json", action="store_true")
-    found = rows()
-    if parser.parse_args().json:
+    options = parser.parse_args()
+    found = rows(options.calls)
+    if options.json:
         json.dump(found, sys.stdout)
         return
     table = Table()
