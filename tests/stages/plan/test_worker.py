@@ -15,6 +15,7 @@ from pipeline.contracts import (
     Classification,
     Cover,
     Envelope,
+    Metered,
     RateState,
     Request,
     Residency,
@@ -352,6 +353,7 @@ async def test_a_rate_counts_the_question_and_the_answer_that_is_allowed(paid: P
 
     ((request, (check,)),) = meter.asked
     assert (request, check.rate, check.tokens) == ("acme.r1", "fair", 45)
+    assert plan.metered == (Metered(rate="fair", scope=check.scope, tokens=45),), "the end settles what was used beyond"
     assert check.scope.startswith("tenant=acme/key=")
     assert "k1" not in check.scope
     assert plan.rates == states
