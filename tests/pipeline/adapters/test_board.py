@@ -130,6 +130,26 @@ async def test_a_target_that_does_much_worse_than_those_beside_it_is_left_out_fo
     assert board.target("near").healthy
 
 
+async def test_one_that_was_left_out_serves_again_although_nobody_could_see_it_do_better(
+    fleet: Fleet, caplog: pytest.LogCaptureFixture
+) -> None:
+    fleet.policies = beside("near", "far")
+    rules = fleet.policies.current().limits.outlier
+    now = fleet.clock.time
+    failed = Sight(calls=20.0, failures=20.0, streak=20, heard_at=now)
+    board, view = fleet.worker("a", near=failed, far=Sight(calls=100.0, heard_at=now, well_at=now))
+    standing = board.target("near")
+    assert (standing.healthy, standing.why, standing.back_s) == (False, "outlier", rules.out)
+    fleet.clock.time += rules.out
+    assert board.target("near").healthy
+    for _ in range(20):
+        fleet.clock.time += rules.every
+        assert board.target("near").healthy
+    assert len([record for record in caplog.records if "left out" in record.message]) == 1
+    view.down.add("near")
+    assert board.target("near").why == "breaker"
+
+
 async def test_outliers_are_looked_for_once_in_a_while_and_not_at_every_glance(fleet: Fleet) -> None:
     fleet.policies = beside("near", "far")
     board, view = fleet.worker("a", near=Sight(calls=100.0), far=Sight(calls=100.0))

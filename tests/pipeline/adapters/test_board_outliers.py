@@ -136,6 +136,20 @@ def test_one_that_was_left_out_is_let_in_when_its_time_is_over_and_what_was_befo
     assert town.found == [("a", RULES.out)], "nobody called it since, so nothing new is known of it"
 
 
+def test_many_failures_of_before_do_not_spoil_the_rate_of_one_that_does_well_since() -> None:
+    town = Town()
+    for _ in range(1000):
+        town.call("a", well=False)
+        town.call("b", well=True)
+    town.wait(RULES.every + RULES.out)
+    assert not town.out("a")
+    for _ in range(int(RULES.minimum)):
+        town.call("a", well=True)
+        town.call("b", well=True)
+    town.wait(10 * RULES.every)
+    assert len(town.found) == 1
+
+
 def test_one_that_fails_on_after_it_came_back_is_left_out_again_for_longer_and_one_that_did_well_is_not() -> None:
     town = failing(Town())
     town.wait(RULES.out)
