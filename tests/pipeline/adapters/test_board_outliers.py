@@ -143,7 +143,7 @@ def test_many_failures_of_before_do_not_spoil_the_rate_of_one_that_does_well_sin
         town.call("b", well=True)
     town.wait(RULES.every + RULES.out)
     assert not town.out("a")
-    for _ in range(int(RULES.minimum)):
+    for _ in range(5 * RULES.minimum):
         town.call("a", well=True)
         town.call("b", well=True)
     town.wait(10 * RULES.every)
