@@ -1,5 +1,6 @@
 """`stepwell policy diff, apply, rollback, approve, release, history`: what governs, and who changed it."""
 
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -242,7 +243,7 @@ async def _governed(here: Office, current: Current, word: str) -> Named:
     if word == FOLDER:
         raise ChangeRefused("folder: `stepwell policy release` hands back to the folder of each process")
     missing = "no revision that was in force"
-    if Path(word).is_dir():
+    if await asyncio.to_thread(Path(word).is_dir):
         missing = f"a folder, which takes force by `stepwell policy apply {word}`, and {missing}"
     return find(word, await known(here.store, current), missing=missing)
 

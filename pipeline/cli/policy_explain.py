@@ -1,5 +1,6 @@
 """`stepwell policy explain`: what a policy says about facts, a text, or a request that was."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -8,7 +9,7 @@ from pydantic import ValidationError
 
 from pipeline.cli.hooks import planner_of
 from pipeline.cli.pii_text import read
-from pipeline.cli.policy_given import case_of, found_of, stated
+from pipeline.cli.policy_given import METADATA, case_of, found_of, once, stated
 from pipeline.cli.policy_plan import print_plan, rules_of, told_plan
 from pipeline.cli.policy_record import explain_record
 from pipeline.cli.policy_text import explained, scanned
@@ -24,6 +25,7 @@ from pipeline.policy.feasible import feasible
 from pipeline.policy.load import load_folder
 from pipeline.policy.models import TRANSFORMS, Given
 from pipeline.policy.observed import signals_of
+from pipeline.policy.problems import did_you_mean
 from pipeline.settings import Settings
 
 __all__ = ["add"]
@@ -43,8 +45,8 @@ def add(group: typer.Typer, planner: Planner | None) -> None:
         folder: Annotated[Path | None, typer.Option("--folder", help="Folder of policy files.")] = None,
         text: Annotated[str | None, typer.Option("--text", help="A text to scan, instead of facts about one.")] = None,
         file: Annotated[str | None, typer.Option("--file", help="A text file to scan, or - for the input.")] = None,
-        tenant: Annotated[str | None, typer.Option(help="Whose request it is; with a text or an id.")] = None,
-        origin: Annotated[str | None, typer.Option(help="Where the data comes from, such as EU; with a text.")] = None,
+        tenant: Annotated[str | None, typer.Option(help="Whose request it is.")] = None,
+        origin: Annotated[str | None, typer.Option(help="Where the data comes from, such as EU.")] = None,
         down: Annotated[list[str] | None, typer.Option("--down", help="A target to think of as out of order.")] = None,
         show: Annotated[bool, typer.Option("--show", help="Show the text as each target would see it.")] = False,
         as_json: Annotated[bool, typer.Option("--json", help="JSON for programs.")] = False,
@@ -52,9 +54,10 @@ def add(group: typer.Typer, planner: Planner | None) -> None:
         """Say which route a request takes, who may see it and why, who would answer, and who pays. Nothing is sent.
 
         Give facts; the class of the data follows from its types, as it does for a request. Or give a text that is
-        scanned as a worker would; then facts may be tenant, origin, lane, route and metadata such as task=labels. What
-        was found is shown by type and class, and never itself, unless --show asks for it. Or give the id of a request
-        that was: what was seen of it, and the plan made again under the revision that decided it.
+        scanned as a worker would; then facts may be tenant, origin, lane, route, pin, user, session, and metadata:
+        task, language, what records keep, and metadata.<name> for anything else. What was found is shown by type and
+        class, and never itself, unless --show asks for it. Or give the id of a request that was, whole or its first
+        digits: what was seen of it, and the plan made again under the revision that decided it.
 
         Example: stepwell policy explain origin=EU data_class=confidential types=PERSON,EMAIL task=labels
 
@@ -63,19 +66,23 @@ def add(group: typer.Typer, planner: Planner | None) -> None:
         Example: stepwell policy explain 0f3c2a --tenant acme
         """
         words, made_by = facts or [], planner_of(planner)
-        if _is_id(words) and text is None and file is None:
+        has_text = text is not None or file is not None
+        if _is_id(words) and not has_text:
+            _idle("the id of a request", {"--origin": origin, "--folder": folder, "--down": down, "--show": show})
             explain_record(words[0], tenant or "default", made_by, as_json=as_json)
             return
+        words += [f"{name}={value}" for name, value in (("tenant", tenant), ("origin", origin)) if value is not None]
+        once(words)
         policy = _loaded(folder)
-        if text is not None or file is not None:
+        if has_text:
             given = read(file).text if file is not None and text is None else text or ""
-            who = {name: value for name, value in (("tenant", tenant), ("origin", origin)) if value is not None}
-            told = _of_text(_request(given, words, who), policy, made_by, down or [], show=show)
+            told = _of_text(_request(given, words, policy), policy, made_by, down or [], show=show)
             if as_json:
                 print_json(told)
             else:
                 _print_text(told, show=show)
             return
+        _idle("facts", {"--show": show})
         told = _of_facts(words, policy, made_by, down or [])
         if as_json:
             print_json(told)
@@ -88,6 +95,12 @@ def add(group: typer.Typer, planner: Planner | None) -> None:
 def _is_id(words: list[str]) -> bool:
     """Whether somebody names a request, rather than a fact without its value."""
     return len(words) == 1 and "=" not in words[0] and words[0] not in Given.model_fields
+
+
+def _idle(beside: str, options: Mapping[str, object]) -> None:
+    """Refuse options that would say nothing here."""
+    if given := [name for name, value in options.items() if value]:
+        raise InvalidRequest(f"{given[0]} says nothing beside {beside}: leave it out")
 
 
 def _loaded(folder: Path | None) -> Policy:
@@ -149,18 +162,26 @@ def _print_facts(told: dict[str, Any]) -> None:
 # ---------------------------------------------------------------- of a text
 
 
-def _request(text: str, words: list[str], who: dict[str, str]) -> Request:
-    """The request that a caller would write; what is no field of it is metadata."""
-    fields: dict[str, object] = {"input": text, **who}
+def _request(text: str, words: list[str], policy: Policy) -> Request:
+    """The request that a caller would write: fields of it, and metadata under the names that the policy knows."""
+    fields: dict[str, object] = {"input": text}
     metadata: dict[str, str] = {}
+    kept = ("task", "language", *policy.record_metadata)
     for word in words:
         name, equals, value = word.partition("=")
         if not equals or name in _FOUND:
             raise InvalidRequest(f"{word}: with a text, give name=value for tenant, origin, lane, route or metadata")
         if name in _CALLERS:
             fields[name] = value
-        else:
+        elif name in kept:
             metadata[name] = value
+        elif name.startswith(METADATA) and name != METADATA:
+            metadata[name.removeprefix(METADATA)] = value
+        else:
+            hint = did_you_mean(name, [*_CALLERS, *kept])
+            raise InvalidRequest(
+                f"{word}: with a text there is no fact {name}{hint}; write {METADATA}{name}=… for an entry of metadata"
+            )
     try:
         return Request.model_validate({**fields, "metadata": metadata})
     except ValidationError as error:

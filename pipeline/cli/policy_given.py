@@ -1,10 +1,10 @@
 """Facts of the command line: what somebody states about a request, as the signals that planning would see."""
 
-from typing import Any, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
-from pipeline.contracts import BudgetStanding, Classification, Finding, Signals, Snapshot, TargetStanding
+from pipeline.contracts import BudgetStanding, Classification, Finding, Name, Share, Signals, Snapshot, TargetStanding
 from pipeline.errors import InvalidRequest
 from pipeline.policy import Policy
 from pipeline.policy.facts import facts_of_signals, identifiable
@@ -13,18 +13,20 @@ from pipeline.policy.models import Given
 from pipeline.policy.problems import did_you_mean
 from pipeline.policy.spelling import types_known
 
-__all__ = ["ASKED", "Case", "case_of", "found_of", "stated"]
+__all__ = ["ASKED", "METADATA", "Case", "case_of", "found_of", "once", "stated"]
 
 ASKED: Final[dict[str, Any]] = {
-    "route": str,
-    "pin": str,
-    "quality_floor": float,
-    "max_cost_usd": float,
-    "max_escalations": int,
+    "route": Name,
+    "pin": Name,
+    "quality_floor": Share,
+    "max_cost_usd": Annotated[float, Field(ge=0.0, allow_inf_nan=False)],
+    "max_escalations": Annotated[int, Field(ge=0)],
     "disable_fallbacks": bool,
-    "busy_with": str,
+    "busy_with": Name,
 }
 """What a caller may ask of the plan, besides the facts."""
+METADATA: Final = "metadata."
+"""What stands before the name of an entry of metadata."""
 _LISTS: Final = frozenset({"types", "special", "modalities"})
 
 
@@ -33,6 +35,18 @@ class Case(NamedTuple):
 
     signals: Signals
     snapshot: Snapshot
+
+
+def once(words: list[str]) -> None:
+    """Hold that each fact is stated once.
+
+    Raises:
+        InvalidRequest: one is stated twice, so that nobody can say which of the two counts.
+    """
+    names = [word.partition("=")[0] for word in words]
+    for name in names:
+        if names.count(name) > 1:
+            raise InvalidRequest(f"{name} is stated twice: state it once")
 
 
 def stated(words: list[str], policy: Policy) -> tuple[Given, dict[str, Any]]:
@@ -97,12 +111,19 @@ def found_of(given: Given, policy: Policy) -> Classification:
 def _given(words: list[str]) -> Given:
     """Facts of the command line, held against the same model as the examples in the files."""
     values: dict[str, object] = {}
+    entries: dict[str, str] = {}
     for word in words:
         name, equals, text = word.partition("=")
+        if equals and name.startswith(METADATA) and name != METADATA:
+            entries[name.removeprefix(METADATA)] = text
+            continue
         if not equals or name not in Given.model_fields:
             hint = did_you_mean(name, [*Given.model_fields, *ASKED])
             raise InvalidRequest(f"{word}: write a fact as name=value; there is no fact {name}{hint}")
         values[name] = _value(name, text)
+    if entries:
+        listed = values.get("metadata", {})
+        values["metadata"] = {**(listed if isinstance(listed, dict) else {}), **entries}
     try:
         return Given.model_validate(values)
     except ValidationError as error:

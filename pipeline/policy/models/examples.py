@@ -1,6 +1,6 @@
 """The facts that tests inside policy files state."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -24,8 +24,8 @@ class Given(Section):
     has_images: bool = False
     has_system: bool = False
     has_tool_results: bool = False
-    message_count: Whole = 1
-    characters: Whole = 100
+    message_count: Whole = Field(default=1, ge=0)
+    characters: Whole = Field(default=100, ge=0)
     lane: Literal["interactive", "batch"] = "interactive"
     origin: Origin | None = None
     data_class: DataClass | None = None
@@ -36,9 +36,9 @@ class Given(Section):
     identifiable: bool | None = None
     metadata: dict[str, str] = Field(default_factory=dict)
     user_tier: Name | None = None
-    turns: Whole = 1
-    tokens: Whole = 30
-    max_tokens: Whole | None = None
+    turns: Whole = Field(default=1, ge=0)
+    tokens: Whole = Field(default=30, ge=0)
+    max_tokens: Annotated[Whole, Field(ge=1)] | None = None
     complexity: Share = 0.0
     difficulty: Share | None = None
     wants_code: bool = False
@@ -47,4 +47,4 @@ class Given(Section):
     modalities: tuple[str, ...] = ()
     has_session: bool = False
     budget_left: Share = 1.0
-    deadline_left_ms: Whole = 120_000
+    deadline_left_ms: Whole = Field(default=120_000, ge=0)

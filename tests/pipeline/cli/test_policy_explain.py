@@ -174,3 +174,69 @@ def test_a_command_line_without_the_stages_says_so(folder: Path) -> None:
     result = CliRunner().invoke(root, ["policy", "explain", "--folder", str(folder)])
     assert result.exit_code == 1
     assert "part_missing" in result.stderr
+
+
+def sentence(folder: Path, *words: str) -> str:
+    result = types(folder, *words)
+    assert result.exit_code == 1, result.output
+    return " ".join(result.stderr.split())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["tokens=-5"],
+        ["characters=-1"],
+        ["turns=-1"],
+        ["max_tokens=0"],
+        ["deadline_left_ms=-1"],
+        ["max_cost_usd=-1"],
+        ["max_cost_usd=nan"],
+        ["max_escalations=-1"],
+        ["quality_floor=2"],
+        ["pin=a b"],
+    ],
+)
+def test_what_no_request_can_be_is_refused(folder: Path, words: list[str]) -> None:
+    assert f"{words[0].partition('=')[0]}: " in sentence(folder, *words)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["tokens=5", "tokens=6"],
+        ["tenant=acme", "--tenant", "acme"],
+        ["origin=EU", "--origin", "US"],
+        ["origin=EU", "origin=US", "--text", "hello"],
+    ],
+)
+def test_a_fact_is_stated_once(folder: Path, words: list[str]) -> None:
+    assert "is stated twice: state it once" in sentence(folder, *words)
+
+
+def test_the_tenant_and_the_origin_may_be_options_beside_facts_too(folder: Path) -> None:
+    option = types(folder, "tokens=5", "--tenant", "acme", "--origin", "EU").stdout
+    assert "tenant=acme" in option
+    assert option == types(folder, "tokens=5", "tenant=acme", "origin=EU").stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [(["tokens=5", "--show"], "--show"), (["0f3c2a", "--origin", "EU"], "--origin"), (["0f3c2a"], "--folder")],
+)
+def test_an_option_that_would_say_nothing_is_refused(folder: Path, words: list[str], option: str) -> None:
+    assert f"{option} says nothing beside" in sentence(folder, *words)
+
+
+def test_entries_of_metadata_can_be_named_one_by_one(folder: Path) -> None:
+    assert told(folder, "metadata.team=far")["route"] == "abroad"
+    assert told(folder, "--text", "hello", "metadata.team=far")["route"] == "abroad"
+    assert told(folder, "--text", "hello", "team=far", "task=labels")["route"] == "abroad"
+    assert told(folder, "--text", "hello", "metadata.other=x")["route"] == "chat"
+
+
+def test_an_unknown_fact_beside_a_text_is_not_taken_for_metadata(folder: Path) -> None:
+    told_to = sentence(folder, "--text", "hello", "orgin=US")
+    assert "there is no fact orgin" in told_to
+    assert "origin" in told_to.replace("orgin", "")
+    assert "metadata.orgin=" in told_to
