@@ -1,6 +1,7 @@
 """Find records in the log."""
 
 from collections import deque
+from typing import Final
 
 from pydantic import ValidationError
 
@@ -9,10 +10,14 @@ from pipeline.contracts import AuditRecord, ChainedRecord, parse_record
 from pipeline.errors import NotFound
 from pipeline.ports import ResultStore, Stored, Streams
 
-__all__ = ["AUDIT", "Found", "find", "first_since", "last_sequence", "newest"]
+__all__ = ["AUDIT", "Found", "find", "find_begun", "first_since", "last_sequence", "newest"]
 
 _SLACK_S = 60.0
 """How far the clocks of a worker and of the store may be apart."""
+SHORTEST: Final = 4
+"""Letters of a request's id that must be given."""
+_SHOWN: Final = 5
+"""Ids that are named where several begin alike."""
 Found = tuple[AuditRecord, Stored]
 """A decision, and where it stands."""
 
@@ -30,6 +35,36 @@ async def find(streams: Streams, results: ResultStore, tenant: str, request_id: 
         if stored and isinstance(record, AuditRecord) and record.request_id == request_id:
             return record, stored
     return await _search(streams, tenant, request_id)
+
+
+async def find_begun(streams: Streams, results: ResultStore, tenant: str, beginning: str) -> Found:
+    """The record of the request of this id, or else of the one request of the tenant whose id begins so.
+
+    Reads the tenant's records once and keeps a few ids.
+
+    Raises:
+        NotFound: no request is called so, or several are and none of them exactly.
+    """
+    try:
+        return await find(streams, results, tenant, beginning)
+    except NotFound:
+        if len(beginning) < SHORTEST:
+            raise
+    begun: dict[str, Found] = {}
+    async for stored in streams.scan(AUDIT, subject=f"audit.{tenant}.>"):
+        record = _record(stored) if beginning.encode() in stored.body else None
+        if isinstance(record, AuditRecord) and record.request_id.startswith(beginning):
+            begun[record.request_id] = record, stored
+            if len(begun) > _SHOWN:
+                break
+    if not begun:
+        raise NotFound(
+            f"the log has no record of a request of tenant {tenant} whose id is {beginning} or begins so: check both"
+        )
+    if len(begun) > 1:
+        more = " and others" if len(begun) > _SHOWN else ""
+        raise NotFound(f"{beginning} may be {', '.join([*begun][:_SHOWN])}{more}: give more of it")
+    return next(iter(begun.values()))
 
 
 async def _search(streams: Streams, tenant: str, request_id: str) -> Found:

@@ -61,7 +61,8 @@ def _end(record: AuditRecord) -> Text:
     if record.degraded:
         line.append(f", degraded: {record.degraded}")
     took = (record.at - record.received_at) * 1000
-    return line.append(f", {took:.0f} ms, {_money(record.cost_usd)}, request {record.request_id}")
+    line.append(f", {took:.0f} ms, {_money(record.cost_usd)}, request {record.request_id}")
+    return line.append(f", under revision {record.policy_revision}")
 
 
 def because(error: ErrorBody) -> str:

@@ -83,6 +83,24 @@ def test_the_last_hours_are_planned_again_and_nobody_is_called(town: Town, monke
     assert "globex" in shown.output
 
 
+def test_a_request_is_found_by_the_beginning_of_its_id(town: Town) -> None:
+    ids = ["0f3c2a-one", "0f3c2b-two", "0f3c2b"]
+    town.remembers(*(of(town.policy, number, id=name) for number, name in enumerate(ids)))
+    asked = ("--tenant", "acme")
+    for word, found in (("0f3c2a", "0f3c2a-one"), ("0f3c2b", "0f3c2b"), ("0f3c2b-", "0f3c2b-two")):
+        told = town.reads("policy", "explain", word, *asked)
+        assert isinstance(told, dict)
+        assert (told["request"], told["reproduced"]) == (found, True)
+    assert "0f3c may be 0f3c2a-one, 0f3c2b-two, 0f3c2b: give more of it" in one_line(town, "0f3c", *asked)
+    assert "whose id is ffff or begins so" in one_line(town, "ffff", *asked)
+    assert "whose id is 0f3c2a or begins so" in one_line(town, "0f3c2a", "--tenant", "globex")
+    assert "no record of request 0f3" in one_line(town, "0f3", *asked)
+
+
+def one_line(town: Town, *words: str) -> str:
+    return " ".join(town.types("policy", "explain", *words).stderr.split())
+
+
 def test_against_the_policy_in_force_nothing_moves(town: Town) -> None:
     town.remembers(*(of(town.policy, number, descends=number % 2) for number in range(6)))
     for against in ("current", str(town.folder)):

@@ -42,7 +42,7 @@ def test_a_check_shows_confidence_against_threshold_and_calls_show_who_answered_
     assert "small (small-model), 20 + 5 tokens, 100 ms, $0.000002" in lines[0]
     assert "confidence 0.40 against 0.75; below the threshold" in lines[1]
     assert "large (large-model), 20 + 5 tokens, 100 ms, price unknown" in lines[2]
-    assert lines[-1] == "answered by large, 1000 ms, price unknown, request r"
+    assert lines[-1] == "answered by large, 1000 ms, price unknown, request r, under revision p"
 
 
 def test_a_refusal_ends_with_its_rule():
