@@ -17,9 +17,10 @@ from pipeline.cli.show import console, errors_as_sentences, print_json, run
 from pipeline.costs.again import Planner
 from pipeline.embedded.here import environment_here
 from pipeline.embedded.in_force import InForce, in_force_here, sentence
-from pipeline.policy.load import Checked, check_folder, load_folder
+from pipeline.policy.load import Checked, check_folder, load_folder, read_folder
 from pipeline.policy.problems import Place, Problem
 from pipeline.revisions import Standing
+from pipeline.revisions.secrets import keys_in
 from pipeline.settings import Settings
 
 __all__ = ["register"]
@@ -51,6 +52,10 @@ def check_command(folder: Folder = None, as_json: JsonOption = False) -> None:
     environment = environment_here()
     path = _folder(folder, environment)
     checked = check_folder(path, environment, today=datetime.now(UTC).date())
+    if keys := tuple(keys_in(read_folder(path), str(path))):
+        told = {(problem.file, problem.place.line) for problem in checked.problems}
+        more = (problem for problem in keys if (problem.file, problem.place.line) not in told)
+        checked = replace(checked, policy=None, problems=tuple(sorted((*checked.problems, *more))))
     if checked.policy is not None:
         here = tuple(Problem(str(path), Place(), "", text) for text in troubles(checked.policy))
         checked = replace(checked, warnings=(*checked.warnings, *here))

@@ -9,9 +9,11 @@ from rich.markup import escape
 
 from pipeline.cli.show import console
 from pipeline.contracts import Json
+from pipeline.policy.keys import masked
 from pipeline.revisions import Bundle
 from pipeline.revisions.difference import Detail, Difference
 from pipeline.revisions.documents import is_document
+from pipeline.revisions.secrets import without_keys
 
 __all__ = ["as_data", "lines_of", "print_differences", "print_text", "summary", "text_lines"]
 
@@ -36,7 +38,8 @@ def as_data(found: Sequence[Difference]) -> list[dict[str, object]]:
             "name": difference.name,
             "how": difference.how,
             "details": [
-                {"path": detail.path, "before": detail.before, "after": detail.after} for detail in difference.details
+                {"path": detail.path, "before": _shown(detail, detail.before), "after": _shown(detail, detail.after)}
+                for detail in difference.details
             ],
         }
         for difference in found
@@ -67,8 +70,14 @@ def lines_of(difference: Difference) -> Iterator[str]:
 def _detail(detail: Detail, both: bool) -> str:
     path = f"{detail.path}: " if detail.path else ""
     if both:
-        return f"{path}{_value(detail.before)} → {_value(detail.after)}"
-    return f"{path}{_value(detail.before if detail.after is None else detail.after)}"
+        return f"{path}{_value(_shown(detail, detail.before))} → {_value(_shown(detail, detail.after))}"
+    return f"{path}{_value(_shown(detail, detail.before if detail.after is None else detail.after))}"
+
+
+def _shown(detail: Detail, value: Json) -> Json:
+    """The value without the keys of a revision from before they were refused, or of a draft."""
+    bare = masked(value, detail.path.rpartition(".")[2])
+    return without_keys(bare) if isinstance(bare, str) else bare
 
 
 def _value(value: Json) -> str:
@@ -98,7 +107,7 @@ def text_lines(before: Bundle, after: Bundle) -> Iterator[str]:
             yield f"{name}: {_size(old)} → {_size(new)}"
         else:
             heads = (f"a/{name}" if old is not None else "/dev/null", f"b/{name}" if new is not None else "/dev/null")
-            yield from unified_diff(one, other, *heads, lineterm="")
+            yield from map(without_keys, unified_diff(one, other, *heads, lineterm=""))
 
 
 def _lines(name: str, body: bytes | None) -> list[str] | None:

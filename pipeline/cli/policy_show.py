@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from pipeline.cli.show import console, print_json, print_rows
 from pipeline.policy import Policy
+from pipeline.policy.keys import masked_address
 from pipeline.policy.models import Allowance, BudgetSpec
 
 __all__ = ["show"]
@@ -105,7 +106,7 @@ def _targets(policy: Policy) -> Iterator[Row]:
         yield {
             "target": name,
             "model": target.model,
-            "endpoint": target.endpoint,
+            "endpoint": masked_address(target.endpoint),
             "provider": target.provider,
             "region": target.region,
             "jurisdiction": target.jurisdiction,

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Generic, TypeVar
 
-from pipeline.contracts import JsonObject
+from pipeline.contracts import Json, JsonObject
 from pipeline.policy.calibration import Calibrator
+from pipeline.policy.keys import is_a_key, query_of
 from pipeline.policy.models import (
     BudgetsFile,
     BudgetSpec,
@@ -35,6 +36,7 @@ Part = TypeVar("Part", covariant=True)
 _RESERVED: Final = frozenset({"auto"})
 _VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 _SECRET: Final = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
+_NO_KEY: Final = "a key does not belong into a file; write ${NAME} and set NAME where it runs"
 _USERINFO: Final = re.compile(r"://[^/@]*@")
 
 
@@ -202,10 +204,35 @@ def _fill(joined: PolicySet, environment: Mapping[str, str]) -> None:
                 continue
             filled[key], missing = _substitute(text, environment)
             for variable in missing:
-                hint = f"export {variable}=… where it runs" if key == "api_key" else _or_default(variable)
+                hint = f"export {variable}=… where it runs" if _is_key(key, text, variable) else _or_default(variable)
                 joined.problems.append(target.problem(f"the variable {variable} is not set; {hint}", key))
         joined.problems.extend(_indiscreet(target, filled.get("endpoint", "")))
-        joined.filled[name] = target.spec.model_copy(update=filled)
+        extra = {key: _filled_in(joined, target, environment, value, key) for key, value in target.spec.extra.items()}
+        joined.filled[name] = target.spec.model_copy(update={**filled, "extra": extra})
+
+
+def _filled_in(
+    joined: PolicySet, target: Located[Target], environment: Mapping[str, str], value: Json, *below: str | int
+) -> Json:
+    """A value of `extra`; a text that is one variable as a whole is filled in, and a key must be one."""
+    if isinstance(value, dict):
+        return {key: _filled_in(joined, target, environment, inner, *below, key) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_filled_in(joined, target, environment, inner, *below, at) for at, inner in enumerate(value)]
+    if is_a_key(next((str(name) for name in reversed(below) if isinstance(name, str)), ""), value):
+        joined.problems.append(target.problem(_NO_KEY, "extra", *below))
+    elif isinstance(value, str) and _SECRET.fullmatch(value):
+        text, missing = _substitute(value, environment)
+        for variable in missing:
+            said = f"the variable {variable} is not set; export {variable}=… where it runs"
+            joined.problems.append(target.problem(said, "extra", *below))
+        return text
+    return value
+
+
+def _is_key(key: str, text: str, variable: str) -> bool:
+    """Whether the variable stands for a key, which has no default."""
+    return key == "api_key" or (key == "endpoint" and f"${{{variable}}}" in text.partition("?")[2])
 
 
 def _or_default(variable: str) -> str:
@@ -226,7 +253,10 @@ def _substitute(text: str, environment: Mapping[str, str]) -> tuple[str, list[st
 
 def _indiscreet(target: Located[Target], endpoint: str) -> Iterator[Problem]:
     if target.spec.api_key is not None and not _SECRET.fullmatch(target.spec.api_key):
-        yield target.problem("a key does not belong into a file; write ${NAME} and set NAME where it runs", "api_key")
+        yield target.problem(_NO_KEY, "api_key")
+    for name, value in query_of(target.spec.endpoint):
+        if is_a_key(name, value):
+            yield target.inside(_NO_KEY, 1, target.spec.endpoint.index(f"{name}={value}") + len(name) + 2, "endpoint")
     if _USERINFO.search(endpoint):
         yield target.problem("a password does not belong into an address; use api_key", "endpoint")
     elif endpoint and not endpoint.startswith(("http://", "https://")):

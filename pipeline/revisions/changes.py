@@ -15,6 +15,7 @@ from pipeline.contracts import OpenContract, UnixTime, Whole
 from pipeline.errors import ChangeRefused, NotFound
 from pipeline.policy.models import Changes
 from pipeline.revisions.bundle import Sha256
+from pipeline.revisions.secrets import holds_a_key
 
 __all__ = [
     "FOLDER",
@@ -134,7 +135,7 @@ def signed(who: str, why: str, at: float) -> Signature:
     """A signature, with blanks put in order.
 
     Raises:
-        ChangeRefused: nobody, no reason, or too long.
+        ChangeRefused: nobody, no reason, one with a key in it, or too long.
     """
     texts = {"who": (_plain(who), _WHO), "why": (_plain(why), _WHY)}
     for name, (text, limit) in texts.items():
@@ -142,6 +143,8 @@ def signed(who: str, why: str, at: float) -> Signature:
             raise ChangeRefused(f"{name}: say {'who you are' if name == 'who' else 'why'}; the history keeps it")
         if len(text) > limit:
             raise ChangeRefused(f"{name}: {len(text)} characters are more than the {limit} that the history keeps")
+    if holds_a_key(texts["why"][0]):
+        raise ChangeRefused("why: this looks like a key, and the history keeps it for ever; say it without")
     return Signature(who=texts["who"][0], why=texts["why"][0], at=at)
 
 

@@ -6,11 +6,13 @@ from pathlib import Path
 from pipeline.errors import ChangeRefused, NotFound
 from pipeline.policy import Policy
 from pipeline.policy.models import Changes
+from pipeline.policy.problems import refuse
 from pipeline.revisions import changes
 from pipeline.revisions.bundle import Bundle
 from pipeline.revisions.changes import FOLDER, Current, Event, Named, Signature, Signed
 from pipeline.revisions.documents import rules_of
 from pipeline.revisions.named import find, known, proposal_named
+from pipeline.revisions.secrets import keys_in
 from pipeline.revisions.store import RevisionStore
 
 __all__ = ["Desk", "Done"]
@@ -52,8 +54,11 @@ class Desk:
 
         Raises:
             ChangeRefused: not expected, not permitted, or somebody was faster.
-            PolicyInvalid: the folder governs and is wrong, so that nobody knows who may change it.
+            PolicyInvalid: a file holds a key; or the folder governs and is wrong, so that nobody knows who may
+                change it.
         """
+        if keys := list(keys_in(bundle.files)):
+            raise refuse(keys)
         current, seen = await self._store.current()
         signed = Signed(by, self._rules(current.in_force))
         to = Named(revision=policy.revision, bundle=bundle.digest, rules=policy.limits.changes)

@@ -1,10 +1,12 @@
 """What the files of a bundle say, as they are written: without an environment, so that any desk can read them."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
+from pipeline.contracts import Json
 from pipeline.errors import PolicyInvalid
+from pipeline.policy.keys import query_of
 from pipeline.policy.load import SUFFIXES
 from pipeline.policy.models import Changes, LimitsFile, ModelsFile
 from pipeline.policy.problems import Problem, refuse
@@ -74,6 +76,9 @@ def elsewhere(bundle: Bundle, environment: Mapping[str, str]) -> tuple[dict[str,
         for target in document.targets.values() if isinstance(document, ModelsFile) else ():
             for name in _unset(target.api_key, environment):
                 stand_ins.setdefault(name, "not-set-here")
+            for value in _texts([target.extra, *(value for _, value in query_of(target.endpoint))]):
+                for name in _unset(value, environment) if _VARIABLE.fullmatch(value) else ():
+                    stand_ins.setdefault(name, "not-set-here")
             for name in _unset(target.endpoint, environment):
                 if target.endpoint.startswith(f"${{{name}}}"):
                     stand_ins[name] = "http://not-set-here.invalid"
@@ -85,6 +90,14 @@ def _readable(bundle: Bundle) -> tuple[AnyFile, ...]:
         return tuple(documents(bundle).values())
     except PolicyInvalid:  # which is told by whoever checks it
         return ()
+
+
+def _texts(value: Json) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _texts(inner)
 
 
 def _unset(text: str | None, environment: Mapping[str, str]) -> list[str]:

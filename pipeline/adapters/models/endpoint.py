@@ -16,9 +16,15 @@ from pipeline.adapters.models.tally import Tally
 from pipeline.disclosure.view import View
 from pipeline.policy.models import LimitsFile, Target
 
-__all__ = ["Endpoint"]
+__all__ = ["Endpoint", "below"]
 
 _AGENT: Final = "stepwell"
+
+
+def below(endpoint: str, path: str) -> URL:
+    """A page below an address; what the address asks with (`?api-version=…`) stays."""
+    url = URL(endpoint)
+    return url.with_path(f"{url.raw_path.rstrip('/')}/{path.lstrip('/')}", encoded=True, keep_query=True)
 
 
 class Endpoint:
@@ -49,7 +55,7 @@ class Endpoint:
 
     def _define(self, spec: Target) -> None:
         self.spec = spec
-        self.url = URL(spec.endpoint.rstrip("/") + "/chat/completions")
+        self.url = below(spec.endpoint, "chat/completions")
         self.template = Template(spec)
         self.timeout = ClientTimeout(total=None, sock_connect=spec.timeouts.connect)
         self.always_streams = spec.timeouts.first_token is not None or spec.timeouts.idle is not None

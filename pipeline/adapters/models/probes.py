@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
 
 import aiohttp
-from yarl import URL
 
+from pipeline.adapters.models.endpoint import below
 from pipeline.policy.models import Probe, Target
 from pipeline.policy.source import PolicySource
 from pipeline.ports import Clock
@@ -109,7 +109,7 @@ class Prober:
     async def _well(self, spec: Target, probe: Probe) -> bool | None:
         """Whether it answers that it is well; None: its answer says nothing about that."""
         headers = {"Authorization": f"Bearer {spec.api_key}"} if spec.api_key else {}
-        url = URL(spec.endpoint.rstrip("/") + "/" + probe.path.lstrip("/"))
+        url = below(spec.endpoint, probe.path)
         limit = aiohttp.ClientTimeout(total=probe.timeout)
         try:
             async with self._open().get(url, headers=headers, timeout=limit, allow_redirects=False) as response:

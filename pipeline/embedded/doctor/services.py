@@ -10,6 +10,7 @@ import orjson
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from pipeline.adapters.models.endpoint import below
 from pipeline.adapters.tokenizers import troubles
 from pipeline.embedded.doctor.finding import Finding, attention, good, problem
 from pipeline.embedded.in_force import in_force_here, sentence, workers_see
@@ -18,6 +19,7 @@ from pipeline.embedded.state import PartState
 from pipeline.errors import NotRunning, PolicyInvalid, StepwellError
 from pipeline.layout import consumers
 from pipeline.policy.compiled import Policy
+from pipeline.policy.keys import masked_address
 from pipeline.policy.load import check_folder
 from pipeline.policy.models import Target
 from pipeline.settings import Settings
@@ -152,9 +154,9 @@ async def endpoints(policy: Policy) -> tuple[Finding, ...]:
 
 
 async def _endpoint(session: aiohttp.ClientSession, name: str, target: Target) -> Finding:
-    what = f"target {name}"
+    what, shown = f"target {name}", masked_address(target.endpoint)
     try:
-        async with session.get(f"{target.endpoint.rstrip('/')}/models") as response:
-            return good(what, f"{target.endpoint} answers ({response.status})")
+        async with session.get(below(target.endpoint, "models")) as response:
+            return good(what, f"{shown} answers ({response.status})")
     except (aiohttp.ClientError, OSError, TimeoutError):
-        return problem(what, f"nothing answers at {target.endpoint}", "start the model server, or change its endpoint")
+        return problem(what, f"nothing answers at {shown}", "start the model server, or change its endpoint")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import typer
-from policy_files import RESIDENCY, ROUTES, swap, write
+from policy_files import MODELS, RESIDENCY, ROUTES, swap, write
 from typer.testing import CliRunner, Result
 
 from pipeline.adapters.pii import TieredScanner
@@ -53,6 +53,23 @@ def test_a_place_in_line_100_is_a_place(tmp_path: Path) -> None:
     folder = write(tmp_path, routes=before + swap(ROUTES, "match", "macth"))
 
     assert "routes.yaml:100:5: routes[0].macth: no such key" in stepwell("check", folder).stdout
+
+
+def test_check_finds_a_key_in_a_comment_and_show_hides_one_in_an_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = "sk-" + "proj-" + "a8Kd93jfL2mQ0xZr7TyVbN4wEuHs6GcP1oI5"
+    refused = stepwell("check", write(tmp_path / "one", models=f"# {key}\n{MODELS}"))
+
+    assert refused.exit_code == 1
+    assert "models.yaml:1:3: this looks like a key" in refused.stdout
+    assert key not in refused.output
+
+    monkeypatch.setenv("NEAR_KEY", "hunter22")
+    models = swap(MODELS, "http://127.0.0.1:1/v1", "http://127.0.0.1:1/v1?api-key=${NEAR_KEY}")
+    shown = stepwell("show", write(tmp_path / "two", models=models), "--json")
+    assert "http://127.0.0.1:1/v1?api-key=***" in shown.stdout
+    assert "hunter22" not in shown.output
 
 
 def test_check_warns_about_what_was_not_said_and_ends_well(tmp_path: Path) -> None:

@@ -107,6 +107,22 @@ def test_an_apply_says_what_changes_and_is_in_the_history_with_who_and_why(town:
     assert "slow evenings" in table
 
 
+def test_a_key_in_a_prompt_is_neither_applied_nor_shown(town: Town) -> None:
+    key = "sk-" + "proj-" + "a8Kd93jfL2mQ0xZr7TyVbN4wEuHs6GcP1oI5"
+    write(town.draft, models=swap(MODELS, "{target: far}", f"{{target: far, system: use {key}}}"))
+
+    refused = town.types("policy", "apply", str(town.draft), "--why", "x")
+    told = town.types("policy", "diff", str(town.draft))
+    lines = town.types("policy", "diff", str(town.draft), "--text")
+
+    assert refused.exit_code == 1
+    assert "models.yaml:22:34: this looks like a key" in refused.stderr
+    assert "***" in told.stdout
+    assert "***" in lines.stdout
+    assert key not in refused.output + told.output + lines.output
+    assert history(town)["events"] == []
+
+
 def test_a_reason_is_shown_as_it_was_written(town: Town) -> None:
     town.drafts(6)
     assert town.types("policy", "apply", str(town.draft), "--why", ":100: [b]").exit_code == 0

@@ -9,6 +9,7 @@ from cascade import FakeClock
 from fakes_models import call_of, permitted, policy, target
 
 from pipeline.adapters.models import HttpModelClient
+from pipeline.adapters.models.endpoint import below
 from pipeline.adapters.models.probes import Prober
 from pipeline.errors import TargetUnavailable
 from pipeline.policy.models import Breaker, LimitsFile, Retry
@@ -155,3 +156,8 @@ async def test_a_bad_answer_of_a_target_that_is_left_alone_changes_nothing(scene
     scene.endpoint.calls = 200
     await scene.call()
     assert scene.client.healthy("near"), "its time was over, and no probe made it longer"
+
+
+def test_a_page_below_an_address_keeps_what_the_address_asks_with() -> None:
+    assert str(below("https://h/v1/?api-version=1&k=a", "/models")) == "https://h/v1/models?api-version=1&k=a"
+    assert str(below("http://h:1", "chat/completions")) == "http://h:1/chat/completions"
