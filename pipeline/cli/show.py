@@ -12,20 +12,23 @@ from typing import Any, Final, TypeVar
 
 import orjson
 import typer
-from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
-from pipeline.errors import StepwellError
+from pipeline.errors import InvalidRequest, StepwellError
 
 __all__ = [
+    "Misused",
     "beside",
     "console",
     "errors_as_sentences",
     "errors_end_with",
     "print_json",
     "print_rows",
+    "print_table",
     "run",
     "say",
     "warn",
@@ -37,6 +40,10 @@ console: Final = Console(emoji=False)
 beside: Final = Console(stderr=True, emoji=False)
 """The same for standard error: progress, and what is no result."""
 T = TypeVar("T")
+
+
+class Misused(InvalidRequest):
+    """An option or argument that cannot be meant so: the command ends with 2, as where there is no such option."""
 
 
 def print_json(value: object) -> None:
@@ -59,16 +66,66 @@ def print_rows(
     if as_json:
         print_json([dict(row) for row in rows])
         return
-    cells = [["" if row.get(name) is None else str(row.get(name)) for name in columns] for row in rows]
+    cells = [[_cell(row.get(name)) for name in columns] for row in rows]
     table = Table(title=title or None, title_justify="left")
-    for place, name in enumerate(columns):
-        kept = name in whole
-        least = max((cell_len(row[place]) for row in cells), default=0) if kept else None
-        # an id that is cut off is of no use for the next command
-        table.add_column(name, overflow="fold", no_wrap=kept, min_width=least)
+    for name in columns:
+        table.add_column(name, overflow="fold", no_wrap=name in whole)
     for row in cells:
         table.add_row(*map(escape, row))
-    console.print(table, crop=not whole)
+    print_table(table)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "" if value is None else str(value)
+
+
+_READABLE: Final = 12
+"""Columns that a longer text stays readable in, folded."""
+
+
+def print_table(table: Table) -> None:
+    """Write a table of cells of text, and lose none of it.
+
+    On a terminal it folds long cells. Where that is too narrow for all columns, each row becomes a few lines of its
+    own: an id or a sum that is cut off is of no use. Elsewhere, in a pipe or a file, it is as wide as it has to be.
+    """
+    natural = [max(map(_wide, (column.header, *column.cells)), default=0) for column in table.columns]
+    frame = len(natural) * sum(table.padding[1::2]) + (0 if table.box is None else len(natural) + 1)
+    if not console.is_terminal:
+        table.width = sum(natural) + frame
+    elif sum(natural) + frame > console.width:
+        least = [
+            width if column.no_wrap else max(_wide(column.header), min(width, _READABLE))
+            for column, width in zip(table.columns, natural, strict=True)
+        ]
+        if sum(least) + frame > console.width:
+            _print_stacked(table)
+            return
+        for column, width in zip(table.columns, least, strict=True):
+            column.min_width = width
+    console.print(table, crop=False)
+
+
+def _wide(cell: object) -> int:
+    """Columns of the longest line of a cell."""
+    return max((line.cell_len for line in Text.from_markup(str(cell), emoji=False).split()), default=0)
+
+
+def _print_stacked(table: Table) -> None:
+    """Every row as its first cell, and below it the others that hold something, with their names."""
+    if table.title is not None:
+        console.print(table.title, style="italic")
+    first, *others = table.columns
+    for row in zip(*(column.cells for column in (first, *others)), strict=True):
+        console.print(str(row[0]), style="bold", highlight=False)
+        told = [
+            f"[dim]{column.header}[/] {', '.join(str(cell).splitlines())}"
+            for column, cell in zip(others, row[1:], strict=True)
+            if str(cell)
+        ]
+        console.print(Padding(Text.from_markup(" · ".join(told), emoji=False), (0, 0, 0, 2)))
 
 
 def say(error: StepwellError, *, as_json: bool = False) -> None:
@@ -100,7 +157,7 @@ def errors_end_with(code: int) -> Callable[[Callable[..., T]], Callable[..., T]]
                 return command(*arguments, **options)
             except StepwellError as error:
                 say(error, as_json=bool(options.get("as_json")))
-                raise typer.Exit(code) from None
+                raise typer.Exit(2 if isinstance(error, Misused) else code) from None
             except KeyboardInterrupt:
                 raise typer.Exit(130) from None
 

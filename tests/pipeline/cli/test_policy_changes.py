@@ -49,7 +49,7 @@ def history(town: Town) -> Any:
 
 def test_at_first_the_folder_governs_and_there_is_no_history(town: Town) -> None:
     assert history(town) == {"in_force": "folder", "events": [], "proposals": []}
-    assert "the folder governs, 0 changes in all" in town.types("policy", "history").stdout
+    assert "the folder governs, no changes in all" in town.types("policy", "history").stdout
 
 
 def test_a_difference_is_told_in_words_and_as_data(town: Town) -> None:

@@ -1,5 +1,6 @@
 """What every verb shows: whole ids, and text that is text."""
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -132,3 +133,26 @@ def test_every_verb_writes_to_these_two_consoles() -> None:
         with console.capture() as taken:
             console.print(":100: :bomb:")
         assert taken.get() == ":100: :bomb:\n"
+
+
+LONG = [{"name": "a-name-of-some-length", "sum": "0.0000123", "reason": "word " * 30} for _ in range(2)]
+
+
+@pytest.mark.parametrize("width", [20, 40, 80, 200])
+def test_no_name_and_no_sum_vanishes_on_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    terminal = Console(width=width, force_terminal=True, file=io.StringIO(), color_system=None, emoji=False)
+    monkeypatch.setattr(show, "console", terminal)
+    print_rows(LONG, ("name", "sum", "reason"), as_json=False, title="T", whole=("name", "sum"))
+    told = terminal.file.getvalue()  # type: ignore[attr-defined]
+    whole = "".join(told.split()) if width == 20 else told
+    assert whole.count("a-name-of-some-length") == 2
+    assert whole.count("0.0000123") == 2
+    assert whole.count("word") == 60
+
+
+def test_in_a_pipe_a_table_is_as_wide_as_it_has_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    pipe = Console(width=80, file=io.StringIO(), emoji=False)
+    monkeypatch.setattr(show, "console", pipe)
+    print_rows(LONG, ("name", "sum", "reason"), as_json=False)
+    rows = [line for line in pipe.file.getvalue().splitlines() if "0.0000123" in line]  # type: ignore[attr-defined]
+    assert [line.count("word") for line in rows] == [30, 30]
