@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
+from rich import box
 from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -15,7 +16,7 @@ from pipeline.adapters.money.payers import used
 from pipeline.adapters.money.rebuild import read_fold
 from pipeline.adapters.money.windows import frame_at
 from pipeline.cli.money_text import bar, usd
-from pipeline.cli.show import console, errors_as_sentences, print_json, run
+from pipeline.cli.show import Misused, console, errors_as_sentences, print_json, print_table, run
 from pipeline.embedded.here import environment_here
 from pipeline.policy import Policy
 from pipeline.policy.models import BudgetSpec
@@ -55,12 +56,16 @@ def show_command(
     """
     now = time.time()
     policy, fold = run(_read(now, quiet=as_json))
+    names = [spec.name for spec in policy.budgets]
+    if name is not None and name not in names:
+        there = f"there are {', '.join(names)}" if names else "there is none"
+        raise Misused(f"no budget {name} is in force; {there}")
     rows = [row for row in counters_of(policy, fold, now) if name is None or row["budget"] == name]
     if as_json:
         print_json(rows)
         return
     if not rows:
-        console.print(f"no budget {escape(name)} is in force" if name else "no budget is in force", highlight=False)
+        console.print("no budget is in force", highlight=False)
         return
     _print(rows)
 
@@ -129,21 +134,26 @@ def _row(spec: BudgetSpec, slot: Slot, spent: Total, held: Total) -> dict[str, A
 
 
 def _print(rows: list[dict[str, Any]]) -> None:
-    table = Table()
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for column in ("budget", "of", "limit", "spent", "held", "left", "used", "resets (UTC)"):
-        table.add_column(column, overflow="fold", justify="left" if column in ("budget", "of", "used") else "right")
+        table.add_column(
+            column,
+            overflow="fold",
+            no_wrap=column != "of",
+            justify="left" if column in ("budget", "of", "used") else "right",
+        )
     for row in rows:
         kinds = tuple(row["limit"])
         share = min(1.0, row["used"])
         colour = "red" if share >= 1 else "yellow" if row["warns"] else "green"
         table.add_row(
             escape(row["budget"]),
-            escape(row["scope"]),
+            escape(row["scope"]) or "[dim]nobody yet[/]",
             *(_amounts(row[part], kinds) for part in ("limit", "spent", "held", "left")),
-            f"[{colour}]{bar(share, 10):<10}[/] {row['used'] * 100:.0f} %",
-            "never" if row["resets_at"] is None else time.strftime("%Y-%m-%d %H:%M", time.gmtime(row["resets_at"])),
+            f"[{colour}]{bar(share, 6):<6}[/] {row['used'] * 100:.0f} %",
+            "never" if row["resets_at"] is None else time.strftime("%-d %b %H:%M", time.gmtime(row["resets_at"])),
         )
-    console.print(table)
+    print_table(table)
 
 
 def _amounts(amounts: dict[str, float], kinds: tuple[str, ...]) -> str:

@@ -4,23 +4,29 @@ import time
 from typing import Annotated, Any, Final
 
 import typer
+from rich import box
 from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from pipeline.cli.money_text import bar, usd
 from pipeline.cli.policy_replay import duration_s
-from pipeline.cli.show import console, errors_as_sentences, print_json, run
+from pipeline.cli.show import Misused, console, errors_as_sentences, print_json, print_table, run
 from pipeline.contracts import is_name
 from pipeline.costs.read import read_report
 from pipeline.costs.report import BY, By, Report, Row
-from pipeline.embedded.here import settings_here
-from pipeline.errors import InvalidRequest
+from pipeline.embedded.here import environment_here, settings_here
+from pipeline.errors import StepwellError
+from pipeline.ports import Link
+from pipeline.revisions import RevisionStore
+from pipeline.revisions.named import policy_in_force
+from pipeline.settings import Settings
 from pipeline.transport.nats import connect
 
 __all__ = ["register"]
 
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON for programs.")]
+_NAMED: Final = 10
 _COLUMNS: Final = ("requests", "calls", "cost", "served", "overhead", "large", "gross", "net", "unknown")
 
 
@@ -53,11 +59,13 @@ def report_command(
 
     unknown: requests of which nobody knows the cost; they are in none of the sums.
 
+    Not by user, key or tag: the records hold none of them. What a user spends of a budget: stepwell budget show.
+
     Example: stepwell cost report --since 7d --by route
     """
     grouping = _by(by)
     if tenant is not None and not is_name(tenant):
-        raise InvalidRequest(f"{tenant!r} is no name of a tenant: letters, digits, _ and -, at most 64")
+        raise Misused(f"{tenant!r} is no name of a tenant: letters, digits, _ and -, at most 64")
     seconds = duration_s(since)
     report, unreadable = run(_read(grouping, seconds, tenant, quiet=as_json))
     if as_json:
@@ -70,7 +78,7 @@ def _by(text: str) -> By:
     for known in BY:
         if text == known:
             return known
-    raise InvalidRequest(f"--by {text}: group by {', '.join(BY[:-1])} or {BY[-1]}")
+    raise Misused(f"--by {text}: group by {', '.join(BY[:-1])} or {BY[-1]}")
 
 
 async def _read(by: By, seconds: float, tenant: str | None, *, quiet: bool) -> tuple[Report, int]:
@@ -88,9 +96,33 @@ async def _read(by: By, seconds: float, tenant: str | None, *, quiet: bool) -> t
                 tenant=tenant,
                 told=lambda read: progress.update(task, completed=read),
             )
+        if tenant is not None and not report.rows:
+            await _require_tenant(link, tenant, until - seconds, until)
     finally:
         await link.close()
     return report, unreadable
+
+
+async def _require_tenant(link: Link, tenant: str, since: float, until: float) -> None:
+    """Nothing of the tenant ended, which is well where there is such a tenant. Raises `Misused` where there is none."""
+    everybody = Report("tenant")
+    await read_report(link.streams, everybody, since=since, until=until)
+    if not everybody.rows or tenant in await _tenants(link):
+        return
+    known = ", ".join(sorted(everybody.rows)[:_NAMED])
+    more = f" and {len(everybody.rows) - _NAMED} more" if len(everybody.rows) > _NAMED else ""
+    raise Misused(f"tenant {tenant} had no request in that time and is not in the policy; there were {known}{more}")
+
+
+async def _tenants(link: Link) -> frozenset[str]:
+    """The tenants that the policy in force names; none where it cannot be loaded here."""
+    environment = environment_here()
+    folder = Settings.from_environment(environment).policies
+    try:
+        policy, _ = await policy_in_force(RevisionStore(link.bucket("policy")), folder, environment)
+    except StepwellError:
+        return frozenset()
+    return frozenset(policy.tenants)
 
 
 def _print(report: Report, since: str, unreadable: int) -> None:
@@ -98,16 +130,17 @@ def _print(report: Report, since: str, unreadable: int) -> None:
     if not report.rows:
         console.print(f"no request ended in the last {since}", highlight=False, markup=False)
         return
-    table = Table(title=f"the last {escape(since)}, by {report.by}, in US dollars", title_justify="left")
+    title = f"the last {escape(since)}, by {report.by}, in US dollars"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column(report.by, overflow="fold")
-    for name in _COLUMNS:
+    for name in _COLUMNS if total.unknown else _COLUMNS[:-1]:
         table.add_column(name, justify="right", no_wrap=True)
     for name, row in sorted(report.rows.items(), key=lambda item: (-item[1].cost, item[0])):
-        table.add_row(escape(name), *_cells(row))
+        table.add_row(escape(name), *_cells(row)[: len(table.columns) - 1])
     if len(report.rows) > 1:
         table.add_section()
-        table.add_row("all", *_cells(total), style="bold")
-    console.print(table)
+        table.add_row("all", *_cells(total)[: len(table.columns) - 1], style="bold")
+    print_table(table)
     _picture(total)
     for sentence in _sentences(total, unreadable):
         console.print(sentence, highlight=False)

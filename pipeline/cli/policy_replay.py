@@ -11,12 +11,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from pipeline.audit.read import AUDIT, first_since, last_sequence
 from pipeline.cli.hooks import planner_of
-from pipeline.cli.show import console, errors_as_sentences, print_json, print_rows, run
+from pipeline.cli.show import Misused, console, errors_as_sentences, print_json, print_rows, run
 from pipeline.contracts import AuditRecord, parse_record
 from pipeline.costs.again import Planner
 from pipeline.costs.replay import Replay
 from pipeline.embedded.here import environment_here
-from pipeline.errors import InvalidRequest
 from pipeline.policy import Policy
 from pipeline.ports import Streams
 from pipeline.revisions import RevisionStore, policy_in_force, policy_named
@@ -68,14 +67,16 @@ def duration_s(text: str) -> int:
     """Seconds of `24h` or `1.5h`.
 
     Raises:
-        InvalidRequest: it is no duration, or a longer one than a hundred years.
+        Misused: it is no duration, none at all, or a longer one than a hundred years.
     """
     found = _DURATION.fullmatch(text)
     if found is None:
-        raise InvalidRequest(f"{text}: write a number and s, m, h, d or w, such as 24h or 1.5h")
+        raise Misused(f"{text}: write a number and s, m, h, d or w, such as 24h or 1.5h")
     seconds = round(float(found[1]) * _SECONDS[found[2]])
     if seconds > _LONGEST_D * 86_400:
-        raise InvalidRequest(f"{text} is longer than a hundred years: {_LONGEST_D}d are the most")
+        raise Misused(f"{text} is longer than a hundred years: {_LONGEST_D}d are the most")
+    if not seconds:
+        raise Misused(f"{text}: nothing ends in no time; write at least 1s")
     return seconds
 
 

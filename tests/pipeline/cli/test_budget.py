@@ -68,7 +68,8 @@ def test_a_person_sees_a_table(desk: Desk) -> None:
     shown = desk.types("budget", "show").output
     for words in ("tenant=acme", "0.01 USD", "0.005 USD", "50 %", "1,000 tokens", "never"):
         assert words in shown, shown
-    assert "no budget other is in force" in desk.types("budget", "show", "other").output
+    other = desk.types("budget", "show", "other")
+    assert (other.exit_code, "no budget other is in force; there are day, idle" in other.output) == (2, True)
 
 
 def test_every_kind_of_limit_has_a_row_of_what_is_left() -> None:

@@ -49,8 +49,18 @@ def test_a_person_sees_a_table_what_is_unknown_and_what_is_negative(desk: Desk) 
     shown = desk.types("cost", "report", "--by", "variant", "--since", "2d").output
     for word in ("large", "-0.02", "1 requests have an unknown cost", "always large", "stands in the ledger alone"):
         assert word in shown, shown
+
+
+def test_an_empty_stretch_is_well_and_a_tenant_whom_nobody_knows_is_not(desk: Desk) -> None:
+    desk.given()
+    empty = desk.types("cost", "report", "--tenant", "nobody")
+    assert (empty.exit_code, "no request ended" in empty.output) == (0, True)
+    desk.given(_a_day)
     nobody = desk.types("cost", "report", "--tenant", "nobody")
-    assert "no request ended" in nobody.output
+    assert nobody.exit_code == 2
+    assert "tenant nobody had no request in that time and is not in the policy; there were acme, other" in nobody.output
+    idle = desk.types("cost", "report", "--tenant", "default")
+    assert idle.exit_code == 0, "the policy names it"
 
 
 @pytest.mark.parametrize(
@@ -58,10 +68,11 @@ def test_a_person_sees_a_table_what_is_unknown_and_what_is_negative(desk: Desk) 
     [
         (("--by", "colour"), "group by tenant"),
         (("--since", "soon"), "24h"),
+        (("--since", "0h"), "nothing ends in no time"),
         (("--tenant", "a b"), "no name of a tenant"),
     ],
 )
 def test_what_cannot_be_reported_is_one_sentence(desk: Desk, arguments: tuple[str, ...], words: str) -> None:
     refused = desk.types("cost", "report", *arguments)
-    assert refused.exit_code == 1
+    assert refused.exit_code == 2
     assert words in refused.output
