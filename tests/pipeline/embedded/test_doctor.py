@@ -103,7 +103,7 @@ async def test_a_valkey_that_is_away_is_a_problem_where_budgets_then_refuse():
     found = await services.valkey(Settings.from_environment({"STEPWELL_VALKEY": "redis://127.0.0.1:1/0"}), policy)
     assert found.condition == "problem"
     assert "requests under budget day, rate hard are refused (when_away: refuse)" in found.sentence
-    unset = await services.valkey(Settings.from_environment({}), policy)
+    unset = await services.valkey(Settings.from_environment({"STEPWELL_VALKEY": ""}), policy)
     assert unset.sentence.startswith("no Valkey is set, so no answer is remembered, and requests under budget day are")
 
 
