@@ -21,7 +21,9 @@ def run(*command: str) -> Any:
 
 @pytest.mark.parametrize("deployment", ["fused", "split"])
 def test_workers_killed_under_load_lose_double_and_forget_nothing(deployment: str) -> None:
-    (count,) = run("bench.faults", "--requests", "250", "--deployment", deployment, "--parallel", "16")
+    (count,) = run(
+        "bench.faults", "--requests", "250", "--deployment", deployment, "--parallel", "16", "--every", "0.4"
+    )
     assert count["kills"] >= 3
     assert (count["answered"], count["lost"], count["double_charges"]) == (250, 0, 0)
     assert (count["results"], count["without_record"], count["chain_problems"]) == (250, 0, 0)
@@ -30,9 +32,9 @@ def test_workers_killed_under_load_lose_double_and_forget_nothing(deployment: st
 
 
 def test_a_killed_broker_loses_nothing_that_it_confirmed() -> None:
-    (count,) = run("bench.faults", "--requests", "1500", "--victim", "nats", "--parallel", "8", "--every", "0.05")
+    (count,) = run("bench.faults", "--requests", "500", "--victim", "nats", "--parallel", "8", "--every", "0.05")
     assert count["kills"] >= 1
-    assert (count["answered"], count["lost"], count["chain_problems"]) == (1500, 0, 0)
+    assert (count["answered"], count["lost"], count["chain_problems"]) == (500, 0, 0)
 
 
 def test_the_bench_measures_the_fused_worker_and_the_door_beside_their_relays() -> None:

@@ -66,6 +66,7 @@ def test_arithmetic_word_problems_raise_next_to_no_alarm() -> None:
     assert flagged <= 0.002 * len(texts)
 
 
+@pytest.mark.timeout(300)
 @labels
 def test_most_names_of_people_are_found() -> None:
     found = tally(engines.names(), labelled())
