@@ -330,3 +330,13 @@ async def test_a_spare_that_may_not_see_the_request_leaves_the_denial() -> None:
     blind = spared().model_copy(update={"classification": classified("small", "large")})
     made = await bench.attempts.make(blind, Run(), "draft", 0)
     assert (made.attempts, made.denial is not None, made.passed_over) == ((), True, ("spare:residency_refused",))
+
+
+@pytest.mark.parametrize(("action", "wait_s"), [("refuse", 5.0), ("queue", None), ("degrade", None)])
+async def test_who_is_refused_a_better_answer_by_a_cap_is_told_when_to_ask_again(
+    action: str, wait_s: float | None
+) -> None:
+    bench = Bench(ledger=FakeLedger(capped=Denial("few", "degrade", "the cap is reached")))
+    made = await bench.attempts.make(envelope(on_capped=action), Run(), "escalate", 1)
+    assert made.denial is not None
+    assert made.denial.resets_s == wait_s
