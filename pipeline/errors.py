@@ -299,8 +299,8 @@ class NoWorker(Permanent):
     def on(cls, subject: str) -> Self:
         """Nobody listens on `subject` now."""
         message = (
-            f"no worker listens on {subject} now: it may be starting again, so ask again in a second, "
-            "and start one with `stepwell up` or `stepwell worker` if that does not help"
+            f"no worker listens on {subject} now: one may be starting again, which takes a few seconds; "
+            "ask again, and start one with `stepwell up` or `stepwell worker` if that does not help"
         )
         return cls(message, retry_after_s=1.0)
 
