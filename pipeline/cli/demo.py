@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import typer
 from rich.markup import escape
@@ -147,6 +147,7 @@ async def _counted(items: AsyncIterator[Served], total: int, what: str) -> Async
             yield item
 
 
+_NAMED: Final = 8
 _HEAD = f"{'#':>3} {'kind':<10} {'served by':<10} {'right':<5} {'conf':>5} {'cost $':>9} {'ms':>6}  stairs"
 
 
@@ -221,10 +222,15 @@ def _ratios(cascade: Alone, large: Alone) -> tuple[str, ...]:
 
 
 def _print_kept(summary: Summary) -> None:
+    """Which requests policy refused or kept here: a line for each rule."""
+    by_rule: dict[tuple[str, str | None, str], list[int]] = {}
     for kept in summary.kept:
-        rule = f" by {kept.rule}" if kept.rule else ""
+        by_rule.setdefault((kept.decision, kept.rule, kept.reason), []).append(kept.number)
+    for (decision, rule, reason), numbers in sorted(by_rule.items(), key=lambda item: (item[0][0], -len(item[1]))):
+        named = ", ".join(f"#{number}" for number in numbers[:_NAMED]) + (" …" if len(numbers) > _NAMED else "")
+        why = f" by {rule}" if rule else ""
         console.print(
-            f"  #{kept.number} {kept.decision}{rule}: {kept.reason}", markup=False, highlight=False, soft_wrap=True
+            f"  {len(numbers):>3} {decision}{why}: {reason} ({named})", markup=False, highlight=False, soft_wrap=True
         )
 
 
