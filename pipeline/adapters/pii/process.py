@@ -67,6 +67,10 @@ class _Job:
     texts: int
 
 
+_LAST_S: Final = 1.0
+"""Seconds that a child which closed its output has to end by itself."""
+
+
 @dataclass(slots=True)
 class _Child:
     """One life of the process. `progress_at` is when it last spoke, or last began to have something to do."""
@@ -81,6 +85,7 @@ class _Child:
     progress_at: float = 0.0
     reason: str = _ENDED
     watch: asyncio.TimerHandle | None = None
+    killed: bool = False
 
     @property
     def characters(self) -> int:
@@ -156,13 +161,18 @@ class _Child:
         self.kill()
 
     def kill(self) -> None:
-        """End the process at once. The keeper notices and starts another."""
+        """End the process at once. The keeper notices and starts another.
+
+        It is signalled once: a signal to a process that ended reaps it, and then asyncio waits for one that is gone.
+        """
+        if self.killed:
+            return
+        self.killed = True
         with contextlib.suppress(ProcessLookupError):
             self.process.kill()
 
     async def end(self) -> None:
-        """Kill, let every waiter know, and reap. Who was worked on alone is to blame; the others may try again."""
-        self.kill()
+        """Let every waiter know, kill, and reap. Who was worked on alone is to blame; the others may try again."""
         if self.watch is not None:
             self.watch.cancel()
         at = [number for number in self.at if number in self.jobs]
@@ -173,8 +183,13 @@ class _Child:
                 job.answer.set_exception(failure)
         self.jobs.clear()
         self.writer.close()
-        await self.process.wait()
         assert self.process.stdout is not None
+        if not self.killed and self.process.stdout.at_eof():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LAST_S):
+                    await self.process.wait()  # it is about to end by itself
+        self.kill()
+        await self.process.wait()
         await self.process.stdout.read()  # to its end, so that the pipe closes while the event loop still runs
 
 

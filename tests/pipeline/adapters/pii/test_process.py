@@ -297,6 +297,27 @@ async def test_half_a_surrogate_pair_is_no_trouble(tmp_path: Path) -> None:
         assert (await process.scan(["a\ud800b"], names=False)).scan == "complete"
 
 
+@pytest.mark.parametrize("dies", [False, True], ids=["stopped", "died"])
+async def test_a_child_that_ended_is_reaped_by_one_alone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, dies: bool
+) -> None:
+    """A signal to a child that ended reaps it, and asyncio's own wait then warns of a process that it does not know."""
+    signals: list[int] = []
+    kill = asyncio.subprocess.Process.kill
+    monkeypatch.setattr(asyncio.subprocess.Process, "kill", lambda self: (signals.append(self.pid), kill(self))[1])
+    for _ in range(5):
+        async with scanner(tmp_path, ECHO) as process:
+            await process.scan(["a"], names=True)
+            if dies:
+                for one in psutil.Process().children():
+                    if "child.py" in " ".join(one.cmdline()):
+                        one.kill()
+                while process.ready:
+                    await asyncio.sleep(0.01)
+    assert len(signals) == len(set(signals)), "no child is signalled twice"
+    assert "Unknown child process" not in caplog.text
+
+
 async def test_after_stop_nothing_runs_and_scans_fail(tmp_path: Path) -> None:
     async with scanner(tmp_path) as process:
         await process.scan(["x"], names=False)
