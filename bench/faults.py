@@ -71,6 +71,7 @@ class Count:
     ledger_lines: int = 0
     ledger_missing: int = 0
     ledger_beyond: int = 0
+    ledger_lost: int = 0
     ledger_otherwise: int = 0
     chain_problems: int = 0
     chains: int = 0
@@ -239,15 +240,21 @@ def _identity(record: AuditRecord, attempt: AttemptRecord) -> str:
 
 
 async def _compare(link: Link, count: Count, calls: Mapping[str, float | None]) -> None:
-    """Hold the ledger against the records: one line for each call, with the same cost."""
+    """Hold the ledger against the records: one line for each call, with the same cost.
+
+    A call that a killed worker may have made stands in no record; its line is estimated, and named so.
+    """
     settled: dict[str, float | None] = {}
     async for message in link.streams.scan("LEDGER", subject="ledger.default.*.*.settle"):
         line = LedgerEntry.model_validate_json(message.body)
         if line.request_id.startswith("fault-"):
             count.ledger_lines += 1
-            settled[line.attempt] = line.usd
+            if line.estimated and "-lost-" in line.attempt.rpartition(".")[2]:
+                count.ledger_lost += 1
+            else:
+                settled[line.attempt] = line.usd
     count.ledger_missing = len(calls.keys() - settled.keys())
-    count.ledger_beyond = count.ledger_lines - len(calls.keys() & settled.keys())
+    count.ledger_beyond = count.ledger_lines - count.ledger_lost - len(calls.keys() & settled.keys())
     count.ledger_otherwise = sum(calls[attempt] != settled[attempt] for attempt in calls.keys() & settled.keys())
 
 
