@@ -9,6 +9,7 @@ from servers import NatsServer
 from typer.testing import CliRunner
 
 from pipeline.cli import difficulty
+from pipeline.cli.hooks import Hooks
 from pipeline.cli.main import make_app
 from pipeline.contracts import OutcomeEvent
 from pipeline.experiments.outcomes import record_outcome
@@ -17,7 +18,7 @@ from pipeline.signals.difficulty import read_model
 
 pytest.importorskip("sklearn", reason="the extra train is not installed")
 SUBJECTS = ("tensors and manifolds", "birds and rivers", "cooking and bread")
-app = make_app(lambda *_: None)  # type: ignore[arg-type,return-value]  # no worker is started
+app = make_app(Hooks(lambda *_, **__: None))
 run = CliRunner().invoke
 
 

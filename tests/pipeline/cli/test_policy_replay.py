@@ -204,4 +204,4 @@ def test_a_request_that_was_not_is_one_sentence(town: Town) -> None:
     town.given()
     result = town.types("policy", "explain", "nobody")
     assert result.exit_code == 1
-    assert "no record of request nobody" in result.stderr
+    assert "no record of a request of tenant default whose id is nobody" in result.stderr
