@@ -125,7 +125,8 @@ class Ejections:
             sights: what each worker sees of each target.
             groups: targets that stand in for each other.
             rules: when one is an outlier.
-            now, unix: monotonic time, and that of the day, in seconds.
+            now: monotonic time, in seconds.
+            unix: time of the day, in seconds.
 
         Returns:
             Who was found, and for how many seconds each is left out.

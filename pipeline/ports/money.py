@@ -110,5 +110,5 @@ class RateMeter(Protocol):
         ...
 
     async def settle(self, request: str, checks: Sequence[RateCheck]) -> None:
-        """Count, once, tokens that the request used beyond what it was counted for, also above a limit. Never raises."""
+        """Count, once, tokens used beyond what the request was counted for, also above a limit. Never raises."""
         ...

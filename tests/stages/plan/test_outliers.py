@@ -1,6 +1,5 @@
 """Targets that are left alone: an open breaker is never called, an outlier only where nobody else can be."""
 
-
 import pytest
 from planning import conditions, down, left_out, plan, policy_of, refusal
 
