@@ -4,9 +4,10 @@
     python -m bench.budget --no-kill              the same without
     python -m bench.budget --repetitions 5 --json
 
-What is dispatched is counted from the outside: the calls that the scripted models were asked to make, an attempt that
-is delivered again counting once, as its idempotency key is the same. The run ends with exit code 1 when a repetition
-dispatched more than there was room for, when a request got no reply, or when the ledger says something else.
+What is dispatched is counted from the outside: every call that reached the scripted models, also one whose worker was
+killed before its end. Such a call is paid for as lost, so what it took is not there for another. The run ends with exit
+code 1 when a repetition dispatched more than there was room for, when a request got no reply, or when the ledger says
+something else.
 """
 
 import argparse
@@ -161,7 +162,8 @@ async def _repetition(
     seen.answered, seen.refused, seen.lost = ended.pop("answered", 0), ended.pop("refused", 0), ended.pop("lost", 0)
     seen.other = sum(ended.values())
     billed_now, aborted_now = await _calls(made)
-    seen.dispatched, seen.aborted = billed_now - billed, aborted_now - aborted
+    seen.aborted = aborted_now - aborted
+    seen.dispatched = billed_now - billed + seen.aborted
     await _ledger(link, tenant, seen)
     return seen
 
