@@ -93,6 +93,11 @@ bench-pii: env  ## Personal data: speed beside default Presidio, hostile texts, 
 eval-difficulty: env  ## The learned score of difficulty: what it is worth on recorded answers (ARGS=--quick takes seconds)
 	@$(BIN)/python -m bench.difficulty $(if $(DATA),--data $(DATA)) $(ARGS)
 
+# FIT=folder DATA=folder ONLY=H1,S1 ARGS="--json --plots folder" take further options; ARGS=--quick takes a minute.
+.PHONY: eval
+eval: env  ## The cascade's decisions on recorded answers: learned from FIT=folder, scored on DATA=folder
+	@$(BIN)/python -m evaluation $(if $(FIT),--fit $(FIT)) $(if $(DATA),--data $(DATA)) $(if $(ONLY),--only $(ONLY)) $(ARGS)
+
 .PHONY: bench-budget
 bench-budget: env  ## 200 requests at once on a budget with room for 10, a worker killed in each of 50 repetitions
 	@$(BIN)/python -m bench.budget $(ARGS)
@@ -109,7 +114,7 @@ COMPILE = CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --genera
 
 .PHONY: lock
 lock: env  ## Compile requirements/*.txt again
-	@$(COMPILE) --extra dev --extra local --extra train --extra tokenizers --output-file requirements/dev.txt pyproject.toml
+	@$(COMPILE) --extra dev --extra local --extra train --extra tokenizers --extra embeddings --output-file requirements/dev.txt pyproject.toml
 	@$(COMPILE) --constraint requirements/dev.txt --output-file requirements/runtime.txt pyproject.toml
 	@$(COMPILE) --constraint requirements/dev.txt --output-file requirements/build.txt requirements/build.in
 

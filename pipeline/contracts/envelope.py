@@ -30,6 +30,7 @@ __all__ = [
     "Envelope",
     "Exclusion",
     "Finding",
+    "MadeFor",
     "Mark",
     "Plan",
     "Residency",
@@ -42,6 +43,9 @@ __all__ = [
 ]
 
 ENVELOPE_VERSION = "1.0"
+
+MadeFor = Literal["answer", "repair", "samples", "opinion", "verify", "judge"]
+"""What an attempt was made for: an answer of a tier; the same with its errors told; or a further look at a draft."""
 
 Action = Literal["allow", "pseudonymise", "mask", "local_only", "deny"]
 """What may happen with data at a target, from the weakest to the strongest."""
@@ -150,6 +154,7 @@ class Plan(OpenContract):
         relieved: a budget has too little left, and its `degrade_to` answers in place of the first tier.
         spares: who answers where a budget that degrades denies the first attempt after all.
         on_capped: what happens when an escalation is due and its cap or a budget does not allow it.
+        lookers: who may give a second opinion or a judgement on a draft, all of them eligible.
         covers: the budgets that pay for the attempts.
         rates: what is left of the rate limits, for the headers of the reply.
         metered: the rates of tokens, at which what was really used is counted in the end.
@@ -170,6 +175,7 @@ class Plan(OpenContract):
     relieved: bool = False
     spares: tuple[Rung, ...] = ()
     on_capped: Literal["degrade", "queue", "refuse"] = "degrade"
+    lookers: tuple[Rung, ...] = ()
     covers: tuple[Cover, ...] = ()
     rates: tuple[RateState, ...] = ()
     metered: tuple[Metered, ...] = ()
@@ -183,7 +189,11 @@ class Plan(OpenContract):
 
 
 class CacheHit(OpenContract):
-    """The remembered answer that was served, and where it came from. `usage` is that of the call that made it."""
+    """The remembered answer that was served, and where it came from. `usage` is that of the call that made it.
+
+    `kind`: the very same question, one that means the same, or one that was under way at the same time. `similarity` is
+    the cosine of a question that means the same.
+    """
 
     content: str | None = None
     parsed: Json = None
@@ -195,6 +205,8 @@ class CacheHit(OpenContract):
     model: str
     request_id: RequestId
     stored_at: UnixTime
+    kind: Literal["exact", "semantic", "flight"] = "exact"
+    similarity: Share | None = None
     usage: Usage | None = None
 
 
@@ -213,11 +225,13 @@ class Attempt(OpenContract):
     so it was counted by us, and the cost follows from that. `hedged`: a second call was made beside the slow first one;
     `usage` holds what both used, `hedge_usage` the part of the second one. `calls`: that went out, with retries and the
     second one. Of an attempt that answered, `lost_usage` and `lost_usd` are the part of those calls whose answer is not
-    the one that counts; null: there is none. `of_target`: it failed in a way that another target may not.
+    the one that counts; null: there is none. `of_target`: it failed in a way that another target may not. `left_early`:
+    it was cancelled, since its beginning said already that it would not stay.
     """
 
     number: Whole = Field(ge=1)
     stage: StageName
+    made_for: MadeFor = "answer"
     tier: Whole = Field(ge=0)
     fallback: Whole = 0
     variant: Name
@@ -239,6 +253,7 @@ class Attempt(OpenContract):
     latency_ms: float = 0.0
     first_token_ms: float | None = None
     streamed: bool = False
+    left_early: bool = False
     replayed: bool = False
     shielded: tuple[Shielded, ...] = ()
     found: tuple[Finding, ...] = ()
@@ -255,7 +270,14 @@ class Attempt(OpenContract):
 
 
 class Verdict(OpenContract):
-    """What check found in the last attempt. `signals` are all scores, also those that did not decide."""
+    """What check found in the last attempt. `signals` are all scores, also those that did not decide.
+
+    Attributes:
+        wants: what check asks for before it decides: the same answer with its errors told, or a further look.
+        calibrator: what made the confidence, by path and digest.
+        explored: the probability with which an answer that would stay was escalated all the same; null: it was not.
+        stays: with `explored`, that the answer would have stayed.
+    """
 
     accepted: bool
     attempt: Whole
@@ -265,6 +287,10 @@ class Verdict(OpenContract):
     repairs: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     signals: dict[str, float | None] = Field(default_factory=dict)
+    wants: MadeFor | None = None
+    calibrator: str | None = None
+    explored: Share | None = None
+    stays: bool = False
     content: str | None = None
     parsed: Json = None
 

@@ -10,6 +10,7 @@ from pipeline.contracts import Plan, Residency, Signals, Snapshot
 from pipeline.contracts.trusted import trusted
 from pipeline.policy import Policy
 from pipeline.policy.facts import facts_of_signals
+from pipeline.policy.models import Route
 from pipeline.policy.observed import budget_left
 from pipeline.ports import Outcome
 from stages.plan.budgets import Degrade, degrading
@@ -116,7 +117,7 @@ def _planned(
         {
             "route": route.name,
             "tiers": tuple([stair.tier for stair in stairs]),
-            "threshold": _stricter(route.accept.confidence, signals.quality_floor),
+            "threshold": _stricter(_threshold(route), signals.quality_floor),
             "max_escalations": _climbs(chosen, signals, stairs),
             "on_exhausted": route.on_exhausted,
             "cacheable": route.cache.enabled and signals.cache != "off",
@@ -148,6 +149,12 @@ def _refused(
     error = refusal(plan.route, plan.excluded, rule, degrade.resets_s, snapshot.targets, policy, ceiling=ceiling)
     changes = {"plan": plan, "status": "refused", "error": error}
     return Outcome("refused", _reasons(plan, None), changes, {"route": plan.route, "rule": rule})
+
+
+def _threshold(route: Route) -> float | None:
+    """What the route asks of a draft. Where nothing was promised yet, everything escalates."""
+    asked = route.accept.confidence
+    return 1.0 if asked == "promised" else asked
 
 
 def _stricter(one: float | None, other: float | None) -> float | None:

@@ -4,11 +4,14 @@ from typing import Annotated
 
 from pydantic import Field
 
+from pipeline.policy.models.accept import Accept, Look
 from pipeline.policy.models.base import API_VERSION
 from pipeline.policy.models.budgets import Allowance, BudgetExample, BudgetsFile, BudgetSpec, EscalationCap, Window
+from pipeline.policy.models.escalation import EarlyExit, Escalation, OpenEarly
 from pipeline.policy.models.examples import Given
 from pipeline.policy.models.experiments import ExperimentsFile, ExperimentSpec
 from pipeline.policy.models.limits import Breaker, Changes, Concurrency, Hedge, Lanes, LimitsFile, Outlier, Rate, Retry
+from pipeline.policy.models.remember import CachePolicy, SemanticCache, Verifier
 from pipeline.policy.models.residency import (
     TRANSFORMS,
     Output,
@@ -19,8 +22,6 @@ from pipeline.policy.models.residency import (
     Scan,
 )
 from pipeline.policy.models.routes import (
-    Accept,
-    CachePolicy,
     Preference,
     PriceCeiling,
     Route,
@@ -49,6 +50,8 @@ __all__ = [
     "Changes",
     "Concurrency",
     "Document",
+    "EarlyExit",
+    "Escalation",
     "EscalationCap",
     "ExperimentSpec",
     "ExperimentsFile",
@@ -57,7 +60,9 @@ __all__ = [
     "Hedge",
     "Lanes",
     "LimitsFile",
+    "Look",
     "ModelsFile",
+    "OpenEarly",
     "Outlier",
     "Output",
     "Preference",
@@ -76,6 +81,7 @@ __all__ = [
     "RoutesFile",
     "Scan",
     "Scope",
+    "SemanticCache",
     "Sinks",
     "SkipDraft",
     "Target",
@@ -84,6 +90,7 @@ __all__ = [
     "TierSpec",
     "Timeouts",
     "Variant",
+    "Verifier",
     "Visibility",
     "Window",
 ]

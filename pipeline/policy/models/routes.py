@@ -5,12 +5,13 @@ from typing import Annotated, Final, Literal
 from pydantic import BeforeValidator, Field
 
 from pipeline.contracts import Name, Share, Whole
-from pipeline.policy.models.base import Money, Seconds, Section
+from pipeline.policy.models.accept import Accept
+from pipeline.policy.models.base import Money, Section
+from pipeline.policy.models.escalation import Escalation
 from pipeline.policy.models.examples import Given
+from pipeline.policy.models.remember import CachePolicy
 
 __all__ = [
-    "Accept",
-    "CachePolicy",
     "Preference",
     "PriceCeiling",
     "Route",
@@ -42,17 +43,6 @@ class TierSpec(Section):
     fallbacks: tuple[Name, ...] = Field(default=(), max_length=8)
 
 
-class Accept(Section):
-    """When a draft may stay. `confidence` null: no threshold, the schema alone decides.
-
-    `calibrator_file` is a file beside the policies (see `pipeline.policy.calibration`): the curve that makes a
-    probability of how sure a model sounds, whichever tier it answers in. Without it the raw score is the confidence.
-    """
-
-    confidence: Share | None = None
-    calibrator_file: str | None = None
-
-
 class PriceCeiling(Section):
     """The highest price of a target that is taken, in US dollars for a million tokens."""
 
@@ -77,13 +67,6 @@ Preference = Literal["order", "only", "ignore", "allow_fallbacks", "data_collect
 _ALL_PREFERENCES: Final[tuple[Preference, ...]] = (
     "order", "only", "ignore", "allow_fallbacks", "data_collection", "sort", "max_price"
 )  # fmt: skip
-
-
-class CachePolicy(Section):
-    """Whether answers of the route are remembered, and for how many seconds."""
-
-    enabled: bool = True
-    ttl: Seconds = 3600.0
 
 
 class RouteExample(Section):
@@ -117,6 +100,7 @@ class Route(Section):
     max_escalations: Whole = Field(default=1, ge=0, le=8)
     on_exhausted: Literal["degrade", "fail"] = "degrade"
     cache: CachePolicy = CachePolicy()
+    escalation: Escalation = Escalation()
     only: tuple[Name, ...] | None = None
     ignore: tuple[Name, ...] = ()
     regions: tuple[Name, ...] = ()
