@@ -15,7 +15,7 @@ import pytest
 from servers import NatsServer, free_port
 from typer.testing import CliRunner
 from valkey_server import ValkeyServer, valkey_server
-from whole import ROOT, whole
+from whole import ROOT, Whole, whole
 
 from pipeline.cli.hooks import Hooks
 from pipeline.cli.main import make_app
@@ -85,13 +85,27 @@ def as_promised(printed: dict[str, str]) -> None:
     assert "done: the folder governs" in told(printed, "stepwell policy release")
 
 
+async def on_all_workers(house: Whole) -> None:
+    """Wait until every worker follows what governs: the guide says "within a second", and a command here takes less."""
+    current, _ = await RevisionStore(house.link.bucket("policy")).current()
+    wanted = ("folder", None) if current.in_force is None else ("applied", current.in_force.revision)
+    async with asyncio.timeout(30):
+        while any(
+            (standing.origin, None if standing.origin == "folder" else standing.revision) != wanted
+            for standing in (source.standing() for source in house.sources)
+        ):
+            await asyncio.sleep(0.01)
+
+
 @contextlib.asynccontextmanager
-async def counter() -> AsyncIterator[int]:
+async def counter(house: Whole) -> AsyncIterator[int]:
     """A port that takes command lines and runs them in this process: to start a program for each costs seconds."""
 
     async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         words = json.loads(await reader.readline())
         result = await asyncio.to_thread(CliRunner().invoke, CLI, words)
+        if words[0] == "policy":
+            await on_all_workers(house)
         writer.write(json.dumps([result.exit_code, result.stdout, result.stderr]).encode())
         writer.close()
 
@@ -117,7 +131,7 @@ async def test_a_stranger_changes_a_route_sees_it_live_and_takes_it_back(
     tmp_path: Path, nats: NatsServer, valkey: ValkeyServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On the parts of this test: real stores, scripted models, and workers in this process."""
-    async with whole(tmp_path, nats, valkey.url) as house, counter() as port:
+    async with whole(tmp_path, nats, valkey.url) as house, counter(house) as port:
         (tmp_path / "asks.py").write_text(ASKS.format(port=port))
         programs = command(tmp_path / "bin", f'exec "{sys.executable}" -S "{tmp_path / "asks.py"}" "$@"')
         surroundings = {
