@@ -5,7 +5,7 @@ from typing import Final
 
 from pipeline.adapters.documents import problems
 from pipeline.contracts import Attempt, JsonObject
-from stages.check.confidence import certainty
+from pipeline.confidence.certainty import certainty
 from stages.check.decide import Findings
 from stages.check.phrases import declines, hedges
 from stages.check.reading import Reading, read

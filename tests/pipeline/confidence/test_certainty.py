@@ -9,7 +9,7 @@ from fakes_stages import scored
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.check.confidence import certainty
+from pipeline.confidence.certainty import certainty
 
 SURE, DOUBT = -0.01, -2.0
 

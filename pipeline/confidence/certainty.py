@@ -13,18 +13,27 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from pipeline.contracts import TokenLogprob
-from stages.check.reading import FENCE
 
-__all__ = ["Certainty", "certainty"]
+__all__ = ["FENCE", "Certainty", "Values", "certainty", "is_document", "sureness", "values_of"]
+
+FENCE: Final = re.compile(r"\s*```[\w+-]*[ \t]*\n?(.*?)\s*```\s*", re.DOTALL)
+"""A code fence that is the whole text; the group is what stands in it."""
 
 _STRING_OR_SCALAR: Final = re.compile(r'"((?:[^"\\]|\\.)*)"?(\s*:)?|[^\s{}\[\]:,"]+', re.DOTALL)
 _FENCE_LINE: Final = re.compile(r"^[ \t]*```.*$", re.MULTILINE)
 _WORD: Final = re.compile(r"\w")
 
 Span = tuple[int, int]
+
+
+class Values(NamedTuple):
+    """The tokens that make up values, and whether it is proven where they stand."""
+
+    tokens: Sequence[TokenLogprob]
+    aligned: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +48,16 @@ def certainty(text: str, tokens: Sequence[TokenLogprob] | None, *, document: boo
     """Weigh the tokens of `text`; `document`: it is, or should be, JSON."""
     if not tokens:
         return Certainty(None, {})
+    return sureness(values_of(text, tokens, document=document), tokens)
+
+
+def is_document(text: str) -> bool:
+    """Whether the text looks like JSON."""
+    return text.lstrip()[:1] in ("{", "[")
+
+
+def values_of(text: str, tokens: Sequence[TokenLogprob], *, document: bool) -> Values:
+    """The tokens of `text` that make up values."""
     offset = _offset(text, "".join([token.token for token in tokens]))
     if offset is None:
         chosen = _words(tokens)
@@ -48,14 +67,20 @@ def certainty(text: str, tokens: Sequence[TokenLogprob] | None, *, document: boo
         chosen = _outside(tokens, offset, [match.span() for match in _FENCE_LINE.finditer(text)])
     else:
         chosen = _words(tokens)
+    return Values(chosen, offset is not None)
+
+
+def sureness(values: Values, tokens: Sequence[TokenLogprob]) -> Certainty:
+    """The confidence that follows from the tokens of values; of all `tokens`, where there is no such one."""
     everything = [token.logprob for token in tokens]
-    mean = _mean(chosen or everything)
+    scores = [token.logprob for token in values.tokens] or everything
+    mean = _mean(scores)
     signals = {
         "logprob_mean": mean,
-        "logprob_min": min(chosen or everything),
+        "logprob_min": min(scores),
         "logprob_mean_all": _mean(everything),
-        "value_tokens": float(len(chosen)),
-        "aligned": 0.0 if offset is None else 1.0,
+        "value_tokens": float(len(values.tokens)),
+        "aligned": float(values.aligned),
     }
     return Certainty(min(1.0, math.exp(mean)), signals)
 
@@ -94,8 +119,8 @@ def _placed(tokens: Sequence[TokenLogprob], offset: int) -> Iterator[tuple[int, 
         start = end
 
 
-def _within(tokens: Sequence[TokenLogprob], offset: int, spans: Sequence[Span]) -> list[float]:
-    """Log-probabilities of the tokens that share a character with a span. Both go from left to right."""
+def _within(tokens: Sequence[TokenLogprob], offset: int, spans: Sequence[Span]) -> list[TokenLogprob]:
+    """The tokens that share a character with a span. Both go from left to right."""
     chosen, which = [], 0
     for start, end, token in _placed(tokens, offset):
         while which < len(spans) and spans[which][1] <= start:
@@ -103,20 +128,20 @@ def _within(tokens: Sequence[TokenLogprob], offset: int, spans: Sequence[Span]) 
         if which == len(spans):
             break
         if spans[which][0] < end and not token.token.isspace():
-            chosen.append(token.logprob)
+            chosen.append(token)
     return chosen
 
 
-def _outside(tokens: Sequence[TokenLogprob], offset: int, fences: Sequence[Span]) -> list[float]:
+def _outside(tokens: Sequence[TokenLogprob], offset: int, fences: Sequence[Span]) -> list[TokenLogprob]:
     return [
-        token.logprob
+        token
         for start, end, token in _placed(tokens, offset)
         if _WORD.search(token.token) and not any(first < end and start < last for first, last in fences)
     ]
 
 
-def _words(tokens: Sequence[TokenLogprob]) -> list[float]:
-    return [token.logprob for token in tokens if _WORD.search(token.token)]
+def _words(tokens: Sequence[TokenLogprob]) -> list[TokenLogprob]:
+    return [token for token in tokens if _WORD.search(token.token)]
 
 
 def _mean(scores: Sequence[float]) -> float:
