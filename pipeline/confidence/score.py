@@ -8,11 +8,12 @@ and only for many rows at once.
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
+from math import exp
 from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, TypeAdapter, ValidationError, model_validator
 
 from pipeline.contracts import Contract
 
@@ -33,6 +34,8 @@ __all__ = [
 MISSING: Final = "?"
 """Ends the name of an input that says whether a signal is missing."""
 MOST_NODES: Final = 50_000
+_FARTHEST: Final = 30.0
+"""Log odds beyond which a probability is no longer told from 0 or 1."""
 
 Number: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
 InputName: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -137,21 +140,28 @@ class Part(Contract):
 
 
 class Blend(Contract):
-    """A weighted sum of scores, each standardised."""
+    """A weighted sum of scores, each standardised.
+
+    Attributes:
+        link: `logistic`: the sum is log odds, and the score the probability, above 0 and below 1.
+    """
 
     kind: Literal["blend"] = "blend"
     parts: tuple[Part, ...] = Field(min_length=1, max_length=100)
     intercept: Number = 0.0
+    link: Literal["identity", "logistic"] = "identity"
 
     def rows(self, columns: Columns) -> NDArray[np.float64]:
         """The score of many rows."""
         first = np.full(len(next(iter(columns.values()))), self.intercept)
-        return reduce(lambda total, part: total + _share(part, part.score.rows(columns)), self.parts, first)
+        total = reduce(lambda total, part: total + _share(part, part.score.rows(columns)), self.parts, first)
+        return total if self.link == "identity" else 1.0 / (1.0 + np.exp(-np.clip(total, -_FARTHEST, _FARTHEST)))
 
 
 Score: TypeAlias = Annotated[Linear | Trees | Blend, Field(discriminator="kind")]
 Part.model_rebuild()
 Blend.model_rebuild()
+_SCORE: Final[TypeAdapter[Linear | Trees | Blend]] = TypeAdapter(Score)
 
 
 def signals_of(score: Linear | Trees | Blend) -> tuple[str, ...]:
@@ -165,9 +175,24 @@ def scorer(score: Linear | Trees | Blend) -> Callable[[Signals], float]:
     """The score as a function of the signals of one answer; make it once, and call it often."""
     if isinstance(score, Blend):
         parts = tuple((scorer(part.score), part) for part in score.parts)
-        intercept = score.intercept
-        return lambda signals: sum((_share(part, own(signals)) for own, part in parts), intercept)
+        intercept, logistic = score.intercept, score.link == "logistic"
+
+        def blended(signals: Signals) -> float:
+            total = sum((_share(part, own(signals)) for own, part in parts), intercept)
+            return 1.0 / (1.0 + exp(-min(max(total, -_FARTHEST), _FARTHEST))) if logistic else total
+
+        return blended
     return _Weighted(score) if isinstance(score, Linear) else _Walk(score)
+
+
+def parse_score(document: object) -> Linear | Trees | Blend:
+    """A score out of its JSON form. Raises `ValueError` with what is wrong with it."""
+    try:
+        return _SCORE.validate_python(document, strict=False)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(step) for step in first["loc"])
+        raise ValueError(f"the score cannot be read at {place or 'its beginning'}: {first['msg']}") from None
 
 
 def column(values: Sequence[float | None]) -> NDArray[np.float64]:
