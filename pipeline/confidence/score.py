@@ -27,6 +27,7 @@ __all__ = [
     "Signals",
     "Trees",
     "column",
+    "parse_score",
     "scorer",
     "signals_of",
 ]
