@@ -11,11 +11,15 @@ __all__ = ["Curve", "Figure", "Options", "Protocol", "Report"]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How thorough: `rounds` of the bootstrap, the seed of all chance, `quick` for a look at whether it runs."""
+    """How thorough: `rounds` of the bootstrap, the seed of all chance, `quick` for a look at whether it runs.
+
+    `step` is told in a few words what is done now, for whoever watches.
+    """
 
     rounds: int = 1000
     seed: int = 7
     quick: bool = False
+    step: Callable[[str], None] = field(default=lambda said: None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,7 @@ class Figure:
     """One figure: ours with a 95 % interval, the baseline, and their paired difference with a 95 % interval.
 
     `mark` is what was asked for, and `better` which way. `met`: whether `ours` reaches it; None: there is no mark.
+    `goal` lies beyond the mark.
     """
 
     name: str
@@ -36,6 +41,7 @@ class Figure:
     mark: float | None = None
     better: Literal["higher", "lower"] = "higher"
     rows: int = 0
+    goal: float | None = None
 
     @property
     def met(self) -> bool | None:
