@@ -211,10 +211,14 @@ class CacheHit(OpenContract):
 
 
 class TokenLogprob(OpenContract):
-    """One token of an answer with its natural log-probability."""
+    """One token of an answer with its natural log-probability.
+
+    `top`: those of the likeliest tokens at its place, the best first, where the endpoint shows them.
+    """
 
     token: str
     logprob: float
+    top: tuple[float, ...] = ()
 
 
 class Attempt(OpenContract):
@@ -226,7 +230,8 @@ class Attempt(OpenContract):
     `usage` holds what both used, `hedge_usage` the part of the second one. `calls`: that went out, with retries and the
     second one. Of an attempt that answered, `lost_usage` and `lost_usd` are the part of those calls whose answer is not
     the one that counts; null: there is none. `of_target`: it failed in a way that another target may not. `left_early`:
-    it was cancelled, since its beginning said already that it would not stay.
+    it was cancelled, since its beginning said already that it would not stay. `exit_at`: tokens after which its
+    beginning said so; without `left_early` it was finished all the same, so that wrong exits can be counted.
     """
 
     number: Whole = Field(ge=1)
@@ -254,6 +259,7 @@ class Attempt(OpenContract):
     first_token_ms: float | None = None
     streamed: bool = False
     left_early: bool = False
+    exit_at: Whole | None = None
     replayed: bool = False
     shielded: tuple[Shielded, ...] = ()
     found: tuple[Finding, ...] = ()

@@ -7,7 +7,7 @@ from pipeline.adapters.documents import problems
 from pipeline.contracts import Attempt, JsonObject
 from pipeline.confidence.certainty import certainty
 from stages.check.decide import Findings
-from stages.check.phrases import declines, hedges
+from pipeline.confidence.signals.wording import declines, hedges
 from stages.check.reading import Reading, read
 
 __all__ = ["LARGEST_DOCUMENT", "assess"]

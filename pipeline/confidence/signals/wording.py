@@ -3,7 +3,11 @@
 import re
 from typing import Final
 
-__all__ = ["declines", "hedges"]
+from pipeline.confidence.signals.seen import Seen
+
+__all__ = ["NAMES", "declines", "hedges", "signals"]
+
+NAMES: Final = ("declines", "hedges")
 
 _HEAD: Final = 240
 
@@ -28,3 +32,8 @@ def declines(text: str) -> bool:
 def hedges(text: str) -> bool:
     """Whether the answer begins by hedging."""
     return _HEDGES.search(text, 0, _HEAD) is not None
+
+
+def signals(seen: Seen) -> dict[str, float | None]:
+    """1 where the answer begins by declining, or by hedging; else 0."""
+    return {"declines": float(declines(seen.text)), "hedges": float(hedges(seen.text))}

@@ -1,0 +1,59 @@
+"""Signals of an answer: small functions of what was seen of it, each a number from 0 to 1 or nothing. Pure.
+
+A signal is a function `signal(seen) -> float | None`; families of them that share work give several at once. The table
+`FAMILIES` lists them with their names, which stand in records and in the files of calibrators and so never change.
+The more of it, the better the answer looks, but for `declines`, `hedges` and `cut_off`, which say that it does. Scores
+that are no shares (`RAW`) are recorded beside them under the names that they always had.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from pipeline.confidence.signals import arithmetic, grounding, length, looks, structure, tokens, wording
+from pipeline.confidence.signals.agreement import agreement, agrees, final_answer
+from pipeline.confidence.signals.length import Usual
+from pipeline.confidence.signals.seen import Seen
+from pipeline.confidence.signals.tokens import probabilities
+
+__all__ = [
+    "FAMILIES",
+    "NAMES",
+    "RAW",
+    "Family",
+    "Seen",
+    "Usual",
+    "agreement",
+    "agrees",
+    "final_answer",
+    "probabilities",
+    "signals_of",
+]
+
+Family = Callable[[Seen], Mapping[str, float | None]]
+
+FAMILIES: Final[Mapping[Family, tuple[str, ...]]] = MappingProxyType(
+    {
+        tokens.signals: tokens.NAMES,
+        structure.signals: structure.NAMES,
+        grounding.signals: grounding.NAMES,
+        arithmetic.signals: arithmetic.NAMES,
+        wording.signals: wording.NAMES,
+        length.signals: length.NAMES,
+        looks.signals: looks.NAMES,
+    }
+)
+"""Every family, and the names of what it gives."""
+
+NAMES: Final = tuple(name for names in FAMILIES.values() for name in names)
+"""The names of all signals."""
+RAW: Final = ("logprob_mean", "logprob_min", "logprob_mean_all", "value_tokens", "aligned", "characters")
+"""Scores of other ranges that are recorded as well."""
+
+
+def signals_of(seen: Seen) -> dict[str, float | None]:
+    """All signals of an answer, by their names, and the raw scores that there are."""
+    found: dict[str, float | None] = {"characters": float(len(seen.text))}
+    for family in FAMILIES:
+        found.update(family(seen))
+    return found
