@@ -26,6 +26,7 @@
     │       ├── NoWorker              no_worker
     │       ├── DeadlineExceeded      deadline_exceeded
     │       ├── Cancelled             cancelled
+    │       │   └── LeftEarly         early_exit
     │       ├── TargetRejected        target_rejected
     │       ├── SchemaNotSatisfied    schema_not_satisfied
     │       ├── QualityNotReached     quality_not_reached
@@ -64,6 +65,7 @@ __all__ = [
     "Failure",
     "IdempotencyConflict",
     "InvalidRequest",
+    "LeftEarly",
     "ModelMissing",
     "NoEligibleTarget",
     "NoWorker",
@@ -317,6 +319,13 @@ class Cancelled(Permanent):
 
     code = "cancelled"
     http_status = 499
+
+
+class LeftEarly(Cancelled):
+    """An answer was stopped while it came, since its beginning said already that it would not stay."""
+
+    code = "early_exit"
+    http_status = 500
 
 
 class TargetRejected(_Tried, Permanent):

@@ -56,7 +56,7 @@ def noted(envelope: Envelope, reply: Reply) -> dict[str, float]:
 
 def _draft(envelope: Envelope, reply: Reply) -> dict[str, float]:
     drafts = [made for made in envelope.attempts if made.tier == 0]
-    if not any(made.error is None for made in drafts):
+    if not any(made.error is None or made.left_early for made in drafts):
         return {}
     sufficed = reply.status == "answered" and reply.degraded is None and not reply.escalated
     return {"drafts": 1.0, "accepted": float(sufficed), **_tier("draft", drafts)}

@@ -59,6 +59,8 @@ class AttemptRecord(OpenContract):
     fallback: Whole = 0
     estimated: bool = False
     hedged: bool = False
+    left_early: bool = False
+    exit_at: Whole | None = None
     error_code: str | None = None
 
 

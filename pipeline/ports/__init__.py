@@ -1,9 +1,20 @@
 """What stages and the runner need from the world, as protocols. Adapters implement them; tests use small fakes."""
 
 from pipeline.ports.board import Board, RouteStanding
-from pipeline.ports.cache import Cache
+from pipeline.ports.cache import AnswerStore, Asked, Cache, Kept
 from pipeline.ports.link import Conversation, Incoming, Link, Subscription
-from pipeline.ports.models import Completion, Made, ModelCall, ModelClient, Permit, Progress, TokenSink, Try
+from pipeline.ports.models import (
+    Completion,
+    Made,
+    ModelCall,
+    ModelClient,
+    Permit,
+    Piece,
+    Progress,
+    Reader,
+    TokenSink,
+    Try,
+)
 from pipeline.ports.money import Charge, Denial, Ledger, RateCheck, RateMeter, RateVerdict
 from pipeline.ports.privacy import PiiScanner, ScanReport
 from pipeline.ports.records import AuditLog, AuditReference, Journal, ResultStore
@@ -15,7 +26,9 @@ from pipeline.ports.vault import Vault
 from pipeline.ports.weights import Weights, WeightStore
 
 __all__ = [
+    "AnswerStore",
     "Appended",
+    "Asked",
     "AuditLog",
     "AuditReference",
     "Board",
@@ -33,6 +46,7 @@ __all__ = [
     "Handler",
     "Incoming",
     "Journal",
+    "Kept",
     "Ledger",
     "Link",
     "Made",
@@ -41,12 +55,14 @@ __all__ = [
     "Observer",
     "Outcome",
     "Permit",
+    "Piece",
     "PiiScanner",
     "Progress",
     "Random",
     "RateCheck",
     "RateMeter",
     "RateVerdict",
+    "Reader",
     "ResultStore",
     "RouteStanding",
     "Run",

@@ -1,13 +1,24 @@
 """Who calls models."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from pipeline.contracts import Attempt, Lane, TokenLogprob, ToolCall, Usage
 from pipeline.ports.money import Denial
 
-__all__ = ["Completion", "Made", "ModelCall", "ModelClient", "Permit", "Progress", "TokenSink", "Try"]
+__all__ = [
+    "Completion",
+    "Made",
+    "ModelCall",
+    "ModelClient",
+    "Permit",
+    "Piece",
+    "Progress",
+    "Reader",
+    "TokenSink",
+    "Try",
+]
 
 
 class Permit(Protocol):
@@ -64,13 +75,15 @@ class Progress:
 class ModelCall:
     """One call of a model at a target. What is sent stands in the permit, and nowhere else.
 
-    `deadline_s` is the time left, in seconds from now.
+    `deadline_s` is the time left, in seconds from now. `reader`: reads the answer along; then it is asked for as a
+    stream, and passed on by the reader alone.
     """
 
     permit: Permit
     deadline_s: float
     lane: Lane = "interactive"
     progress: Progress = field(default_factory=Progress)
+    reader: "Reader | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +107,44 @@ class Completion:
 
 TokenSink = Callable[[str], Awaitable[bool]]
 """Takes a piece of text as it is generated; False asks the client to stop generating."""
+
+
+class Piece(NamedTuple):
+    """A part of an answer that came.
+
+    Attributes:
+        text: of this part.
+        tokens: all that were scored so far.
+        calls_tools: a tool was called by now.
+        ended: the endpoint said that this is all.
+    """
+
+    text: str
+    tokens: Sequence[TokenLogprob] = ()
+    calls_tools: bool = False
+    ended: bool = False
+
+
+class Reader(Protocol):
+    """Reads an answer while it comes, and decides whether it goes on and whether somebody else may see it.
+
+    Attributes:
+        passed_on: text was passed on; from then on nothing may be tried again.
+    """
+
+    passed_on: bool
+
+    def begins(self) -> None:
+        """A try begins; what was read of an earlier one is void."""
+        ...
+
+    async def read(self, piece: Piece) -> bool:
+        """Take a piece. False: nobody wants the answer any more.
+
+        Raises:
+            LeftEarly: the answer is to be stopped, since it would not stay.
+        """
+        ...
 
 
 class ModelClient(Protocol):

@@ -262,5 +262,7 @@ def _attempt(attempt: Attempt) -> AttemptRecord:
         fallback=attempt.fallback,
         estimated=attempt.estimated,
         hedged=attempt.hedged,
+        left_early=attempt.left_early,
+        exit_at=attempt.exit_at,
         error_code=attempt.error.code if attempt.error else None,
     )

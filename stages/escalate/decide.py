@@ -15,7 +15,7 @@ def next_tier(envelope: Envelope) -> int | None:
     answer in its place.
     """
     last = envelope.attempts[-1] if envelope.attempts else None
-    if last is not None and last.error is not None and not envelope.may_fall_back:
+    if last is not None and last.error is not None and not last.left_early and not envelope.may_fall_back:
         return None
     tried = last.tier if last is not None else 0
     following = tried + 1

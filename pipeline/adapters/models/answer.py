@@ -4,7 +4,7 @@ Endpoints differ in what they leave out, so nothing but the shape that we need i
 raises `MalformedAnswer`, whose text never holds a word of the answer.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -59,6 +59,16 @@ class Collected:
     def ended(self) -> bool:
         """Whether the endpoint said why it stopped."""
         return self._finish_reason is not None
+
+    @property
+    def scored(self) -> Sequence[TokenLogprob]:
+        """The tokens that were scored so far."""
+        return self._scored
+
+    @property
+    def calls_tools(self) -> bool:
+        """Whether a tool was called so far."""
+        return bool(self._calls)
 
     @property
     def text(self) -> str:

@@ -12,18 +12,18 @@ from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
-from pipeline.adapters.models.chain import Link, chain_of, ends_chain, may_stream, spares_of, was_here_before
+from pipeline.adapters.models.chain import Link, chain_of, ends_chain, plan_of, spares_of, was_here_before
 from pipeline.adapters.models.estimates import Size, size_of
 from pipeline.adapters.models.hedging import Hedges, race
-from pipeline.adapters.models.live import Live
 from pipeline.adapters.models.outcomes import Answered, Calls, attempt_of, believed
 from pipeline.adapters.models.purse import Bill, Purse, Refused
 from pipeline.adapters.models.settle import FAILURES, CallFailure
 from pipeline.adapters.models.shields import Shields
+from pipeline.adapters.models.ways import SHUT, Way, fits, next_rung, way_of
 from pipeline.contracts import Attempt, Envelope, Finding, Rung, StageName, Tier, Usage
 from pipeline.disclosure.guard import Permit, Reference, governing, judged, permit
 from pipeline.disclosure.return_path import ReturnPath
-from pipeline.errors import Cancelled, ResidencyRefused, TargetTimeout, UnknownModel
+from pipeline.errors import Cancelled, LeftEarly, ResidencyRefused, TargetTimeout, UnknownModel
 from pipeline.policy import Policy
 from pipeline.policy.models import Variant
 from pipeline.policy.source import PolicySource
@@ -122,8 +122,8 @@ class Attempts:
         spec = ready.permit.spec
         size = size_of(envelope, ready.variant, spec)
         bill = Bill(envelope, ready.policy, stage, tier, link.place, link.rung, step, size, spec.price, run.delivered)
-        live = self._live(envelope, run, tier)
-        made = await self._settled(bill, ready, number, live)
+        way = way_of(bill, spec, ready.back, run, lambda: self._may_leave(bill))
+        made = await self._settled(bill, ready, number, way)
         if isinstance(made, Refused):
             return made
         counting = await self._journal.write(envelope.key, step, made)
@@ -142,7 +142,7 @@ class Attempts:
         await self._purse.closes(bill, earlier)
         return earlier.model_copy(update={"replayed": True})
 
-    async def _settled(self, bill: Bill, ready: "_Ready", number: int, live: Live | None) -> Attempt | Refused:
+    async def _settled(self, bill: Bill, ready: "_Ready", number: int, way: Way) -> Attempt | Refused:
         """Make the call, if it may be paid, and say what it came to, however it ended."""
         what = {
             "number": number,
@@ -161,7 +161,7 @@ class Attempts:
             refused = await self._purse.opens(bill)
             if refused is not None:
                 return refused
-            outcome = await self._called(bill, ready, calls, live)
+            outcome = await self._called(bill, ready, calls, way)
         except asyncio.CancelledError as stopped:
             outcome = _taken_back(stopped)
         except FAILURES as error:
@@ -170,18 +170,18 @@ class Attempts:
         attempt = attempt_of(what, outcome, calls, bill.size, bill.price, spent_ms)
         if isinstance(outcome, Answered) and not believed(outcome.answer, bill.size):
             _warn_of(outcome.answer.usage, bill)
-        return attempt.model_copy(update={"streamed": True}) if live is not None and live.sent else attempt
+        return _told(attempt, way, outcome)
 
-    async def _called(self, bill: Bill, ready: "_Ready", calls: Calls, live: Live | None) -> Answered:
+    async def _called(self, bill: Bill, ready: "_Ready", calls: Calls, way: Way) -> Answered:
         """The answer of the call, or of a second one beside it. Raises as the client does."""
         spec, envelope = ready.permit.spec, bill.envelope
-        call = ModelCall(ready.permit, self.left_s(envelope), envelope.lane, calls.first)
-        if not spec.hedge or live is not None or bill.stage != "draft" or bill.place > 0:
-            return Answered(await self._answered(call, ready, live), ready.found)
+        call = ModelCall(ready.permit, self.left_s(envelope), envelope.lane, calls.first, way.gate)
+        if not spec.hedge or way != SHUT or bill.stage != "draft" or bill.place > 0:
+            return Answered(await self._answered(call, ready, way), ready.found)
         rules, begun = ready.policy.limits.hedge, self._clock.monotonic()
         after_s = self._hedges.after_s(bill.rung.target, rules)
         if after_s is None:
-            outcome = Answered(await self._answered(call, ready, None), ready.found)
+            outcome = Answered(await self._answered(call, ready, SHUT), ready.found)
         else:
             outcome = await self._raced(bill, ready, calls, call, after_s)
         latency_ms = (self._clock.monotonic() - begun) * 1000
@@ -204,21 +204,29 @@ class Attempts:
                 return None
             calls.beside = Progress()
             again = ModelCall(others[-1].permit, left_s, bill.envelope.lane, calls.beside)
-            return self._answered(again, others[-1], None)
+            return self._answered(again, others[-1], SHUT)
 
-        ended = await race(self._answered(call, ready, None), after_s, second)
+        ended = await race(self._answered(call, ready, SHUT), after_s, second)
         won = others[-1] if ended.second else ready
         return Answered(ended.answer, won.found, ended.second, ended.also)
 
-    async def _answered(self, call: ModelCall, ready: "_Ready", live: Live | None) -> Completion:
-        """The answer as its caller may have it; streamed to `live` in the same form."""
-        back = ready.back
+    async def _answered(self, call: ModelCall, ready: "_Ready", way: Way) -> Completion:
+        """The answer as its caller may have it; streamed in the same form, at once or from where its gate opens."""
+        back, live = ready.back, way.live if way.gate is None else None
         if back is None:
             return await self._client.complete(call, live)
         completion = await self._client.complete(call, back.sink(live) if live is not None else None)
-        if live is not None:
+        if live is not None or (way.gate is not None and way.gate.passed_on):
             await back.finish()
         return back.completion(completion)
+
+    async def _may_leave(self, bill: Bill) -> bool:
+        """Whether the next tier is to be had now: it answers, it is quick enough, and the caps let it be called."""
+        following, snapshot = next_rung(bill), plan_of(bill.envelope).snapshot
+        if following is None or not self._client.healthy(following.target):
+            return False
+        standing = snapshot.targets.get(following.target) if snapshot is not None else None
+        return fits(standing, self.left_s(bill.envelope)) and await self._purse.may_leave(bill)
 
     async def _ready(self, envelope: Envelope, rung: Tier | Rung, key: str) -> "_Ready":
         """The permit for a rung with what its target will be sent, and the way back of its answer."""
@@ -235,10 +243,6 @@ class Attempts:
             self._shields.keep(request, made, policy)
         return _Ready(allowed, self._shields.way_back(request, made, policy, rung.target), policy, variant)
 
-    @staticmethod
-    def _live(envelope: Envelope, run: Run, tier: int) -> Live | None:
-        return Live(run.caller) if run.caller is not None and may_stream(envelope, tier, run.delivered) else None
-
 
 class _Ready(NamedTuple):
     """What a call needs: the permit, the way back of its answer where it is not the answer itself, and its terms."""
@@ -252,6 +256,14 @@ class _Ready(NamedTuple):
     def found(self) -> tuple[Finding, ...]:
         """Personal data that the answer held."""
         return self.back.found if self.back is not None else ()
+
+
+def _told(attempt: Attempt, way: Way, outcome: Answered | CallFailure) -> Attempt:
+    """The attempt with what became of it on its way to the caller."""
+    told: dict[str, object] = {"streamed": True} if way.streamed else {}
+    if way.gate is not None and way.gate.exit_at is not None:
+        told |= {"exit_at": way.gate.exit_at, "left_early": isinstance(outcome, LeftEarly)}
+    return attempt.model_copy(update=told) if told else attempt
 
 
 def _warn_of(reported: Usage, bill: Bill) -> None:

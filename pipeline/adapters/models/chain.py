@@ -1,6 +1,6 @@
 """Who is called at one tier, in which order, and what of an answer may reach the caller while it comes. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final, NamedTuple
 
 from pipeline.contracts import Attempt, Envelope, Plan, Rung, Tier
@@ -14,7 +14,18 @@ from pipeline.errors import (
     Unreadable,
 )
 
-__all__ = ["Link", "chain_of", "ends_chain", "may_stream", "of_target", "plan_of", "spares_of", "was_here_before"]
+__all__ = [
+    "Link",
+    "chain_of",
+    "ends_chain",
+    "may_leave_early",
+    "may_open_early",
+    "may_stream",
+    "of_target",
+    "plan_of",
+    "spares_of",
+    "was_here_before",
+]
 
 _POSTPONED: Final = "postponed"
 
@@ -78,6 +89,21 @@ def may_stream(envelope: Envelope, tier: int, delivered: int) -> bool:
         return False
     deepest = len(plan.tiers) - 1 if plan.cut is None else -1
     return tier == deepest or (tier == envelope.last_tier and plan.on_exhausted == "degrade")
+
+
+def may_open_early(envelope: Envelope, delivered: int) -> bool:
+    """Whether text of a draft may reach the caller before it is whole, once its beginning is sure enough.
+
+    From then on it is the answer, so the route must be content with one that turns out to be below the threshold.
+    """
+    request, plan = envelope.request, plan_of(envelope)
+    streams = request.stream and request.response_schema is None and delivered <= 1
+    return streams and plan.on_exhausted == "degrade"
+
+
+def may_leave_early(envelope: Envelope, tier: int, capabilities: Collection[str]) -> bool:
+    """Whether a draft may be stopped while it comes: another tier may follow, and the target shows how sure it is."""
+    return tier < envelope.last_tier and "stream" in capabilities and "logprobs" in capabilities
 
 
 def was_here_before(envelope: Envelope, delivered: int) -> bool:

@@ -23,7 +23,7 @@ from pipeline.errors import (
     TargetUnavailable,
 )
 from pipeline.policy.models import Timeouts
-from pipeline.ports import Clock, Progress, TokenSink
+from pipeline.ports import Clock, Piece, Progress, Reader, TokenSink
 
 __all__ = ["LARGEST_ANSWER", "Exchange", "Relay"]
 
@@ -44,15 +44,17 @@ class Relay:
 
     Attributes:
         sink: who takes it; None: nobody wants it before the end.
+        reader: reads it along, and passes it on by itself.
         handed_on: something was; from then on nothing may be tried again.
         first_at: monotonic time of the first text of the present try.
         progress: how far the call came, for whoever has to pay for it.
     """
 
-    __slots__ = ("first_at", "handed_on", "progress", "sink")
+    __slots__ = ("first_at", "handed_on", "progress", "reader", "sink")
 
-    def __init__(self, sink: TokenSink | None, progress: Progress | None = None) -> None:
+    def __init__(self, sink: TokenSink | None, progress: Progress | None = None, reader: Reader | None = None) -> None:
         self.sink = sink
+        self.reader = reader
         self.handed_on = False
         self.first_at: float | None = None
         self.progress = progress if progress is not None else Progress()
@@ -60,6 +62,8 @@ class Relay:
     def goes_out(self, *, unseen: bool) -> None:
         """A try is sent; from now on the endpoint may charge for it."""
         self.progress.goes_out(unseen=unseen)
+        if self.reader is not None:
+            self.reader.begins()
 
     def not_charged(self) -> None:
         """The try under way never reached the model."""
@@ -78,6 +82,15 @@ class Relay:
             return
         self.handed_on = True
         if not await self.sink(text):
+            raise Cancelled("the caller is gone, so the model was stopped")
+
+    async def let_read(self, piece: Piece) -> None:
+        """Let the reader have a piece. Raises `Cancelled` when nobody wants more, `LeftEarly` when it would not stay."""
+        if self.reader is None:
+            return
+        wanted = await self.reader.read(piece)
+        self.handed_on = self.handed_on or self.reader.passed_on
+        if not wanted:
             raise Cancelled("the caller is gone, so the model was stopped")
 
 
@@ -118,7 +131,7 @@ class Exchange:
         self._view = view
         self._relay = relay
         self._clock = clock
-        self._streams = relay.sink is not None or endpoint.always_streams
+        self._streams = relay.sink is not None or relay.reader is not None or endpoint.always_streams
         self._patience = _Patience(endpoint.spec.timeouts, ends_at)
 
     async def run(self) -> Collected:
@@ -218,10 +231,10 @@ class Exchange:
             raise MalformedAnswer("an event that is too large") from None
         text = "".join(texts)
         self._relay.came(text, events)
-        await self._hand_on(text)
+        await self._hand_on(text, collected)
         return done
 
-    async def _hand_on(self, text: str) -> None:
+    async def _hand_on(self, text: str, collected: Collected) -> None:
         if not text:
             return
         if self._relay.first_at is None:
@@ -229,6 +242,9 @@ class Exchange:
         if self._relay.sink is not None:
             self._patience.expect("the caller", None)
             await self._relay.hand_on(text)
+        elif self._relay.reader is not None:
+            self._patience.expect("the caller", None)
+            await self._relay.let_read(Piece(text, collected.scored, collected.calls_tools, collected.ended))
 
     # ------------------------------------------------------------ other endings
 

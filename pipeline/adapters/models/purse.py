@@ -94,6 +94,15 @@ class Purse:
                 return Refused(Denial(denial.budget, action, denial.reason, wait_s), capped=True)
         return None
 
+    async def may_leave(self, bill: Bill) -> bool:
+        """Whether the caps let an escalation follow this attempt. It is taken now, and not again when it is made."""
+        ledger, plan = self._ledger, bill.envelope.plan
+        if ledger is None or plan is None or not plan.covers:
+            return True
+        covers = tuple(_cover(cover, bill) for cover in plan.covers)
+        following = f"{bill.envelope.key}.escalate-{len(bill.envelope.attempts) + 2}"
+        return await ledger.may_escalate(following, covers) is None
+
     async def hedges(self, bill: Bill) -> bool:
         """Whether the attempt may be made a second time beside itself; then that is set aside as well."""
         twice = None if bill.usd is None else 2 * bill.usd

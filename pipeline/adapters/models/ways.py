@@ -1,0 +1,88 @@
+"""The way of an answer to its caller while it comes: at once, where its gate opens, or once it is checked."""
+
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
+from pipeline.adapters.models.chain import may_leave_early, may_open_early, may_stream, plan_of
+from pipeline.adapters.models.gate import Gate, finishes_anyway
+from pipeline.adapters.models.live import Live
+from pipeline.adapters.models.purse import Bill
+from pipeline.contracts import TargetStanding, Tier
+from pipeline.disclosure.return_path import ReturnPath
+from pipeline.policy.models import EarlyExit, OpenEarly, Target
+from pipeline.ports import Run, TokenSink
+
+__all__ = ["SHUT", "Way", "fits", "next_rung", "way_of"]
+
+
+class Way(NamedTuple):
+    """How text reaches the caller while it comes.
+
+    Attributes:
+        live: takes it; None: it is held back until it was checked.
+        gate: reads it first; None: it goes out as it comes, where it may go out at all.
+    """
+
+    live: Live | None = None
+    gate: Gate | None = None
+
+    @property
+    def streamed(self) -> bool:
+        """Whether something left."""
+        return self.live is not None and bool(self.live.sent)
+
+
+SHUT = Way()
+
+
+def way_of(
+    bill: Bill, spec: Target, back: ReturnPath | None, run: Run, may_leave: Callable[[], Awaitable[bool]]
+) -> Way:
+    """The way of one call. `may_leave`: whether a better answer is to be had now."""
+    envelope = bill.envelope
+    if run.caller is not None and may_stream(envelope, bill.tier, run.delivered):
+        return Way(Live(run.caller))
+    exits, opens = _rules(bill, spec, run)
+    if exits is None and opens is None:
+        return SHUT
+    live = Live(run.caller) if run.caller is not None and opens is not None else None
+
+    def way_out() -> TokenSink:
+        if live is None:
+            raise RuntimeError("a gate without a caller opened")
+        return live if back is None else back.sink(live)
+
+    signals = plan_of(envelope).signals
+    draw = signals.draw if signals is not None else 1.0
+    gate = Gate(
+        exits,
+        opens,
+        may_leave=may_leave,
+        way_out=way_out,
+        document=True if envelope.request.response_schema is not None else None,
+        finishes=exits is not None and finishes_anyway(draw, exits.explore),
+    )
+    return Way(live, gate)
+
+
+def _rules(bill: Bill, spec: Target, run: Run) -> tuple[EarlyExit | None, OpenEarly | None]:
+    """When this call is left early and when it is passed on early, as far as its route and its target allow that."""
+    envelope = bill.envelope
+    route = bill.policy.route(plan_of(envelope).route)
+    if route is None or not may_leave_early(envelope, bill.tier, spec.capabilities):
+        return None, None
+    rules = route.spec.escalation
+    opens = rules.open_early if run.caller is not None and may_open_early(envelope, run.delivered) else None
+    return rules.early_exit if bill.stage == "draft" else None, opens
+
+
+def next_rung(bill: Bill) -> Tier | None:
+    """Who would be called next; None: nobody."""
+    tiers = plan_of(bill.envelope).tiers
+    return tiers[bill.tier + 1] if bill.tier < bill.envelope.last_tier else None
+
+
+def fits(standing: TargetStanding | None, left_s: float) -> bool:
+    """Whether a call of this target ends before the deadline, by how long its calls take; unknown: it does."""
+    latency_ms = standing.latency_ms if standing is not None else None
+    return left_s > 0.0 and (latency_ms is None or latency_ms <= left_s * 1000.0)
