@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from pipeline.cli.show import console, print_json, print_rows
 from pipeline.policy import Policy
+from pipeline.policy.calibration import Gate
 from pipeline.policy.keys import masked_address
 from pipeline.policy.models import Allowance, BudgetSpec
 
@@ -91,7 +92,12 @@ def _routes(policy: Policy) -> Iterator[Row]:
 def _calibrators(policy: Policy) -> Iterator[Row]:
     found = {route.calibrator.name: route.calibrator for route in policy.routes if route.calibrator is not None}
     for name, calibrator in found.items():
-        yield {"calibrator": name, **calibrator.curve.model_dump()}
+        file = calibrator.file
+        if not isinstance(file, Gate):
+            yield {"calibrator": name, **file.model_dump()}
+            continue
+        shown = {"calibrator": name, "kind": file.kind, "source": file.source, "fitted": file.fitted}
+        yield {**shown, "labels": file.labels, "segments": sorted(file.segments) or ["the whole route"]}
 
 
 def _tier(variants: Mapping[str, float]) -> str:

@@ -3,22 +3,19 @@
 They belong to the revision: their bytes count for its digest, and they are refused with it or in force with it.
 """
 
-import hashlib
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 import orjson
 from jsonschema import Draft202012Validator, SchemaError
 from jsonschema.validators import validator_for
-from pydantic import ValidationError
 
 from pipeline.contracts import JsonObject
-from pipeline.policy.calibration import Calibrator, Curve
+from pipeline.policy.calibration import BrokenFile, Calibrator, Gate, read_calibrator
 from pipeline.policy.files import Files, Unreadable
 from pipeline.policy.problems import Path, Problem
 from pipeline.policy.resolve import Located, PolicySet
 from pipeline.policy.text import MAX_BYTES
-from pipeline.policy.validate import first_of
 
 __all__ = ["LARGEST", "attach", "references"]
 
@@ -27,7 +24,7 @@ LARGEST: Final = {
     "response_schema_file": 65_536,
     "tokenizer": 64 * 2**20,
     "difficulty_file": 32 * 2**20,
-    "calibrator_file": 4096,
+    "calibrator_file": 4 * 2**20,
 }
 """Bytes that a file may have, by the key that names it."""
 _DEEPEST: Final = 64
@@ -76,6 +73,7 @@ def attach(joined: PolicySet, files: Files) -> None:
             _take(joined, reference, body)
         except Unreadable as error:
             joined.problems.append(reference.problem(str(error)))
+    joined.problems.extend(_unkept(joined))
 
 
 def _take(joined: PolicySet, reference: Reference, body: bytes) -> None:
@@ -134,10 +132,27 @@ def _learned(body: bytes) -> None:
 
 def _calibrator(path: str, body: bytes) -> Calibrator:
     try:
-        curve = Curve.model_validate_json(body)
-    except ValidationError as error:
-        raise Unreadable(f"is no calibrator: {first_of(error)}") from None
-    return Calibrator(f"{path}@{hashlib.sha256(body).hexdigest()[:16]}", curve)
+        return read_calibrator(path, body)
+    except BrokenFile as error:
+        raise Unreadable(f"is no calibrator: {error}") from None
+
+
+def _unkept(joined: PolicySet) -> Iterator[Problem]:
+    """Routes that ask for a promise where nothing makes one."""
+    for route in joined.routes:
+        accept = route.spec.accept
+        if accept.confidence != "promised":
+            continue
+        if accept.calibrator_file is None:
+            said = (
+                "nothing promises a threshold: name a calibrator_file (stepwell calibrate makes it), or give a number"
+            )
+            yield route.problem(said, "accept", "confidence")
+            continue
+        found = joined.calibrators.get(accept.calibrator_file)
+        if found is not None and not isinstance(found.file, Gate):
+            said = f"{accept.calibrator_file} is a single curve and promises nothing: stepwell calibrate makes a gate"
+            yield route.problem(said, "accept", "calibrator_file")
 
 
 def _json(body: bytes) -> object:

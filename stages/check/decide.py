@@ -42,7 +42,7 @@ def decide(envelope: Envelope, plan: Plan, found: Findings, calibrator: Calibrat
     With a calibrator the confidence is the probability that it makes of how sure the attempt sounds; the facts then
     have both, and the calibrator's name, which tells its content too.
     """
-    found, calibration = _calibrated(found, calibrator)
+    found, calibration = _calibrated(envelope, found, calibrator)
     attempt = envelope.attempts[-1]
     objection = _objection(plan, attempt, found)
     verdict = _verdict(plan, attempt, found, accepted=objection is None)
@@ -61,12 +61,18 @@ def decide(envelope: Envelope, plan: Plan, found: Findings, calibrator: Calibrat
     return Outcome("exhausted", (objection,), changes, facts)
 
 
-def _calibrated(found: Findings, calibrator: Calibrator | None) -> tuple[Findings, dict[str, str | float]]:
+def _calibrated(
+    envelope: Envelope, found: Findings, calibrator: Calibrator | None
+) -> tuple[Findings, dict[str, str | float | None]]:
     """The findings with the probability in place of the raw score, and what the story has to say about that."""
-    if calibrator is None or found.confidence is None:
+    if calibrator is None:
         return found, {}
-    made = replace(found, confidence=calibrator.probability(found.confidence))
-    return made, {"raw_confidence": found.confidence, "calibrator": calibrator.name}
+    task = envelope.request.metadata.get("task")
+    sure = calibrator.probability(found.signals, found.confidence, task, envelope.request.tenant)
+    if sure is None:
+        return found, {}
+    told = {"raw_confidence": found.confidence, "calibrator": calibrator.name}
+    return replace(found, confidence=sure), told
 
 
 def _objection(plan: Plan, attempt: Attempt, found: Findings) -> str | None:

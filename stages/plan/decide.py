@@ -10,11 +10,11 @@ from pipeline.contracts import Plan, Residency, Signals, Snapshot
 from pipeline.contracts.trusted import trusted
 from pipeline.policy import Policy
 from pipeline.policy.facts import facts_of_signals
-from pipeline.policy.models import Route
 from pipeline.policy.observed import budget_left
 from pipeline.ports import Outcome
 from stages.plan.budgets import Degrade, degrading
 from stages.plan.eligible import Judge
+from stages.plan.promise import Asked, asked_of
 from stages.plan.refuse import refusal
 from stages.plan.route import Chosen, choose_route
 from stages.plan.skip import Skip, skip_draft
@@ -52,7 +52,7 @@ def decide(
     if not kept:
         return _refused(signals, snapshot, chosen, judge, degrade, policy)
     money = _money(builder, kept, chosen, degrade)
-    return _planned(signals, snapshot, chosen, judge, kept, skip, money)
+    return _planned(signals, snapshot, chosen, judge, kept, skip, money, asked_of(chosen.route, signals, policy))
 
 
 def plan_in(outcome: Outcome) -> Plan | None:
@@ -109,6 +109,7 @@ def _planned(
     stairs: Sequence[Stair],
     skip: Skip | None,
     money: Mapping[str, object],
+    asked: Asked,
 ) -> Outcome:
     route, excluded = chosen.route, judge.excluded
     cut = bool(excluded) and any(exclusion.condition == "budget" for exclusion in excluded)
@@ -117,7 +118,7 @@ def _planned(
         {
             "route": route.name,
             "tiers": tuple([stair.tier for stair in stairs]),
-            "threshold": _stricter(_threshold(route), signals.quality_floor),
+            "threshold": asked.threshold,
             "max_escalations": _climbs(chosen, signals, stairs),
             "on_exhausted": route.on_exhausted,
             "cacheable": route.cache.enabled and signals.cache != "off",
@@ -130,7 +131,9 @@ def _planned(
             **money,
         },
     )
-    return Outcome("planned", _reasons(plan, skip), {"plan": plan}, _log(plan, chosen))
+    # To the last tier no threshold applies, so where there is one tier there is nothing to promise.
+    promise = asked.sentence if len(stairs) > 1 else None
+    return Outcome("planned", _reasons(plan, skip, promise), {"plan": plan}, _log(plan, chosen))
 
 
 def _refused(
@@ -151,21 +154,9 @@ def _refused(
     return Outcome("refused", _reasons(plan, None), changes, {"route": plan.route, "rule": rule})
 
 
-def _threshold(route: Route) -> float | None:
-    """What the route asks of a draft. Where nothing was promised yet, everything escalates."""
-    asked = route.accept.confidence
-    return 1.0 if asked == "promised" else asked
-
-
-def _stricter(one: float | None, other: float | None) -> float | None:
-    if one is None or other is None:
-        return other if one is None else one
-    return max(one, other)
-
-
-def _reasons(plan: Plan, skip: Skip | None) -> tuple[str, ...]:
+def _reasons(plan: Plan, skip: Skip | None, promise: str | None = None) -> tuple[str, ...]:
     excluded = [f"{e.target} excluded by {e.condition}: {e.reason}" for e in plan.excluded]
-    return (f"route {plan.route}", *excluded, *((skip.reason,) if skip else ()))
+    return (f"route {plan.route}", *excluded, *((skip.reason,) if skip else ()), *((promise,) if promise else ()))
 
 
 def _log(plan: Plan, chosen: Chosen) -> dict[str, str | float | int | bool | None]:

@@ -39,11 +39,11 @@ def test_a_calibrator_belongs_to_its_route(tmp_path: Path) -> None:
     route = load_folder(folder(tmp_path), {}).route("chat")
     assert route is not None
     assert route.calibrator is not None
-    assert route.calibrator.curve == Curve.model_validate(GOOD)
+    assert route.calibrator.file == Curve.model_validate(GOOD)
     path, _, digest = route.calibrator.name.partition("@")
     assert path == "calibrators/chat.json"
     assert len(digest) == 16
-    assert route.calibrator.probability(0.5) == pytest.approx(0.4502, abs=1e-4)
+    assert route.calibrator.probability({}, 0.5) == pytest.approx(0.4502, abs=1e-4)
 
 
 def test_what_it_holds_counts_for_the_revision_and_its_name(tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_it_travels_with_the_set(tmp_path: Path) -> None:
         ({"slope": True}, "slope: must be a number"),
         ({"slope": None}, "slope: the key is missing"),
         ({"intercept": -101}, "intercept: must be at least -100"),
-        ({"kind": "isotonic"}, "kind: must be 'platt'"),
+        ({"kind": "isotonic"}, "kind: must be 'platt' or 'gate'"),
         ({"signal": "length"}, "signal: must be 'logprob_mean'"),
         ({"fitted": "2026-02-30"}, "fitted: 2026-02-30 is no day; write it as 2027-01-31"),
         ({"labels": 0}, "labels: must be at least 1"),
@@ -79,14 +79,14 @@ def test_it_travels_with_the_set(tmp_path: Path) -> None:
         ({"body": b"[]"}, "must be a mapping"),
         ({"body": b'{"slope": NaN}'}, ""),
         ({"body": b"{"}, "invalid JSON"),
-        ({"body": b" " * 5000}, None),
+        ({"body": b" " * (4 * 2**20 + 1)}, None),
     ],
 )
 def test_what_is_no_calibrator_is_refused_where_it_is_named(
     tmp_path: Path, changed: dict[str, object], because: str | None
 ) -> None:
     (problem,) = check_folder(folder(tmp_path, **changed), {}).problems  # type: ignore[arg-type]  # body is bytes
-    said = "is larger than 4096 bytes" if because is None else f"is no calibrator: {because}"
+    said = "is larger than 4194304 bytes" if because is None else f"is no calibrator: {because}"
     assert (problem.file, problem.path) == (str(tmp_path / "routes.yaml"), "routes[0].accept.calibrator_file")
     assert problem.place.line == 6
     assert problem.text.startswith(f"calibrators/chat.json {said}")

@@ -1,4 +1,4 @@
-"""Calibrators: from how sure a model sounds to how often such an answer suffices. Pure.
+"""A single curve: from how sure a model sounds to how often such an answer suffices. It promises nothing. Pure.
 
 p = σ(slope · logit(s) + intercept), where s is the raw score, logit(s) = ln(s / (1 - s)) and σ(x) = 1 / (1 + e^-x): the
 sigmoid of J. Platt, "Probabilistic Outputs for Support Vector Machines and Comparisons to Regularized Likelihood
@@ -6,19 +6,16 @@ Methods" (1999), over the log-odds of the score. Slope 1 and intercept 0 change 
 model sounds surer than it is.
 """
 
-from dataclasses import dataclass
 from math import exp, log
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
+from pipeline.confidence.curves import CLIP
 from pipeline.contracts import Whole
 from pipeline.policy.models.base import Day, Section
 
-__all__ = ["CLIP", "Calibrator", "Curve", "platt"]
-
-CLIP: Final = 1e-6
-"""How near a score counts to 0 or 1; at 0 and 1 themselves the log-odds are without bound."""
+__all__ = ["Curve", "platt"]
 
 
 class Curve(Section):
@@ -39,18 +36,6 @@ class Curve(Section):
     source: str = Field(min_length=1, max_length=500)
     fitted: Day
     labels: Whole = Field(ge=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Calibrator:
-    """A curve in force. `name` is its path in the policy folder and the first 16 hex digits of its SHA-256."""
-
-    name: str
-    curve: Curve
-
-    def probability(self, score: float) -> float:
-        """How often an answer of this raw score, from 0 to 1, suffices."""
-        return platt(score, self.curve.slope, self.curve.intercept)
 
 
 def platt(score: float, slope: float, intercept: float) -> float:
