@@ -85,7 +85,7 @@ class Relay:
             raise Cancelled("the caller is gone, so the model was stopped")
 
     async def let_read(self, piece: Piece) -> None:
-        """Let the reader have a piece. Raises `Cancelled` when nobody wants more, `LeftEarly` when it would not stay."""
+        """Let the reader have a piece. Raises `Cancelled` when nobody wants more, `LeftEarly` when it is given up."""
         if self.reader is None:
             return
         wanted = await self.reader.read(piece)

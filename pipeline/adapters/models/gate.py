@@ -1,7 +1,7 @@
 """The gate of a draft that is read while it comes: it may be left early, and it may reach its caller early.
 
 Both follow from the running confidence: e to the mean log-probability of the value tokens so far, before any
-calibrator. Where an endpoint shows no log-probabilities nothing is concluded: the draft ends, and is checked as a whole.
+calibrator. Where an endpoint shows no log-probabilities nothing is concluded: the draft is checked as a whole.
 """
 
 from collections.abc import Awaitable, Callable
