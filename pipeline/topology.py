@@ -62,6 +62,7 @@ _CASCADE: Final[dict[tuple[StageName, str], StageName]] = {
     ("draft", "drafted"): "check",
     ("draft", "unavailable"): "escalate",
     ("check", "accepted"): "audit",
+    ("check", "unsure"): "draft",
     ("check", "rejected"): "escalate",
     ("check", "exhausted"): "audit",
     ("escalate", "escalated"): "check",

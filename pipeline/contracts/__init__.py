@@ -39,6 +39,7 @@ from pipeline.contracts.envelope import (
     Tier,
     TokenLogprob,
     Verdict,
+    Wanted,
     parse_envelope,
 )
 from pipeline.contracts.ledger import LedgerEntry, Purpose
@@ -62,7 +63,7 @@ from pipeline.contracts.records import (
     Unconfirmed,
     parse_record,
 )
-from pipeline.contracts.reply import Chunk, ErrorBody, Reply, Served, Status, Usage
+from pipeline.contracts.reply import Chunk, ErrorBody, Remembered, Reply, Served, Status, Usage
 from pipeline.contracts.request import (
     Budget,
     ImagePart,
@@ -117,6 +118,7 @@ __all__ = [
     "ProviderPreferences",
     "Purpose",
     "RateState",
+    "Remembered",
     "Reply",
     "Request",
     "RequestId",
@@ -141,6 +143,7 @@ __all__ = [
     "UnixTime",
     "Usage",
     "Verdict",
+    "Wanted",
     "Whole",
     "is_name",
     "parse_envelope",

@@ -39,6 +39,7 @@ __all__ = [
     "Tier",
     "TokenLogprob",
     "Verdict",
+    "Wanted",
     "parse_envelope",
 ]
 
@@ -275,14 +276,28 @@ class Attempt(OpenContract):
         return Usage(**{kind: max(0, getattr(self.usage, kind) - getattr(lost, kind)) for kind in kinds})
 
 
+class Wanted(OpenContract):
+    """A call that check asks for before it decides: the same answer with its errors told, or a further look at it.
+
+    `rung`: who is asked; null: who gave the answer. Of samples there are up to `count`, of this temperature.
+    """
+
+    kind: MadeFor
+    rung: Rung | None = None
+    count: Whole = 1
+    temperature: float | None = None
+
+
 class Verdict(OpenContract):
-    """What check found in the last attempt. `signals` are all scores, also those that did not decide.
+    """What check found in the last answer. `signals` are all scores, also those that did not decide.
 
     Attributes:
-        wants: what check asks for before it decides: the same answer with its errors told, or a further look.
+        wants: what check asks for before it decides.
+        asked: what it asked for so far, about answers of this tier.
         calibrator: what made the confidence, by path and digest.
         explored: the probability with which an answer that would stay was escalated all the same; null: it was not.
         stays: with `explored`, that the answer would have stayed.
+        drafted: of an answer of a deeper tier, the signals of the first one's, and how far the two agree.
     """
 
     accepted: bool
@@ -293,10 +308,12 @@ class Verdict(OpenContract):
     repairs: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     signals: dict[str, float | None] = Field(default_factory=dict)
-    wants: MadeFor | None = None
+    wants: Wanted | None = None
+    asked: tuple[str, ...] = ()
     calibrator: str | None = None
     explored: Share | None = None
     stays: bool = False
+    drafted: dict[str, float | None] = Field(default_factory=dict)
     content: str | None = None
     parsed: Json = None
 
@@ -314,7 +331,10 @@ class Step(OpenContract):
 
 
 class Envelope(OpenContract):
-    """One request on its way down. Stages never change it; each adds to it and the runner makes the next one."""
+    """One request on its way down. Stages never change it; each adds to it and the runner makes the next one.
+
+    `earlier`: while check asks for more about an answer, its verdict about one of a tier before.
+    """
 
     version: str = Field(default=ENVELOPE_VERSION, pattern=r"^1\.[0-9]+$")
     id: RequestId
@@ -331,6 +351,7 @@ class Envelope(OpenContract):
     hit: CacheHit | None = None
     attempts: tuple[Attempt, ...] = ()
     verdict: Verdict | None = None
+    earlier: Verdict | None = None
     status: Status | None = None
     degraded: str | None = None
     error: ErrorBody | None = None
@@ -347,6 +368,11 @@ class Envelope(OpenContract):
     def tenant(self) -> str:
         """The tenant the request belongs to."""
         return self.request.tenant
+
+    @property
+    def answers(self) -> tuple[Attempt, ...]:
+        """The attempts that were made for an answer, and not for a further look at one."""
+        return tuple([made for made in self.attempts if made.made_for in ("answer", "repair")])
 
     @property
     def may_fall_back(self) -> bool:

@@ -10,7 +10,9 @@ from pipeline.contracts.reply import Usage
 
 __all__ = ["LedgerEntry", "Purpose"]
 
-Purpose = Literal["draft", "escalate", "fallback", "repair", "judge", "shadow", "embedding", "hedge"]
+Purpose = Literal[
+    "draft", "escalate", "fallback", "repair", "sample", "opinion", "verify", "judge", "shadow", "embedding", "hedge"
+]
 """What an attempt was for."""
 
 

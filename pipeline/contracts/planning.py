@@ -107,6 +107,10 @@ class TargetStanding(OpenContract):
     first_token_ms: float | None = None
     latency_ms: float | None = None
 
+    def ends_within(self, seconds: float) -> bool:
+        """Whether a call usually ends within so many seconds; where nothing was measured, it does."""
+        return seconds > 0.0 and (self.latency_ms is None or self.latency_ms <= seconds * 1000.0)
+
 
 class BudgetStanding(OpenContract):
     """What is left of one budget for this request, as a share of its limit, and the seconds until its window ends."""
@@ -121,7 +125,8 @@ class Snapshot(OpenContract):
 
     Targets of which nothing is known are left out: they count as healthy and unmeasured. `weights` and what follows
     them are about `route` and say nothing about another one. `accepted` is the share of its drafts that sufficed, out
-    of `drafts`; costs in US dollars and times in milliseconds, for one request.
+    of `drafts`, and `sufficed` the share of the answers of each variant; costs in US dollars and times in milliseconds,
+    for one request. `fallen`: why nothing of the route may stay, since it was seen to break its promise.
     """
 
     targets: dict[str, TargetStanding] = Field(default_factory=dict)
@@ -135,6 +140,8 @@ class Snapshot(OpenContract):
     draft_ms: float | None = None
     last_usd: float | None = None
     last_ms: float | None = None
+    sufficed: dict[Name, Share] = Field(default_factory=dict)
+    fallen: str | None = None
 
 
 class Cover(OpenContract):

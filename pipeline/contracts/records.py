@@ -18,9 +18,9 @@ from pipeline.contracts.base import (
     UnixTime,
     Whole,
 )
-from pipeline.contracts.envelope import DataClass, Exclusion, Finding, Residency, Shielded, Step
+from pipeline.contracts.envelope import DataClass, Exclusion, Finding, MadeFor, Residency, Shielded, Step
 from pipeline.contracts.planning import Signals, Snapshot
-from pipeline.contracts.reply import ErrorBody, Served, Status, Usage
+from pipeline.contracts.reply import ErrorBody, Remembered, Served, Status, Usage
 
 __all__ = [
     "AttemptRecord",
@@ -57,6 +57,7 @@ class AttemptRecord(OpenContract):
     found: tuple[Finding, ...] = ()
     tier: Whole = 0
     fallback: Whole = 0
+    made_for: MadeFor = "answer"
     estimated: bool = False
     hedged: bool = False
     left_early: bool = False
@@ -79,7 +80,9 @@ class AuditRecord(OpenContract):
     A producer that could not get a record confirmed starts a new chain under a new name, and its first record says in
     `unconfirmed` which records of the old chain may be missing. It holds counts, types, scores and rule ids, and never
     text of a request or an answer. `counterfactual_usd` is what the request would have cost had the best tier answered
-    at once; null where that is not known. `signals_seen` and `snapshot` are all that planning saw.
+    at once; null where that is not known. `signals_seen` and `snapshot` are all that planning saw. `signals` are those
+    of the answer that was judged last, `drafted` those of the first tier's answer, with `agrees_with_next` how far the
+    answer after it says the same. `explored`: the probability with which an answer that would stay was escalated.
     """
 
     version: str = Field(default="1.0", pattern=r"^1\.[0-9]+$")
@@ -97,6 +100,7 @@ class AuditRecord(OpenContract):
     degraded: str | None = None
     served: Served | None = None
     cache: Literal["hit", "miss", "off"] = "off"
+    remembered: Remembered | None = None
     origin: Origin | None = None
     data_class: DataClass | None = None
     scan: str | None = None
@@ -108,6 +112,10 @@ class AuditRecord(OpenContract):
     confidence: Share | None = None
     threshold: Share | None = None
     signals: dict[str, float | None] = Field(default_factory=dict)
+    drafted: dict[str, float | None] = Field(default_factory=dict)
+    calibrator: str | None = None
+    explored: Share | None = None
+    stays: bool = False
     attempts: tuple[AttemptRecord, ...] = ()
     usage: Usage = Usage()
     cost_usd: float | None = None

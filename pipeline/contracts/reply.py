@@ -8,7 +8,7 @@ from pipeline.contracts.base import Json, Name, OpenContract, RequestId, Share, 
 from pipeline.contracts.planning import RateState
 from pipeline.contracts.request import ToolCall
 
-__all__ = ["Chunk", "ErrorBody", "Reply", "Served", "Status", "Usage"]
+__all__ = ["Chunk", "ErrorBody", "Remembered", "Reply", "Served", "Status", "Usage"]
 
 Status = Literal["answered", "refused", "failed"]
 """Refused: policy said no. Failed: we could not. The two are never the same word."""
@@ -56,6 +56,19 @@ class Served(OpenContract):
     tiers: Whole
 
 
+class Remembered(OpenContract):
+    """Which answer was served again: of which request, how old it was, and why it is an answer to this one too.
+
+    `exact`: the very same question; `semantic`: one that means the same, of which `similarity` is the cosine; `flight`:
+    the same question, asked while this one was under way.
+    """
+
+    request_id: RequestId
+    kind: Literal["exact", "semantic", "flight"] = "exact"
+    age_s: float = Field(default=0.0, ge=0.0)
+    similarity: Share | None = None
+
+
 class Reply(OpenContract):
     """The end of a request. `cost_usd` counts every attempt and is null when one price is unknown.
 
@@ -79,6 +92,7 @@ class Reply(OpenContract):
     degraded: str | None = None
     confidence: Share | None = None
     cache: Literal["hit", "miss", "off"] = "off"
+    remembered: Remembered | None = None
     usage: Usage = Usage()
     cost_usd: float | None = None
     duration_ms: float = 0.0

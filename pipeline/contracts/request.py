@@ -127,7 +127,10 @@ class Request(Contract):
     `id` makes the request idempotent: the same id with the same content is answered once and paid once.
     `origin` says where the data comes from (for instance `EU`), for the residency policy. `pin` names the one variant
     that may answer; with `disable_fallbacks` no other answers where the chosen one fails. `api_key` is the public id of
-    the key that the caller came with, for budgets by key; never the key itself.
+    the key that the caller came with, for budgets by key; never the key itself. `cache`: a remembered answer may serve
+    it (`use`), it is answered anew and then remembered (`refresh`), or neither (`off`). `cache_max_age_s` is the
+    highest age of a remembered answer, `cache_similarity` how alike its question has to be at least; the policy may ask
+    for more, never less.
     """
 
     model_config = ConfigDict(json_schema_extra=_ONE_FORM)
@@ -152,6 +155,8 @@ class Request(Contract):
     budget: Budget = Budget()
     quality_floor: Share | None = None
     cache: Literal["use", "refresh", "off"] = "use"
+    cache_max_age_s: float | None = Field(default=None, ge=0.0)
+    cache_similarity: Share | None = None
     stream: bool = False
     metadata: dict[str, str] = Field(default_factory=dict, max_length=MAX_METADATA)
 

@@ -13,9 +13,9 @@ from hashlib import sha256
 from typing import Any, Final, Literal, NamedTuple
 
 from pipeline.contracts import Classification, Finding, Json, Mark, Request, Residency, Shielded
-from pipeline.disclosure.prompts import messages_for, parameters_for
+from pipeline.disclosure.prompts import Added, Hide, messages_for, parameters_for, with_added
 from pipeline.disclosure.pseudonyms import Hidden, Pseudonyms, Style
-from pipeline.disclosure.units import Place, everywhere, fingerprint, rewritten, units_of
+from pipeline.disclosure.units import Place, everywhere, fingerprint, rewritten, standing_in, units_of
 from pipeline.disclosure.view import GUARD, Permit, View
 from pipeline.disclosure.visibility import neutral_ids, trimmed
 from pipeline.errors import ResidencyRefused
@@ -25,7 +25,7 @@ from pipeline.policy.kinds import EVERY, OPAQUE, covers
 from pipeline.policy.models import Variant
 from pipeline.policy.source import PolicySource
 
-__all__ = ["Permit", "Reference", "Sink", "View", "governing", "judged", "may_keep", "permit"]
+__all__ = ["Added", "Permit", "Reference", "Sink", "View", "governing", "judged", "may_keep", "permit"]
 
 Sink = Literal["cache", "dead_letters"]
 _FORMS: Final = frozenset({"format", "pattern"})
@@ -46,6 +46,7 @@ def permit(
     variant: Variant,
     shield: Pseudonyms | None,
     reference: Reference,
+    added: Added | None = None,
 ) -> Permit:
     """Permit a call of `target` under `policy`, and make what it is sent.
 
@@ -57,23 +58,28 @@ def permit(
         variant: the way of answering: its prompt and parameters.
         shield: gives pseudonyms and masks; needed where `judged` hides something.
         reference: what the call is known by.
+        added: what it is sent besides the request. An answer of another target counts as data of the request.
 
     Raises:
         ResidencyRefused: the request was not classified, the target is unknown, the decision forbids it, or what is to
             be hidden from it cannot be hidden.
     """
-    decision = judged(request, classification, target, policy)
+    decision = judged(request, classification, target, policy, added)
     spec = policy.targets[target]
     seen = policy.sees(target)
-    hidden, replaced = _hidden(request, classification, decision, policy, shield)
+    hidden, hide = _hidden(request, classification, decision, policy, shield)
     shown, left_out = trimmed(hidden, seen)
     messages = messages_for(shown, variant)
+    if added is not None:
+        messages = with_added(messages, shown, added, hide)
+    plain = added is not None and added.judges
+    replaced = _replaced(shield) if shield is not None else ()
     fields: dict[str, Any] = {
         "messages": neutral_ids(messages) if spec.external else messages,
-        "parameters": parameters_for(shown, variant),
-        "tools": shown.tools,
-        "tool_choice": shown.tool_choice,
-        "response_schema": shown.response_schema,
+        "parameters": parameters_for(shown, variant, added),
+        "tools": None if plain else shown.tools,
+        "tool_choice": None if plain else shown.tool_choice,
+        "response_schema": None if plain else shown.response_schema,
         "user": shown.user,
         "session": shown.session,
         "metadata": shown.metadata,
@@ -84,8 +90,12 @@ def permit(
     return Permit(GUARD, target, spec, View(GUARD, fields))
 
 
-def judged(request: Request, classification: Classification | None, target: str, policy: Policy) -> Residency:
+def judged(
+    request: Request, classification: Classification | None, target: str, policy: Policy, added: Added | None = None
+) -> Residency:
     """What holds for `target`: the decision that travelled with the request and the one made now, joined strictly.
+
+    What another target's answer brought up counts as found in the request.
 
     Raises:
         ResidencyRefused: the target may not be called.
@@ -97,7 +107,8 @@ def judged(request: Request, classification: Classification | None, target: str,
     before = next((entry for entry in classification.residency if entry.target == target), None)
     if before is None:
         raise ResidencyRefused(f"target {target} may not see this data: nobody decided about it")
-    now = decided_about(target, request, _honest(classification, policy), policy)
+    found = _with_answer(classification, added, target)
+    now = decided_about(target, request, _honest(found, policy), policy)
     for decision in sorted((before, now), key=lambda entry: -SEVERITY[entry.action]):
         if not permits(decision.action, spec):
             raise _refused(decision, f"the residency policy says {decision.action} ({decision.reason})")
@@ -147,6 +158,13 @@ def _honest(found: Classification, policy: Policy) -> Classification:
     return found.model_copy(update={"data_class": data_class, "findings": findings, "special": special})
 
 
+def _with_answer(found: Classification, added: Added | None, target: str) -> Classification:
+    """The classification with what an answer brought up that the target did not give itself."""
+    if added is None or not added.found or added.source == target:
+        return found
+    return found.model_copy(update={"findings": (*found.findings, *added.found)})
+
+
 def _joined(before: Residency, now: Residency) -> Residency:
     """The stricter of two decisions that permit, hiding what either hides."""
     decision = now if SEVERITY[now.action] > SEVERITY[before.action] else before
@@ -171,11 +189,11 @@ def _hidden(
     decision: Residency,
     policy: Policy,
     shield: Pseudonyms | None,
-) -> tuple[Request, tuple[Shielded, ...]]:
-    """The request with everything hidden that the decision hides, and how much that was."""
+) -> tuple[Request, Hide]:
+    """The request with everything hidden that the decision hides, and what hides the same in other texts."""
     types = (*decision.pseudonymise, *decision.mask)
     if not types or found is None:
-        return request, ()
+        return request, _as_it_is
     units = units_of(request, policy.sometimes_seen())
     if found.units is None or fingerprint(units) != found.units:
         raise _refused(
@@ -194,8 +212,20 @@ def _hidden(
             [Hidden(place.type, place.start, place.end, covers(decision.mask, place.type), style) for place in places],
         )
 
-    changed = rewritten(request, units, everywhere(units, marks), replace)
-    return changed, (*_counted("pseudonymise", shield.replaced), *_counted("mask", shield.masked))
+    def hide(text: str, places: Sequence[Place]) -> str:
+        brought = [place for place in places if covers(types, place.type)]
+        return replace(text, standing_in(text, units, marks, brought))
+
+    return rewritten(request, units, everywhere(units, marks), replace), hide
+
+
+def _as_it_is(text: str, _places: Sequence[Place]) -> str:
+    return text
+
+
+def _replaced(shield: Pseudonyms) -> tuple[Shielded, ...]:
+    """How much was hidden."""
+    return (*_counted("pseudonymise", shield.replaced), *_counted("mask", shield.masked))
 
 
 def _complete(found: Classification, marks: Sequence[Mark], types: tuple[str, ...]) -> bool:

@@ -27,6 +27,7 @@ __all__ = [
     "everywhere",
     "fingerprint",
     "rewritten",
+    "standing_in",
     "units_of",
 ]
 
@@ -288,6 +289,24 @@ def everywhere(units: Units, marks: Sequence[Mark]) -> list[Mark]:
         for start in _free(text, value, taken.setdefault(number, []))
     ]
     return [*marks, *more]
+
+
+def standing_in(text: str, units: Units, marks: Sequence[Mark], places: Sequence[Place] = ()) -> list[Place]:
+    """Where what was marked in a request stands in another text, besides the places in it that are known.
+
+    However short it is, and also as it is written in JSON or with other capitals: an answer says it again in its way.
+    """
+    values = {units.texts[mark.unit][mark.start : mark.end]: mark.type for mark in reversed(marks)}
+    taken = [(place.start, place.end) for place in places]
+    found = list(places)
+    folds = len(text.lower()) == len(text)
+    looked_at = text.lower() if folds else text
+    for value, kind in sorted(values.items(), key=lambda item: -len(item[0])):
+        forms = dict.fromkeys((value, json.dumps(value, ensure_ascii=False)[1:-1], json.dumps(value)[1:-1]))
+        for form in filter(None, forms):
+            wanted = form.lower() if folds else form
+            found += [Place(kind, start, start + len(wanted)) for start in _free(looked_at, wanted, taken)]
+    return sorted(found, key=lambda place: place.start)
 
 
 def _free(text: str, value: str, taken: list[tuple[int, int]]) -> Iterator[int]:

@@ -19,9 +19,9 @@ from pipeline.adapters.models.outcomes import Answered, Calls, attempt_of, belie
 from pipeline.adapters.models.purse import Bill, Purse, Refused
 from pipeline.adapters.models.settle import FAILURES, CallFailure
 from pipeline.adapters.models.shields import Shields
-from pipeline.adapters.models.ways import SHUT, Way, fits, next_rung, way_of
-from pipeline.contracts import Attempt, Envelope, Finding, Rung, StageName, Tier, Usage
-from pipeline.disclosure.guard import Permit, Reference, governing, judged, permit
+from pipeline.adapters.models.ways import SHUT, Way, next_rung, way_of
+from pipeline.contracts import Attempt, Envelope, Finding, MadeFor, Rung, StageName, Tier, Usage
+from pipeline.disclosure.guard import Added, Permit, Reference, governing, judged, permit
 from pipeline.disclosure.return_path import ReturnPath
 from pipeline.errors import Cancelled, LeftEarly, ResidencyRefused, TargetTimeout, UnknownModel
 from pipeline.policy import Policy
@@ -71,8 +71,10 @@ class Attempts:
         reserve = min(RESERVE_S, (envelope.deadline_at - envelope.received_at) / 20)
         return envelope.deadline_at - reserve - self._clock.now()
 
-    async def make(self, envelope: Envelope, run: Run, stage: StageName, tier: int) -> Made:
+    async def make(self, envelope: Envelope, run: Run, stage: StageName, tier: int, added: Added | None = None) -> Made:
         """Call the variant of `tier`, and its fallbacks while they fail, but for what was called already.
+
+        `added`: an answer that is handed over to it.
 
         Raises:
             ResidencyRefused: the target that was chosen may not see the request.
@@ -87,7 +89,7 @@ class Attempts:
             link = links.popleft()
             now = envelope.model_copy(update={"attempts": (*envelope.attempts, *made)}) if made else envelope
             try:
-                result = await self._one(now, run, stage, tier, link)
+                result = await self._one(now, run, stage, tier, link, added)
             except (ResidencyRefused, UnknownModel) as error:
                 if link.place == 0:
                     raise
@@ -105,24 +107,43 @@ class Attempts:
         denial, capped = refused or (None, False)
         return Made(tuple(made), denial, capped, passed_over=tuple(passed_over))
 
+    async def ask(self, envelope: Envelope, run: Run, about: Attempt, rung: Rung, added: Added) -> Made:
+        """One further call about the answer of `about`, at its tier, beyond the call that gave it.
+
+        What forbids it is no error of the request: the answer is there without it.
+
+        Raises:
+            TransportUnavailable: the call could not be written down.
+        """
+        try:
+            result = await self._one(envelope, run, "draft", about.tier, Link(about.fallback, rung), added)
+        except (ResidencyRefused, UnknownModel) as error:
+            return Made(passed_over=(f"{rung.variant}:{error.code}",))
+        if isinstance(result, Refused):
+            return Made(denial=result.denial, capped=result.capped)
+        return Made(out_of_time=True) if result is None else Made((result,))
+
     # ------------------------------------------------------------ one attempt
 
     async def _one(
-        self, envelope: Envelope, run: Run, stage: StageName, tier: int, link: Link
+        self, envelope: Envelope, run: Run, stage: StageName, tier: int, link: Link, added: Added | None
     ) -> Attempt | Refused | None:
         """The attempt, or why it may not be made; None: no time is left for it."""
         number = len(envelope.attempts) + 1
-        step = f"{stage}-{number}"
+        kind: MadeFor = "answer" if added is None else added.kind
+        step = f"{stage}-{number}" if kind == "answer" else f"{stage}-{number}-{kind}"
         earlier = await self._journal.recall(envelope.key, step) if was_here_before(envelope, run.delivered) else None
         if earlier is not None:
             return await self._replay(envelope, stage, tier, link, step, earlier)
-        ready = await self._ready(envelope, link.rung, f"{envelope.key}.{step}")
+        ready = await self._ready(envelope, link.rung, f"{envelope.key}.{step}", added)
         if self.left_s(envelope) <= 0:
             return None
         spec = ready.permit.spec
-        size = size_of(envelope, ready.variant, spec)
-        bill = Bill(envelope, ready.policy, stage, tier, link.place, link.rung, step, size, spec.price, run.delivered)
-        way = way_of(bill, spec, ready.back, run, lambda: self._may_leave(bill))
+        size = size_of(envelope, ready.variant, spec, added)
+        bill = Bill(
+            envelope, ready.policy, stage, tier, link.place, link.rung, step, size, spec.price, run.delivered, kind
+        )
+        way = SHUT if kind != "answer" else way_of(bill, spec, ready.back, run, lambda: self._may_leave(bill))
         made = await self._settled(bill, ready, number, way)
         if isinstance(made, Refused):
             return made
@@ -138,7 +159,8 @@ class Attempts:
         spec = policy.targets.get(earlier.target)
         rung = Rung(variant=earlier.variant, target=earlier.target)
         price = spec.price if spec is not None else None
-        bill = Bill(envelope, policy, stage, tier, link.place, rung, step, Size(0, 0), price)
+        kind = earlier.made_for
+        bill = Bill(envelope, policy, stage, tier, link.place, rung, step, Size(0, 0), price, made_for=kind)
         await self._purse.closes(bill, earlier)
         return earlier.model_copy(update={"replayed": True})
 
@@ -147,6 +169,7 @@ class Attempts:
         what = {
             "number": number,
             "stage": bill.stage,
+            "made_for": bill.made_for,
             "tier": bill.tier,
             "fallback": bill.place,
             "variant": bill.rung.variant,
@@ -176,7 +199,7 @@ class Attempts:
         """The answer of the call, or of a second one beside it. Raises as the client does."""
         spec, envelope = ready.permit.spec, bill.envelope
         call = ModelCall(ready.permit, self.left_s(envelope), envelope.lane, calls.first, way.gate)
-        if not spec.hedge or way != SHUT or bill.stage != "draft" or bill.place > 0:
+        if not spec.hedge or way != SHUT or bill.purpose != "draft":
             return Answered(await self._answered(call, ready, way), ready.found)
         rules, begun = ready.policy.limits.hedge, self._clock.monotonic()
         after_s = self._hedges.after_s(bill.rung.target, rules)
@@ -226,19 +249,24 @@ class Attempts:
         if following is None or not self._client.healthy(following.target):
             return False
         standing = snapshot.targets.get(following.target) if snapshot is not None else None
-        return fits(standing, self.left_s(bill.envelope)) and await self._purse.may_leave(bill)
+        if standing is not None and not standing.ends_within(self.left_s(bill.envelope)):
+            return False
+        return await self._purse.may_leave(bill)
 
-    async def _ready(self, envelope: Envelope, rung: Tier | Rung, key: str) -> "_Ready":
+    async def _ready(self, envelope: Envelope, rung: Tier | Rung, key: str, added: Added | None = None) -> "_Ready":
         """The permit for a rung with what its target will be sent, and the way back of its answer."""
         request = envelope.request
         policy, found = governing(self._policies, envelope.policy_revision, request, envelope.classification)
-        decision = judged(request, found, rung.target, policy)
+        if added is not None:
+            added = self._shields.fenced(added, envelope.key, elsewhere=added.source != rung.target)
+        decision = judged(request, found, rung.target, policy, added)
         variant = policy.variants.get(rung.variant)
         if variant is None or variant.target != rung.target:
             raise UnknownModel(f"variant {rung.variant} of target {rung.target} is no longer in the policy")
         hides = bool(decision.pseudonymise or decision.mask)
         made = await self._shields.pseudonyms(request) if hides else None
-        allowed = permit(request, found, rung.target, policy, variant, made, Reference(key, envelope.traceparent))
+        reference = Reference(key, envelope.traceparent)
+        allowed = permit(request, found, rung.target, policy, variant, made, reference, added)
         if made is not None:
             self._shields.keep(request, made, policy)
         return _Ready(allowed, self._shields.way_back(request, made, policy, rung.target), policy, variant)

@@ -1,15 +1,19 @@
 """What calls may use at most, and what those used that nobody reported. Pure."""
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from pipeline.contracts import Envelope, Usage
+from pipeline.disclosure.prompts import VERDICT_TOKENS, Added
 from pipeline.policy.models import Target, Variant
 from pipeline.policy.pricing import estimated_tokens
 from pipeline.ports import Progress, Try
 from pipeline.signals.estimate import input_tokens, output_tokens, prompt_tokens
 
-__all__ = ["Size", "lost_usage", "size_of", "spent_usage"]
+__all__ = ["Size", "added_tokens", "lost_usage", "size_of", "spent_usage"]
+
+_FRAME: Final = 200
+"""Tokens of what stands around an answer that a call is sent, at most."""
 
 
 class Size(NamedTuple):
@@ -25,14 +29,27 @@ class Size(NamedTuple):
         return self.asked + self.answered
 
 
-def size_of(envelope: Envelope, variant: Variant, spec: Target) -> Size:
-    """What a call of this variant may use: as counted by the target's own tokenizer where that was done."""
+def size_of(envelope: Envelope, variant: Variant, spec: Target, added: Added | None = None) -> Size:
+    """What a call of this variant may use: as counted by the target's own tokenizer where that was done.
+
+    `added`: what it is sent besides the request; a judgement is short.
+    """
     request = envelope.request
     signals = envelope.plan.signals if envelope.plan is not None else None
     asked = input_tokens(request) if signals is None else signals.counted.get(variant.target, signals.tokens)
     answered = output_tokens(request.parameters.max_tokens, variant.parameters.max_tokens, spec.max_output_tokens)
     images = signals is not None and "image" in signals.modalities
+    if added is not None:
+        asked += added_tokens(added)
+        answered = min(answered, VERDICT_TOKENS) if added.judges else answered
     return Size(asked + prompt_tokens(variant.system), answered, images)
+
+
+def added_tokens(added: Added) -> int:
+    """Tokens of what a call is sent besides the request, estimated."""
+    if added.kind in ("samples", "opinion"):
+        return 0
+    return prompt_tokens("\n".join((added.answer, *added.problems))) + _FRAME
 
 
 def lost_usage(progress: Progress, size: Size) -> Usage | None:

@@ -4,12 +4,12 @@ Without a ledger nothing is written and no budget is asked; the caller's own cei
 pays for a request, nothing is asked before its calls.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from pipeline.adapters.models.estimates import Size
-from pipeline.contracts import Attempt, Cover, Envelope, Purpose, Rung, StageName, Tier, Usage
+from pipeline.contracts import Attempt, Cover, Envelope, MadeFor, Purpose, Rung, StageName, Tier, Usage
 from pipeline.errors import Postponed
 from pipeline.policy import Policy
 from pipeline.policy.models import Price
@@ -28,6 +28,15 @@ LONGEST_WAIT_S = 5.0
 """Seconds between two tries to get what other requests held before."""
 
 
+_LOOKS: Final[Mapping[MadeFor, Purpose]] = {
+    "repair": "repair",
+    "samples": "sample",
+    "opinion": "opinion",
+    "verify": "verify",
+    "judge": "judge",
+}
+
+
 class Bill(NamedTuple):
     """One attempt that is to be paid: whose, of what, how large, and at which price."""
 
@@ -41,6 +50,16 @@ class Bill(NamedTuple):
     size: Size
     price: Price | None
     delivered: int = 1
+    made_for: MadeFor = "answer"
+
+    @property
+    def purpose(self) -> Purpose:
+        """What the ledger calls it."""
+        if self.made_for != "answer":
+            return _LOOKS[self.made_for]
+        if self.place:
+            return "fallback"
+        return "draft" if self.stage == "draft" else "escalate"
 
     @property
     def usd(self) -> float | None:
@@ -79,13 +98,13 @@ class Purse:
         ledger, plan = self._ledger, bill.envelope.plan
         if ledger is None or plan is None or not plan.covers:
             return None
-        charge = charge_of(bill, "fallback" if bill.place else _purpose(bill.stage))
-        if bill.stage == "draft" and bill.place == 0:
+        charge = charge_of(bill, bill.purpose)
+        if bill.purpose == "draft":
             await ledger.asked(bill.envelope.key, charge.covers)
         denial = await ledger.reserve(replace(charge, lost=_lost(bill)))
         if denial is not None:
             return Refused(denial)
-        if bill.stage == "escalate" and bill.place == 0:
+        if bill.purpose == "escalate":
             denial = await ledger.may_escalate(charge.attempt, charge.covers)
             if denial is not None:
                 await ledger.release(charge)
@@ -117,7 +136,7 @@ class Purse:
         """Tell what the attempt cost: with a line of its own for what was made beside it. Idempotent."""
         if self._ledger is None:
             return
-        charge = charge_of(bill, "fallback" if bill.place else _purpose(bill.stage))
+        charge = charge_of(bill, bill.purpose)
         if attempt.hedge_usage is None:
             await self._settle(self._ledger, charge, attempt, attempt.usage, attempt.cost_usd)
             return
@@ -136,7 +155,7 @@ class Purse:
     async def drops(self, bill: Bill) -> None:
         """The attempt is not made after all."""
         if self._ledger is not None:
-            await self._ledger.release(charge_of(bill, "fallback" if bill.place else _purpose(bill.stage)))
+            await self._ledger.release(charge_of(bill, bill.purpose))
 
 
 _NOTHING = Usage()
@@ -232,10 +251,6 @@ def _free(covers: Iterable[Cover], variant: str, policy: Policy) -> Iterable[str
         spec = policy.budget(cover.budget)
         if spec is not None and spec.action == "degrade" and variant in spec.degrade_to:
             yield cover.budget
-
-
-def _purpose(stage: StageName) -> Purpose:
-    return "draft" if stage == "draft" else "escalate"
 
 
 def _without(usage: Usage, part: Usage) -> Usage:

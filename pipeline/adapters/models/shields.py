@@ -5,17 +5,22 @@ of a token than before; no request waits for it or fails because of it.
 """
 
 import asyncio
+import hmac
 import logging
 import re
 import secrets
+from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
+from hashlib import sha256
 from typing import Any, Final
 
-from pipeline.contracts import Request
+from pipeline.contracts import Finding, Request
+from pipeline.disclosure.prompts import Added
 from pipeline.disclosure.pseudonyms import Pseudonyms, conversation_of, remembered
 from pipeline.disclosure.redact import Found, Redactor, Scan
 from pipeline.disclosure.return_path import ReturnPath
-from pipeline.disclosure.units import units_of
+from pipeline.disclosure.units import Place, units_of
 from pipeline.errors import StoreUnavailable
 from pipeline.policy import Policy
 from pipeline.policy.kinds import covers
@@ -69,6 +74,19 @@ class Shields:
             return None
         as_json = True if request.response_schema is not None else None
         return ReturnPath(made.issued if made else {}, json=as_json, redactor=redactor)
+
+    def fenced(self, added: Added, key: str, *, elsewhere: bool) -> Added:
+        """What a call is sent besides the request `<tenant>.<id>`, with the mark that fences it.
+
+        What goes to another target than it came from is looked through for personal data first.
+        """
+        fence = hmac.digest(self._secret, b"stepwell fence " + key.encode(), sha256).hex()[:24]
+        if not elsewhere or self._scan is None or not added.answer:
+            return replace(added, fence=fence)
+        seen = self._scan(added.answer)
+        found = tuple(Finding(type=kind, count=count) for kind, count in Counter(each.type for each in seen).items())
+        places = tuple(Place(each.type, each.start, each.end) for each in seen)
+        return replace(added, fence=fence, found=(*added.found, *found), places=places)
 
     # ------------------------------------------------------------ the memory
 

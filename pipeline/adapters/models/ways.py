@@ -7,12 +7,12 @@ from pipeline.adapters.models.chain import may_leave_early, may_open_early, may_
 from pipeline.adapters.models.gate import Gate, finishes_anyway
 from pipeline.adapters.models.live import Live
 from pipeline.adapters.models.purse import Bill
-from pipeline.contracts import TargetStanding, Tier
+from pipeline.contracts import Tier
 from pipeline.disclosure.return_path import ReturnPath
 from pipeline.policy.models import EarlyExit, OpenEarly, Target
 from pipeline.ports import Run, TokenSink
 
-__all__ = ["SHUT", "Way", "fits", "next_rung", "way_of"]
+__all__ = ["SHUT", "Way", "next_rung", "way_of"]
 
 
 class Way(NamedTuple):
@@ -80,9 +80,3 @@ def next_rung(bill: Bill) -> Tier | None:
     """Who would be called next; None: nobody."""
     tiers = plan_of(bill.envelope).tiers
     return tiers[bill.tier + 1] if bill.tier < bill.envelope.last_tier else None
-
-
-def fits(standing: TargetStanding | None, left_s: float) -> bool:
-    """Whether a call of this target ends before the deadline, by how long its calls take; unknown: it does."""
-    latency_ms = standing.latency_ms if standing is not None else None
-    return left_s > 0.0 and (latency_ms is None or latency_ms <= left_s * 1000.0)
