@@ -26,7 +26,7 @@ import orjson
 
 from bench.pii.residency_cases import ORDER, Case, Rules, Verdict, case, rules, texts_of
 from pipeline.adapters.answer_cache import AnswerCache
-from pipeline.adapters.cache_memory import MemoryCache
+from pipeline.adapters.cache_memory import MemoryAnswers
 from pipeline.adapters.clock import SystemClock
 from pipeline.adapters.journal import StreamJournal
 from pipeline.adapters.models import Attempts, HttpModelClient
@@ -165,7 +165,7 @@ class Tally:
     violations: list[str] = dataclasses.field(default_factory=list)
 
 
-class _Cache(MemoryCache):
+class _Cache(MemoryAnswers):
     """Counts what is written."""
 
     written = 0
@@ -239,7 +239,7 @@ class House:
             Recall(answers, clock),
             self.draft,
             Check(source),
-            Escalate(self.attempts),
+            Escalate(self.attempts, source),
             audit,
         ]
         self.runner = Runner(

@@ -4,7 +4,7 @@ Counted in hours and believed less the older they are. Each worker adds what it 
 store lost an hour, or was never there, what this worker saw itself stands in for it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, Protocol
 
 from pipeline.contracts import Attempt, Envelope, Lane, Reply, StageName
@@ -20,6 +20,11 @@ _HOUR_S: Final = 3600.0
 _READ_EVERY_S: Final = 5.0
 _SIGN: Final = "\x1f"
 """Stands between a route and what is counted; no name holds it."""
+
+_ANSWERED: Final = "answered by "
+_SUFFICED: Final = "sufficed by "
+_ENOUGH: Final = 10.0
+"""Answers of a variant below which nothing is said of it."""
 
 Figures = Mapping[str, float]
 
@@ -49,6 +54,7 @@ def noted(envelope: Envelope, reply: Reply) -> dict[str, float]:
     figures: dict[str, float] = {}
     if deepest > 0 and plan.skipped is None:
         figures |= _draft(envelope, reply)
+    figures |= _variants(envelope, reply, deepest)
     if deepest > 0 or plan.skipped is not None:
         figures |= _tier("last", [made for made in envelope.attempts if made.tier == deepest])
     return {f"{plan.route}{_SIGN}{what}": value for what, value in figures.items()}
@@ -60,6 +66,17 @@ def _draft(envelope: Envelope, reply: Reply) -> dict[str, float]:
         return {}
     sufficed = reply.status == "answered" and reply.degraded is None and not reply.escalated
     return {"drafts": 1.0, "accepted": float(sufficed), **_tier("draft", drafts)}
+
+
+def _variants(envelope: Envelope, reply: Reply, deepest: int) -> dict[str, float]:
+    """Which variants answered above the last tier, whose answers nobody can reject, and whose answer sufficed."""
+    served = reply.served if reply.status == "answered" and reply.degraded is None else None
+    figures: dict[str, float] = {}
+    for made in envelope.attempts:
+        if made.tier < deepest and made.made_for == "answer" and (made.error is None or made.left_early):
+            sufficed = served is not None and (served.variant, served.tier) == (made.variant, made.tier)
+            figures |= {f"{_ANSWERED}{made.variant}": 1.0, f"{_SUFFICED}{made.variant}": float(sufficed)}
+    return figures
 
 
 def _tier(name: str, made: Sequence[Attempt]) -> dict[str, float]:
@@ -171,7 +188,15 @@ def _standing(figures: Figures) -> RouteStanding:
         draft_ms=_mean(figures, "draft_ms"),
         last_usd=_mean(figures, "last_usd"),
         last_ms=_mean(figures, "last_ms"),
+        sufficed=dict(_sufficed(figures)),
     )
+
+
+def _sufficed(figures: Figures) -> Iterator[tuple[str, float]]:
+    for what, count in figures.items():
+        if what.startswith(_ANSWERED) and count >= _ENOUGH:
+            variant = what.removeprefix(_ANSWERED)
+            yield variant, min(1.0, figures.get(f"{_SUFFICED}{variant}", 0.0) / count)
 
 
 def _mean(figures: Figures, what: str) -> float | None:

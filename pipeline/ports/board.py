@@ -1,6 +1,7 @@
 """Who knows how targets and routes fare, over all workers."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from pipeline.contracts import TargetStanding
@@ -13,6 +14,7 @@ class RouteStanding:
     """The record of a route's stairs: how many drafts there were, which share sufficed, what tiers cost and took.
 
     Costs in US dollars and times in milliseconds, for one request: means over the last hours; None: unknown.
+    `sufficed`: of each variant the share of its answers that did, where check could still reject them.
     """
 
     drafts: float = 0.0
@@ -21,6 +23,7 @@ class RouteStanding:
     draft_ms: float | None = None
     last_usd: float | None = None
     last_ms: float | None = None
+    sufficed: Mapping[str, float] = field(default_factory=dict)
 
 
 class Board(Protocol):

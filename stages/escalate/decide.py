@@ -1,35 +1,28 @@
-"""Which tier is next, and what follows when none can answer. Pure."""
+"""What follows from an attempt, and what follows when no tier can answer. Pure."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from pipeline.contracts import Attempt, Envelope, ErrorBody
 from pipeline.ports import Denial, Outcome
+from stages.escalate.choose import Facts
 
-__all__ = ["after", "denied", "give_up", "next_tier"]
-
-
-def next_tier(envelope: Envelope) -> int | None:
-    """The tier after the last one that was tried; None: there is none that may be.
-
-    The plan or the caller's budget may permit no further one; or the last one failed, and the caller wants no other to
-    answer in its place.
-    """
-    last = envelope.attempts[-1] if envelope.attempts else None
-    if last is not None and last.error is not None and not last.left_early and not envelope.may_fall_back:
-        return None
-    tried = last.tier if last is not None else 0
-    following = tried + 1
-    return following if following <= envelope.last_tier else None
+__all__ = ["after", "denied", "give_up", "serves", "stays"]
 
 
-def after(envelope: Envelope, passed_over: Sequence[str] = ()) -> Outcome | None:
+def stays(envelope: Envelope, facts: Facts) -> Outcome:
+    """What there is stays, since no tier is expected to gain more than it costs."""
+    return Outcome("unavailable", ("no_gain",), _served(envelope, "no_gain"), {**_last_facts(envelope), **facts})
+
+
+def after(envelope: Envelope, passed_over: Sequence[str] = (), chose: Facts = MappingProxyType({})) -> Outcome | None:
     """What follows from the attempt that was just made, the last in `envelope`; None: try the next tier.
 
-    `passed_over` are fallbacks that were not called, and why, for the trail.
+    `passed_over` are fallbacks that were not called, and why, and `chose` what the choice followed from, for the trail.
     """
     attempt = envelope.attempts[-1]
     if attempt.error is None:
-        return Outcome("escalated", (), _changes(envelope), _facts(attempt, passed_over))
+        return Outcome("escalated", (), _changes(envelope), {**_facts(attempt, passed_over), **chose})
     if attempt.error.code == "cancelled":
         return _failed(envelope, "cancelled", attempt.error)
     if attempt.streamed:
@@ -41,18 +34,16 @@ def after(envelope: Envelope, passed_over: Sequence[str] = ()) -> Outcome | None
 def give_up(envelope: Envelope, *, out_of_time: bool) -> Outcome:
     """Serve the draft and mark it, where there is one and the route allows it; fail otherwise."""
     reason = _reason(envelope, out_of_time=out_of_time)
-    if _draft_serves(envelope):
-        changes = {**_changes(envelope), "status": "answered", "degraded": reason}
-        return Outcome("unavailable", (reason,), changes, _last_facts(envelope))
+    if serves(envelope):
+        return Outcome("unavailable", (reason,), _served(envelope, reason), _last_facts(envelope))
     return _failed(envelope, "unavailable", _error(envelope, reason), reason)
 
 
 def denied(envelope: Envelope, denial: Denial, *, capped: bool) -> Outcome:
     """What follows where a budget or a cap forbids the call: the draft serves, where it may, or nothing does."""
-    if denial.action == "degrade" and _draft_serves(envelope):
+    if serves(envelope) and (denial.action == "degrade" or _would_stay(envelope)):
         reason = "escalation_cap" if capped else "budget"
-        changes = {**_changes(envelope), "status": "answered", "degraded": reason}
-        return Outcome("unavailable", (reason, denial.budget), changes, _last_facts(envelope))
+        return Outcome("unavailable", (reason, denial.budget), _served(envelope, reason), _last_facts(envelope))
     code = "escalation_capped" if capped else "budget_refused"
     message = f"a better answer than the draft is not to be had: {denial.reason}"
     error = ErrorBody(code=code, message=message, rule=denial.budget, retry_after_s=denial.resets_s)
@@ -70,15 +61,27 @@ def _reason(envelope: Envelope, *, out_of_time: bool) -> str:
     return "escalation_cap" if envelope.last_tier < deepest else "no_further_tier"
 
 
-def _draft_serves(envelope: Envelope) -> bool:
+def serves(envelope: Envelope) -> bool:
+    """Whether there is an answer that may be served, though it is not sure enough."""
     verdict, plan = envelope.verdict, envelope.plan
     return (
         verdict is not None
         and plan is not None
-        and plan.on_exhausted == "degrade"
+        and (plan.on_exhausted == "degrade" or verdict.stays)
         and verdict.schema_state != "invalid"
         and any(made.number == verdict.attempt and made.error is None for made in envelope.attempts)
     )
+
+
+def _would_stay(envelope: Envelope) -> bool:
+    """Whether the answer that there is was sure enough, and only a label was wanted of the next tier."""
+    return envelope.verdict is not None and envelope.verdict.stays
+
+
+def _served(envelope: Envelope, reason: str) -> dict[str, object]:
+    """The answer that there is, marked; but one that would have stayed anyway is what it always was."""
+    marked = {} if _would_stay(envelope) else {"degraded": reason}
+    return {**_changes(envelope), "status": "answered", **marked}
 
 
 def _error(envelope: Envelope, reason: str) -> ErrorBody:

@@ -80,6 +80,7 @@ def _record(record: RouteStanding) -> dict[str, object]:
         "draft_ms": record.draft_ms,
         "last_usd": record.last_usd,
         "last_ms": record.last_ms,
+        "sufficed": dict(record.sufficed),
     }
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.adapters.board_routes import HALF_LIFE_H, RouteNotes, noted
-from pipeline.contracts import Attempt, Envelope, ErrorBody, Reply
+from pipeline.contracts import Attempt, Envelope, ErrorBody, Reply, Served
 from pipeline.errors import StoreUnavailable
 from pipeline.ports import RouteStanding
 
@@ -42,7 +42,24 @@ def test_a_draft_that_sufficed() -> None:
         "draft_ms_n": 1.0,
         "draft_usd": 0.001,
         "draft_usd_n": 1.0,
+        "answered by small": 1.0,
+        "sufficed by small": 0.0,
     }
+
+
+def test_of_each_variant_above_the_last_tier_it_is_told_whether_its_answer_sufficed() -> None:
+    served = Served(route="chat", variant="small", target="small", model="small-m", tier=0, tiers=2)
+    assert figures(DRAFT, served=served)["sufficed by small"] == 1.0
+    assert figures(DRAFT, served=served, degraded="no_gain")["sufficed by small"] == 0.0
+    told = figures(DRAFT, LAST)
+    assert told["answered by small"] == 1.0
+    assert told["sufficed by small"] == 0.0
+    assert not any("large" in what for what in told), "nobody can reject the last tier's"
+
+
+def test_a_draft_that_was_left_early_counts_as_one_that_did_not_suffice() -> None:
+    told = figures(attempt(1, error=DOWN, left_early=True), LAST)
+    assert (told["drafts"], told["accepted"], told["sufficed by small"]) == (1.0, 0.0, 0.0)
 
 
 def test_a_draft_that_did_not() -> None:

@@ -8,10 +8,16 @@ from hypothesis import strategies as st
 from pipeline.contracts import Budget, Envelope, ErrorBody, Request
 from pipeline.ports import Denial
 from pipeline.topology import outcomes_of
-from stages.escalate.decide import after, denied, give_up, next_tier
+from stages.escalate.choose import candidates
+from stages.escalate.decide import after, denied, give_up, stays
 
 DOWN = ErrorBody(code="target_unavailable", message="target large cannot be reached at its endpoint")
 DRAFT = attempt(1, text="about 20 m")
+
+
+def next_tier(before: Envelope) -> int | None:
+    """The first of those that may be next."""
+    return next(iter(candidates(before, skips=False)), None)
 
 
 def capped(limit: int) -> Request:
@@ -184,3 +190,35 @@ def test_who_wants_no_other_to_answer_gets_no_further_tier_after_a_failure(forbi
 def test_a_fallback_counts_as_the_tier_it_stands_in_for() -> None:
     spare = attempt(2, stage="draft", tier=0, fallback=1, text="x")
     assert next_tier(envelope(attempt(1, error=DOWN), spare)) == 1
+
+
+def test_a_draft_that_was_left_early_is_no_failure_of_it() -> None:
+    left = attempt(1, error=ErrorBody(code="early_exit", message="too unsure"), left_early=True)
+    assert next_tier(envelope(left, request=Request(input="x", disable_fallbacks=True))) == 1
+
+
+def test_a_further_look_that_failed_is_no_failure_of_the_draft() -> None:
+    look = attempt(2, stage="draft", tier=0, made_for="judge", error=DOWN)
+    assert next_tier(envelope(DRAFT, look, request=Request(input="x", disable_fallbacks=True))) == 1
+
+
+@pytest.mark.parametrize("ends", ["down", "late", "capped", "no gain"])
+def test_an_answer_that_would_have_stayed_is_served_as_such_where_no_other_is_to_be_had(ends: str) -> None:
+    """Its escalation was to give a label; that there is none is not the caller's loss."""
+    before = envelope(DRAFT, tiers=plan(2, on_exhausted="fail"), verdict=verdict(explored=0.1, stays=True))
+    outcome = {
+        "down": lambda: give_up(before, out_of_time=False),
+        "late": lambda: give_up(before, out_of_time=True),
+        "capped": lambda: denied(before, Denial("cap", "refuse", "it is used up"), capped=True),
+        "no gain": lambda: stays(before, {}),
+    }[ends]()
+    assert outcome.kind == "unavailable"
+    assert outcome.changes["status"] == "answered"
+    assert "degraded" not in outcome.changes
+
+
+def test_what_is_not_worth_its_cost_leaves_what_there_is_and_says_so() -> None:
+    outcome = stays(envelope(DRAFT, verdict=verdict()), {"p_1": 0.9})
+    assert outcome.changes["degraded"] == "no_gain"
+    assert outcome.facts["p_1"] == 0.9
+    assert outcome.kind in outcomes_of("escalate")

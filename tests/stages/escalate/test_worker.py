@@ -24,7 +24,7 @@ class Bench:
 
     @property
     def stage(self) -> Escalate:
-        return Escalate(Attempts(self.models, self.journal, self.policies, self.clock))
+        return Escalate(Attempts(self.models, self.journal, self.policies, self.clock), self.policies)
 
     @property
     def called(self) -> list[str]:
@@ -84,7 +84,7 @@ class Hurrying(FakeClock):
 
 async def test_a_call_that_used_up_the_time_is_told_as_such() -> None:
     bench = Bench(large="hang")
-    bench.clock = Hurrying(1_000_009.85)
+    bench.clock = Hurrying(1_000_009.79)
     outcome = await bench.stage.handle(envelope(DRAFT, classification=SEEN, verdict=verdict()), Run())
     assert bench.called == ["large"]
     assert outcome.changes["degraded"] == "deadline"
@@ -102,7 +102,9 @@ COVERED = plan(2, covers=(Cover(budget="team", scope="all"),))
 
 def paying(denial: Denial) -> tuple[Bench, Escalate]:
     bench, ledger = Bench(), FakeLedger(denies=lambda charge: denial)
-    return bench, Escalate(Attempts(bench.models, bench.journal, bench.policies, bench.clock, ledger=ledger))
+    return bench, Escalate(
+        Attempts(bench.models, bench.journal, bench.policies, bench.clock, ledger=ledger), bench.policies
+    )
 
 
 async def test_without_money_the_draft_is_served_and_marked_and_nothing_is_called() -> None:
