@@ -119,8 +119,8 @@ def _enough(labels: Sequence[Label], asked: Asked, fit_share: float) -> int:
         return needed
     told = f"at most {100 * asked.alpha:.4g} of 100 with confidence {100 * (1 - asked.delta):.4g} %"
     raise InvalidRequest(
-        f"there are {len(labels)} judged drafts, and a promise of {told} takes at least {needed}, even if none of them "
-        f"is wrong: collect {needed - len(labels)} more (accept.explore, `stepwell outcome`), or ask for a larger --alpha"
+        f"there are {len(labels)} judged drafts, and a promise of {told} takes at least {needed}, all of them right: "
+        f"collect {needed - len(labels)} more (accept.explore, `stepwell outcome`), or give a larger --alpha"
     )
 
 

@@ -5,6 +5,7 @@ means of numbers between -1 and 1 the wealth of a bettor against the claim that 
 and A. Ramdas, "Estimating means of bounded random variables by betting" (2024).
 """
 
+from functools import lru_cache
 from math import ceil, exp, lgamma, log, log1p
 from typing import Any, Final
 
@@ -42,6 +43,7 @@ def _sum(ks: range, count: int, rate: float) -> float:
     return min(1.0, total)
 
 
+@lru_cache(maxsize=4096)
 def upper(errors: int, count: int, delta: float) -> float:
     """The Clopper-Pearson bound: the rate is at most this, with confidence 1 - `delta`."""
     if errors >= count:
@@ -53,6 +55,7 @@ def upper(errors: int, count: int, delta: float) -> float:
     return high
 
 
+@lru_cache(maxsize=1024)
 def most_errors(count: int, alpha: float, delta: float) -> int:
     """The most errors with which the bound is at most `alpha`; -1: not even with none, `count` is too small."""
     low, high = -1, min(count - 1, int(count * alpha) + 1)
