@@ -1,0 +1,168 @@
+"""Weights of the guard from labelled pairs, and the threshold that keeps 99 % of the hits right."""
+
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluation.protocols.likeness_sets import Asked
+from evaluation.splits import fold
+from pipeline.confidence.bounds import most_errors
+from stages.recall.guard import BUILTIN, Reading, Weights, best, read
+from stages.recall.guard.features import FEATURES, measured
+from stages.recall.guard.judge import margins
+from stages.recall.guard.objections import objections
+from stages.recall.guard.pair import beside
+from stages.recall.guard.weights import LEARNED_CHECKS
+
+__all__ = ["Hits", "Pairs", "chosen", "learn", "pairs", "shipped"]
+
+WRONG: Final = 0.01
+DELTA: Final = 0.05
+_PARTS: Final = 4
+_SEEN: Final = 3
+_WORDS: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Every question with each of its candidates, as the guard measures them. Rows in the order question, candidate."""
+
+    asked: Asked
+    measures: NDArray[np.float64]
+    marks: tuple[tuple[str, ...], ...]
+    forbidden: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """The best candidate of each question: how sure it is (-1: none is left), and whether it is right."""
+
+    sure: NDArray[np.float64]
+    right: NDArray[np.bool_]
+
+
+def pairs(asked: Asked) -> Pairs:
+    """Measure every pair."""
+    kept = _readings(asked)
+    measures, marks, forbidden = [], [], []
+    for text, near, cosines in zip(asked.texts, asked.places, asked.cosines, strict=True):
+        new = read(text)
+        found = [(kept[place], float(cosine)) for place, cosine in zip(near, cosines, strict=True)]
+        for (old, cosine), margin in zip(found, margins(found), strict=True):
+            pair = beside(new, old)
+            told = measured(pair, cosine, margin)
+            measures.append([told[name] for name in FEATURES])
+            marks.append(pair.marks)
+            forbidden.append(new.plain != old.plain and bool(objections(pair, LEARNED_CHECKS)))
+    return Pairs(asked, np.array(measures), tuple(marks), np.array(forbidden))
+
+
+def shipped(asked: Asked) -> Hits:
+    """What the guard says with the weights that come along."""
+    kept = _readings(asked)
+    sure, right = [], []
+    for row, (text, near, cosines) in enumerate(zip(asked.texts, asked.places, asked.cosines, strict=True)):
+        found = [(kept[place], float(cosine)) for place, cosine in zip(near, cosines, strict=True)]
+        place, verdict = best(text, found, weights=BUILTIN)
+        sure.append(-1.0 if place is None else verdict.confidence)
+        right.append(place is not None and bool(asked.right[row, place]))
+    return Hits(np.array(sure), np.array(right))
+
+
+def _readings(asked: Asked) -> dict[int, Reading]:
+    return {int(place): read(asked.kept[place]) for place in np.unique(asked.places)}
+
+
+def learn(given: Pairs, questions: NDArray[np.bool_], avoid: frozenset[str] = frozenset()) -> Weights:
+    """Weights and threshold from some of the questions; candidates whose key is one to avoid are left out.
+
+    The threshold is the lowest at which at most 1 % of the hits are wrong, with 95 % confidence (Clopper-Pearson), and
+    nothing is answered that nothing may answer; told on questions that the weights of their part have not seen.
+    """
+    asked = given.asked
+    width = asked.places.shape[1]
+    usable = np.repeat(questions, width)
+    if avoid:
+        usable &= np.array([asked.kept_keys[place] not in avoid for place in asked.places.ravel()])
+    part = np.array([fold(key, "guard", _PARTS) for key in asked.keys])
+    sure = np.full(usable.shape, -1.0)
+    for number in range(_PARTS):
+        inside = np.repeat(part == number, width)
+        if (usable & inside).any():
+            weights = _fitted(given, usable & ~inside)
+            sure[usable & inside] = _sure(given, weights, usable & inside)
+    hits = _best(asked, np.where(usable, sure, -1.0))
+    threshold = _lowest(hits, questions, asked.never)
+    return replace(_fitted(given, usable), threshold=threshold, source=f"learned from {int(questions.sum())} questions")
+
+
+def chosen(given: Pairs, weights: Weights, questions: NDArray[np.bool_]) -> Hits:
+    """The best candidate of each of these questions under some weights; of the others none."""
+    usable = np.repeat(questions, given.asked.places.shape[1])
+    sure = np.full(usable.shape, -1.0)
+    sure[usable] = _sure(given, weights, usable)
+    return _best(given.asked, sure)
+
+
+def _best(asked: Asked, sure: NDArray[np.float64]) -> Hits:
+    table = sure.reshape(asked.places.shape)
+    place = table.argmax(axis=1)
+    rows = np.arange(len(table))
+    return Hits(table[rows, place], asked.right[rows, place])
+
+
+def _sure(given: Pairs, weights: Weights, rows: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """What the guard says of these pairs: by its own sum."""
+    return np.array([
+        -1.0
+        if given.forbidden[row]
+        else weights.sure(dict(zip(FEATURES, given.measures[row], strict=True)), given.marks[row])
+        for row in np.flatnonzero(rows)
+    ])  # fmt: skip
+
+
+def _fitted(given: Pairs, rows: NDArray[np.bool_]) -> Weights:
+    """Logistic regression on the measures and on the words that differ, shrunk towards none of them."""
+    from scipy.sparse import csr_matrix, hstack
+    from sklearn.feature_extraction import DictVectorizer
+    from sklearn.linear_model import LogisticRegression
+
+    right = given.asked.right.ravel()[rows]
+    if right.all() or not right.any():
+        return replace(BUILTIN, threshold=1.0, checks=LEARNED_CHECKS)
+    values = given.measures[rows]
+    mean, spread = values.mean(axis=0), values.std(axis=0) + 1e-6
+    told = DictVectorizer()
+    words: Any = told.fit_transform([dict.fromkeys(given.marks[row], 1.0) for row in np.flatnonzero(rows)])
+    often = np.flatnonzero(np.asarray((words > 0).sum(axis=0)).ravel() >= _SEEN)
+    table = hstack([csr_matrix((values - mean) / spread), words[:, often] * _WORDS]).tocsr()
+    model = LogisticRegression(C=1.0, max_iter=400).fit(table, right)
+    slopes = model.coef_[0]
+    own = slopes[: len(FEATURES)] / spread
+    names = told.get_feature_names_out()
+    return Weights(
+        bias=float(model.intercept_[0] - own @ mean),
+        threshold=1.0,
+        measures=dict(zip(FEATURES, map(float, own), strict=True)),
+        checks=LEARNED_CHECKS,
+        words={
+            str(names[place]): float(slope) * _WORDS
+            for place, slope in zip(often, slopes[len(FEATURES) :], strict=True)
+        },
+    )
+
+
+def _lowest(hits: Hits, questions: NDArray[np.bool_], never: NDArray[np.bool_]) -> float:
+    sure, right = hits.sure[questions], hits.right[questions]
+    order = np.argsort(-sure, kind="stable")
+    ranked, wrong = sure[order], np.cumsum(~right[order])
+    floor = max(0.0, float(sure[never[questions]].max(initial=0.0)))
+    threshold = 1.0 + 1e-9
+    for count in np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True)) + 1:
+        if ranked[count - 1] <= floor:
+            break
+        if wrong[count - 1] <= most_errors(int(count), WRONG, DELTA):
+            threshold = float(ranked[count - 1])
+    return threshold

@@ -1,0 +1,28 @@
+"""Sentences that speak to the memory or the model instead of asking: an answer to them serves nobody else."""
+
+import re
+from typing import Final
+
+from stages.recall.guard.reading import Reading
+
+__all__ = ["instructions"]
+
+_SPEAKS: Final = re.compile(
+    r"""\b(?:
+        (?:answer|respond|reply|treat|handle|process)\s+(?:this\s+|it\s+|me\s+|exactly\s+)*(?:as|like)
+          \s+(?:if|for|though|to|the)
+      | (?:same|cached|stored|remembered|previous|earlier|other)\s+(?:answer|response|reply|result)
+      | (?:ignore|disregard|forget|override|bypass)\s+(?:\w+\s+){0,4}
+          (?:instructions?|prompts?|rules?|above|previous|everything|question|guard)
+      | (?:instead|rather)\s+(?:answer|respond|reply|say|output|print)
+      | (?:cache|semantic|similarity)\s*(?:key|hit|entry|score|threshold)
+      | (?:you\s+are\s+now|from\s+now\s+on|pretend|act\s+as|system\s+prompt|new\s+instructions?)
+      | this\s+(?:question\s+)?(?:means|is\s+equivalent\s+to|is\s+the\s+same\s+as|equals)
+    )\b | <\|? | \|?> | \[/?(?:inst|sys|system|user|assistant)\] | ^\s*\#{2,} | \b(?:system|assistant)\s*:""",
+    re.IGNORECASE | re.VERBOSE | re.MULTILINE,
+)
+
+
+def instructions(new: Reading, old: Reading) -> bool:
+    """Whether neither of two different texts gives such an instruction."""
+    return not (_SPEAKS.search(new.plain) or _SPEAKS.search(old.plain))

@@ -1,0 +1,72 @@
+"""All checks of one pair, by the word that stands in the record."""
+
+from collections.abc import Callable
+from typing import Final
+
+from stages.recall.guard.correction import has_cue
+from stages.recall.guard.direction import direction, opposites, sides
+from stages.recall.guard.instructions import instructions
+from stages.recall.guard.names import names, quoted
+from stages.recall.guard.negation import denies, negation
+from stages.recall.guard.numbers import numbers
+from stages.recall.guard.pair import Pair
+from stages.recall.guard.question import question
+from stages.recall.guard.reading import LONGEST
+from stages.recall.guard.script import script
+from stages.recall.guard.units import units
+from stages.recall.guard.words import ARTICLES
+
+__all__ = ["CHECKS", "objections"]
+
+_FREE: Final = ARTICLES | frozenset({"of", "'s", "that"})
+_PAUSE_OR_MORE: Final = 12
+
+
+def _order(pair: Pair) -> bool:
+    return pair.disorder == 0
+
+
+def _words(pair: Pair) -> bool:
+    return all(token.word in _FREE for token in pair.differing)
+
+
+def _forms(pair: Pair) -> bool:
+    return not any(token.name for token in pair.forms)
+
+
+def _correction(pair: Pair) -> bool:
+    """A correction must be explained whole: nothing new in it, no denial lost with it, no second one left."""
+    if not pair.taken_back:
+        return True
+    lost = denies(pair.taken_back) or pair.restarted or has_cue(pair.extra)
+    return not (lost or pair.repaired or len(pair.taken_back) > _PAUSE_OR_MORE)
+
+
+def _length(pair: Pair) -> bool:
+    return 0 < len(pair.old) <= LONGEST and 0 < len(pair.new) <= LONGEST
+
+
+CHECKS: Final[dict[str, Callable[[Pair], bool]]] = {
+    "length": _length,
+    "script": lambda pair: script(pair.first, pair.second),
+    "instructions": lambda pair: instructions(pair.first, pair.second),
+    "numbers": numbers,
+    "units": units,
+    "names": names,
+    "quotes": quoted,
+    "negation": negation,
+    "opposites": opposites,
+    "direction": direction,
+    "sides": sides,
+    "question": question,
+    "order": _order,
+    "words": _words,
+    "forms": _forms,
+    "correction": _correction,
+}
+"""Each says whether the pair passes. The name of one that does not is the objection."""
+
+
+def objections(pair: Pair, asked: tuple[str, ...]) -> tuple[str, ...]:
+    """The checks among those asked for that the pair does not pass."""
+    return tuple(name for name in asked if not CHECKS[name](pair))
