@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.adapters.clock import SystemClock, SystemRandom
-from pipeline.contracts import StageName
+from pipeline.contracts import Lane, StageName
 from pipeline.policy.source import PolicySource
 from pipeline.ports import Cache, Journal, Link, Observer, RateMeter, ResultStore, Stage, WeightStore
 from pipeline.ports.vault import Vault
@@ -25,7 +25,9 @@ from pipeline.worker import Slots, Worker, worker_name
 
 if TYPE_CHECKING:
     from pipeline.adapters.answer_cache import AnswerCache
+    from pipeline.adapters.answer_flights import Flights
     from pipeline.adapters.board import TargetBoard
+    from pipeline.adapters.likeness import Likeness
     from pipeline.adapters.loops import LoopMemory
     from pipeline.adapters.models.attempts import Attempts
     from pipeline.adapters.models.http import HttpModelClient
@@ -47,6 +49,7 @@ class Parts:
     link: Link
     policies: PolicySource
     observer: Observer
+    slots: Slots = field(default_factory=Slots)
     clock: SystemClock = field(default_factory=SystemClock)
     chance: SystemRandom = field(default_factory=SystemRandom)
     starts: list[Hook] = field(default_factory=list)
@@ -154,9 +157,37 @@ class Parts:
     def answers(self) -> "AnswerCache | None":
         """Remembered answers; None without a Valkey."""
         from pipeline.adapters.answer_cache import AnswerCache
+        from pipeline.adapters.cache_answers import ValkeyAnswers
 
-        cache = self._cache()
-        return AnswerCache(cache, self.settings.secret, self.clock) if cache is not None else None
+        if self.settings.valkey_url is None:
+            return None
+        store = ValkeyAnswers(self.settings.valkey_url)
+        self.stops.append(store.close)
+        return AnswerCache(store, self.settings.secret, self.clock)
+
+    @cached_property
+    def flights(self) -> "Flights | None":
+        """Answers that are under way; half of the places may wait for them."""
+        from pipeline.adapters.answer_flights import Flights
+
+        if self.answers is None:
+            return None
+        most: dict[Lane, int] = {"interactive": self.slots.interactive // 2, "batch": self.slots.batch // 2}
+        flights = Flights(self.answers, self.clock, most)
+        self.stops.insert(0, flights.close)
+        return flights
+
+    @cached_property
+    def likeness(self) -> "Likeness | None":
+        """Questions that mean the same; the encoder is read where a route asks for it."""
+        from pipeline.adapters.embedding import Batches, embed
+        from pipeline.adapters.likeness import Likeness
+
+        if self.answers is None:
+            return None
+        likeness = Likeness(self.answers, Batches(embed), self.clock)
+        self.stops.insert(0, likeness.close)
+        return likeness
 
     @cached_property
     def loops(self) -> "LoopMemory | None":
@@ -216,7 +247,7 @@ def _plan(parts: Parts) -> Stage:
 def _recall(parts: Parts) -> Stage:
     from stages.recall import Recall
 
-    return Recall(parts.answers, parts.clock)
+    return Recall(parts.answers, parts.clock, parts.policies, parts.flights, parts.likeness)
 
 
 def _draft(parts: Parts) -> Stage:
@@ -234,7 +265,7 @@ def _check(parts: Parts) -> Stage:
 def _escalate(parts: Parts) -> Stage:
     from stages.escalate import Escalate
 
-    return Escalate(parts.attempts)
+    return Escalate(parts.attempts, parts.policies)
 
 
 def _audit(parts: Parts) -> Stage:
@@ -246,7 +277,9 @@ def _audit(parts: Parts) -> Stage:
     parts.stops.append(log.close)
     notes = (parts.board.notes, parts.loops) if parts.loops is not None else (parts.board.notes,)
     observer = CombinedObserver(parts.observer, *notes, UsedTokens(parts.meter))
-    return Audit(log, parts.results, parts.clock, parts.policies, parts.answers, observer=observer)
+    return Audit(
+        log, parts.results, parts.clock, parts.policies, parts.answers, questions=parts.likeness, observer=observer
+    )
 
 
 BUILDERS: Final[Mapping[StageName, Callable[[Parts], Stage]]] = {
@@ -273,7 +306,7 @@ def build_worker(
         lambda name: _provider(policies, name),
         lambda: policies.current().residency.visibility.sinks.telemetry,
     )
-    parts = Parts(settings, link, policies, observer)
+    parts = Parts(settings, link, policies, observer, slots or Slots())
     stages = [_under_its_revision(BUILDERS[name](parts), policies) for name in names]
     runner = Runner(
         stages,

@@ -1,125 +1,194 @@
-"""Remembered answers: the key that keeps them apart, the seal that keeps them genuine, the patience with the store.
+"""Remembered answers: looked up, kept in groups that can be erased, and the patience with the store.
 
-A key is an HMAC over everything that may change the answer or who may see it: tenant, data class, route, policy
-revision (with it every prompt, model and parameter of the policy) and the question itself in canonical form. A value
-carries an HMAC over its key and its bytes, so that a value that was forged, cut or moved to another key is a miss.
+A key is a MAC over everything that may change the answer or who may see it (`answer_identity`), a value is sealed under
+it (`answer_seals`). An answer belongs to the groups of its tenant, route, user and request, and goes with any of them.
 
 The store may be slow or away. Then there is no hit, and for a second nobody asks again: a dead store costs nothing.
 """
 
 import asyncio
-import hmac
-import secrets
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from hashlib import sha256
-from typing import Final
+from typing import Final, TypeVar
 
-import orjson
 from pydantic import ValidationError
 
-from pipeline.contracts import CacheHit, Envelope, Json, Verdict
+from pipeline.adapters.answer_identity import identity
+from pipeline.adapters.answer_seals import Seals
+from pipeline.adapters.cache_answers import LANDED
+from pipeline.contracts import CacheHit, Envelope, Verdict
 from pipeline.errors import StoreUnavailable
-from pipeline.ports import Cache, Clock
+from pipeline.ports import AnswerStore, Clock, Kept
 
-__all__ = ["COMPLETE", "PATIENCE_S", "REST_S", "AnswerCache", "Lookup", "should_store"]
+__all__ = ["COMPLETE", "LEASE_S", "PATIENCE_S", "REST_S", "AnswerCache", "Lookup", "groups_of", "should_store"]
+
+T = TypeVar("T")
 
 PATIENCE_S: Final = 0.05
 """How long a request waits for the store."""
 REST_S: Final = 1.0
 """How long the store is left alone after it failed."""
+LEASE_S: Final = 2.0
+"""How long a lease lasts unless it is renewed: after that, whoever had it is taken for dead."""
+LANDED_S: Final = 1.0
+"""How long others are told that there will be no answer."""
 COMPLETE: Final = frozenset({"stop", "tool_calls"})
 """Finish reasons of answers that were not cut off."""
-
-_FORMAT: Final = "1"
-_SEAL: Final = 32
-_MEANING: Final = frozenset({"tools", "tool_choice", "response_schema", "parameters", "pin"})
 
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """A hit, or the reason why there is none: `absent`, `forged`, `store_away`, `store_slow` or `store_resting`."""
+    """A hit, or the reason why there is none.
+
+    The reasons: `absent`, `forged`, `store_away`, `store_slow`, `store_resting`; with a lease asked for, `leads` where
+    this request is to make the answer, `under_way` where another one does, `landed` where that one made none.
+    """
 
     hit: CacheHit | None
     reason: str | None = None
 
 
 class AnswerCache:
-    """Looks answers up and remembers them."""
+    """Looks answers up and remembers them.
 
-    def __init__(self, cache: Cache, secret: bytes, clock: Clock) -> None:
-        """Make one.
+    Args:
+        store: the store.
+        secret: key of names and seals. Processes that share a store share it; without one, an own random key is taken,
+            and then nothing is shared.
+        clock: for the age of answers and the rest of the store.
+    """
 
-        Args:
-            cache: the store.
-            secret: key of the HMACs. Processes that share a store share it; without one, an own random key is taken,
-                and then nothing is shared.
-            clock: for the age of answers and the rest of the store.
-        """
-        self._cache = cache
-        self._secret = secret or secrets.token_bytes(32)
+    def __init__(self, store: AnswerStore, secret: bytes, clock: Clock) -> None:
+        self.store = store
+        self.seals = Seals(secret)
         self._clock = clock
+        self.ended: list[Callable[[str], None]] = []
+        """Told of the key where a request that may hold its lease has ended here."""
         self._resting_until = float("-inf")
 
     async def lookup(self, envelope: Envelope) -> CacheHit | None:
         """The remembered answer to this request, if there is one."""
         return (await self.find(envelope)).hit
 
-    async def find(self, envelope: Envelope) -> Lookup:
-        """The remembered answer, or why there is none. Never raises, and waits for `PATIENCE_S` at most."""
-        if self._resting:
-            return Lookup(None, "store_resting")
-        key = self.key(envelope)
+    async def find(self, envelope: Envelope, *, lead: bool = False) -> Lookup:
+        """The remembered answer, or why there is none. Never raises, and waits for `PATIENCE_S` at most.
+
+        Args:
+            envelope: the request.
+            lead: where there is none, take the lease to make it, unless another request has it.
+        """
+        key, who, leader = self.key(envelope), "", None
         try:
-            async with asyncio.timeout(PATIENCE_S):
-                value = await self._cache.get(key)
+            if not lead:
+                value = await self.patiently(self.store.get(key))
+            else:
+                who = self.who(envelope)
+                asked = await self.patiently(self.store.ask(key, key, who, LEASE_S))
+                value, leader = asked.value, asked.leader
         except (StoreUnavailable, TimeoutError) as error:
-            return Lookup(None, self._failed(error))
+            return Lookup(None, reason_of(error))
         if value is None:
-            return Lookup(None, "absent")
-        hit = self._unseal(key, value)
+            return Lookup(None, _told(leader, who))
+        hit = self.opened(key, value)
         return Lookup(hit, None if hit else "forged")
 
     async def remember(self, envelope: Envelope, ttl_s: float) -> bool:
         """Write the answer of this request down for `ttl_s` seconds. False: it is not fit, or the store is away."""
         hit = _answer(envelope, self._clock.now()) if should_store(envelope) else None
-        if hit is None or self._resting:
+        if hit is None:
             return False
         key = self.key(envelope)
+        body = self.seals.seal(key, hit.model_dump_json(exclude_none=True).encode())
+        groups = tuple(groups_of(envelope, self.seals))
+        kept = Kept(key, body, ttl_s, groups, envelope.received_at, lease=key)
         try:
-            async with asyncio.timeout(PATIENCE_S):
-                await self._cache.put(key, self._seal(key, hit), ttl_s)
-        except (StoreUnavailable, TimeoutError) as error:
-            self._failed(error)
+            return await self.patiently(self.store.keep(kept))
+        except (StoreUnavailable, TimeoutError):
             return False
-        return True
+        finally:
+            self._tell(key)
+
+    async def landed(self, envelope: Envelope) -> None:
+        """Let go of the lease of a request that ended without an answer for others."""
+        key = self.key(envelope)
+        try:
+            await self.patiently(self.store.land(key, self.who(envelope), LANDED_S))
+        except (StoreUnavailable, TimeoutError):
+            return
+        finally:
+            self._tell(key)
+
+    def _tell(self, key: str) -> None:
+        for told in self.ended:
+            told(key)
+
+    async def answer_under(self, key: str) -> CacheHit | None:
+        """The answer under a key that was kept beside a question. Raises `StoreUnavailable`, `TimeoutError`."""
+        value = await self.patiently(self.store.get(key))
+        return None if value is None else self.opened(key, value)
 
     def key(self, envelope: Envelope) -> str:
         """The key of this request: 64 hex digits that tell nothing about it to those without the secret."""
-        return self._mac(orjson.dumps(_identity(envelope), option=orjson.OPT_SORT_KEYS)).hex()
+        return self.seals.name(identity(envelope))
 
-    @property
-    def _resting(self) -> bool:
-        return self._clock.monotonic() < self._resting_until
+    def who(self, envelope: Envelope) -> str:
+        """What a request is called where it holds a lease."""
+        return self.seals.group("leader", envelope.tenant, envelope.id)
 
-    def _failed(self, error: Exception) -> str:
-        self._resting_until = self._clock.monotonic() + REST_S
-        return "store_slow" if isinstance(error, TimeoutError) else "store_away"
-
-    def _seal(self, key: str, hit: CacheHit) -> bytes:
-        body = hit.model_dump_json(exclude_none=True).encode()
-        return self._mac(key.encode(), body) + body
-
-    def _unseal(self, key: str, value: bytes) -> CacheHit | None:
-        seal, body = value[:_SEAL], value[_SEAL:]
-        if not hmac.compare_digest(seal, self._mac(key.encode(), body)):
-            return None
+    def opened(self, key: str, value: bytes) -> CacheHit | None:
+        """The answer in a value; None where it was not sealed for this key."""
+        body = self.seals.open(key, value)
         try:
-            return CacheHit.model_validate_json(body)
+            return None if body is None else CacheHit.model_validate_json(body)
         except ValidationError:
             return None
 
-    def _mac(self, *parts: bytes) -> bytes:
-        return hmac.digest(self._secret, b"\0".join((_FORMAT.encode(), *parts)), sha256)
+    async def patiently(self, asked: Awaitable[T]) -> T:
+        """What the store says, within `PATIENCE_S`.
+
+        Raises:
+            StoreUnavailable, TimeoutError: it says nothing, or said nothing a moment ago; see `reason_of`.
+        """
+        if self._clock.monotonic() < self._resting_until:
+            if asyncio.iscoroutine(asked):
+                asked.close()
+            raise _Resting("the cache at STEPWELL_VALKEY did not answer a moment ago")
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                return await asked
+        except (StoreUnavailable, TimeoutError):
+            self._resting_until = self._clock.monotonic() + REST_S
+            raise
+
+
+class _Resting(StoreUnavailable):
+    """Nobody asked the store."""
+
+
+def reason_of(error: Exception) -> str:
+    """The word for a store that says nothing."""
+    if isinstance(error, _Resting):
+        return "store_resting"
+    return "store_slow" if isinstance(error, TimeoutError) else "store_away"
+
+
+def _told(leader: str | None, who: str) -> str:
+    if leader is None:
+        return "absent"
+    if leader == who:
+        return "leads"
+    return "landed" if leader == LANDED else "under_way"
+
+
+def groups_of(envelope: Envelope, seals: Seals) -> list[str]:
+    """The groups that what is remembered of this request belongs to: tenant, route, user and request."""
+    tenant, request = envelope.tenant, envelope.request
+    groups = [seals.group("tenant", tenant), seals.group("request", tenant, envelope.id)]
+    if envelope.plan is not None:
+        groups += [seals.group("route", tenant, envelope.plan.route), seals.group("route", envelope.plan.route)]
+    if request.user is not None:
+        groups.append(seals.group("user", tenant, request.user))
+    return groups
 
 
 def should_store(envelope: Envelope) -> bool:
@@ -128,11 +197,11 @@ def should_store(envelope: Envelope) -> bool:
     return (
         plan is not None
         and plan.cacheable
-        and envelope.request.cache != "off"
         and envelope.hit is None
         and envelope.status in (None, "answered")
         and envelope.error is None
         and envelope.degraded is None
+        and not envelope.provisional
         and verdict is not None
         and verdict.accepted
         and _finish(envelope, verdict) in COMPLETE
@@ -140,7 +209,8 @@ def should_store(envelope: Envelope) -> bool:
 
 
 def _finish(envelope: Envelope, verdict: Verdict) -> str | None:
-    return next((made.finish_reason for made in envelope.attempts if made.number == verdict.attempt), None)
+    attempt = next((made for made in envelope.attempts if made.number == verdict.attempt), None)
+    return None if attempt is None or attempt.error is not None or attempt.left_early else attempt.finish_reason
 
 
 def _answer(envelope: Envelope, now: float) -> CacheHit | None:
@@ -152,7 +222,7 @@ def _answer(envelope: Envelope, now: float) -> CacheHit | None:
     return CacheHit(
         content=attempt.text if verdict.content is None else verdict.content,
         parsed=verdict.parsed,
-        tool_calls=attempt.tool_calls,
+        tool_calls=verdict.tool_calls or attempt.tool_calls,
         finish_reason=attempt.finish_reason,
         confidence=verdict.confidence,
         variant=attempt.variant,
@@ -162,17 +232,3 @@ def _answer(envelope: Envelope, now: float) -> CacheHit | None:
         stored_at=now,
         usage=attempt.answer_usage,
     )
-
-
-def _identity(envelope: Envelope) -> list[Json]:
-    """All that two requests must have in common to share an answer. The threshold keeps quality floors apart."""
-    request, plan, found = envelope.request, envelope.plan, envelope.classification
-    return [
-        request.tenant,
-        found.data_class if found else "restricted",
-        plan.route if plan else None,
-        plan.threshold if plan else None,
-        envelope.policy_revision,
-        [message.model_dump(mode="json", exclude_none=True) for message in request.conversation()],
-        request.model_dump(mode="json", include=set(_MEANING), exclude_none=True),
-    ]

@@ -296,6 +296,7 @@ class Verdict(OpenContract):
         asked: what it asked for so far, about answers of this tier.
         calibrator: what made the confidence, by path and digest.
         explored: the probability with which an answer that would stay was escalated all the same; null: it was not.
+        tool_calls: with repaired arguments; null: those of the attempt, as they came.
         stays: with `explored`, that the answer would have stayed.
         drafted: of an answer of a deeper tier, the signals of the first one's, and how far the two agree.
     """
@@ -316,6 +317,7 @@ class Verdict(OpenContract):
     drafted: dict[str, float | None] = Field(default_factory=dict)
     content: str | None = None
     parsed: Json = None
+    tool_calls: tuple[ToolCall, ...] | None = None
 
 
 class Step(OpenContract):

@@ -15,13 +15,18 @@ Status = Literal["answered", "refused", "failed"]
 
 
 class ErrorBody(OpenContract):
-    """A typed error. `code` is API and stays; `message` is one sentence for a person and may change."""
+    """A typed error. `code` is API and stays; `message` is one sentence for a person and may change.
+
+    `candidate`: the last answer, which did not satisfy its schema, where the policy lets the error carry it. Records
+    never hold it.
+    """
 
     code: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     message: str
     rule: str | None = None
     param: str | None = None
     retry_after_s: float | None = None
+    candidate: str | None = None
 
 
 class Usage(OpenContract):

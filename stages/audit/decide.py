@@ -6,11 +6,13 @@ from typing import Final, Literal, NamedTuple
 from pipeline.contracts import (
     Attempt,
     AttemptRecord,
+    CacheHit,
     Chunk,
     Envelope,
     ErrorBody,
     Json,
     Plan,
+    Remembered,
     Reply,
     Served,
     Status,
@@ -21,7 +23,7 @@ from pipeline.policy import Policy
 from pipeline.topology import LAST
 from stages.audit.counterfactual import counterfactual_usd
 
-__all__ = ["chunks", "conflict", "decide", "record_fields", "rememberable"]
+__all__ = ["chunks", "conflict", "decide", "leads", "record_fields", "rememberable"]
 
 CHUNK: Final = 200
 """Characters in one piece of an answer that is streamed after it is complete."""
@@ -57,6 +59,7 @@ def decide(envelope: Envelope, now: float) -> Reply:
         degraded=envelope.degraded if answer else None,
         confidence=answer.confidence if answer else None,
         cache=_cache(envelope),
+        remembered=_origin(envelope.hit, now) if answer else None,
         usage=_usage(envelope.attempts),
         cost_usd=_cost(envelope.attempts),
         duration_ms=round(max(0.0, now - envelope.received_at) * 1000, 3),
@@ -84,7 +87,14 @@ def _answer(envelope: Envelope) -> _Answer | None:
         return None
     content = verdict.content if verdict.content is not None else attempt.text
     served = _served(envelope, attempt.variant, attempt.target, attempt.model, attempt.tier)
-    return _Answer(served, content, verdict.parsed, attempt.tool_calls, attempt.finish_reason, verdict.confidence)
+    return _Answer(
+        served,
+        content,
+        verdict.parsed,
+        verdict.tool_calls or attempt.tool_calls,
+        attempt.finish_reason,
+        verdict.confidence,
+    )
 
 
 def _judged(envelope: Envelope) -> Attempt | None:
@@ -133,8 +143,16 @@ def _cache(envelope: Envelope) -> Literal["hit", "miss", "off"]:
     if envelope.hit is not None:
         return "hit"
     asked = any(step.stage == "recall" for step in envelope.trail)
-    off = envelope.request.cache == "off" or envelope.plan is None or not envelope.plan.cacheable
+    off = envelope.plan is None or not envelope.plan.cacheable
     return "miss" if asked and not off else "off"
+
+
+def _origin(hit: CacheHit | None, now: float) -> Remembered | None:
+    """Which answer was served again."""
+    if hit is None:
+        return None
+    age_s = round(max(0.0, now - hit.stored_at), 3)
+    return Remembered(request_id=hit.request_id, kind=hit.kind, age_s=age_s, similarity=hit.similarity)
 
 
 def _usage(attempts: Sequence[Attempt]) -> Usage:
@@ -168,8 +186,12 @@ def rememberable(envelope: Envelope, reply: Reply) -> bool:
         and envelope.verdict.accepted
         and envelope.plan is not None
         and envelope.plan.cacheable
-        and envelope.request.cache != "off"
     )
+
+
+def leads(envelope: Envelope) -> bool:
+    """Whether others wait for the answer to this request, since it took the lease to make it."""
+    return any(step.stage == "recall" and step.facts.get("flight") == "leads" for step in envelope.trail)
 
 
 def chunks(text: str, size: int = CHUNK) -> Iterator[Chunk]:
@@ -200,6 +222,7 @@ def record_fields(envelope: Envelope, reply: Reply, policy: Policy | None = None
         "degraded": reply.degraded,
         "served": reply.served,
         "cache": reply.cache,
+        "remembered": reply.remembered,
         "origin": found.origin if found else None,
         "data_class": found.data_class if found else None,
         "scan": found.scan if found else None,

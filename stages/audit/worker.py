@@ -7,10 +7,11 @@ from typing import Final, Protocol
 from pipeline.contracts import Envelope, Reply, StageName
 from pipeline.disclosure.guard import may_keep
 from pipeline.errors import StoreUnavailable, TransportUnavailable
+from pipeline.policy.models import CachePolicy, SemanticCache
 from pipeline.policy.source import PolicySource
 from pipeline.ports import AuditLog, Caller, Clock, Observer, Outcome, ResultStore, Run
 from pipeline.topology import DONE
-from stages.audit.decide import chunks, conflict, decide, record_fields, rememberable
+from stages.audit.decide import chunks, conflict, decide, leads, record_fields, rememberable
 
 __all__ = ["Answers", "Audit"]
 
@@ -27,6 +28,18 @@ class Answers(Protocol):
         """Keep the accepted answer in `envelope` for `ttl_s` seconds."""
         ...
 
+    async def landed(self, envelope: Envelope) -> None:
+        """There is no answer in `envelope` for those who wait for one."""
+        ...
+
+
+class Questions(Protocol):
+    """Where questions are kept that later ones are compared with."""
+
+    def note(self, envelope: Envelope, spec: SemanticCache, ttl_s: float) -> None:
+        """Keep the question of an answer that was remembered."""
+        ...
+
 
 class Audit:
     """The stage `audit`.
@@ -37,6 +50,7 @@ class Audit:
         clock: the time.
         policies: how long answers of a route may be remembered.
         answers: where they are remembered; None: nowhere.
+        questions: where their questions are kept, for routes that compare them; None: nowhere.
         observer: told of every request that ended; None: nobody.
         patience_s: how long that may take.
     """
@@ -51,6 +65,7 @@ class Audit:
         policies: PolicySource | None = None,
         answers: Answers | None = None,
         *,
+        questions: Questions | None = None,
         observer: Observer | None = None,
         patience_s: float = PATIENCE_S,
     ) -> None:
@@ -59,6 +74,7 @@ class Audit:
         self._clock = clock
         self._policies = policies
         self._answers = answers
+        self._questions = questions
         self._observer = observer
         self._patience_s = patience_s
 
@@ -72,8 +88,10 @@ class Audit:
             reply = conflict(envelope, self._clock.now())
         if run.caller is not None:
             await self._answer(run.caller, envelope, reply)
-        if self._answers is not None and not repeated and rememberable(envelope, reply):
-            await self._remember(self._answers, envelope)
+        if self._answers is not None and not repeated:
+            kept = rememberable(envelope, reply) and await self._remember(self._answers, envelope)
+            if not kept and leads(envelope):
+                await self._answers.landed(envelope)
         if self._observer is not None:
             self._observer.finished(envelope, reply)
         return Outcome(DONE, facts={"audit_id": reply.audit_id, "repeated": repeated})
@@ -96,23 +114,28 @@ class Audit:
         }
         return await self._results.put(ours.model_copy(update=receipt))
 
-    async def _remember(self, answers: Answers, envelope: Envelope) -> None:
-        ttl_s = self._ttl_s(envelope)
-        if ttl_s is None:
-            return
+    async def _remember(self, answers: Answers, envelope: Envelope) -> bool:
+        """Keep the answer for others. Whether it was kept."""
+        rules = self._memory(envelope)
+        if rules is None:
+            return False
         try:
             async with asyncio.timeout(self._patience_s):
-                await answers.remember(envelope, ttl_s)
+                kept = bool(await answers.remember(envelope, rules.ttl))
         except (StoreUnavailable, TimeoutError) as error:
             _log.debug("the answer to %s is not remembered: %s", envelope.key, type(error).__name__)
+            return False
+        if kept and self._questions is not None and rules.semantic is not None:
+            self._questions.note(envelope, rules.semantic, rules.ttl)
+        return kept
 
-    def _ttl_s(self, envelope: Envelope) -> float | None:
-        """Seconds for which the request's own policy lets its answer live; None: it is not to be remembered."""
+    def _memory(self, envelope: Envelope) -> CachePolicy | None:
+        """How the request's own policy lets its answer be remembered; None: it does not."""
         policy = self._policies.revision(envelope.policy_revision) if self._policies else None
         if policy is None or envelope.plan is None or not may_keep("cache", envelope.classification, policy):
             return None
         route = policy.route(envelope.plan.route)
-        return route.spec.cache.ttl if route is not None and route.spec.cache.enabled else None
+        return route.spec.cache if route is not None and route.spec.cache.enabled else None
 
     async def _answer(self, caller: Caller, envelope: Envelope, reply: Reply) -> None:
         try:

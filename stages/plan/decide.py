@@ -121,7 +121,7 @@ def _planned(
             "threshold": asked.threshold,
             "max_escalations": _climbs(chosen, signals, stairs),
             "on_exhausted": route.on_exhausted,
-            "cacheable": route.cache.enabled and signals.cache != "off",
+            "cacheable": route.cache.enabled and (signals.cache != "off" or "no-store" not in route.cache.callers_may),
             "excluded": excluded,
             "skipped": "budget" if cut else skip.why if skip else None,
             "on_capped": route.on_capped,

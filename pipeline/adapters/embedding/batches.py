@@ -17,7 +17,7 @@ __all__ = ["KEPT", "LARGEST", "LINGER_S", "Batches"]
 LARGEST: Final = 16
 """Texts in one batch at most."""
 LINGER_S: Final = 0.002
-"""How long a batch waits for more texts, where requests have lately come together; one that comes alone goes at once."""
+"""How long a batch waits for more, where requests have lately come together; one that comes alone goes at once."""
 KEPT: Final = 512
 """Vectors that are kept: a request that was looked up is remembered with the same one."""
 

@@ -40,11 +40,14 @@ class ScriptCalls:
     Whatever goes wrong is one error to the caller, `StoreUnavailable`; what was sent may have happened all the same.
     """
 
-    def __init__(self, url: str, connected: Connected, *, rest_s: float = REST_S) -> None:
+    def __init__(
+        self, url: str, connected: Connected | None, *, rest_s: float = REST_S, whose: str = "the store of the counters"
+    ) -> None:
+        self._whose = whose
         self._wire = Wire(url, CONNECT_S, ANSWER_S, connected)
         self._rest_s = rest_s
         self._rests_until = 0.0
-        self._calls = Together("the store of the counters", self._sent, self._rest)
+        self._calls = Together(whose, self._sent, self._rest)
 
     async def run(self, script: Script, keys: Sequence[str], arguments: Sequence[Argument]) -> Any:
         """What the script answers. Raises `StoreUnavailable`."""
@@ -61,7 +64,7 @@ class ScriptCalls:
 
     async def _ask(self, call: _Call) -> Any:
         if asyncio.get_running_loop().time() < self._rests_until:
-            raise StoreUnavailable("the store of the counters at STEPWELL_VALKEY did not answer a moment ago")
+            raise StoreUnavailable(f"{self._whose} at STEPWELL_VALKEY did not answer a moment ago")
         return await self._calls.ask(call)
 
     def _rest(self) -> None:

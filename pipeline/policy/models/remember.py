@@ -4,43 +4,39 @@ from typing import Literal
 
 from pydantic import Field
 
-from pipeline.contracts import Name, Share, Whole
+from pipeline.contracts import Share, Whole
 from pipeline.policy.models.base import Seconds, Section
 
-__all__ = ["CachePolicy", "SemanticCache", "Verifier"]
-
-
-class Verifier(Section):
-    """A model that is asked whether two questions have the same answer; a hit needs a probability of `above`."""
-
-    variant: Name
-    above: Share = 0.9
+__all__ = ["CachePolicy", "SemanticCache"]
 
 
 class SemanticCache(Section):
-    """Answers to questions that mean the same.
+    """Answers to questions that mean the same, found by the built-in encoder (the extra `embeddings`).
+
+    The vector only finds candidates: a guard compares numbers, units, names, negation, direction and word order, and
+    decides.
 
     Attributes:
-        within: whose answers may serve whom. Further than one user only where the policy says so.
-        similarity: the cosine below which a remembered question is no candidate. The vector only finds candidates; the
-            guard decides.
+        within: whose answers may serve whom. Further than one user only where the policy says so; a request that names
+            no user (or session) then has none.
+        similarity: the cosine below which a remembered question is no candidate. Callers may ask for more, and answers
+            that turned out wrong raise it.
         candidates: how many are looked at.
-        embedder: the built-in encoder, or a target that gives embeddings.
-        verifier: asked after the guard; None: nobody is.
+        most: questions that are kept for one user, session or tenant; the oldest make room.
     """
 
     within: Literal["session", "user", "tenant"] = "user"
     similarity: Share = 0.7
     candidates: Whole = Field(default=5, ge=1, le=50)
-    embedder: Literal["builtin"] | Name = "builtin"
-    verifier: Verifier | None = None
+    most: Whole = Field(default=2000, ge=1, le=20_000)
 
 
 class CachePolicy(Section):
     """Whether answers of the route are remembered, for how many seconds, and for whom.
 
     Attributes:
-        callers_may: which wishes of a request count: no-cache, no-store, max-age.
+        callers_may: which wishes of a request count: to be answered anew (no-cache), to be neither answered from memory
+            nor remembered (no-store), to be given no answer beyond an age (max-age). Others are passed over.
         share_flight: identical requests that are under way at the same time are answered once.
         semantic: answers to questions that mean the same; None: only to the very same question.
     """

@@ -4,26 +4,18 @@ import asyncio
 import time
 
 import pytest
+from accepted import SECRET, envelope
 
 from pipeline.adapters.answer_cache import REST_S, AnswerCache, should_store
-from pipeline.adapters.cache_memory import MemoryCache
+from pipeline.adapters.cache_memory import MemoryAnswers
 from pipeline.contracts import (
-    Attempt,
     CacheHit,
-    Classification,
-    Envelope,
     Message,
     Parameters,
-    Plan,
-    Request,
-    Tier,
     ToolCall,
-    Verdict,
 )
 from pipeline.errors import StoreUnavailable
-from pipeline.ports import Cache
-
-SECRET = b"key of the tests"
+from pipeline.ports import AnswerStore, Asked, Kept
 
 
 class Hand:
@@ -39,22 +31,27 @@ class Hand:
         return self.time
 
 
-class Broken:
+class Broken(MemoryAnswers):
     """A store that is away, and counts who asks."""
 
     def __init__(self) -> None:
+        super().__init__(Hand())
         self.asked = 0
 
     async def get(self, key: str) -> bytes | None:
         self.asked += 1
         raise StoreUnavailable("away")
 
-    async def put(self, key: str, value: bytes, ttl_s: float) -> None:
+    async def ask(self, key: str, lease: str, who: str, lease_s: float) -> Asked:
+        self.asked += 1
+        raise StoreUnavailable("away")
+
+    async def keep(self, kept: Kept) -> bool:
         self.asked += 1
         raise StoreUnavailable("away")
 
 
-class Slow(MemoryCache):
+class Slow(MemoryAnswers):
     """A store that takes its time."""
 
     async def get(self, key: str) -> bytes | None:
@@ -62,36 +59,9 @@ class Slow(MemoryCache):
         return None
 
 
-def envelope(
-    *,
-    data_class: str = "public",
-    plan: dict[str, object] | None = None,
-    revision: str = "rev-1",
-    verdict: dict[str, object] | None = None,
-    attempt: dict[str, object] | None = None,
-    **request: object,
-) -> Envelope:
-    content = {} if "messages" in request else {"input": "What is two and two?"}
-    tier = Tier(variant="small", target="small", propensity=1.0)
-    made = {"number": 1, "stage": "draft", "tier": 0, "variant": "small", "target": "small", "model": "m"}
-    return Envelope(
-        id="r1",
-        request=Request.model_validate({**content, **request}),
-        fingerprint="f",
-        lane="interactive",
-        received_at=0,
-        deadline_at=60,
-        policy_revision=revision,
-        classification=Classification.model_validate({"data_class": data_class, "scan": "complete", "engine": "e"}),
-        plan=Plan.model_validate({"route": "chat", "tiers": (tier,), "threshold": 0.6, **(plan or {})}),
-        attempts=(Attempt.model_validate({**made, "text": "Four.", "finish_reason": "stop", **(attempt or {})}),),
-        verdict=Verdict.model_validate({"accepted": True, "attempt": 1, "confidence": 0.9, **(verdict or {})}),
-    )
-
-
-def answers(store: Cache | None = None, clock: Hand | None = None, secret: bytes = SECRET) -> AnswerCache:
+def answers(store: AnswerStore | None = None, clock: Hand | None = None, secret: bytes = SECRET) -> AnswerCache:
     hand = clock or Hand()
-    return AnswerCache(store or MemoryCache(hand), secret, hand)
+    return AnswerCache(store or MemoryAnswers(hand), secret, hand)
 
 
 # ---------------------------------------------------------------- what is the same question
@@ -118,6 +88,12 @@ async def test_the_same_question_gets_the_answer_with_where_it_came_from() -> No
         {"stream": True},
         {"cache": "refresh"},
         {"id": "another-id"},
+        {"input": " What is two and two?\r\n"},
+        {"messages": ({"role": "user", "content": ({"type": "text", "text": "What is two and two?"},)},)},
+        {"tools": ()},
+        {"parameters": {"stop": ()}},
+        {"cache_max_age_s": 5.0, "cache_similarity": 0.9},
+        {"budget": {"max_cost_usd": 1.0}},
     ],
 )
 async def test_what_does_not_change_the_answer_does_not_change_the_key(same: dict[str, object]) -> None:
@@ -139,7 +115,11 @@ DIFFERENT: list[dict[str, object]] = [
     {"plan": {"threshold": 0.8}},
     {"pin": "large"},
     {"input": "What is two and three?"},
-    {"input": "What is two and two? "},
+    {"input": "What is  two and two?"},
+    {"input": "what is two and two?"},
+    {"origin": "EU"},
+    {"disable_fallbacks": True},
+    {"provider": {"only": ("large",)}},
     {"messages": (Message(role="assistant", content="What is two and two?"),)},
     {"messages": (Message(role="user", content="What is two and two?", name="x"),)},
     {"tools": ({"type": "function"},)},
@@ -200,9 +180,22 @@ async def test_everything_of_an_answer_comes_back() -> None:
 # ---------------------------------------------------------------- forgery
 
 
+async def test_what_is_kept_cannot_be_read_without_the_secret() -> None:
+    store = MemoryAnswers(Hand())
+    await answers(store).remember(envelope(), 60)
+
+    assert all(b"Four." not in value for value, _ in store._values.values())
+    assert (await answers(store, secret=b"other").lookup(envelope())) is None
+
+
+@pytest.mark.parametrize("text", ["Z\u00fcrich", "Zu\u0308rich"])
+def test_a_text_is_the_same_however_its_letters_are_composed(text: str) -> None:
+    assert answers().key(envelope(input=text)) == answers().key(envelope(input="Z\u00fcrich"))
+
+
 @pytest.mark.parametrize("spoil", [lambda v: v[:-1], lambda v: b"", lambda v: b"\0" * 32 + v[32:], lambda v: v + b" "])
 async def test_a_value_that_was_tampered_with_is_a_miss(spoil) -> None:  # type: ignore[no-untyped-def]
-    store = MemoryCache(Hand())
+    store = MemoryAnswers(Hand())
     cache = answers(store)
     await cache.remember(envelope(), 60)
     key = cache.key(envelope())
@@ -215,7 +208,7 @@ async def test_a_value_that_was_tampered_with_is_a_miss(spoil) -> None:  # type:
 
 
 async def test_a_genuine_value_under_another_key_is_a_miss() -> None:
-    store = MemoryCache(Hand())
+    store = MemoryAnswers(Hand())
     cache = answers(store)
     await cache.remember(envelope(), 60)
     value = await store.get(cache.key(envelope()))
@@ -227,10 +220,10 @@ async def test_a_genuine_value_under_another_key_is_a_miss() -> None:
 
 
 async def test_a_sealed_value_that_is_no_answer_is_a_miss() -> None:
-    store = MemoryCache(Hand())
+    store = MemoryAnswers(Hand())
     cache = answers(store)
     key = cache.key(envelope())
-    await store.put(key, cache._mac(key.encode(), b"{}") + b"{}", 60)
+    await store.put(key, cache.seals.seal(key, b"{}"), 60)
 
     assert (await cache.find(envelope())).reason == "forged"
 
@@ -246,7 +239,8 @@ async def test_a_sealed_value_that_is_no_answer_is_a_miss() -> None:
         {"attempt": {"finish_reason": None}},
         {"verdict": {"attempt": 2}},
         {"plan": {"cacheable": False}},
-        {"cache": "off"},
+        {"attempt": {"left_early": True}},
+        {"attempt": {"error": {"code": "target_overloaded", "message": "429"}}},
     ],
     ids=str,
 )
@@ -263,7 +257,16 @@ HIT = CacheHit(variant="small", target="small", model="m", request_id="r0", stor
 
 
 @pytest.mark.parametrize(
-    "change", [{"degraded": "capped"}, {"hit": HIT}, {"status": "failed"}, {"verdict": None}, {"plan": None}], ids=str
+    "change",
+    [
+        {"degraded": "capped"},
+        {"hit": HIT},
+        {"status": "failed"},
+        {"verdict": None},
+        {"plan": None},
+        {"provisional": True},
+    ],
+    ids=str,
 )
 def test_a_degraded_remembered_or_failed_answer_is_not_remembered(change: dict[str, object]) -> None:
     assert should_store(envelope())

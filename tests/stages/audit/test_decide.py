@@ -12,15 +12,17 @@ from pipeline.contracts import (
     Envelope,
     ErrorBody,
     Finding,
+    Remembered,
     Request,
     Shielded,
+    Step,
     ToolCall,
     Usage,
     Verdict,
     parse_envelope,
 )
 from pipeline.topology import STAGES, TRANSITIONS
-from stages.audit.decide import chunks, conflict, decide, record_fields, rememberable
+from stages.audit.decide import chunks, conflict, decide, leads, record_fields, rememberable
 
 HIT = CacheHit(
     content="remembered", variant="large", target="large", model="m2", request_id="r0", stored_at=5.0, confidence=0.8
@@ -128,10 +130,27 @@ def test_one_unknown_price_makes_the_cost_unknown() -> None:
     assert decide(_escalated(attempts=(attempt(1, cost_usd=None), attempt(2))), 1000.0).cost_usd is None
 
 
-@pytest.mark.parametrize(("asked", "seen"), [("use", "miss"), ("refresh", "miss"), ("off", "off")])
-def test_the_cache_was_missed_only_where_it_was_asked(asked: str, seen: str) -> None:
-    request = Request.model_validate({"tenant": "acme", "input": "?", "cache": asked})
-    assert decide(envelope(request=request), 1000.0).cache == seen
+@pytest.mark.parametrize(("cacheable", "seen"), [(True, "miss"), (False, "off")])
+def test_the_cache_was_missed_only_where_the_plan_lets_it_be_asked(cacheable: bool, seen: str) -> None:
+    plan = envelope().plan
+    assert plan is not None
+    assert decide(envelope(plan=plan.model_copy(update={"cacheable": cacheable})), 1000.0).cache == seen
+
+
+def test_the_reply_says_which_answer_was_served_again_and_how_old_it_is() -> None:
+    hit = HIT.model_copy(update={"kind": "semantic", "similarity": 0.93, "stored_at": 990.0})
+
+    remembered = decide(envelope(hit=hit), 1000.0).remembered
+
+    assert remembered == Remembered(request_id=HIT.request_id, kind="semantic", age_s=10.0, similarity=0.93)
+    assert decide(envelope(), 1000.0).remembered is None
+
+
+@pytest.mark.parametrize(("flight", "does"), [("leads", True), ("landed", False), (None, False)])
+def test_a_request_leads_where_recall_took_the_lease_for_it(flight: str | None, does: bool) -> None:
+    facts = {} if flight is None else {"flight": flight}
+    step = Step(stage="recall", outcome="miss", facts=facts, at=1.0, duration_ms=1.0, worker="w")
+    assert leads(envelope(trail=(step,))) is does
 
 
 def test_a_clock_that_went_back_gives_no_negative_duration() -> None:
@@ -154,7 +173,6 @@ def test_a_conflict_shows_nothing_of_either_answer() -> None:
         ({"status": "failed", "error": ERROR}, False),
         ({"verdict": Verdict(accepted=False, attempt=1)}, False),
         ({"plan": envelope().plan.model_copy(update={"cacheable": False})}, False),  # type: ignore[union-attr]  # it has one
-        ({"request": Request(tenant="acme", input="?", cache="off")}, False),
         ({"request": Request(tenant="acme", input="?", cache="refresh")}, True),
     ],
 )

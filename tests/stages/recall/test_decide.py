@@ -46,7 +46,7 @@ def test_a_hit_ends_the_request_with_the_remembered_answer() -> None:
 
     assert outcome.kind == "hit"
     assert outcome.changes == {"hit": hit(), "status": "answered"}
-    assert outcome.facts == {"age_s": 10.0, "variant": "small", "from": "r0"}
+    assert outcome.facts == {"age_s": 10.0, "variant": "small", "from": "r0", "kind": "exact"}
 
 
 def test_an_answer_from_the_future_of_another_clock_has_no_negative_age() -> None:

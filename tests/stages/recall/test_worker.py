@@ -3,7 +3,7 @@
 import pytest
 
 from pipeline.adapters.answer_cache import AnswerCache
-from pipeline.adapters.cache_memory import MemoryCache
+from pipeline.adapters.cache_memory import MemoryAnswers
 from pipeline.contracts import Attempt, CacheHit, Envelope, Plan, Request, Tier, Verdict
 from pipeline.errors import StoreUnavailable
 from pipeline.ports import Run
@@ -20,8 +20,11 @@ class Hand:
         return 1000.0
 
 
-class Untouchable:
+class Untouchable(MemoryAnswers):
     """A store that nobody may ask."""
+
+    def __init__(self) -> None:
+        super().__init__(Hand())
 
     async def get(self, key: str) -> bytes | None:
         raise AssertionError("the store was asked")
@@ -64,7 +67,7 @@ def envelope(**request: object) -> Envelope:
 
 
 async def test_what_was_remembered_is_recalled() -> None:
-    answers = AnswerCache(MemoryCache(Hand()), b"secret", Hand())
+    answers = AnswerCache(MemoryAnswers(Hand()), b"secret", Hand())
     await answers.remember(envelope(), 60)
     stage = Recall(answers, Hand())
 
@@ -78,7 +81,7 @@ async def test_what_was_remembered_is_recalled() -> None:
 
 
 async def test_an_empty_memory_is_a_miss() -> None:
-    stage = Recall(AnswerCache(MemoryCache(Hand()), b"secret", Hand()), Hand())
+    stage = Recall(AnswerCache(MemoryAnswers(Hand()), b"secret", Hand()), Hand())
 
     assert (await stage.handle(envelope(), Run())).facts == {"reason": "absent"}
 
