@@ -1,85 +1,101 @@
-"""Accept the answer, go one tier further, or say that there is none. Pure."""
+"""Accept the answer, ask for more about it, go one tier further, or say that there is none. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Literal
 
-from pipeline.contracts import Attempt, Envelope, ErrorBody, Json, Plan, Verdict
-from pipeline.policy.calibration import Calibrator
+from pipeline.confidence.explore import explores
+from pipeline.contracts import Attempt, Envelope, ErrorBody, Plan, Verdict
 from pipeline.ports import Outcome
+from stages.check.findings import Findings
+from stages.check.looks import Asking, asks_for
+from stages.check.rules import Rules
+from stages.check.sure import Facts, calibrated
 
-__all__ = ["Findings", "decide"]
+__all__ = ["Findings", "Rules", "candidate_of", "decide"]
+
+_NO_RULES = Rules()
 
 
-@dataclass(frozen=True, slots=True)
-class Findings:
-    """What was found in an attempt.
+def candidate_of(envelope: Envelope) -> Attempt:
+    """The answer that is judged: the last one that came, whatever was asked about it afterwards."""
+    answers = envelope.answers
+    return next((made for made in reversed(answers) if made.error is None), answers[-1])
 
-    Attributes:
-        schema_state: how it stands to the response schema.
-        content: the repaired text; None: the attempt's own text is the answer.
-        parsed: the document, where it satisfies the schema.
-        repairs: what was changed, in words.
-        problems: where it breaks the schema; places in the schema, never text of the answer.
-        confidence: how sure it sounds, between 0 and 1, before any calibration; None: nothing is known.
-        signals: all scores.
-        empty: there is neither text nor a call of a tool.
+
+def decide(envelope: Envelope, plan: Plan, found: Findings, rules: Rules = _NO_RULES) -> Outcome:
+    """Judge the last answer of `envelope` by what was found in it.
+
+    With a calibrator the confidence is the probability that it makes of the signals; the facts then have both, and the
+    calibrator's name, which tells its content too. An answer of which the caller has read a part stays.
     """
-
-    schema_state: Literal["none", "valid", "repaired", "invalid"] = "none"
-    content: str | None = None
-    parsed: Json = None
-    repairs: tuple[str, ...] = ()
-    problems: tuple[str, ...] = ()
-    confidence: float | None = None
-    signals: Mapping[str, float | None] = field(default_factory=dict)
-    empty: bool = False
-
-
-def decide(envelope: Envelope, plan: Plan, found: Findings, calibrator: Calibrator | None = None) -> Outcome:
-    """Judge the last attempt of `envelope` by what was found in it.
-
-    With a calibrator the confidence is the probability that it makes of how sure the attempt sounds; the facts then
-    have both, and the calibrator's name, which tells its content too.
-    """
-    found, calibration = _calibrated(envelope, found, calibrator)
-    attempt = envelope.attempts[-1]
-    objection = _objection(plan, attempt, found)
-    verdict = _verdict(plan, attempt, found, accepted=objection is None)
+    found, calibration = calibrated(envelope, found, rules)
+    candidate = candidate_of(envelope)
+    objection = _objection(plan, candidate, found)
+    asking = asks_for(envelope, plan, candidate, found, rules)
+    verdict = _verdict(envelope, plan, candidate, found, rules, asking)
     facts = {"confidence": found.confidence, "threshold": plan.threshold, "schema": found.schema_state, **calibration}
-    changes: dict[str, object] = {"verdict": verdict}
-    if attempt.tokens is not None:
-        # The scores have said what they had to say, and the tokens are the answer once more.
-        changes["attempts"] = (*envelope.attempts[:-1], attempt.model_copy(update={"tokens": None}))
+    if asking.wants is not None:
+        reasons = (objection or "grey_zone", asking.asked[-1])
+        return Outcome("unsure", reasons, _waits(envelope, candidate, verdict), facts)
+    changes: dict[str, object] = {"verdict": verdict, **_settled(envelope)}
     if objection is None:
-        if plan.stands_in(attempt.tier, attempt.fallback):
-            changes["degraded"] = "budget"
-        return Outcome("accepted", found.repairs, changes, facts)
-    if attempt.tier < envelope.last_tier:
+        return _stays(envelope, plan, candidate, found, rules, changes, facts)
+    if candidate.tier < envelope.last_tier and not candidate.streamed:
         return Outcome("rejected", (objection,), changes, facts)
-    changes |= _end(envelope, plan, found)
+    changes |= _end(envelope, plan, candidate, found, rules)
     return Outcome("exhausted", (objection,), changes, facts)
 
 
-def _calibrated(
-    envelope: Envelope, found: Findings, calibrator: Calibrator | None
-) -> tuple[Findings, dict[str, str | float | None]]:
-    """The findings with the probability in place of the raw score, and what the story has to say about that."""
-    if calibrator is None:
-        return found, {}
-    task = envelope.request.metadata.get("task")
-    sure = calibrator.probability(found.signals, found.confidence, task, envelope.request.tenant)
-    if sure is None:
-        return found, {}
-    told = {"raw_confidence": found.confidence, "calibrator": calibrator.name}
-    return replace(found, confidence=sure), told
+def _waits(envelope: Envelope, candidate: Attempt, verdict: Verdict) -> dict[str, object]:
+    """What is added while more is asked for: a verdict about an answer of an earlier tier is kept beside."""
+    earlier = _earlier(envelope, candidate)
+    kept = {} if earlier is None or earlier is envelope.earlier else {"earlier": earlier}
+    return {"verdict": verdict, **kept}
 
 
-def _objection(plan: Plan, attempt: Attempt, found: Findings) -> str | None:
+def _settled(envelope: Envelope) -> dict[str, object]:
+    """What is taken away once it is decided: the scores have said what they had to say."""
+    changes: dict[str, object] = {}
+    if any(made.tokens is not None for made in envelope.attempts):
+        bare = [made.model_copy(update={"tokens": None}) if made.tokens else made for made in envelope.attempts]
+        changes["attempts"] = tuple(bare)
+    if envelope.earlier is not None:
+        changes["earlier"] = None
+    return changes
+
+
+def _stays(
+    envelope: Envelope,
+    plan: Plan,
+    candidate: Attempt,
+    found: Findings,
+    rules: Rules,
+    changes: dict[str, object],
+    facts: Facts,
+) -> Outcome:
+    """Accept; or escalate an answer that would stay all the same, for the sake of a label."""
+    degraded = plan.stands_in(candidate.tier, candidate.fallback)
+    share = rules.accept.explore if rules.accept is not None else 0.0
+    if not degraded and _explores(envelope, plan, candidate, share):
+        explored = {"explored": share, "stays": True}
+        verdict = changes["verdict"]
+        assert isinstance(verdict, Verdict)
+        changes["verdict"] = verdict.model_copy(update={"accepted": False, **explored})
+        return Outcome("rejected", ("explored",), changes, {**facts, **explored})
+    if degraded:
+        changes["degraded"] = "budget"
+    return Outcome("accepted", found.repairs, changes, facts)
+
+
+def _explores(envelope: Envelope, plan: Plan, candidate: Attempt, share: float) -> bool:
+    able = candidate.tier == 0 < envelope.last_tier and not candidate.streamed and not candidate.tool_calls
+    return able and plan.signals is not None and explores(envelope.key, plan.signals.draw, share)
+
+
+def _objection(plan: Plan, candidate: Attempt, found: Findings) -> str | None:
     """What speaks against the answer, in one word; None: nothing does."""
     if found.schema_state == "invalid":
         return "schema"
-    if attempt.tier >= len(plan.tiers) - 1 and plan.cut is None:
+    if candidate.tier >= len(plan.tiers) - 1 and plan.cut is None:
         return None
     if found.empty:
         return "empty"
@@ -90,45 +106,71 @@ def _objection(plan: Plan, attempt: Attempt, found: Findings) -> str | None:
     return "below_threshold" if found.confidence < plan.threshold else None
 
 
-def _end(envelope: Envelope, plan: Plan, found: Findings) -> dict[str, object]:
+def _end(envelope: Envelope, plan: Plan, candidate: Attempt, found: Findings, rules: Rules) -> Mapping[str, object]:
     """How the request ends when this answer is not good enough and no further tier is permitted."""
     degrades = plan.on_exhausted == "degrade"
     if found.schema_state != "invalid":
-        if degrades:
-            return {"status": "answered", "degraded": _why_below(envelope, plan)}
+        if degrades or candidate.streamed:
+            return {"status": "answered", "degraded": _why_below(envelope, plan, candidate)}
         message = "no permitted tier gave an answer that is sure enough, and the route would rather fail than degrade"
         return _failed("quality_not_reached", message)
-    earlier = envelope.verdict
-    if degrades and earlier is not None and earlier.schema_state != "invalid":
-        # An earlier answer satisfied the schema and was only not sure enough: that one is served, and marked.
-        return {"status": "answered", "degraded": _why_below(envelope, plan), "verdict": earlier}
+    earlier = _earlier(envelope, candidate)
+    if earlier is not None and earlier.schema_state != "invalid" and (degrades or earlier.stays):
+        # An earlier answer satisfied the schema and was only not sure enough: that one is served, and marked. One that
+        # would have stayed, and was escalated for a label, is what it always was.
+        marked = {} if earlier.stays else {"degraded": _why_below(envelope, plan, candidate)}
+        return {"status": "answered", "verdict": earlier, **marked}
     message = "no tier gave an answer that satisfies the response schema: simplify it, or allow an escalation"
-    return _failed("schema_not_satisfied", message)
+    carries = rules.accept is not None and rules.accept.on_invalid == "candidate"
+    return _failed("schema_not_satisfied", message, candidate.text if carries else None)
 
 
-def _why_below(envelope: Envelope, plan: Plan) -> str:
+def _earlier(envelope: Envelope, candidate: Attempt) -> Verdict | None:
+    """The verdict about an answer of an earlier tier, if there is one."""
+    verdict = envelope.verdict
+    if envelope.earlier is not None or verdict is None:
+        return envelope.earlier
+    judged = next((made for made in envelope.attempts if made.number == verdict.attempt), None)
+    return verdict if judged is not None and judged.tier != candidate.tier else None
+
+
+def _why_below(envelope: Envelope, plan: Plan, candidate: Attempt) -> str:
     """Why an answer is served that is not sure enough, in a word of the API: money, where it took better ones away."""
-    last = envelope.attempts[-1]
-    if plan.stands_in(last.tier, last.fallback):
+    if plan.stands_in(candidate.tier, candidate.fallback):
         return "budget"
-    at_end = last.tier >= len(plan.tiers) - 1
+    at_end = candidate.tier >= len(plan.tiers) - 1
     return plan.cut if at_end and plan.cut is not None else "below_threshold"
 
 
-def _failed(code: str, message: str) -> dict[str, object]:
-    return {"status": "failed", "error": ErrorBody(code=code, message=message)}
+def _failed(code: str, message: str, text: str | None = None) -> dict[str, object]:
+    return {"status": "failed", "error": ErrorBody(code=code, message=message, candidate=text)}
 
 
-def _verdict(plan: Plan, attempt: Attempt, found: Findings, *, accepted: bool) -> Verdict:
+def _verdict(
+    envelope: Envelope, plan: Plan, candidate: Attempt, found: Findings, rules: Rules, asking: Asking
+) -> Verdict:
+    before = _earlier(envelope, candidate)
+    told: dict[str, object] = {}
+    if before is not None:
+        told = {"explored": before.explored, "stays": before.stays, "drafted": _drafted(before, found)}
     return Verdict.model_construct(
-        accepted=accepted,
-        attempt=attempt.number,
+        accepted=_objection(plan, candidate, found) is None and asking.wants is None,
+        attempt=candidate.number,
         confidence=found.confidence,
         threshold=plan.threshold,
         schema_state=found.schema_state,
         repairs=found.repairs,
         problems=found.problems,
         signals=dict(found.signals),
+        wants=asking.wants,
+        asked=asking.asked,
+        calibrator=rules.calibrator.name if rules.calibrator is not None else None,
         content=found.content,
         parsed=found.parsed,
+        **told,
     )
+
+
+def _drafted(before: Verdict, found: Findings) -> dict[str, float | None]:
+    """The signals of the first answer, and how far the one after it agrees with it."""
+    return before.drafted or {**before.signals, "agrees_with_next": found.agrees}

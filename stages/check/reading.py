@@ -2,38 +2,31 @@
 
 In this order, and the first that reads wins: the text as it is; without the code fence around it; without the words
 around it; with its syntax repaired. Syntax is not repaired in an answer that was cut off: closing its brackets would
-make a document out of half an answer. And a repair whose values do not stand in the text is none: the library behind it
-would rather invent an empty string than give up.
+make a document out of half an answer. And a repair that had to supply a value which does not stand in the text is none.
 """
 
 import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final, NoReturn
+from typing import Final, NoReturn
 
-import json_repair
 import orjson
 
 from pipeline.contracts import Json
+from stages.check.repair import Mended, mend
 
-__all__ = ["FENCE", "LARGEST_REPAIR", "Reading", "read"]
+__all__ = ["FENCE", "LARGEST_REPAIR", "Reading", "made", "read", "scalar"]
 
-LARGEST_REPAIR: Final = 4096
-"""Characters of a text whose syntax is repaired. The time grows with the square of it in the worst case (0.4 s for this
-much), during which the worker does nothing else; a longer broken answer goes to the next tier."""
-MOST_OPEN: Final = 32
-"""Brackets that may be missing at the end of a text whose syntax is repaired."""
+LARGEST_REPAIR: Final = 131_072
+"""Characters of a text whose syntax is repaired. The time grows with the length, at a second for a million characters,
+during which the worker does nothing else; a longer broken answer goes to the next tier."""
 
 FENCE: Final = re.compile(r"\s*```[\w+-]*[ \t]*\n?(.*?)\s*```\s*", re.DOTALL)
 """A code fence that is the whole text; the group is what stands in it."""
 
 _OPENING: Final = re.compile(r"[{\[]")
 _TRIES: Final = 4
-_ESCAPE: Final = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
-_OTHER: Final = re.compile(r"[\W_]")
-_EMPTY: Final = re.compile(r"\"\s*\"|'\s*'|“\s*”|‘\s*’")
-_NULLS: Final = ("null", "none", "undefined", "nil", "nan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,59 +102,34 @@ def _documents(text: str) -> Iterator[str]:
 
 
 def _repaired(text: str, repairs: tuple[str, ...]) -> Reading:
-    if len(text) > LARGEST_REPAIR or _OPENING.search(text) is None or _left_open(text) > MOST_OPEN:
+    """An object or array with its syntax repaired. Whether bare words are a document is for a schema to say."""
+    if len(text) > LARGEST_REPAIR or _OPENING.search(text) is None:
         return _NOTHING
+    mended = mend(text)
+    if mended is None or mended.invented or mended.loose or not isinstance(mended.document, dict | list):
+        return _NOTHING
+    return made(mended, repairs)
+
+
+def made(mended: Mended, repairs: tuple[str, ...] = ()) -> Reading:
+    """The reading of what was mended."""
     try:
-        document: Any = json_repair.loads(text, skip_json_loads=True)
-        content = orjson.dumps(document).decode()
-    except (ValueError, TypeError, RecursionError):
+        content = orjson.dumps(mended.document).decode()
+    except orjson.JSONEncodeError:
         return _NOTHING
-    if not isinstance(document, dict | list) or _invents(document, text):
+    return Reading(
+        True,
+        orjson.loads(content),
+        content,
+        tuple(dict.fromkeys((*repairs, *(mended.changes or ("syntax repaired",))))),
+    )
+
+
+def scalar(text: str) -> Reading:
+    """A string, number or constant whose spelling is repaired; for schemas that ask for no more than that."""
+    if len(text) > LARGEST_REPAIR:
         return _NOTHING
-    return Reading(True, orjson.loads(content), content, (*repairs, "syntax repaired"))
-
-
-def _left_open(text: str) -> int:
-    return text.count("{") + text.count("[") - text.count("}") - text.count("]")
-
-
-def _invents(document: Json, text: str) -> bool:
-    """Whether a value of `document` does not stand in `text`."""
-    plain = _ESCAPE.sub(_unescaped, text)
-    letters = _OTHER.sub("", plain).lower()
-    return not all(_stands_in(value, plain, letters) for value in _scalars(document))
-
-
-def _stands_in(value: Json, plain: str, letters: str) -> bool:
-    if isinstance(value, bool):
-        return str(value).lower() in letters
-    if isinstance(value, str):
-        wanted = _OTHER.sub("", value).lower()
-        return wanted in letters if wanted else _blank_stands_in(value, plain)
-    if isinstance(value, int | float):
-        return _OTHER.sub("", repr(abs(value)).removesuffix(".0")).lstrip("0") in letters
-    return any(word in letters for word in _NULLS)
-
-
-def _blank_stands_in(value: str, plain: str) -> bool:
-    """A string without a letter or digit: as it is, and an empty one as a pair of quotes."""
-    if value.strip():
-        return value.strip() in plain
-    return _EMPTY.search(plain) is not None
-
-
-def _scalars(document: Json) -> Iterator[Json]:
-    if isinstance(document, dict):
-        document = list(document.values())
-    if not isinstance(document, list):
-        yield document
-        return
-    for value in document:
-        yield from _scalars(value)
-
-
-def _unescaped(match: re.Match[str]) -> str:
-    escape = match.group(1)
-    if escape[0] == "u" and len(escape) > 1:
-        return chr(int(escape[1:], 16))
-    return " " if escape in "nrtbf" else escape
+    mended = mend(text)
+    if mended is None or mended.invented or isinstance(mended.document, dict | list):
+        return _NOTHING
+    return made(mended)

@@ -4,6 +4,7 @@ Regular expressions run on the `regex` engine with a time limit; the library's o
 References are counted: a few dozen of them that point at each other twice multiply to more work than time.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from functools import lru_cache
@@ -18,6 +19,20 @@ PATTERN_S: Final = 0.05
 """Seconds that one regular expression may take on one text."""
 MOST_REFERENCES: Final = 20_000
 """References followed while one document is held against one schema."""
+
+_PIECE: Final = re.compile(r"\\c[A-Za-z]|\\.|\[(?:\\.|[^\]\\])*\]|\$", re.DOTALL)
+_ESCAPE: Final = re.compile(r"\\.", re.DOTALL)
+_BLANKS: Final = r"\s\ufeff"
+_ALONE: Final = {
+    "$": r"\Z",
+    r"\d": "[0-9]",
+    r"\D": "[^0-9]",
+    r"\w": "[A-Za-z0-9_]",
+    r"\W": "[^A-Za-z0-9_]",
+    r"\s": f"[{_BLANKS}]",
+    r"\S": f"[^{_BLANKS}]",
+}
+_IN_CLASS: Final = {r"\d": "0-9", r"\w": "A-Za-z0-9_", r"\s": _BLANKS}
 
 Keyword = Callable[[Any, Any, Any, Any], Iterator[ValidationError]]
 
@@ -36,8 +51,18 @@ def counting() -> None:
 
 @lru_cache(maxsize=1024)
 def compiled(pattern: str) -> Any:
-    """The regular expression. Raises `regex.error` where it is none."""
-    return regex.compile(pattern)
+    """The regular expression, in the language of JSON Schema. Raises `regex.error` where it is none."""
+    return regex.compile(_PIECE.sub(_ecma, pattern), regex.VERSION0)
+
+
+def _ecma(piece: re.Match[str]) -> str:
+    """One piece as ECMA 262 means it: `$` is the end alone, and digits and letters are those of ASCII."""
+    text: str = piece.group()
+    if text.startswith("["):
+        return "[" + _ESCAPE.sub(lambda inner: _IN_CLASS.get(inner.group(), inner.group()), text[1:])
+    if text.startswith("\\c"):
+        return f"\\x{ord(text[2]) % 32:02x}"
+    return _ALONE.get(text, text)
 
 
 def _found(pattern: str, text: str) -> bool:

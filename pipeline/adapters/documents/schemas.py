@@ -1,7 +1,7 @@
 """The response schema of a request: taken when it is sound and small, and compiled once for all that send the same."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from referencing import Resource
 from referencing.exceptions import NoSuchResource, PointerToNowhere, Unresolvable
 from referencing.jsonschema import DRAFT202012, specification_with
 
+from pipeline.adapters.documents.fast import faster
 from pipeline.adapters.documents.keywords import TooComplex, bounded, compiled, counting
 from pipeline.contracts import Json, JsonObject
 from pipeline.errors import InvalidRequest
@@ -48,10 +49,12 @@ def problems(schema: JsonObject | bool, document: Json) -> tuple[str, ...]:
     Raises:
         InvalidRequest: as `check_schema`.
     """
-    validator = _validator(_canonical(schema))
+    validator, fast = _validator(_canonical(schema))
+    if fast is not None and fast(document):
+        return ()
     counting()
     try:
-        if validator.is_valid(document):
+        if fast is None and validator.is_valid(document):
             return ()
         counting()
         return tuple(dict.fromkeys(_places(validator, document)))
@@ -81,7 +84,8 @@ def _canonical(schema: JsonObject | bool) -> bytes:
 
 
 @lru_cache(maxsize=512)
-def _validator(canonical: bytes) -> Any:
+def _validator(canonical: bytes) -> tuple[Any, Callable[[Json], bool] | None]:
+    """The reference, bounded, and the faster one where that may say what satisfies the schema."""
     schema = orjson.loads(canonical)
     if _depth(schema) > DEEPEST_SCHEMA:
         raise _invalid(f"it is nested deeper than {DEEPEST_SCHEMA} levels")
@@ -92,7 +96,7 @@ def _validator(canonical: bytes) -> Any:
         place = "/".join(str(step) for step in error.absolute_path)
         raise _invalid(f"it is no JSON Schema, see {place or 'its root'}") from None
     _check_inside(schema, kind)
-    return bounded(kind)(schema, registry=REGISTRY)
+    return bounded(kind)(schema, registry=REGISTRY), faster(schema, kind.ID_OF(kind.META_SCHEMA))
 
 
 def _dialect(schema: Any) -> Any:

@@ -19,7 +19,7 @@ def test_a_valid_document_is_taken_as_it_is() -> None:
 def test_a_repaired_document_says_how() -> None:
     found = assess(attempt(1, text='```json\n{"age": 7,}\n```'), SCHEMA)
     assert (found.schema_state, found.parsed, found.content) == ("repaired", {"age": 7}, '{"age":7}')
-    assert found.repairs == ("code fence removed", "syntax repaired")
+    assert found.repairs == ("code fence removed", "commas removed")
 
 
 @pytest.mark.parametrize(

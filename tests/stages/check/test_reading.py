@@ -3,7 +3,6 @@
 import base64
 import gzip
 import json
-import time
 from collections import Counter
 
 import orjson
@@ -48,11 +47,12 @@ def test_a_valid_document_is_never_touched(document: object, blanks: str) -> Non
         (f"Here you are:\n{TEXT}\nAnything else?", ("text around the document removed",)),
         (f"Sure!\n```json\n{TEXT}\n```\nDone.", ("text around the document removed",)),
         (f"As in [1] and [2]: {TEXT} (see [3])", ("text around the document removed",)),
-        ('{"name": "Ann Lee", "age": 7,}', ("syntax repaired",)),
-        ("{'name': 'Ann Lee', 'age': 7}", ("syntax repaired",)),
-        ('{name: "Ann Lee", age: 7}', ("syntax repaired",)),
-        ('{"name": "Ann Lee" "age": 7', ("syntax repaired",)),
-        ('```json\n{"name": "Ann Lee", "age": 7,}\n```', ("code fence removed", "syntax repaired")),
+        ('{"name": "Ann Lee", "age": 7,}', ("commas removed",)),
+        ("{'name': 'Ann Lee', 'age': 7}", ("quotes replaced",)),
+        ('{name: "Ann Lee", age: 7}', ("quotes added to keys",)),
+        ('{"name": "Ann Lee" "age": 7', ("commas added", "brackets added")),
+        ('```json\n{"name": "Ann Lee", "age": 7,}\n```', ("code fence removed", "commas removed")),
+        ('Sure: {name: "Ann Lee", age: 7} ok?', ("text around the document removed", "quotes added to keys")),
     ],
 )
 def test_what_was_changed_is_told(text: str, repairs: tuple[str, ...]) -> None:
@@ -108,18 +108,6 @@ def test_a_very_long_broken_text_is_not_repaired() -> None:
     assert not read('{"a": 1,' * LARGEST_REPAIR).found
 
 
-HOSTILE = ("[", '{"a":', '"', "```", "\\", "{[", "[{'a", "{]", "{[]", '"a', "{(", '["a" "b" ')
-
-
-@pytest.mark.parametrize("size", [LARGEST_REPAIR, 200_000])
-@pytest.mark.parametrize("piece", HOSTILE)
-def test_no_text_makes_it_crash_or_hang(piece: str, size: int) -> None:
-    text = ("[" + piece * size)[:size]
-    begun = time.process_time()
-    read(text)
-    assert time.process_time() - begun < 4.0
-
-
 @given(st.text(alphabet="{}[]\",:\\/ab1.- \n`'", max_size=60), st.booleans())
 def test_any_text_is_read_or_not_and_what_is_read_is_json(text: str, cut_off: bool) -> None:
     reading = read(text, cut_off=cut_off)
@@ -159,5 +147,5 @@ def test_the_public_repair_cases() -> None:
             elif case["source"] == "jsonrepair":
                 seen["all"] += 1
                 seen["right" if right else "wrong" if reading.found else "refused"] += 1
-    assert seen["right"] / seen["all"] >= 0.45
-    assert seen["wrong"] / seen["all"] <= 0.15
+    assert seen["right"] / seen["all"] >= 0.6
+    assert seen["wrong"] / seen["all"] <= 0.05
