@@ -98,6 +98,10 @@ eval-difficulty: env  ## The learned score of difficulty: what it is worth on re
 eval: env  ## The cascade's decisions on recorded answers: learned from FIT=folder, scored on DATA=folder
 	@$(BIN)/python -m evaluation $(if $(FIT),--fit $(FIT)) $(if $(DATA),--data $(DATA)) $(if $(ONLY),--only $(ONLY)) $(ARGS)
 
+.PHONY: eval-live
+eval-live: env  ## 160 questions with known answers on real local models, thresholds from 160 others (20 minutes)
+	@$(BIN)/python -m evaluation.live $(ARGS)
+
 .PHONY: bench-budget
 bench-budget: env  ## 200 requests at once on a budget with room for 10, a worker killed in each of 50 repetitions
 	@$(BIN)/python -m bench.budget $(ARGS)
