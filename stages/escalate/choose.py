@@ -8,7 +8,7 @@ J. Dekoninck et al., "A Unified Approach to Routing and Cascading for LLMs" (202
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from pipeline.contracts import Attempt, Envelope, Plan
+from pipeline.contracts import Envelope, Plan
 
 __all__ = ["Choice", "Option", "by_gain", "candidates", "in_time"]
 
@@ -36,7 +36,7 @@ def candidates(envelope: Envelope, *, skips: bool) -> tuple[int, ...]:
     With `skips` a tier may be passed over, which takes no escalation: as many as are permitted count, not the depth.
     Where the last call failed, and the caller wants no other to answer in its place, there are none.
     """
-    plan, last = envelope.plan, _last_answer(envelope)
+    plan, last = envelope.plan, next(reversed(envelope.answers), None)
     if plan is None:
         return ()
     if last is not None and last.error is not None and not last.left_early and not envelope.may_fall_back:
@@ -79,8 +79,3 @@ def by_gain(now: float | None, options: Sequence[Option], value_usd: float) -> C
     if worth <= 0.0 and now is not None:
         return Choice(None, facts)
     return Choice(-place, facts)
-
-
-def _last_answer(envelope: Envelope) -> Attempt | None:
-    """The last try at an answer; a further look at one is none."""
-    return next((made for made in reversed(envelope.attempts) if made.made_for in ("answer", "repair")), None)

@@ -1,6 +1,6 @@
 """The stage `escalate`: go down tier by tier until one answers."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from pipeline.adapters.models import Attempts, postponed
 from pipeline.contracts import Envelope, StageName
@@ -9,9 +9,12 @@ from pipeline.policy.source import PolicySource
 from pipeline.ports import Made, Outcome, Run
 from stages.escalate.choose import Choice, by_gain, candidates, in_time
 from stages.escalate.decide import after, denied, give_up, serves, stays
+from stages.escalate.hand_over import handed_over
 from stages.escalate.prospects import present, prospects
 
 __all__ = ["Escalate"]
+
+Hands = Literal["nothing", "draft", "errors"]
 
 
 class Escalate:
@@ -41,7 +44,8 @@ class Escalate:
             found = self._next(envelope)
             if found.choice.tier is None:
                 break
-            made = await self._attempts.make(envelope, run, self.name, found.choice.tier)
+            handed = handed_over(envelope, found.hands)
+            made = await self._attempts.make(envelope, run, self.name, found.choice.tier, handed)
             envelope = envelope.model_copy(update={"attempts": (*envelope.attempts, *made.attempts)})
             passed_over += made.passed_over
             outcome = _follows(envelope, made, passed_over, found.choice)
@@ -62,18 +66,20 @@ class Escalate:
         gains = rules is not None and rules.choose == "gain"
         tiers = candidates(envelope, skips=gains)
         left = in_time(tiers, plan, self._attempts.left_s(envelope)) if serves(envelope) else tiers
+        hands: Hands = rules.hand_over if rules is not None else "nothing"
         if rules is None or not gains or rules.value_usd is None or not left:
-            return _Next(Choice(left[0] if left else None, {}), too_late=bool(tiers) and not left)
+            return _Next(Choice(left[0] if left else None, {}), hands, too_late=bool(tiers) and not left)
         explores = envelope.verdict is not None and envelope.verdict.stays
         now = None if explores else present(envelope, policy)
         choice = by_gain(now, prospects(envelope, plan, left, policy), rules.value_usd)
-        return _Next(choice, none_worth_it=choice.tier is None)
+        return _Next(choice, hands, none_worth_it=choice.tier is None)
 
 
 class _Next(NamedTuple):
-    """What is next; where nothing is: whether it would come too late, or would not be worth its cost."""
+    """What is next and what it is told; where nothing is: whether it came too late, or would not be worth its cost."""
 
     choice: Choice
+    hands: Hands = "nothing"
     too_late: bool = False
     none_worth_it: bool = False
 
