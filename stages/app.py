@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pipeline.adapters.answer_cache import AnswerCache
     from pipeline.adapters.answer_flights import Flights
     from pipeline.adapters.board import TargetBoard
+    from pipeline.adapters.corrections import Corrections
     from pipeline.adapters.likeness import Likeness
     from pipeline.adapters.loops import LoopMemory
     from pipeline.adapters.models.attempts import Attempts
@@ -367,16 +368,29 @@ async def _run_allocator(settings: Settings) -> None:
 
     link = await connect(settings, name="worker-allocate", patient=True)
     policies = await _policies(settings, link)
+    results = StreamResults(link.streams)
+    corrections = _corrections(settings, results)
     allocator = Allocate(
         link.streams,
-        StreamResults(link.streams),
+        results,
         link.bucket("experiments"),
         link.bucket("weights"),
         policies,
         SystemClock(),
         random.Random(),
+        heard=corrections.heard if corrections is not None else None,
     )
     await allocator.run()
+
+
+def _corrections(settings: Settings, results: ResultStore) -> "Corrections | None":
+    """Erases remembered answers that were wrong; None without a Valkey, or without the secret of their names."""
+    if settings.valkey_url is None or not settings.secret:
+        return None
+    from pipeline.adapters.cache_answers import ValkeyAnswers
+    from pipeline.adapters.corrections import Corrections
+
+    return Corrections(ValkeyAnswers(settings.valkey_url), settings.secret, results, SystemClock())
 
 
 def run_worker(stages: Sequence[str], *, metrics_port: int | None, slots: int, batch_slots: int) -> None:

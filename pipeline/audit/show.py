@@ -79,6 +79,10 @@ def _about(record: AuditRecord, sequence: int) -> Iterator[str]:
         yield f"confidence {record.confidence:.3g}, {bar}"
     if record.degraded:
         yield f"degraded: {record.degraded}"
+    if record.remembered is not None:
+        origin = record.remembered
+        alike = f", similarity {origin.similarity:.3g}" if origin.similarity is not None else ""
+        yield f"the answer of {origin.request_id} again ({origin.kind}{alike}), {origin.age_s:.0f} s old"
     yield f"cache {record.cache}, lane {record.lane}, tenant {record.tenant}"
     yield f"policy {record.policy_revision}, weights version {record.weights_version}{_chances(record.propensities)}"
     yield f"record {record.producer}.{record.n} at place {sequence} of the log"

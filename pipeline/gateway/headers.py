@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 from urllib.parse import quote
 
-from pipeline.contracts import RateState, Reply
+from pipeline.contracts import RateState, Remembered, Reply
 
 __all__ = ["about", "rate_limits"]
 
@@ -21,6 +21,8 @@ def about(reply: Reply) -> dict[str, str]:
     if reply.served is not None:
         headers["x-stepwell-model"] = _plain(reply.served.model)
         headers["x-stepwell-variant"] = reply.served.variant
+    if reply.remembered is not None:
+        headers |= _remembered(reply.remembered)
     if reply.confidence is not None:
         headers["x-stepwell-confidence"] = f"{reply.confidence:.4g}"
     if reply.degraded is not None:
@@ -46,6 +48,18 @@ def rate_limits(rates: Iterable[RateState]) -> dict[str, str]:
         headers[f"x-ratelimit-remaining-{counts}"] = str(max(0, state.remaining))
         headers[f"x-ratelimit-reset-{counts}"] = f"{max(0, math.ceil(state.reset_s))}s"
     return headers
+
+
+def _remembered(origin: Remembered) -> dict[str, str]:
+    """Which answer was served again, and its age in whole seconds, as HTTP has it."""
+    headers = {
+        "age": str(int(origin.age_s)),
+        "x-stepwell-cache-kind": origin.kind,
+        "x-stepwell-cache-origin": _plain(origin.request_id),
+    }
+    return (
+        headers if origin.similarity is None else headers | {"x-stepwell-cache-similarity": f"{origin.similarity:.4g}"}
+    )
 
 
 def _plain(text: str) -> str:

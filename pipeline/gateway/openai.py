@@ -32,7 +32,10 @@ __all__ = [
 AUTO: Final = "auto"
 """The model that lets the routes decide."""
 
-_TOP: Final = ("origin", "route", "pin", "provider", "disable_fallbacks", "session", "cache", "quality_floor")
+_TOP: Final = (
+    "origin", "route", "pin", "provider", "disable_fallbacks", "session", "quality_floor",
+    "cache", "cache_max_age_s", "cache_similarity",
+)  # fmt: skip
 _BUDGET: Final = ("deadline_ms", "max_escalations", "max_cost_usd")
 _SAMPLING: Final = ("temperature", "top_p", "seed", "presence_penalty", "frequency_penalty")
 _PARAMS: Final[dict[str, str]] = {

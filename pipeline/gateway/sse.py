@@ -101,6 +101,7 @@ def _summary(reply: Reply) -> dict[str, Any]:
         "degraded": reply.degraded,
         "confidence": reply.confidence,
         "cache": reply.cache,
+        "remembered": reply.remembered.model_dump(exclude_none=True) if reply.remembered else None,
         "cost_usd": reply.cost_usd,
         "policy_revision": reply.policy_revision,
         "audit_id": reply.audit_id,

@@ -1,7 +1,8 @@
 """What a caller may ask of the routing, in the body or, for programs that cannot change it, in headers.
 
 `provider` is the object of OpenRouter's API, at the top as its clients send it or under `stepwell`. Headers:
-`x-stepwell-pin`, `x-stepwell-disable-fallbacks`, and `x-stepwell-meta-<name>` for an entry of `metadata`. A wish that
+`x-stepwell-pin`, `x-stepwell-disable-fallbacks`, `x-stepwell-meta-<name>` for an entry of `metadata`, and
+`Cache-Control` with `no-cache`, `no-store` and `max-age`; its other words are passed over, as HTTP has it. A wish that
 is said twice must be the same both times; which of them counts is decided by the route.
 """
 
@@ -26,6 +27,7 @@ _ADVICE: Final = (
     f"known are {', '.join(sorted(_KNOWN))}; let pass, since it is so anyway, are require_parameters, and zdr and "
     "enforce_distillable_text where they are false"
 )
+_DIGITS: Final = 10
 _TRUTHS: Final[Mapping[str, bool]] = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -47,6 +49,7 @@ def add_wishes(wanted: dict[str, Any], said: JsonObject, headers: Mapping[str, s
     if alone:
         said_here = _truth(alone, "x-stepwell-disable-fallbacks")
         _agree(wanted, "disable_fallbacks", said_here, "x-stepwell-disable-fallbacks", "stepwell.disable_fallbacks")
+    _add_cache(wanted, headers)
     _add_metadata(wanted, headers)
 
 
@@ -87,6 +90,27 @@ def _truth(value: str, name: str) -> bool:
     if known is None:
         raise InvalidRequest(f"the header {name} must be true or false", param=name)
     return known
+
+
+def _add_cache(wanted: dict[str, Any], headers: Mapping[str, str]) -> None:
+    """What `Cache-Control` asks of memory. Of `no-store` and `no-cache` the first goes further."""
+    text = text_of(headers, "cache-control")
+    if not text:
+        return
+    words = dict(_word(part) for part in text.split(","))
+    if "no-store" in words or "no-cache" in words:
+        _agree(wanted, "cache", "off" if "no-store" in words else "refresh", "cache-control", "stepwell.cache")
+    if "max-age" in words:
+        age = words["max-age"].strip().strip('"')
+        if not age.isascii() or not age.isdigit() or len(age) > _DIGITS:
+            message = "the header cache-control must give max-age in whole seconds, such as max-age=60"
+            raise InvalidRequest(message, param="cache-control")
+        _agree(wanted, "cache_max_age_s", float(age), "cache-control", "stepwell.cache_max_age_s")
+
+
+def _word(part: str) -> tuple[str, str]:
+    name, _, value = part.partition("=")
+    return name.strip().lower(), value
 
 
 def _add_metadata(wanted: dict[str, Any], headers: Mapping[str, str]) -> None:

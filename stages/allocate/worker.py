@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
 from pydantic import ValidationError
@@ -20,6 +20,7 @@ __all__ = ["Allocate"]
 
 _log = logging.getLogger("stepwell.allocate")
 
+Heard = Callable[[OutcomeEvent], Awaitable[None]]
 EVERY_EVENTS: Final = 100
 EVERY_S: Final = 5.0
 RACES: Final = 20
@@ -40,6 +41,7 @@ class Allocate:
         rules: how to learn.
         every_events: outcomes after which weights are published within one round.
         every_s: seconds between two rounds.
+        heard: told of every outcome event before it is counted, and perhaps again; None: nobody.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Allocate:
         rules: Rules = RULES,
         every_events: int = EVERY_EVENTS,
         every_s: float = EVERY_S,
+        heard: Heard | None = None,
     ) -> None:
         self._streams = streams
         self._results = results
@@ -66,6 +69,7 @@ class Allocate:
         self._rules = rules
         self._every_events = every_events
         self._every_s = every_s
+        self._heard = heard
 
     async def run(self) -> None:
         """Work until cancelled. A store that is away is waited for."""
@@ -95,6 +99,7 @@ class Allocate:
 
     async def learn(self, batch: Sequence[Stored]) -> Tally:
         """Count a batch of outcome events, and those pending, exactly once. Returns the tally that counts."""
+        await self._pass_on(batch)
         for _ in range(RACES):
             revision, tally = await self._read()
             fresh = [stored for stored in batch if stored.sequence > tally.applied]
@@ -108,6 +113,12 @@ class Allocate:
             self._tell(tally, following)
             return following
         return tally
+
+    async def _pass_on(self, batch: Sequence[Stored]) -> None:
+        for stored in batch if self._heard is not None else ():
+            event = _event(stored)
+            if event is not None and self._heard is not None:
+                await self._heard(event)
 
     async def _read(self) -> tuple[int, Tally]:
         entry = await self._experiments.get(TALLY_KEY)
@@ -158,11 +169,18 @@ class Allocate:
             _log.debug("another allocator published weights of route %s first", route)
 
 
-def _outcome(stored: Stored, now: float) -> Pending | None:
-    """What an event says. One that cannot be read says nothing; its place still counts as read."""
+def _event(stored: Stored) -> OutcomeEvent | None:
+    """The event. One that cannot be read says nothing; its place still counts as read."""
     try:
-        event = OutcomeEvent.model_validate_json(stored.body)
+        return OutcomeEvent.model_validate_json(stored.body)
     except ValidationError as error:
         _log.warning("outcome event %d cannot be read (%d problems): skipped", stored.sequence, error.error_count())
+        return None
+
+
+def _outcome(stored: Stored, now: float) -> Pending | None:
+    """What an event says of the one who answered."""
+    event = _event(stored)
+    if event is None:
         return None
     return Pending(tenant=event.tenant, request_id=event.request_id, reward=event.reward, since=now)
