@@ -7,6 +7,7 @@ from pipeline.adapters.models.chain import may_leave_early, may_open_early, may_
 from pipeline.adapters.models.gate import Gate, finishes_anyway
 from pipeline.adapters.models.live import Live
 from pipeline.adapters.models.purse import Bill
+from pipeline.confidence.explore import explores
 from pipeline.contracts import Tier
 from pipeline.disclosure.return_path import ReturnPath
 from pipeline.policy.models import EarlyExit, OpenEarly, Target
@@ -72,8 +73,16 @@ def _rules(bill: Bill, spec: Target, run: Run) -> tuple[EarlyExit | None, OpenEa
     if route is None or not may_leave_early(envelope, bill.tier, spec.capabilities):
         return None, None
     rules = route.spec.escalation
-    opens = rules.open_early if run.caller is not None and may_open_early(envelope, run.delivered) else None
-    return rules.early_exit if bill.stage == "draft" else None, opens
+    opens = run.caller is not None and may_open_early(envelope, run.delivered)
+    if opens and bill.tier == 0 and _explored(bill, route.spec.accept.explore):
+        opens = False
+    return rules.early_exit if bill.stage == "draft" else None, rules.open_early if opens else None
+
+
+def _explored(bill: Bill, share: float) -> bool:
+    """Whether the draft is to be escalated for a label, should it be one that stays: then nobody may read it before."""
+    signals = plan_of(bill.envelope).signals
+    return signals is not None and explores(bill.envelope.key, signals.draw, share)
 
 
 def next_rung(bill: Bill) -> Tier | None:
