@@ -5,11 +5,11 @@ tests of reachability and termination are made from it, and the provisioner crea
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby
+from itertools import groupby, islice
 from types import MappingProxyType
 from typing import Final, Protocol, TypeVar, get_args
 
-from pipeline.contracts import Lane, StageName, Step
+from pipeline.contracts import Lane, MadeFor, StageName, Step
 
 __all__ = [
     "ANY_OUTCOMES",
@@ -158,6 +158,9 @@ class _Call(Protocol):
     def stage(self) -> StageName: ...
 
     @property
+    def made_for(self) -> MadeFor: ...
+
+    @property
     def tier(self) -> int: ...
 
 
@@ -168,12 +171,18 @@ def calls_of(trail: Sequence[Step], attempts: Sequence[C]) -> tuple[tuple[C, ...
     """For each step of the trail the calls that were made in it, in their order.
 
     They are those of its stage and of one tier, as each escalation goes a tier further: the chosen variant, and its
-    fallbacks. A step that only waited made none.
+    fallbacks. A step that only waited made none. One that was asked for further calls says how many it made.
     """
-    groups = {stage: [attempt for attempt in attempts if attempt.stage == stage] for stage in STAGES}
+    answers = [attempt for attempt in attempts if attempt.made_for == "answer"]
+    looks = iter([attempt for attempt in attempts if attempt.made_for != "answer"])
+    groups = {stage: [attempt for attempt in answers if attempt.stage == stage] for stage in STAGES}
     waiting = {stage: groupby(made, lambda attempt: attempt.tier) for stage, made in groups.items()}
     found: list[tuple[C, ...]] = []
     for step in trail:
+        made = step.facts.get("made")
+        if "made_for" in step.facts:
+            found.append(tuple(islice(looks, int(made) if isinstance(made, int | float) else 0)))
+            continue
         group = None if step.outcome == POSTPONED else next(waiting[step.stage], None)
         found.append(() if group is None else tuple(group[1]))
     return tuple(found)

@@ -36,6 +36,10 @@ def _route(joined: PolicySet, route: Located[Route]) -> Iterator[Problem]:
     for index, tier in enumerate(route.spec.tiers):
         yield from _keys(route, tier.variants, joined.variants, "variant", "tiers", index, "variants")
         yield from _items(route, tier.fallbacks, joined.variants, "variant", "tiers", index, "fallbacks")
+    for index, look in enumerate(route.spec.accept.looks):
+        if look.variant is not None and look.variant not in joined.variants:
+            said = _no_such("variant", look.variant, joined.variants)
+            yield route.problem(said, "accept", "looks", index, "variant")
     yield from _lists(joined, route)
 
 

@@ -1,74 +1,96 @@
 """What an attempt brought: the document, its state, the confidence and the other signals."""
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Sequence
 
-from pipeline.adapters.documents import problems
+from pipeline.confidence.signals import Seen, signals_of
 from pipeline.contracts import Attempt, JsonObject
-from pipeline.confidence.certainty import certainty
-from stages.check.decide import Findings
-from pipeline.confidence.signals.wording import declines, hedges
-from stages.check.reading import Reading, read
+from stages.check.calls import HeldCalls, hold_calls
+from stages.check.findings import Findings
+from stages.check.gather import Around
+from stages.check.held import LARGEST_DOCUMENT, Held, hold
 
 __all__ = ["LARGEST_DOCUMENT", "assess"]
 
-LARGEST_DOCUMENT: Final = 1_048_576
-"""Characters of a document that is held against a schema."""
+_NOTHING = Around()
 
 
-def assess(attempt: Attempt, schema: JsonObject | None) -> Findings:
+def assess(
+    attempt: Attempt,
+    schema: JsonObject | None,
+    around: Around = _NOTHING,
+    tools: Sequence[JsonObject] | None = None,
+    choice: str | JsonObject | None = None,
+) -> Findings:
     """Look at `attempt`, whose answer should satisfy `schema` where there is one.
 
-    A call of a tool is an answer of its own kind: the response schema does not apply to it.
+    A call of a tool is an answer of its own kind: the response schema does not apply to it, but that of the tool does.
+
+    Args:
+        attempt: the answer.
+        schema: what its document should satisfy.
+        around: what is known beside it.
+        tools: that the request offers.
+        choice: which of them have to be called.
 
     Raises:
         InvalidRequest: `schema` cannot be used.
     """
     text = attempt.text or ""
     cut_off = attempt.finish_reason == "length"
-    held = schema is not None and not attempt.tool_calls
-    sure = certainty(text, attempt.tokens, document=held or text.lstrip()[:1] in ("{", "["))
-    signals = {**sure.signals, **_shape(text, cut_off=cut_off)}
-    if schema is None or not held:
-        empty = not text.strip() and not attempt.tool_calls
-        return Findings(confidence=sure.confidence, signals=signals, empty=empty)
-    return _held(text, schema, sure.confidence, signals, cut_off=cut_off)
-
-
-def _shape(text: str, *, cut_off: bool) -> Mapping[str, float | None]:
-    return {
-        "characters": float(len(text)),
-        "cut_off": float(cut_off),
-        "declines": float(declines(text)),
-        "hedges": float(hedges(text)),
-    }
-
-
-def _held(
-    text: str, schema: JsonObject, confidence: float | None, signals: Mapping[str, float | None], *, cut_off: bool
-) -> Findings:
-    """Hold the document in `text` against `schema`."""
-    if len(text) > LARGEST_DOCUMENT:
-        return Findings("invalid", problems=("too large",), confidence=confidence, signals=signals)
-    reading = read(text, cut_off=cut_off)
-    found = problems(schema, reading.document) if reading.found else ("cut off" if cut_off else "no JSON",)
-    if found and not reading.found:
-        reading, found = _bare(text, schema, found)
-    if found:
-        return Findings("invalid", repairs=reading.repairs, problems=found, confidence=confidence, signals=signals)
+    if tools and (attempt.tool_calls or choice == "required" or isinstance(choice, dict)):
+        return _of_calls(attempt, hold_calls(attempt.tool_calls or (), tools, choice, cut_off=cut_off), around)
+    if schema is None or attempt.tool_calls:
+        signals = signals_of(_seen(attempt, None, around, None))
+        sure, empty = signals.get("token_mean"), not text.strip() and not attempt.tool_calls
+        return Findings(confidence=sure, signals=signals, empty=empty, agrees=around.agrees)
+    held = hold(text, schema, cut_off=cut_off)
+    signals = signals_of(_seen(attempt, schema, around, held))
     return Findings(
-        "repaired" if reading.repairs else "valid",
-        content=reading.content,
-        parsed=reading.document,
-        repairs=reading.repairs,
-        confidence=confidence,
+        held.state,
+        content=held.content,
+        parsed=held.parsed,
+        repairs=held.repairs,
+        problems=held.problems,
+        confidence=signals.get("token_mean"),
         signals=signals,
+        agrees=around.agrees,
     )
 
 
-def _bare(text: str, schema: JsonObject, found: tuple[str, ...]) -> tuple[Reading, tuple[str, ...]]:
-    """A schema for a string (a label, for instance) may be answered by the bare word."""
-    word = text.strip()
-    if not word or problems(schema, word):
-        return Reading(found=False), found
-    return Reading(True, word, word, ("bare text taken as a string",)), ()
+def _of_calls(attempt: Attempt, held: HeldCalls, around: Around) -> Findings:
+    seen = _seen(attempt, None, around, None)
+    signals = signals_of(seen) | {"schema_ok": _STATES[held.state]}
+    return Findings(
+        held.state,
+        repairs=held.repairs,
+        problems=held.problems,
+        tool_calls=held.calls,
+        confidence=signals.get("token_mean"),
+        signals=signals,
+        agrees=around.agrees,
+    )
+
+
+_STATES = {"none": None, "valid": 1.0, "repaired": 0.5, "invalid": 0.0}
+
+
+def _seen(attempt: Attempt, schema: JsonObject | None, around: Around, held: Held | None) -> Seen:
+    return Seen(
+        text=attempt.text or "",
+        question=around.question,
+        document=held.parsed if held is not None else None,
+        has_document=held is not None and held.state in ("valid", "repaired"),
+        schema=schema,
+        schema_state=held.state if held is not None else "none",
+        repairs=held.repairs if held is not None else (),
+        problems=held.problems if held is not None else (),
+        tokens=attempt.tokens,
+        finish_reason=attempt.finish_reason,
+        tool_calls=attempt.tool_calls or (),
+        samples=around.samples,
+        opinions=around.opinions,
+        verified=around.verified,
+        judged=around.judged,
+        usual=around.usual,
+        prior=around.prior,
+    )

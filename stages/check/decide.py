@@ -38,7 +38,14 @@ def decide(envelope: Envelope, plan: Plan, found: Findings, rules: Rules = _NO_R
         return Outcome("unsure", reasons, _waits(envelope, candidate, verdict), facts)
     changes: dict[str, object] = {"verdict": verdict, **_settled(envelope)}
     if objection is None:
-        return _stays(envelope, plan, candidate, found, rules, changes, facts)
+        share = rules.accept.explore if rules.accept is not None else 0.0
+        if _explores(envelope, plan, candidate, share):
+            told: Facts = {"explored": share, "stays": True}
+            changes["verdict"] = verdict.model_copy(update={"accepted": False, **told})
+            return Outcome("rejected", ("explored",), changes, {**facts, **told})
+        if plan.stands_in(candidate.tier, candidate.fallback):
+            changes["degraded"] = "budget"
+        return Outcome("accepted", found.repairs, changes, facts)
     if candidate.tier < envelope.last_tier and not candidate.streamed:
         return Outcome("rejected", (objection,), changes, facts)
     changes |= _end(envelope, plan, candidate, found, rules)
@@ -63,31 +70,11 @@ def _settled(envelope: Envelope) -> dict[str, object]:
     return changes
 
 
-def _stays(
-    envelope: Envelope,
-    plan: Plan,
-    candidate: Attempt,
-    found: Findings,
-    rules: Rules,
-    changes: dict[str, object],
-    facts: Facts,
-) -> Outcome:
-    """Accept; or escalate an answer that would stay all the same, for the sake of a label."""
-    degraded = plan.stands_in(candidate.tier, candidate.fallback)
-    share = rules.accept.explore if rules.accept is not None else 0.0
-    if not degraded and _explores(envelope, plan, candidate, share):
-        explored = {"explored": share, "stays": True}
-        verdict = changes["verdict"]
-        assert isinstance(verdict, Verdict)
-        changes["verdict"] = verdict.model_copy(update={"accepted": False, **explored})
-        return Outcome("rejected", ("explored",), changes, {**facts, **explored})
-    if degraded:
-        changes["degraded"] = "budget"
-    return Outcome("accepted", found.repairs, changes, facts)
-
-
 def _explores(envelope: Envelope, plan: Plan, candidate: Attempt, share: float) -> bool:
-    able = candidate.tier == 0 < envelope.last_tier and not candidate.streamed and not candidate.tool_calls
+    """Whether an answer that would stay is escalated all the same, for the sake of a label."""
+    if candidate.streamed or candidate.tool_calls or plan.stands_in(candidate.tier, candidate.fallback):
+        return False
+    able = candidate.tier == 0 < envelope.last_tier
     return able and plan.signals is not None and explores(envelope.key, plan.signals.draw, share)
 
 
@@ -111,14 +98,14 @@ def _end(envelope: Envelope, plan: Plan, candidate: Attempt, found: Findings, ru
     degrades = plan.on_exhausted == "degrade"
     if found.schema_state != "invalid":
         if degrades or candidate.streamed:
-            return {"status": "answered", "degraded": _why_below(envelope, plan, candidate)}
+            return {"status": "answered", "degraded": _why_below(plan, candidate)}
         message = "no permitted tier gave an answer that is sure enough, and the route would rather fail than degrade"
         return _failed("quality_not_reached", message)
     earlier = _earlier(envelope, candidate)
     if earlier is not None and earlier.schema_state != "invalid" and (degrades or earlier.stays):
         # An earlier answer satisfied the schema and was only not sure enough: that one is served, and marked. One that
         # would have stayed, and was escalated for a label, is what it always was.
-        marked = {} if earlier.stays else {"degraded": _why_below(envelope, plan, candidate)}
+        marked = {} if earlier.stays else {"degraded": _why_below(plan, candidate)}
         return {"status": "answered", "verdict": earlier, **marked}
     message = "no tier gave an answer that satisfies the response schema: simplify it, or allow an escalation"
     carries = rules.accept is not None and rules.accept.on_invalid == "candidate"
@@ -134,7 +121,7 @@ def _earlier(envelope: Envelope, candidate: Attempt) -> Verdict | None:
     return verdict if judged is not None and judged.tier != candidate.tier else None
 
 
-def _why_below(envelope: Envelope, plan: Plan, candidate: Attempt) -> str:
+def _why_below(plan: Plan, candidate: Attempt) -> str:
     """Why an answer is served that is not sure enough, in a word of the API: money, where it took better ones away."""
     if plan.stands_in(candidate.tier, candidate.fallback):
         return "budget"
@@ -150,9 +137,6 @@ def _verdict(
     envelope: Envelope, plan: Plan, candidate: Attempt, found: Findings, rules: Rules, asking: Asking
 ) -> Verdict:
     before = _earlier(envelope, candidate)
-    told: dict[str, object] = {}
-    if before is not None:
-        told = {"explored": before.explored, "stays": before.stays, "drafted": _drafted(before, found)}
     return Verdict.model_construct(
         accepted=_objection(plan, candidate, found) is None and asking.wants is None,
         attempt=candidate.number,
@@ -167,7 +151,10 @@ def _verdict(
         calibrator=rules.calibrator.name if rules.calibrator is not None else None,
         content=found.content,
         parsed=found.parsed,
-        **told,
+        tool_calls=found.tool_calls,
+        explored=before.explored if before is not None else None,
+        stays=before is not None and before.stays,
+        drafted=_drafted(before, found) if before is not None else {},
     )
 
 

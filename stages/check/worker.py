@@ -1,11 +1,12 @@
-"""The stage `check`: look at the last attempt, say how sure it is, and let `decide` judge it."""
+"""The stage `check`: look at the last answer, say how sure it is, and let `decide` judge it."""
 
 from pipeline.contracts import Envelope, StageName
 from pipeline.errors import Unreadable
 from pipeline.policy.source import PolicySource
 from pipeline.ports import Outcome, Run
 from stages.check.assess import assess
-from stages.check.decide import decide
+from stages.check.decide import Rules, candidate_of, decide
+from stages.check.gather import around
 
 __all__ = ["Check"]
 
@@ -14,7 +15,7 @@ class Check:
     """The stage `check`.
 
     Args:
-        policies: have the calibrator of the route.
+        policies: have the calibrator of the route, and say when its answers may stay.
     """
 
     name: StageName = "check"
@@ -23,15 +24,20 @@ class Check:
         self._policies = policies
 
     async def handle(self, envelope: Envelope, run: Run) -> Outcome:  # noqa: ARG002  the signature of a stage
-        """Judge the last attempt, under the revision the request came with or, where that is unknown, the one in force.
+        """Judge the last answer, under the revision the request came with or, where that is unknown, the one in force.
 
         Raises:
             InvalidRequest: the response schema cannot be used.
             Unreadable: there is no plan or no attempt.
         """
-        if envelope.plan is None or not envelope.attempts:
+        if envelope.plan is None or not envelope.answers:
             raise Unreadable("an envelope reached check without a plan or without an attempt")
-        found = assess(envelope.attempts[-1], envelope.request.response_schema)
         policy = self._policies.revision(envelope.policy_revision) or self._policies.current()
         route = policy.route(envelope.plan.route)
-        return decide(envelope, envelope.plan, found, route.calibrator if route is not None else None)
+        rules = Rules()
+        if route is not None:
+            rules = Rules(route.calibrator, route.spec.accept, policy.tenant(envelope.tenant).variants)
+        candidate, request = candidate_of(envelope), envelope.request
+        known = around(envelope, candidate, rules.calibrator)
+        found = assess(candidate, request.response_schema, known, request.tools, request.tool_choice)
+        return decide(envelope, envelope.plan, found, rules)

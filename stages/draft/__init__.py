@@ -1,4 +1,4 @@
-"""draft: one call of the first, cheapest tier.
+"""draft: one call of the first, cheapest tier; and, where check is unsure, further calls about an answer.
 
 Decides: whether there is a draft to check, or whether the next tier has to take over (`unavailable`).
 May repeat: nothing that was paid for; a redelivery reads the journal first. A worker that dies while a call runs leaves

@@ -6,7 +6,7 @@ decided and why, or under another one, to see what would change (`again`).
 
 from collections.abc import Mapping, Sequence
 
-from pipeline.contracts import Plan, Residency, Signals, Snapshot
+from pipeline.contracts import Exclusion, Plan, Residency, Signals, Snapshot
 from pipeline.contracts.trusted import trusted
 from pipeline.policy import Policy
 from pipeline.policy.facts import facts_of_signals
@@ -51,8 +51,11 @@ def decide(
     kept = affordable(stairs, judge, signals.max_cost_usd)
     if not kept:
         return _refused(signals, snapshot, chosen, judge, degrade, policy)
-    money = _money(builder, kept, chosen, degrade)
-    return _planned(signals, snapshot, chosen, judge, kept, skip, money, asked_of(chosen.route, signals, policy))
+    excluded, told = judge.excluded, _money(builder, kept, chosen, degrade)
+    lookers = builder.lookers() if len(kept) > 1 else ()
+    if lookers:
+        told["lookers"] = lookers
+    return _planned(signals, snapshot, chosen, excluded, kept, skip, told, asked_of(chosen.route, signals, policy))
 
 
 def plan_in(outcome: Outcome) -> Plan | None:
@@ -105,13 +108,13 @@ def _planned(
     signals: Signals,
     snapshot: Snapshot,
     chosen: Chosen,
-    judge: Judge,
+    excluded: Sequence[Exclusion],
     stairs: Sequence[Stair],
     skip: Skip | None,
-    money: Mapping[str, object],
+    told: Mapping[str, object],
     asked: Asked,
 ) -> Outcome:
-    route, excluded = chosen.route, judge.excluded
+    route = chosen.route
     cut = bool(excluded) and any(exclusion.condition == "budget" for exclusion in excluded)
     plan = trusted(
         Plan,
@@ -122,13 +125,13 @@ def _planned(
             "max_escalations": _climbs(chosen, signals, stairs),
             "on_exhausted": route.on_exhausted,
             "cacheable": route.cache.enabled and (signals.cache != "off" or "no-store" not in route.cache.callers_may),
-            "excluded": excluded,
+            "excluded": tuple(excluded),
             "skipped": "budget" if cut else skip.why if skip else None,
             "on_capped": route.on_capped,
             "signals": signals,
             "snapshot": snapshot,
             "chose": tuple([stair.how for stair in stairs]),
-            **money,
+            **told,
         },
     )
     # To the last tier no threshold applies, so where there is one tier there is nothing to promise.

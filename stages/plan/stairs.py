@@ -75,6 +75,16 @@ class Builder:
         left = self._outliers_last([name for name in order if self._judge.takes(name)])
         return [trusted(Rung, {"variant": name, "target": variants[name].target}) for name in left]
 
+    def lookers(self) -> tuple[Rung, ...]:
+        """Who may be asked about drafts, of those that the route names for it.
+
+        To be called when the tiers are settled: who may not be asked is none that was left out of them.
+        """
+        looks, variants = self._route.accept.looks, self._policy.variants
+        names = dict.fromkeys(self._own(look.variant) for look in looks if look.variant is not None)
+        able = [name for name in names if self._judge.takes(name, deeper=True)]
+        return tuple([trusted(Rung, {"variant": name, "target": variants[name].target}) for name in able])
+
     def cut(self, stairs: Sequence[Stair]) -> Cut | None:
         """Whose money took away what comes after the last of these stairs; None: nobody's did."""
         if not self._judge.by_money:

@@ -1,8 +1,8 @@
 """When an answer may stay, and what may be done to be surer of it."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pipeline.contracts import Name, Share, Whole
 from pipeline.policy.models.base import Section
@@ -12,6 +12,8 @@ __all__ = ["Accept", "Look"]
 
 class Look(Section):
     """A further look at a draft that is neither sure nor unsure: further calls, each of them paid.
+
+    It is left out where the deadline, a budget, the caller's ceiling or the residency of the data does not allow it.
 
     Attributes:
         kind: `samples` asks the variant of the draft again, up to `count` times, until the majority is decided;
@@ -27,6 +29,13 @@ class Look(Section):
     count: Whole = Field(default=3, ge=1, le=5)
     temperature: float = Field(default=0.7, gt=0.0, le=2.0)
 
+    @model_validator(mode="after")
+    def _asks_somebody(self) -> Self:
+        if (self.variant is not None) is not (self.kind in ("opinion", "judge")):
+            needs = "names the variant that is asked" if self.variant is None else "asks the variant of the draft"
+            raise ValueError(f"{self.kind} {needs}: {'add' if self.variant is None else 'leave out'} variant")
+        return self
+
 
 class Accept(Section):
     """When a draft may stay.
@@ -39,11 +48,15 @@ class Accept(Section):
             what makes a probability of how sure an answer is, whichever tier it comes from. Without it the raw score is
             the confidence.
         looks: further looks at a draft in the grey zone, in this order, until one of them takes it out of the zone.
+            What they say counts as much as the confidence does, unless the file of the calibrator has learned to weigh
+            it. Under `promised` a look that the file has not learned can only take a draft away: what is promised was
+            promised without it. Never at answers that call tools, or that the caller has begun to read.
         grey: the zone: this far below and above the threshold.
-        corrective_turns: how often the model that broke the schema is told its errors and asked again.
+        corrective_turns: how often the model that broke the schema is told its errors and asked again, at each tier;
+            not where the answer was cut off.
         explore: the share of drafts that would stay and are escalated all the same, so that there are labels that do
-            not depend on the decision.
-        on_invalid: what of an answer that never satisfied its schema the error carries.
+            not depend on the decision. Where no further tier answers, the draft is served as if nothing had been.
+        on_invalid: what of an answer that never satisfied its schema the error carries: nothing, or its last text.
     """
 
     confidence: Share | Literal["promised"] | None = None
