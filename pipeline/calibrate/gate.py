@@ -92,6 +92,7 @@ def calibrate(labels: Iterable[Label], settings: Settings) -> Calibration:
     dropped = [_thinned_out(given, used)] if len(used) < len(given) else []
     scoring = scoring_of(used, settings.score, settings.seed)
     parts = part(used, scoring.fit_share, settings.seed)
+    _enough(used, settings.asked, scoring.fit_share)
     made = scoring.fitted(parts.fit)
     scored = [label for label in used if made.of(label) is not None]
     if len(scored) < len(used):

@@ -133,8 +133,10 @@ def _lost(labels: Sequence[Label]) -> Floats:
 
 
 def _why(asked: Asked, labels: Sequence[Label], kept: Kept) -> str:
+    if not labels:
+        return "there are no labels of it"
     if len(labels) < kept.needed:
         return f"{len(labels)} labels are too few, at least {kept.needed} are needed"
     if asked.rule == "relative" and any(label.large_right is None for label in labels):
         return "labels do not tell whether the large model was right"
-    return _TOO_STRICT if len(labels) else "there are no labels"
+    return _TOO_STRICT

@@ -61,6 +61,7 @@ class Choice:
     fit_share: float
     seed: int
     confident: bool
+    learns: bool
 
     def fitted(self, labels: Sequence[Label]) -> Scoring:
         """The score, fitted to these labels alone.
@@ -72,7 +73,7 @@ class Choice:
         if self.name not in ("auto", "learned"):
             return _single(self.name, lost)
         plain = _best_single(labels)
-        if self.name == "auto" and len(labels) < FEWEST_TO_LEARN:
+        if not self.learns:
             return _single(_or_refuse(plain)[0], lost)
         learned, aside = _learned(labels, self.seed)
         right = np.array([label.right for label in labels])
@@ -87,10 +88,9 @@ def scoring_of(labels: Sequence[Label], name: str, seed: int) -> Choice:
     """What to score by: `auto`, `learned`, or the name of one signal."""
     known = [label.confidence is not None for label in labels]
     confident = bool(known) and any(known)
-    learns = name == "learned" or (
-        name == "auto" and 0.8 * _TO_LEARN * len(labels) >= FEWEST_TO_LEARN and _several(labels)
-    )
-    return Choice(name if learns or name != "auto" else "auto", _TO_LEARN if learns else _TO_CURVE, seed, confident)
+    enough = 0.8 * _TO_LEARN * len(labels) >= FEWEST_TO_LEARN and _several(labels)
+    learns = name == "learned" or (name == "auto" and enough)
+    return Choice(name, _TO_LEARN if learns else _TO_CURVE, seed, confident, learns)
 
 
 def _several(labels: Sequence[Label]) -> bool:
@@ -126,7 +126,9 @@ def _best_single(labels: Sequence[Label]) -> tuple[str, float] | None:
 
 def _or_refuse(found: tuple[str, float] | None) -> tuple[str, float]:
     if found is None:
-        raise InvalidRequest("no signal occurs in half of the labels: give a confidence or signals with each of them")
+        raise InvalidRequest(
+            "no signal that differs occurs in half of the labels: give a confidence or signals with each of them"
+        )
     return found
 
 
@@ -165,7 +167,7 @@ def _learned(labels: Sequence[Label], seed: int) -> tuple[Learned | None, Floats
     right = np.array([float(label.right) for label in labels])
     folds = np.random.default_rng(seed).permutation(len(labels)) % 5
     settings = Settings(seed=seed)
-    return learn(columns, right, settings=settings), np.asarray(unseen(columns, right, folds, settings), np.float64)
+    return learn(columns, right, settings=settings), unseen(columns, right, folds, settings=settings)
 
 
 def _value_of(score: Learned) -> Callable[[Label], float | None]:
@@ -189,5 +191,8 @@ def _gain(labels: Sequence[Label], seed: int) -> Learned | None:
     if len(known) < FEWEST_TO_LEARN or not names:
         return None
     columns = {name: column([label.inputs.get(name) for label in known]) for name in names}
-    gained = np.array([float(bool(label.large_right)) - float(label.right) for label in known])
-    return learn(columns, gained, settings=Settings(seed=seed), kind="gain")
+    right = np.array([float(label.right) for label in known])
+    strong = np.array([float(bool(label.large_right)) for label in known])
+    if not np.ptp(strong - right):
+        return None
+    return learn(columns, right, strong, Settings(seed=seed))

@@ -17,6 +17,8 @@ GROUPS: Final = (
     "audit",
     "batch",
     "budget",
+    "calibrate",
+    "confidence",
     "cost",
     "dead",
     "demo",

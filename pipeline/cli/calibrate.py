@@ -1,0 +1,200 @@
+"""`stepwell calibrate`: from judged drafts to a probability, a threshold and a promise."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Final
+
+import orjson
+import typer
+from pydantic import ValidationError
+
+from pipeline.audit.check import AUDIT
+from pipeline.calibrate.gate import Calibration, Settings, calibrate
+from pipeline.calibrate.labels import Label
+from pipeline.calibrate.plot import save
+from pipeline.calibrate.recorded import labels_of
+from pipeline.calibrate.rows import read_rows
+from pipeline.calibrate.rules import Asked
+from pipeline.cli.calibrate_text import as_data, show_calibration
+from pipeline.cli.show import Misused, beside, console, errors_as_sentences, print_json, run
+from pipeline.contracts import AuditRecord, OutcomeEvent, parse_record
+from pipeline.embedded.here import environment_here, settings_here
+from pipeline.errors import InvalidRequest, NotFound
+from pipeline.experiments.outcomes import OUTCOMES
+from pipeline.policy.calibration import Gate
+from pipeline.policy.calibration.gate import Rule
+from pipeline.policy.load import load_folder
+from pipeline.ports import Stored
+from pipeline.settings import Settings as Surroundings
+from pipeline.transport.nats import connect
+
+__all__ = ["register", "written"]
+
+JsonOption = Annotated[bool, typer.Option("--json", help="JSON for programs.")]
+_RULES: Final = ("joint", "expected", "precision", "relative", "cost")
+_HELP: Final = """Find the threshold that keeps a promise about wrong answers, from judged drafts.
+
+Without files the labels come from what was recorded: outcomes, and drafts that were escalated beside their answers.
+A line of a file is {"right": true, "confidence": 0.93} or {"right": false, "signals": {"token_mean": 0.4}}, with task,
+tenant, at (Unix time), large_right and propensity where they are known.
+
+Labels are used for one thing each: some to fit curves, others to set thresholds, and the newest fifth to hold both to.
+A version that does not hold there is not written, and the old one stays.
+
+--rule joint (the default): at most alpha of all answers are wrong and kept. expected: the same on the average of
+calibrations. precision: at most alpha of the kept answers are wrong; it takes thousands of labels. relative: at most
+alpha is lost against the large model; labels need large_right. cost: the cheapest threshold that keeps joint.
+
+Examples:
+  stepwell calibrate labels.jsonl --alpha 0.03 --out policies/calibrators/faq.json --plot faq.png
+  stepwell calibrate --route faq --apply
+"""
+
+
+def register(root: typer.Typer) -> None:
+    """Add the verb."""
+    root.command("calibrate", help=_HELP)(calibrate_command)
+
+
+@errors_as_sentences
+def calibrate_command(
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="Judged drafts (.jsonl, .jsonl.gz); left out: what was recorded.")
+    ] = None,
+    route: Annotated[
+        str | None, typer.Option(help="The route whose records are read, and whose file is meant.")
+    ] = None,
+    alpha: Annotated[float, typer.Option(min=0.0001, max=0.5, help="The rate that is not exceeded.")] = 0.03,
+    delta: Annotated[float, typer.Option(min=0.0001, max=0.5, help="With confidence 1 - delta.")] = 0.05,
+    rule: Annotated[str, typer.Option(help="joint, expected, precision, relative or cost.")] = "joint",
+    value: Annotated[
+        float, typer.Option(min=0.0, help="For cost: what a right answer is worth, in calls of the large model.")
+    ] = 10.0,
+    score: Annotated[str, typer.Option(help="confidence, another signal, learned, or auto: what does best.")] = "auto",
+    out: Annotated[Path | None, typer.Option(help="Where the file is written.")] = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Write the calibrator_file of --route.")] = False,
+    policies: Annotated[Path | None, typer.Option(help="The policy folder; STEPWELL_POLICIES if left out.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Save the reliability curve as a picture (PNG).")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Calibrate; see `_HELP`."""
+    asked = Asked(_rule(rule), alpha, delta, value)
+    target = _target(out, route, policies) if apply or out is not None else None
+    source = "what was recorded" if not files else f"{len(files)} labelled file{'s' if len(files) > 1 else ''}"
+    labels = read_rows(files) if files else _recorded(route)
+    if not labels:
+        raise InvalidRequest(_none(bool(files)))
+    if route is not None:
+        source = f"{source}, route {route}"
+    day = datetime.now(UTC).date().isoformat()
+    made = calibrate(labels, Settings(asked, score, source, day))
+    if plot is not None:
+        save(plot, made.points, _thresholds(made), f"{len(made.points)} answers that nothing was fitted to")
+    if as_json:
+        print_json({**as_data(made), "file": str(target) if target is not None and made.holds else None})
+    else:
+        show_calibration(made)
+    _finish(made, target, quiet=as_json)
+
+
+def written(gate: Gate) -> bytes:
+    """The bytes of a file with this gate."""
+    return orjson.dumps(gate.model_dump(mode="json"), option=orjson.OPT_INDENT_2) + b"\n"
+
+
+def _rule(rule: str) -> Rule:
+    for known in _RULES:
+        if rule == known:
+            return known
+    raise Misused(f"--rule {rule}: there is {', '.join(_RULES)}")
+
+
+def _target(out: Path | None, route: str | None, policies: Path | None) -> Path:
+    """Where the file belongs."""
+    if out is not None:
+        return out
+    if route is None:
+        raise Misused("--apply needs --route, whose calibrator_file is written; or name a file with --out")
+    environment = environment_here()
+    folder = policies if policies is not None else Surroundings.from_environment(environment).policies
+    named = _named(folder, route, environment)
+    return folder / named
+
+
+def _named(folder: Path, route: str, environment: dict[str, str]) -> str:
+    found = load_folder(folder, environment).route(route)
+    if found is None:
+        raise NotFound(f"--route {route}: there is no such route in {folder}")
+    if found.spec.accept.calibrator_file is None:
+        raise InvalidRequest(
+            f"the route {route} names no accept.calibrator_file: write the file with --out and name it"
+        )
+    return found.spec.accept.calibrator_file
+
+
+def _finish(made: Calibration, target: Path | None, *, quiet: bool) -> None:
+    """Write the file where it holds; end with 1 where later labels speak against it."""
+    if not made.holds:
+        names = ", ".join(row.name for row in made.rows if row.contradicted)
+        beside.print(
+            f"not written: later labels speak against {names}. The old version stays.",
+            highlight=False, markup=False, soft_wrap=True,
+        )  # fmt: skip
+        raise typer.Exit(1)
+    if target is None:
+        return
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(written(made.gate))
+    except OSError as error:
+        raise InvalidRequest(f"{target}: the file cannot be written: {error.strerror}") from None
+    if not quiet:
+        advice = "To use it: accept: {confidence: promised, calibrator_file: …}; it comes into force with the policies."
+        console.print(f"written to {target}. {advice}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _thresholds(made: Calibration) -> dict[str, float]:
+    return {row.name: row.segment.threshold for row in made.rows if row.segment.threshold is not None}
+
+
+def _none(given: bool) -> str:
+    if given:
+        return 'the files hold no judged draft: a line is {"right": true, "confidence": 0.93}'
+    return (
+        "nothing recorded says whether a draft was right: a promise of 3 of 100 takes about 165 judged drafts. Set "
+        "accept.explore on the route, or send outcomes (`stepwell outcome`), or give a labelled file"
+    )
+
+
+# ------------------------------------------------------------ what was recorded
+
+
+def _recorded(route: str | None) -> list[Label]:
+    records, outcomes = run(_streams())
+    return labels_of(records, outcomes, route)
+
+
+async def _streams() -> tuple[list[AuditRecord], list[OutcomeEvent]]:
+    """The decisions and outcomes that can be read."""
+    link = await connect(settings_here(), name="cli")
+    try:
+        records = [record async for stored in link.streams.scan(AUDIT) if (record := _decision(stored)) is not None]
+        outcomes = [event async for stored in link.streams.scan(OUTCOMES) if (event := _outcome(stored)) is not None]
+    finally:
+        await link.close()
+    return records, outcomes
+
+
+def _decision(stored: Stored) -> AuditRecord | None:
+    try:
+        record = parse_record(stored.body)
+    except ValidationError:
+        return None
+    return record if isinstance(record, AuditRecord) else None
+
+
+def _outcome(stored: Stored) -> OutcomeEvent | None:
+    try:
+        return OutcomeEvent.model_validate_json(stored.body)
+    except ValidationError:
+        return None
