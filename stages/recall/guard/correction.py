@@ -8,7 +8,7 @@ follows the correction is never left out, so a question that was taken back is n
 from dataclasses import dataclass
 from typing import Final
 
-from stages.recall.guard.reading import Token
+from stages.recall.guard.token import Token
 from stages.recall.guard.words import FUNCTION, listed
 
 __all__ = ["Corrected", "corrected", "has_cue", "without_pauses"]
@@ -20,6 +20,12 @@ _STRONG: Final = _PAUSES | frozenset(
         "well but or like pardon forget hold strike"
     )
 )
+_WORDS_ELSEWHERE: Final = frozenset(listed("er um eh ah hm"))
+_ENGLISH: Final = frozenset(listed("the of is what who when where how did does are which why and to"))
+_CLEAR: Final = dict.fromkeys(listed("wait sorry actually rather scratch oops correction meant mean nope"), 1.0) | {
+    "no": 0.5,
+    "make": 0.5,
+}
 _WEAK: Final = frozenset(
     listed(
         "i am that to say but or yet me better like my bad let lets see uh um okay ok oh you know excuse on please "
@@ -41,13 +47,12 @@ class Corrected:
 
 
 def without_pauses(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
-    """Without the sounds of hesitation."""
-    return tuple(token for token in tokens if token.word not in _PAUSES) if has_pause(tokens) else tokens
-
-
-def has_pause(tokens: tuple[Token, ...]) -> bool:
-    """Whether there is a sound of hesitation."""
-    return any(token.word in _PAUSES for token in tokens)
+    """Without the sounds of hesitation. Those that are words elsewhere (`er`, `um`) only in English company."""
+    words = {token.word for token in tokens}
+    if words.isdisjoint(_PAUSES):
+        return tokens
+    sounds = _PAUSES - _WORDS_ELSEWHERE if words.isdisjoint(_ENGLISH) else _PAUSES
+    return tuple(token for token in tokens if token.word not in sounds)
 
 
 def has_cue(tokens: tuple[Token, ...]) -> bool:
@@ -64,15 +69,15 @@ def corrected(new: tuple[Token, ...], old: tuple[Token, ...]) -> Corrected:
     least = [_least(row) for row in ahead]
     best, cut = _ahead(old, plain)[len(old)][len(plain)] - 1e-9, None
     tails: dict[int, list[list[float]]] = {}
-    for start, end, stop in _cues(new):
+    for start, end, stop, earliest in _cues(new):
         for after in range(end, stop + 1):
             kept = _before_ends(new, after + 1)
             if kept not in tails:
                 tails[kept] = _behind(old, new[:kept])
             for row, tail in enumerate(tails[kept]):
-                cost = least[row][start][0] + tail[after]
-                if cost < best:
-                    best, cut = cost, (least[row][start][1], after, kept)
+                cost, upto = least[row][start]
+                if cost + tail[after] < best and upto >= earliest:
+                    best, cut = cost + tail[after], (upto, after, kept)
     if cut is None:
         return Corrected(plain)
     upto, after, kept = cut
@@ -98,15 +103,27 @@ def _before_ends(new: tuple[Token, ...], least: int) -> int:
     return kept
 
 
-def _cues(new: tuple[Token, ...]) -> list[tuple[int, int, int]]:
-    """Where corrections may begin, the first word after their strong word, and the last place they may reach to."""
-    found = []
-    for place, token in enumerate(new[:-1]):
-        if token.word in _STRONG and place > 0:
-            stop = place + 1
-            while stop < len(new) - 1 and stop - place < _REACH and new[stop].word in _WEAK | _STRONG:
-                stop += 1
-            found.append((place, place + 1, stop))
+def _cues(new: tuple[Token, ...]) -> list[tuple[int, int, int, int]]:
+    """Where corrections may begin, the word after, how far their words reach, and how far back they may take.
+
+    What is taken back holds no correction as clear as this one: of `no trains today, no wait, no trains tomorrow` the
+    last `no` takes nothing back.
+    """
+    found: list[tuple[int, int, int, int]] = []
+    runs: list[tuple[int, float]] = []
+    place = 0
+    while place < len(new) - 1:
+        if new[place].word not in _STRONG:
+            place += 1
+            continue
+        stop, clear = place, 0.0
+        while stop < len(new) - 1 and stop - place < _REACH and (new[stop].word in _STRONG or new[stop].word in _WEAK):
+            clear += _CLEAR.get(new[stop].word, 0.1)
+            stop += 1
+        earliest = max((before + 1 for before, other in runs if other >= clear), default=0)
+        found += [(each, each + 1, stop, earliest) for each in range(max(place, 1), stop) if new[each].word in _STRONG]
+        runs.append((stop - 1, clear))
+        place = stop
     return found
 
 

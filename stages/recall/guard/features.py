@@ -7,7 +7,7 @@ from stages.recall.guard.negation import denies, negation
 from stages.recall.guard.numbers import numbers, spelling_of_numbers
 from stages.recall.guard.pair import Pair
 from stages.recall.guard.question import question
-from stages.recall.guard.reading import Token
+from stages.recall.guard.token import Token
 from stages.recall.guard.units import units
 from stages.recall.guard.words import ARTICLES, FUNCTION
 

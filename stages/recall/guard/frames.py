@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from stages.recall.guard.reading import Token
+from stages.recall.guard.token import Token
 
 __all__ = ["unframed"]
 
@@ -18,7 +18,7 @@ may i ask|can i ask|could i ask|my question is|quick question|a question|one que
 _CLOSINGS: Final = tuple(tuple(line.split()) for line in (
     "thank you very much", "thanks a lot", "thank you", "thanks in advance", "thanks", "please", "thx", "for me please"
 ))  # fmt: skip
-_STARTS: Final = {opening[0] for opening in _OPENINGS}
+_STARTS: Final = {first: [each for each in _OPENINGS if each[0] == first] for first in {each[0] for each in _OPENINGS}}
 _STOPS: Final = {closing[-1] for closing in _CLOSINGS}
 
 
@@ -39,7 +39,7 @@ def unframed(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
 
 
 def _opens(tokens: tuple[Token, ...], first: int) -> int:
-    for opening in _OPENINGS:
+    for opening in _STARTS[tokens[first].word]:
         if tuple(token.word for token in tokens[first : first + len(opening)]) == opening:
             return len(opening)
     return 0

@@ -3,9 +3,7 @@
 import re
 from typing import Final
 
-from stages.recall.guard.reading import Reading
-
-__all__ = ["instructions"]
+__all__ = ["gives_orders"]
 
 _SPEAKS: Final = re.compile(
     r"""\b(?:
@@ -23,6 +21,6 @@ _SPEAKS: Final = re.compile(
 )
 
 
-def instructions(new: Reading, old: Reading) -> bool:
-    """Whether neither of two different texts gives such an instruction."""
-    return not (_SPEAKS.search(new.plain) or _SPEAKS.search(old.plain))
+def gives_orders(text: str) -> bool:
+    """Whether such a sentence stands in a text."""
+    return _SPEAKS.search(text) is not None

@@ -1,7 +1,7 @@
 """Another name is another question: words that are written large inside a sentence, and what stands in quotes."""
 
 from stages.recall.guard.pair import Pair
-from stages.recall.guard.reading import Token
+from stages.recall.guard.token import Token
 from stages.recall.guard.words import FUNCTION
 
 __all__ = ["names", "quoted"]

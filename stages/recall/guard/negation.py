@@ -1,7 +1,7 @@
 """A question and its denial have no answer in common."""
 
 from stages.recall.guard.pair import Pair
-from stages.recall.guard.reading import Token
+from stages.recall.guard.token import Token
 from stages.recall.guard.words import NEGATIONS
 
 __all__ = ["denies", "negation"]
@@ -24,10 +24,13 @@ def _denials(tokens: tuple[Token, ...]) -> int:
 
 
 def _prefixed(pair: Pair) -> bool:
+    if not pair.missing or not pair.extra:
+        return False
     missing, extra = {token.stem for token in pair.missing}, {token.stem for token in pair.extra}
     return any(
         word.startswith(prefix) and word[len(prefix) :] in other and len(word) > len(prefix) + 2
         for mine, other in ((missing, extra), (extra, missing))
         for word in mine
+        if word.startswith(_PREFIXES)
         for prefix in _PREFIXES
     )

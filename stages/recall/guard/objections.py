@@ -5,7 +5,6 @@ from typing import Final
 
 from stages.recall.guard.correction import has_cue
 from stages.recall.guard.direction import direction, opposites, sides
-from stages.recall.guard.instructions import instructions
 from stages.recall.guard.names import names, quoted
 from stages.recall.guard.negation import denies, negation
 from stages.recall.guard.numbers import numbers
@@ -19,7 +18,7 @@ from stages.recall.guard.words import ARTICLES
 __all__ = ["CHECKS", "objections"]
 
 _FREE: Final = ARTICLES | frozenset({"of", "'s", "that"})
-_PAUSE_OR_MORE: Final = 12
+_LONGEST_TAKEN_BACK: Final = 40
 
 
 def _order(pair: Pair) -> bool:
@@ -39,7 +38,11 @@ def _correction(pair: Pair) -> bool:
     if not pair.taken_back:
         return True
     lost = denies(pair.taken_back) or pair.restarted or has_cue(pair.extra)
-    return not (lost or pair.repaired or len(pair.taken_back) > _PAUSE_OR_MORE)
+    return not (lost or pair.repaired or len(pair.taken_back) > _LONGEST_TAKEN_BACK)
+
+
+def _instructions(pair: Pair) -> bool:
+    return not pair.first.orders and not pair.second.orders
 
 
 def _length(pair: Pair) -> bool:
@@ -49,7 +52,7 @@ def _length(pair: Pair) -> bool:
 CHECKS: Final[dict[str, Callable[[Pair], bool]]] = {
     "length": _length,
     "script": lambda pair: script(pair.first, pair.second),
-    "instructions": lambda pair: instructions(pair.first, pair.second),
+    "instructions": _instructions,
     "numbers": numbers,
     "units": units,
     "names": names,

@@ -3,10 +3,10 @@
 from bisect import bisect_left
 from dataclasses import dataclass
 
-from stages.recall.guard.correction import corrected
-from stages.recall.guard.frames import unframed
-from stages.recall.guard.reading import Reading, Token
-from stages.recall.guard.words import QUESTIONS
+from stages.recall.guard.correction import corrected, without_pauses
+from stages.recall.guard.reading import Reading
+from stages.recall.guard.token import Token
+from stages.recall.guard.words import QUESTIONS, UNITS
 
 __all__ = ["Pair", "beside"]
 
@@ -45,8 +45,8 @@ class Pair:
 
 def beside(first: Reading, second: Reading) -> Pair:
     """Put the new question beside the remembered one."""
-    old = unframed(second.tokens)
-    found = corrected(unframed(first.tokens), old)
+    old = without_pauses(second.tokens)
+    found = corrected(first.tokens, old)
     new = found.tokens
     places: dict[str, list[int]] = {}
     for place in range(len(new) - 1, -1, -1):
@@ -56,7 +56,7 @@ def beside(first: Reading, second: Reading) -> Pair:
         standing = places.get(token.stem)
         if standing:
             shared.append(standing.pop())
-            if new[shared[-1]].word != token.word:
+            if new[shared[-1]].word != token.word and token.number is None and token.word not in UNITS:
                 forms.append(token)
         else:
             missing.append(token)

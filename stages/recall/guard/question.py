@@ -1,7 +1,7 @@
 """What kind of answer is asked for: who is not when, and `how many` is not `how`."""
 
 from stages.recall.guard.pair import Pair
-from stages.recall.guard.reading import Token
+from stages.recall.guard.token import Token
 from stages.recall.guard.words import QUESTIONS, listed
 
 __all__ = ["question"]

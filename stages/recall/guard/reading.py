@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from stages.recall.guard.frames import unframed
+from stages.recall.guard.instructions import gives_orders
+from stages.recall.guard.token import Token
 from stages.recall.guard.words import NUMBERS, ORDINALS, UNITS, listed
 
-__all__ = ["LONGEST", "Reading", "Token", "read"]
+__all__ = ["LONGEST", "Reading", "read"]
 
 LONGEST: Final = 400
 """Words beyond which a question is only ever the same as itself."""
@@ -25,18 +28,12 @@ _DIGITS: Final = re.compile(r"^\d[\d.,:/-]*(?:st|nd|rd|th)?$")
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
-    """One word: as it is compared (`word`), without its inflection (`stem`), its number where it is one."""
-
-    word: str
-    stem: str
-    number: str | None = None
-    name: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Reading:
-    """One question as the guard sees it. `plain` decides identity; `hidden` are characters that nobody sees."""
+    """One question as the guard sees it. `plain` decides identity; `tokens` are its words without courtesies.
+
+    `hidden` are characters that nobody sees; `mixed`: a word has letters of two alphabets; `orders`: it speaks to the
+    memory or the model instead of asking.
+    """
 
     plain: str
     tokens: tuple[Token, ...]
@@ -44,6 +41,7 @@ class Reading:
     mixed: bool
     scripts: frozenset[str]
     quoted: tuple[str, ...]
+    orders: bool
 
 
 def read(text: str) -> Reading:
@@ -62,7 +60,7 @@ def read(text: str) -> Reading:
     scripts = frozenset({"LATIN"}) if folded.isascii() else _scripts(folded)
     mixed = not folded.isascii() and any(len(_scripts(word) & _LOOKALIKE) > 1 for word in words)
     quoted = tuple(found.casefold() for found in _QUOTED.findall(folded)) if '"' in folded or "“" in folded else ()
-    return Reading(plain, _settled(tokens), hidden, mixed, scripts, quoted)
+    return Reading(plain, unframed(_settled(tokens)), hidden, mixed, scripts, quoted, gives_orders(folded))
 
 
 _UNSEEN: Final = frozenset({"Cf", "Cc", "Co", "Cn", "Cs"})
@@ -80,7 +78,8 @@ def _scripts(text: str) -> frozenset[str]:
 
 @lru_cache(maxsize=8192)
 def _token(word: str, name: bool) -> Token:
-    return Token(word, _stem(word), _number(word), name)
+    number = _number(word)
+    return Token(word, _stem(word) if number is None else number, number, name)
 
 
 def _stem(word: str) -> str:
@@ -121,8 +120,8 @@ def _settled(tokens: list[Token]) -> tuple[Token, ...]:
             written = _written_out(token.word, before.word)
             out.append(_token(written, False))
         elif before is not None and _continues(before, token):
-            joined = f"{before.word} {token.word}"
-            out[-1] = Token(joined, joined, _joined(before, token), False)
+            number = _joined(before, token)
+            out[-1] = Token(f"{before.word} {token.word}", number, number)
         else:
             out.append(token)
     return tuple(out)

@@ -1,7 +1,7 @@
 """The same number of something else is another question: five miles are not five kilometres."""
 
 from stages.recall.guard.pair import Pair
-from stages.recall.guard.reading import Token
+from stages.recall.guard.token import Token
 from stages.recall.guard.words import UNITS, listed
 
 __all__ = ["units"]
