@@ -56,15 +56,22 @@ def noted(envelope: Envelope, reply: Reply) -> dict[str, float]:
         figures |= _draft(envelope, reply)
     figures |= _variants(envelope, reply, deepest)
     if deepest > 0 or plan.skipped is not None:
-        figures |= _tier("last", [made for made in envelope.attempts if made.tier == deepest])
+        figures |= _tier("last", [made for made in _own(envelope) if made.tier == deepest])
     return {f"{plan.route}{_SIGN}{what}": value for what, value in figures.items()}
 
 
+def _own(envelope: Envelope) -> list[Attempt]:
+    """The calls for an answer. Further looks at one say nothing of how its variant fares."""
+    return [made for made in envelope.attempts if made.made_for == "answer"]
+
+
 def _draft(envelope: Envelope, reply: Reply) -> dict[str, float]:
-    drafts = [made for made in envelope.attempts if made.tier == 0]
+    drafts = [made for made in _own(envelope) if made.tier == 0]
     if not any(made.error is None or made.left_early for made in drafts):
         return {}
-    sufficed = reply.status == "answered" and reply.degraded is None and not reply.escalated
+    verdict = envelope.verdict
+    explored = verdict is not None and verdict.stays
+    sufficed = reply.status == "answered" and reply.degraded is None and (explored or not reply.escalated)
     return {"drafts": 1.0, "accepted": float(sufficed), **_tier("draft", drafts)}
 
 

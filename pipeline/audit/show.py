@@ -77,6 +77,8 @@ def _about(record: AuditRecord, sequence: int) -> Iterator[str]:
     if record.confidence is not None:
         bar = "no threshold" if record.threshold is None else f"threshold {record.threshold:.3g}"
         yield f"confidence {record.confidence:.3g}, {bar}"
+    if record.explored is not None:
+        yield f"escalated for a label, with probability {record.explored:.3g}: the draft would have stayed"
     if record.degraded:
         yield f"degraded: {record.degraded}"
     if record.remembered is not None:
@@ -124,7 +126,8 @@ def _attempt(attempt: AttemptRecord) -> str:
     tokens = f"{usage.input_tokens} + {usage.output_tokens} tokens"
     end = attempt.error_code or attempt.finish_reason or "ended"
     paid = money(attempt.cost_usd) + (", replayed from the journal" if attempt.replayed else "")
-    who = f"{attempt.number}. {attempt.stage}: {attempt.variant} ({attempt.model})"
+    what = attempt.stage if attempt.made_for == "answer" else attempt.made_for
+    who = f"{attempt.number}. {what}: {attempt.variant} ({attempt.model})"
     return f"{who}, {tokens}, {attempt.latency_ms:.0f} ms, {paid}, {end}"
 
 

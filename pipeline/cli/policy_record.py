@@ -78,7 +78,13 @@ def _told(record: AuditRecord, policy: Policy | None, planner: Planner) -> dict[
         "targets": [_target(entry.model_dump(mode="json"), signals, policy) for entry in record.residency],
         "served": record.served.model_dump(mode="json") if record.served else None,
         "calls": [
-            {"variant": one.variant, "target": one.target, "cost_usd": one.cost_usd, "error": one.error_code}
+            {
+                "variant": one.variant,
+                "target": one.target,
+                "made_for": one.made_for,
+                "cost_usd": one.cost_usd,
+                "error": one.error_code,
+            }
             for one in record.attempts
         ],
         "cost_usd": record.cost_usd,

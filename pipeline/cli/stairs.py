@@ -13,6 +13,7 @@ _TONES = {
     "accepted": "green",
     "hit": "green",
     "rejected": "yellow",
+    "unsure": "yellow",
     "refused": "yellow",
     POSTPONED: "yellow",
     "failed": "red",
@@ -49,7 +50,8 @@ def _attempt(attempt: AttemptRecord) -> str:
     tokens = f"{attempt.usage.input_tokens} + {attempt.usage.output_tokens} tokens"
     ended = f": {attempt.error_code}" if attempt.error_code is not None else ""
     cost = f"{_money(attempt.cost_usd)}{' by estimate' if attempt.estimated else ''}"
-    return f"{attempt.variant} ({attempt.model}), {tokens}, {attempt.latency_ms:.0f} ms, {cost}{ended}"
+    what = "" if attempt.made_for == "answer" else f"{attempt.made_for} by "
+    return f"{what}{attempt.variant} ({attempt.model}), {tokens}, {attempt.latency_ms:.0f} ms, {cost}{ended}"
 
 
 def _end(record: AuditRecord) -> Text:

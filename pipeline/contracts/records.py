@@ -130,6 +130,11 @@ class AuditRecord(OpenContract):
     unconfirmed: tuple[Unconfirmed, ...] = ()
     trail: tuple[Step, ...] = ()
 
+    @property
+    def answers(self) -> tuple[AttemptRecord, ...]:
+        """The attempts that were made for an answer, and not for a further look at one."""
+        return tuple([made for made in self.attempts if made.made_for in ("answer", "repair")])
+
 
 class RevealRecord(OpenContract):
     """That somebody asked what a pseudonym stands for: who, why, about which token, and what came of it.

@@ -162,12 +162,12 @@ def _cost(record: AuditRecord, before: Planned, plan: Plan | None, steps: int, p
 
 def _cost_of_tier(record: AuditRecord, before: Planned, tier: Tier, at: int, policy: Policy) -> float | None:
     """The attempts of the same step or variant, else those of the step in its place, else one like the last."""
-    kept = [one for one in record.attempts if one.variant == tier.variant]
+    kept = [one for one in record.answers if one.variant == tier.variant]
     if before.stairs[at : at + 1] == (tier.variant,):
         kept = [one for one in record.attempts if one.tier == at] or kept  # where fallbacks took over, they would again
     if kept:
         return _sum(_priced(one, one.target, policy) for one in kept)
-    like = [one for one in record.attempts if one.tier == at] or [record.attempts[-1]]
+    like = [one for one in record.answers if one.tier == at] or [record.attempts[-1]]
     return _sum(_priced(one, tier.target, policy) for one in like)
 
 

@@ -46,7 +46,7 @@ class _Seen:
 def went(record: AuditRecord) -> Descent:
     """How far the request went."""
     code = record.error.code if record.error is not None else None
-    return Descent(record.attempts[-1].tier if record.attempts else 0, code in _UNSURE)
+    return Descent(record.answers[-1].tier if record.answers else 0, code in _UNSURE)
 
 
 def deep(record: AuditRecord, before: Sequence[str], plan: Plan) -> Descent:
@@ -86,18 +86,18 @@ def _fails(seen: Mapping[str, _Seen], asked: Sequence[Tier], plan: Plan) -> bool
 
 def _assumed(record: AuditRecord, tiers: Sequence[Tier]) -> int:
     """Down to the variant that answered, where it is among the tiers; else as many steps as there were."""
-    if not record.attempts:
+    if not record.answers:
         return 0
-    last, names = record.attempts[-1], [tier.variant for tier in tiers]
+    last, names = record.answers[-1], [tier.variant for tier in tiers]
     return names.index(last.variant) if last.variant in names else min(last.tier, len(tiers) - 1)
 
 
 def _halted(record: AuditRecord, before: Sequence[str]) -> set[str]:
     """The tier after which the request should have gone on and did not: nobody paid, or no time was left."""
     judged = [step for step in record.trail if step.stage == "check"]
-    if not judged or judged[-1].outcome != "rejected" or not record.attempts:
+    if not judged or judged[-1].outcome != "rejected" or not record.answers:
         return set()
-    last = record.attempts[-1]
+    last = record.answers[-1]
     return {last.variant, *before[last.tier : last.tier + 1]} if _judged_last(record) == last.tier else set()
 
 
@@ -115,13 +115,15 @@ def _judged_last(record: AuditRecord) -> int | None:
 def _seen(record: AuditRecord, before: Sequence[str]) -> dict[str, _Seen]:
     """What was recorded of each tier, by the variant that was planned for it and by the one that answered."""
     found: dict[str, _Seen] = {}
-    for tier in {one.tier for one in record.attempts}:
-        made = [one for one in record.attempts if one.tier == tier]
+    for tier in {one.tier for one in record.answers}:
+        made = [one for one in record.answers if one.tier == tier]
         if all(one.error_code is not None for one in made):
             names = {*before[tier : tier + 1], *(one.variant for one in made)}
             found |= dict.fromkeys(names, _Seen(failed=True))
     tier, variant = 0, None
     for step in record.trail:
+        if "made_for" in step.facts:
+            continue  # a further call about an answer is none
         if step.stage in ("draft", "escalate"):
             tier = _whole(step.facts.get("tier"), 0)
             variant = step.facts.get("variant")

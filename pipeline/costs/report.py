@@ -240,7 +240,7 @@ def _served(record: AuditRecord) -> float:
     if record.served is None or record.cache == "hit":
         return 0.0
     variant = record.served.variant
-    made = [attempt for attempt in record.attempts if attempt.variant == variant and attempt.error_code is None]
+    made = [attempt for attempt in record.answers if attempt.variant == variant and attempt.error_code is None]
     return max(0.0, (made[-1].cost_usd or 0.0) - (made[-1].lost_usd or 0.0)) if made else 0.0
 
 
@@ -258,7 +258,7 @@ def _variant(record: AuditRecord) -> str:
     """Who answered; of a request that nobody answered, who was asked last."""
     if record.served is not None:
         return record.served.variant
-    return record.attempts[-1].variant if record.attempts else _NOBODY
+    return record.answers[-1].variant if record.answers else _NOBODY
 
 
 def _route(record: AuditRecord) -> str:

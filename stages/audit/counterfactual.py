@@ -23,7 +23,7 @@ def counterfactual_usd(envelope: Envelope, policy: Policy | None, served: Attemp
     name = always_large(envelope, policy)
     if policy is None or name is None:
         return None
-    made = [attempt for attempt in envelope.attempts if attempt.variant == name and attempt.error is None]
+    made = [attempt for attempt in envelope.answers if attempt.variant == name and attempt.error is None]
     if made and envelope.hit is None:
         return _of_answer(made[-1])
     used = _used(envelope, served)

@@ -130,7 +130,7 @@ def _served(envelope: Envelope, variant: str, target: str, model: str, tier: int
 
 def _unexplained(envelope: Envelope) -> ErrorBody:
     """Why there is no answer, when no stage said so: the last attempt's own error, or that none was acceptable."""
-    last = envelope.attempts[-1] if envelope.attempts else None
+    last = envelope.answers[-1] if envelope.answers else None
     if last is not None and last.error is not None:
         return last.error
     if envelope.verdict is not None and envelope.verdict.schema_state == "invalid":
@@ -218,7 +218,7 @@ def record_fields(envelope: Envelope, reply: Reply, policy: Policy | None = None
         "fingerprint": reply.fingerprint,
         "lane": envelope.lane,
         "status": reply.status,
-        "error": reply.error,
+        "error": _without_text(reply.error),
         "degraded": reply.degraded,
         "served": reply.served,
         "cache": reply.cache,
@@ -232,6 +232,7 @@ def record_fields(envelope: Envelope, reply: Reply, policy: Policy | None = None
         "confidence": reply.confidence,
         "threshold": verdict.threshold if verdict else None,
         "signals": verdict.signals if verdict else {},
+        **_judgement(envelope),
         "attempts": [_attempt(attempt) for attempt in envelope.attempts],
         "usage": reply.usage,
         "cost_usd": reply.cost_usd,
@@ -240,6 +241,26 @@ def record_fields(envelope: Envelope, reply: Reply, policy: Policy | None = None
         "received_at": envelope.received_at,
         "deadline_at": envelope.deadline_at,
         "trail": envelope.trail,
+    }
+
+
+def _without_text(error: ErrorBody | None) -> ErrorBody | None:
+    """The error as a record may hold it."""
+    return error if error is None or error.candidate is None else error.model_copy(update={"candidate": None})
+
+
+def _judgement(envelope: Envelope) -> Mapping[str, object]:
+    """What made the confidence, the signals of the first tier's answer, and whether it was escalated for a label."""
+    verdict = envelope.verdict
+    if verdict is None:
+        return {}
+    judged = next((made for made in envelope.attempts if made.number == verdict.attempt), None)
+    first = judged is not None and judged.tier == 0
+    return {
+        "drafted": verdict.drafted or (verdict.signals if first else {}),
+        "calibrator": verdict.calibrator,
+        "explored": verdict.explored,
+        "stays": verdict.stays,
     }
 
 
@@ -283,6 +304,7 @@ def _attempt(attempt: Attempt) -> AttemptRecord:
         found=attempt.found,
         tier=attempt.tier,
         fallback=attempt.fallback,
+        made_for=attempt.made_for,
         estimated=attempt.estimated,
         hedged=attempt.hedged,
         left_early=attempt.left_early,

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import topology
-from pipeline.contracts import NAME_PATTERN, Attempt, StageName, Step, is_name
+from pipeline.contracts import NAME_PATTERN, Attempt, MadeFor, StageName, Step, is_name
 from pipeline.layout import MAX_DELIVERIES, MAX_FAILURES, STREAMS, consumers, stream_of
 from pipeline.topology import ANY_OUTCOMES, DONE, FIRST, LANES, LAST, STAGES, TRANSITIONS, advance, outcomes_of
 
@@ -63,15 +63,19 @@ def test_every_outcome_leads_somewhere_that_exists() -> None:
             assert following is None or following in STAGES
 
 
-def test_every_cycle_passes_escalate() -> None:
-    """Only escalate closes a circle, and the plan bounds how often a request may escalate: so every request ends."""
+def test_every_cycle_passes_escalate_or_asks_for_more() -> None:
+    """Two ways close a circle: escalate, bounded by the plan, and check that asks for more, bounded by the policy."""
     assert has_cycle(GRAPH)
-    assert not has_cycle(without(GRAPH, "escalate"))
+    asking = {("check", "unsure")}
+    decided = successors({way: target for way, target in TRANSITIONS.items() if way not in asking})
+    assert not has_cycle(without(decided, "escalate"))
+    assert has_cycle(without(GRAPH, "escalate"))
 
 
 def test_the_test_of_cycles_would_find_one() -> None:
-    """A way back from check to draft would be noticed."""
-    looping = successors({**TRANSITIONS, ("check", "again"): "draft"})
+    """Another way back from check would be noticed."""
+    decided = {way: target for way, target in TRANSITIONS.items() if way != ("check", "unsure")}
+    looping = successors({**decided, ("check", "again"): "recall"})
     assert has_cycle(without(looping, "escalate"))
 
 
@@ -92,22 +96,27 @@ def test_an_outcome_outside_the_table_is_a_defect() -> None:
 
 
 @given(st.data())
-def test_a_walk_with_bounded_escalations_ends(data: st.DataObject) -> None:
-    """However the stages decide, a request takes one step for each stage on its way, and two for each escalation.
+def test_a_walk_with_bounded_escalations_and_questions_ends(data: st.DataObject) -> None:
+    """However the stages decide, a request takes one step for each stage on its way, and two for each way back.
 
-    One more escalation than the plan allows is possible: a draft that was unavailable escalates on its own account.
+    One more escalation than the plan allows is possible: a draft that was unavailable escalates on its own account; and
+    so does each further call that would end so.
     """
-    left = data.draw(st.integers(0, 8))
-    most = len(STAGES) - 1 + 2 * (left + 1)
+    left, asks = data.draw(st.integers(0, 8)), data.draw(st.integers(0, 7))
+    most = len(STAGES) - 1 + 2 * (left + 1) + 4 * asks
     stage: StageName | None = FIRST
     steps = 0
     while stage is not None:
         outcomes = outcomes_of(stage)
         if stage == "check" and left <= 0:
             outcomes = tuple(outcome for outcome in outcomes if advance(stage, outcome) != "escalate")
+        if stage == "check" and asks <= 0:
+            outcomes = tuple(outcome for outcome in outcomes if outcome != "unsure")
         if stage == "escalate":
             left -= 1
-        stage = advance(stage, data.draw(st.sampled_from(outcomes)))
+        outcome = data.draw(st.sampled_from(outcomes))
+        asks -= outcome == "unsure"
+        stage = advance(stage, outcome)
         steps += 1
         assert steps <= most
 
@@ -165,8 +174,8 @@ def _step(stage: StageName, outcome: str) -> Step:
     return Step(stage=stage, outcome=outcome, at=1.0, duration_ms=1.0, worker="w")
 
 
-def _attempt(number: int, stage: StageName, tier: int) -> Attempt:
-    return Attempt(number=number, stage=stage, tier=tier, variant="v", target="t", model="m")
+def _attempt(number: int, stage: StageName, tier: int, made_for: MadeFor = "answer") -> Attempt:
+    return Attempt(number=number, stage=stage, tier=tier, variant="v", target="t", model="m", made_for=made_for)
 
 
 def test_calls_stand_at_the_step_in_which_they_were_made() -> None:
@@ -179,6 +188,16 @@ def test_calls_stand_at_the_step_in_which_they_were_made() -> None:
     made = topology.calls_of(trail, attempts)
     assert [[attempt.number for attempt in each] for each in made] == [[], [], [1, 2], [3], [], [], [4, 5], []]
     assert topology.calls_of(trail[:2], []) == ((), ())
+
+
+def test_further_calls_stand_at_the_step_that_made_them() -> None:
+    """Two turns in a row are two steps, one that was not permitted made none, and an escalation keeps its own."""
+    asked = [_step("draft", "drafted").model_copy(update={"facts": {"made_for": "x", "made": n}}) for n in (1, 0, 2)]
+    trail = [_step("draft", "drafted"), *asked, _step("escalate", "escalated")]
+    attempts = [_attempt(1, "draft", 0), _attempt(2, "draft", 0, "repair"), _attempt(3, "draft", 0, "samples")]
+    attempts += [_attempt(4, "draft", 0, "samples"), _attempt(5, "escalate", 1)]
+    made = topology.calls_of(trail, attempts)
+    assert [[attempt.number for attempt in each] for each in made] == [[1], [2], [], [3, 4], [5]]
 
 
 def test_a_wait_is_no_outcome_and_is_kept_apart_from_the_queues() -> None:
