@@ -17,6 +17,7 @@ GROUPS: Final = (
     "audit",
     "batch",
     "budget",
+    "cache",
     "calibrate",
     "confidence",
     "cost",

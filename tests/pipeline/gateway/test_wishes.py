@@ -131,3 +131,55 @@ def test_no_header_crashes_the_door(headers: dict[str, str]) -> None:
     except InvalidRequest:
         return
     assert request.metadata.get("a", "") == headers.get("x-stepwell-meta-a", "")
+
+
+# ---------------------------------------------------------------- memory
+
+
+@pytest.mark.parametrize(
+    ("said", "cache", "age"),
+    [
+        ("no-cache", "refresh", None),
+        ("No-Cache, no-store", "off", None),
+        ("no-store", "off", None),
+        ("max-age=60", "use", 60.0),
+        ('max-age="60" , no-transform', "use", 60.0),
+        ("max-age=0", "use", 0.0),
+        ("private, stale-if-error=3", "use", None),
+        ("", "use", None),
+    ],
+)
+def test_cache_control_says_what_memory_may_do(said: str, cache: str, age: float | None) -> None:
+    request = read({"cache-control": said})
+    assert (request.cache, request.cache_max_age_s) == (cache, age)
+
+
+def test_the_body_says_the_same() -> None:
+    asked = {"cache": "refresh", "cache_max_age_s": 60.0, "cache_similarity": 0.9}
+    request = read(stepwell=asked)
+    assert {name: getattr(request, name) for name in asked} == asked
+    assert read({"cache-control": "no-cache, max-age=60"}, stepwell=asked) == request
+
+
+@pytest.mark.parametrize(
+    ("said", "body"),
+    [
+        ("max-age=soon", {}),
+        ("max-age=-1", {}),
+        ("max-age=" + "9" * 20, {}),
+        ("max-age", {}),
+        ("no-cache", {"cache": "off"}),
+        ("max-age=60", {"cache_max_age_s": 61.0}),
+    ],
+)
+def test_what_cannot_be_read_or_contradicts_the_body_is_refused(said: str, body: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequest, match="cache-control"):
+        read({"cache-control": said}, stepwell=body)
+
+
+@given(st.text(max_size=60))
+def test_whatever_cache_control_holds_it_is_read_or_refused_in_a_sentence(said: str) -> None:
+    try:
+        assert read({"cache-control": said}).cache in ("use", "refresh", "off")
+    except InvalidRequest as error:
+        assert "cache-control" in error.message
