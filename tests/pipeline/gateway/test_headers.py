@@ -7,7 +7,7 @@ from fakes_door import answered
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.contracts import ProviderPreferences, RateState, Request
+from pipeline.contracts import ProviderPreferences, RateState, Remembered, Request
 from pipeline.errors import BudgetRefused
 from pipeline.gateway.headers import about, rate_limits
 from pipeline.gateway.openai import _BUDGET, _TOP
@@ -65,16 +65,36 @@ def test_every_header_of_the_convention_is_there() -> None:
     assert "x-ratelimit-limit-requests" not in about(answered(Request(id="r", input="hi")))
 
 
+def test_a_hit_says_whose_answer_it_is_and_how_old() -> None:
+    origin = Remembered(request_id="r0", kind="semantic", age_s=3.9, similarity=0.93214)
+    told = about(answered(Request(id="r", input="hi"), cache="hit", remembered=origin))
+    assert told["age"] == "3"
+    assert {name: told[f"x-stepwell-cache-{name}"] for name in ("kind", "origin", "similarity")} == {
+        "kind": "semantic",
+        "origin": "r0",
+        "similarity": "0.9321",
+    }
+    exact = about(answered(Request(id="r", input="hi"), cache="hit", remembered=Remembered(request_id="r0")))
+    assert "x-stepwell-cache-similarity" not in exact
+
+
 def test_the_document_names_every_header_and_every_field_of_ours() -> None:
     """What somebody may send or get is written down, and nothing else is."""
     text = (ROOT / "docs" / "HTTP.md").read_text()
     reply = answered(
-        Request(id="r", input="hi"), degraded="budget", rates=(state("requests", 9, 8), state("tokens", 9, 8))
+        Request(id="r", input="hi"),
+        degraded="budget",
+        rates=(state("requests", 9, 8), state("tokens", 9, 8)),
+        remembered=Remembered(request_id="r0", kind="semantic", age_s=3.9, similarity=0.93),
     )
     refused = problem_of_error(BudgetRefused("no", rule="r", retry_after_s=90.0))
     sent = {*about(reply), *refused.headers, "x-stepwell-request-id", "x-request-id"}
     read = {"x-stepwell-tenant", "x-stepwell-pin", "x-stepwell-disable-fallbacks", "x-stepwell-meta-<name>"}
-    written = {name.lower() for name in re.findall(r"`([A-Za-z-]+(?:-<name>)?)(?:: [^`]*)?`", text) if "-" in name}
+    written = {
+        name.lower()
+        for name in re.findall(r"`([A-Za-z-]+(?:-<name>)?)(?:: [^`]*)?`", text)
+        if "-" in name or name == "age"
+    }
     assert {name for name in sent | read if name.lower() not in written} == set()
     assert {name for name in written if name.startswith("x-") and name not in sent | read} == {
         "x-session-id",
