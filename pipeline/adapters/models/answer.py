@@ -5,6 +5,7 @@ raises `MalformedAnswer`, whose text never holds a word of the answer.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from math import isfinite
 from typing import Any, Final
 
 import orjson
@@ -18,6 +19,7 @@ from pipeline.ports import Completion
 __all__ = ["Collected", "MalformedAnswer", "whole"]
 
 _LONGEST_ID: Final = 256
+_MOST_ALTERNATIVES: Final = 8
 
 
 class MalformedAnswer(Exception):
@@ -150,7 +152,16 @@ def _scored(entries: Iterable[Mapping[str, Any]]) -> Iterable[TokenLogprob]:
     for entry in entries:
         score = entry.get("logprob")
         if isinstance(score, int | float):
-            yield TokenLogprob(token=_text(entry["token"]), logprob=float(score))
+            top = entry.get("top_logprobs")
+            found = _alternatives(top) if isinstance(top, list) and len(top) > 1 else ()
+            yield TokenLogprob(token=_text(entry["token"]), logprob=float(score), top=found)
+
+
+def _alternatives(top: Sequence[Any]) -> tuple[float, ...]:
+    """The log-probabilities of the likeliest tokens, the best first; a few of them say what there is to say."""
+    scores = [each.get("logprob") for each in top[:_MOST_ALTERNATIVES] if isinstance(each, dict)]
+    known = [float(score) for score in scores if isinstance(score, int | float) and isfinite(score)]
+    return tuple(sorted(known, reverse=True))
 
 
 def _call(made: Mapping[str, str]) -> ToolCall:

@@ -63,9 +63,10 @@ def answer(body: Mapping[str, Any], behaviour: Behaviour, seed: int) -> Answer:
     """Answer a body of `/v1/chat/completions`."""
     messages = body.get("messages") or ()
     prompt = last_user_text(messages)
-    draw = draw_of(seed, prompt)
+    draw = draw_of(seed + behaviour.contrary, prompt)
     called = _tool_call(body, draw, prompt)
-    tokens = () if called else tuple(_TOKEN.findall(_text(body, behaviour, draw, prompt)))
+    told = _judgement(messages, behaviour) or _text(body, behaviour, draw, prompt)
+    tokens = () if called else tuple(_TOKEN.findall(told))
     limit = body.get("max_completion_tokens") or body.get("max_tokens") or len(tokens)
     reason = "tool_calls" if called else "stop" if limit >= len(tokens) else "length"
     tokens = tokens[:limit]
@@ -77,9 +78,16 @@ def _text(body: Mapping[str, Any], behaviour: Behaviour, draw: int, prompt: str)
     if schema is None:
         length = 8 + draw % 7
         return " ".join(_WORDS[(draw >> (i % 56)) % len(_WORDS)] for i in range(length)).capitalize() + "."
-    if behaviour.wrong_json:
+    if behaviour.wrong_json and not (behaviour.mends and "cannot be read" in prompt):
         return '{"wrong": true}' if schema.get("type") == "array" else '["wrong"]'
     return orjson.dumps(instance_of(schema, draw, _NAMED.findall(prompt)[:64])).decode()
+
+
+def _judgement(messages: Sequence[Mapping[str, Any]], behaviour: Behaviour) -> str | None:
+    """What a model that judges says of an answer; None: it is not asked to."""
+    first = messages[0] if messages else {}
+    asked = first.get("role") == "system" and str(first.get("content")).startswith("You check answers.")
+    return behaviour.verdict if asked else None
 
 
 def _schema(body: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -22,7 +22,9 @@ class Behaviour:
         stall: nothing comes after the first half.
         cut: the answer breaks off after its first half.
         midway: an error object comes after the first half of a stream.
-        wrong_json: the document breaks the schema.
+        wrong_json: the document breaks the schema; with `mends`, until the model is told its errors.
+        verdict: what it replies where it is to judge an answer; None: it judges nothing.
+        contrary: it answers otherwise than the others do.
         fenced: log-probabilities cover a code fence that the text lacks.
         pause_s: seconds before the answer, besides the server's delay; `between_s`: before each token.
         hurried: the server's delay does not apply.
@@ -36,6 +38,9 @@ class Behaviour:
     cut: bool = False
     midway: bool = False
     wrong_json: bool = False
+    mends: bool = False
+    verdict: str | None = None
+    contrary: bool = False
     fenced: bool = False
     pause_s: float = 0.0
     between_s: float = 0.0
@@ -66,6 +71,9 @@ def behaviour_of(model: str) -> Behaviour:
         cut="truncated" in words,
         midway="midway" in words,
         wrong_json={"wrong", "json"} <= words,
+        mends="mends" in words,
+        verdict="YES" if "yes" in words else "NO" if "no" in words else None,
+        contrary="contrary" in words,
         fenced="fenced" in words,
         pause_s=SLOW_S if "slow" in words else 0.0,
         between_s=DRIP_S if "drip" in words else 0.0,
