@@ -75,8 +75,11 @@ class Ledger(Protocol):
         """How much of each budget is left. Never raises: a budget that nobody can count now is left out."""
         ...
 
-    async def may_escalate(self, attempt: str, covers: Sequence[Cover]) -> Denial | None:
-        """Take one escalation out of the caps; again for the same attempt takes none. None: it may."""
+    async def may_escalate(self, attempt: str, covers: Sequence[Cover], urgency: float = 1.0) -> Denial | None:
+        """Take one escalation out of the caps; again for the same attempt takes none. None: it may.
+
+        `urgency` is how far below its threshold a draft is, from 0 to 1: a cap that is paced lets urgent ones pass.
+        """
         ...
 
     async def asked(self, request: str, covers: Sequence[Cover]) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import random
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -12,9 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from valkey_server import ValkeyServer, valkey_server
 
-from pipeline.adapters.money.counters import Counters
+from pipeline.adapters.money.counters import Bucket, Counters
 from pipeline.adapters.money.ledger import StreamLedger
 from pipeline.adapters.money.memory import MemoryCounters
+from pipeline.adapters.money.pacing import Pace
 from pipeline.adapters.money.valkey import ValkeyCounters
 from pipeline.contracts import BudgetStanding, Cover, Usage
 from pipeline.policy.models import Allowance
@@ -493,3 +495,20 @@ async def test_a_quiet_hour_saves_up_no_more_than_the_burst(desk: Desk) -> None:
     for number in range(50):
         await worker.asked(f"acme.r{number}", FEW)
     assert [await worker.may_escalate(f"e{n}", FEW) is None for n in range(5)] == [True] * 3 + [False] * 2
+
+
+async def test_a_paced_cap_lets_those_pass_that_its_arithmetic_lets_pass(desk: Desk) -> None:
+    """Wherever it is counted: the same decisions, one by one."""
+    chance = random.Random(11)
+    spec = cap(share=0.25, burst=4).model_copy(update={"pace": True, "resume": 0.2})
+    bucket = Bucket("few|all", spec.share, spec.burst, paced=True, resume=0.2)
+    worker, pace, passed = desk.worker(spec), Pace.fresh(bucket), 0
+    for number in range(250):
+        await worker.asked(f"acme.r{number}", FEW)
+        pace, urgency = pace.asked(bucket), chance.random()
+        expected = pace.lets(bucket, urgency)
+        denied = await worker.may_escalate(f"acme.r{number}.escalate-2", FEW, urgency)
+        assert (denied is None) == expected, number
+        pace = pace.taken() if expected else pace.denied(bucket)
+        passed += expected
+    assert 40 <= passed <= 67

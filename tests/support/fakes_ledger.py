@@ -35,7 +35,7 @@ class FakeLedger:
     async def standing(self, covers: Sequence[Cover]) -> tuple[BudgetStanding, ...]:
         return ()
 
-    async def may_escalate(self, attempt: str, covers: Sequence[Cover]) -> Denial | None:
+    async def may_escalate(self, attempt: str, covers: Sequence[Cover], urgency: float = 1.0) -> Denial | None:
         self.lines.append(("escalate", attempt, None))
         return self.capped
 

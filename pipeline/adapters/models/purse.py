@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import Final, NamedTuple
 
 from pipeline.adapters.models.estimates import Size
-from pipeline.contracts import Attempt, Cover, Envelope, MadeFor, Purpose, Rung, StageName, Tier, Usage
+from pipeline.adapters.models.urgency import pressing, urgency_of
+from pipeline.contracts import Attempt, Cover, Envelope, MadeFor, Plan, Purpose, Rung, StageName, Tier, Usage
 from pipeline.errors import Postponed
 from pipeline.policy import Policy
 from pipeline.policy.models import Price
@@ -101,16 +102,18 @@ class Purse:
         charge = charge_of(bill, bill.purpose)
         if bill.purpose == "draft":
             await ledger.asked(bill.envelope.key, charge.covers)
+        paced = pressing(bill.envelope, bill.policy) if bill.purpose == "escalate" else None
+        if paced is not None:
+            why = f"the money of {paced} goes faster than its window, so that more urgent ones go first"
+            return _capped(Denial(paced, plan.on_capped, why), plan)
         denial = await ledger.reserve(replace(charge, lost=_lost(bill)))
         if denial is not None:
             return Refused(denial)
         if bill.purpose == "escalate":
-            denial = await ledger.may_escalate(charge.attempt, charge.covers)
+            denial = await ledger.may_escalate(charge.attempt, charge.covers, urgency_of(bill.envelope))
             if denial is not None:
                 await ledger.release(charge)
-                action = plan.on_capped
-                wait_s = CAPPED_S if action == "refuse" and denial.resets_s is None else denial.resets_s
-                return Refused(Denial(denial.budget, action, denial.reason, wait_s), capped=True)
+                return _capped(denial, plan)
         return None
 
     async def may_leave(self, bill: Bill) -> bool:
@@ -159,6 +162,12 @@ class Purse:
 
 
 _NOTHING = Usage()
+
+
+def _capped(denial: Denial, plan: Plan) -> Refused:
+    """What the route does where no escalation is to be had."""
+    wait_s = CAPPED_S if plan.on_capped == "refuse" and denial.resets_s is None else denial.resets_s
+    return Refused(Denial(denial.budget, plan.on_capped, denial.reason, wait_s), capped=True)
 
 
 def postponed(denial: Denial, envelope: Envelope) -> Postponed:

@@ -132,11 +132,16 @@ class Image:
 
 
 class Bucket(NamedTuple):
-    """A cap on escalations: whose bucket it is, what a request adds, and how many escalations it holds at most."""
+    """A cap on escalations: whose bucket it is, what a request adds, and how many escalations it holds at most.
+
+    `paced`: urgent ones pass before others. `resume`: the share lately at which it opens again after it was empty.
+    """
 
     name: str
     share: float
     burst: int
+    paced: bool = False
+    resume: float | None = None
 
 
 class Counters(Protocol):
@@ -166,8 +171,8 @@ class Counters(Protocol):
         """Let the request, once, add its share to the buckets."""
         ...
 
-    async def take(self, attempt: str, buckets: Sequence[Bucket], *, keep_s: float) -> int | None:
-        """Take one escalation out of all buckets, once. Else the position of the first that has none."""
+    async def take(self, attempt: str, buckets: Sequence[Bucket], *, keep_s: float, urgency: float = 1.0) -> int | None:
+        """Take one escalation out of all buckets, once. Else the position of the first that does not let it pass."""
         ...
 
     async def adopt(self) -> bool:

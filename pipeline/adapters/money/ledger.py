@@ -253,13 +253,14 @@ class StreamLedger:
 
     # ------------------------------------------------------------ caps
 
-    async def may_escalate(self, attempt: str, covers: Sequence[Cover]) -> Denial | None:
+    async def may_escalate(self, attempt: str, covers: Sequence[Cover], urgency: float = 1.0) -> Denial | None:
         """Take one escalation out of the caps. While nobody counts for all, this worker keeps the share by itself."""
-        empty = await self._caps.take(attempt, self._buckets(covers))
-        if empty is None:
+        shut = await self._caps.take(attempt, self._buckets(covers), urgency)
+        if shut is None:
             return None
-        name = empty.name.partition("|")[0]
-        return Denial(name, "degrade", f"the cap {name} on escalations is reached")
+        name = shut.name.partition("|")[0]
+        near = ", or so near that more urgent ones go first" if shut.paced and urgency < 1.0 else ""
+        return Denial(name, "degrade", f"the cap {name} on escalations is reached{near}")
 
     async def asked(self, request: str, covers: Sequence[Cover]) -> None:
         """Count a request into the caps on escalations, once."""
@@ -270,7 +271,11 @@ class StreamLedger:
     def _buckets(self, covers: Sequence[Cover]) -> tuple[CapBucket, ...]:
         policy = self._policies.current()
         caps = ((policy.cap(cover.budget), cover.scope) for cover in covers)
-        return tuple(CapBucket(f"{cap.name}|{scope}", cap.share, cap.burst) for cap, scope in caps if cap is not None)
+        return tuple(
+            CapBucket(f"{cap.name}|{scope}", cap.share, cap.burst, cap.pace, cap.resume)
+            for cap, scope in caps
+            if cap is not None
+        )
 
     # ------------------------------------------------------------ inside
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pipeline.adapters.money.counters import Amount, Bucket, Claim, Held, Image, Lost, Slot, Spent, Total
+from pipeline.adapters.money.pacing import Pace
 
 __all__ = ["MemoryCounters"]
 
@@ -28,7 +29,7 @@ class _Shared:
     totals: dict[Slot, Total] = field(default_factory=dict)
     records: dict[str, _Record] = field(default_factory=dict)
     counted: dict[tuple[str, Slot], int] = field(default_factory=dict)
-    levels: dict[str, int] = field(default_factory=dict)
+    paces: dict[str, Pace] = field(default_factory=dict)
     done: set[str] = field(default_factory=set)
     owner: object = None
 
@@ -127,24 +128,32 @@ class MemoryCounters:
 
     async def asked(self, request: str, buckets: Sequence[Bucket], *, keep_s: float) -> None:  # noqa: ARG002
         """Let the request add its share to the buckets."""
-        done, levels = self._shared.done, self._shared.levels
+        done, paces = self._shared.done, self._shared.paces
         if f"asked:{request}" in done:
             return
         done.add(f"asked:{request}")
         for bucket in buckets:
-            full = bucket.burst * 1_000_000
-            levels[bucket.name] = min(full, levels.get(bucket.name, full) + round(bucket.share * 1e6))
+            paces[bucket.name] = (paces.get(bucket.name) or Pace.fresh(bucket)).asked(bucket)
 
-    async def take(self, attempt: str, buckets: Sequence[Bucket], *, keep_s: float) -> int | None:  # noqa: ARG002
+    async def take(
+        self,
+        attempt: str,
+        buckets: Sequence[Bucket],
+        *,
+        keep_s: float,  # noqa: ARG002
+        urgency: float = 1.0,
+    ) -> int | None:
         """Take one escalation out of all buckets."""
-        done, levels = self._shared.done, self._shared.levels
+        done, paces = self._shared.done, self._shared.paces
         if f"taken:{attempt}" in done:
             return None
         for place, bucket in enumerate(buckets):
-            if levels.get(bucket.name, bucket.burst * 1_000_000) < 1_000_000:
+            pace = paces.get(bucket.name) or Pace.fresh(bucket)
+            if not pace.lets(bucket, urgency):
+                paces[bucket.name] = pace.denied(bucket)
                 return place
         for bucket in buckets:
-            levels[bucket.name] = levels.get(bucket.name, bucket.burst * 1_000_000) - 1_000_000
+            paces[bucket.name] = (paces.get(bucket.name) or Pace.fresh(bucket)).taken()
         done.add(f"taken:{attempt}")
         return None
 

@@ -8,7 +8,8 @@ What is there, under `stepwell:{ledger}:` (one hash tag, so that a cluster keeps
   `|x` and `|y` are the part of `|u` and `|t` that is set aside for attempts that run.
 - `<id>:a:<attempt>`: what is set aside for an attempt, or that it is settled.
 - `<id>:q:<request>`: in which counters the request is counted, and by how many attempts.
-- `cap:<name>`: millionths of escalations in a bucket; `asked:<request>`, `taken:<attempt>`: what was done once.
+- `cap:<name>`: millionths of escalations in a bucket; `pace:<name>`: a hash, `lately`, `price` and `shut` as in
+  `pacing.py`; `asked:<request>`, `taken:<attempt>`: what was done once.
 
 Who brings another `id` than the marker's is told so (-1) and nothing happens. A window that was begun and is gone
 before its time was evicted: then the marker goes too, and everything is counted again.
@@ -192,26 +193,52 @@ return totals
 """
 )
 
-# KEYS: asked, buckets.  ARGV: keep_s, idle_s, then for each bucket: share, burst (millionths)
+# What `pacing.py` does. KEYS: asked, then for each bucket: cap, pace.  ARGV: keep_s, idle_s, eta, memory, pull, then
+# for each bucket: share, burst (millionths), 1 where it is paced, the share at which it opens (millionths; -1: at once)
 ASKED: Final = """
 if not redis.call('SET', KEYS[1], '1', 'NX', 'EX', ARGV[1]) then return 1 end
-for i = 2, #KEYS do
-  local share, burst = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])
-  local level = math.min(burst, tonumber(redis.call('GET', KEYS[i]) or burst) + share)
-  redis.call('SET', KEYS[i], string.format('%.0f', level), 'EX', ARGV[2])
+local eta, memory, pull = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+for i = 1, (#KEYS - 1) / 2 do
+  local cap, pace, b = KEYS[2 * i], KEYS[2 * i + 1], 2 + 4 * i
+  local share, burst, resume = tonumber(ARGV[b]), tonumber(ARGV[b + 1]), tonumber(ARGV[b + 3])
+  local paced = ARGV[b + 2] == '1'
+  local before = tonumber(redis.call('GET', cap) or burst)
+  redis.call('SET', cap, string.format('%.0f', math.min(burst, before + share)), 'EX', ARGV[2])
+  local was = redis.call('HMGET', pace, 'lately', 'price', 'shut')
+  local lately, price, shut = tonumber(was[1] or 0) * (1 - memory), 0, was[3] == '1'
+  if paced and share > 0 then
+    local over = lately * 1000000 / share - 1 + pull * (0.5 - before / burst)
+    price = math.min(1, math.max(0, tonumber(was[2] or 0) + eta * over))
+  end
+  if resume < 0 or lately * 1000000 <= resume then shut = false end
+  redis.call('HSET', pace, 'lately', string.format('%.9f', lately), 'price', string.format('%.9f', price),
+    'shut', shut and '1' or '0')
+  redis.call('EXPIRE', pace, ARGV[2])
 end
 return 0
 """
 
-# KEYS: taken, buckets.  ARGV: keep_s, idle_s, then for each bucket: burst (millionths)
+# KEYS: taken, then for each bucket: cap, pace.  ARGV: keep_s, idle_s, memory, urgency, then for each bucket as above:
+# burst, paced, resume
 TAKE: Final = """
 if redis.call('EXISTS', KEYS[1]) == 1 then return -1 end
-for i = 2, #KEYS do
-  if tonumber(redis.call('GET', KEYS[i]) or ARGV[i + 1]) < 1000000 then return i - 2 end
+local urgency, count = tonumber(ARGV[4]), (#KEYS - 1) / 2
+for i = 1, count do
+  local cap, pace, b = KEYS[2 * i], KEYS[2 * i + 1], 2 + 3 * i
+  local empty = tonumber(redis.call('GET', cap) or ARGV[b]) < 1000000
+  local was = redis.call('HMGET', pace, 'price', 'shut')
+  if empty and tonumber(ARGV[b + 2]) >= 0 then
+    redis.call('HSET', pace, 'shut', '1')
+    redis.call('EXPIRE', pace, ARGV[2])
+  end
+  if empty or was[2] == '1' or (ARGV[b + 1] == '1' and urgency < tonumber(was[1] or 0)) then return i - 1 end
 end
-for i = 2, #KEYS do
-  local level = tonumber(redis.call('GET', KEYS[i]) or ARGV[i + 1]) - 1000000
-  redis.call('SET', KEYS[i], string.format('%.0f', level), 'EX', ARGV[2])
+for i = 1, count do
+  local cap, pace, b = KEYS[2 * i], KEYS[2 * i + 1], 2 + 3 * i
+  local level = tonumber(redis.call('GET', cap) or ARGV[b]) - 1000000
+  redis.call('SET', cap, string.format('%.0f', level), 'EX', ARGV[2])
+  redis.call('HINCRBYFLOAT', pace, 'lately', ARGV[3])
+  redis.call('EXPIRE', pace, ARGV[2])
 end
 redis.call('SET', KEYS[1], '1', 'EX', ARGV[1])
 return -1

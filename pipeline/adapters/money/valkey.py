@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 from pipeline.adapters.money import scripts
 from pipeline.adapters.money.calls import Argument, Script, ScriptCalls
 from pipeline.adapters.money.counters import Amount, Bucket, Claim, Held, Image, Lost, Slot, Spent, Total
+from pipeline.adapters.money.pacing import ETA, MEMORY, PULL, Pace
 from pipeline.adapters.money.windows import Frame
 
 __all__ = ["PREFIX", "ValkeyCounters"]
@@ -26,6 +27,7 @@ IDLE_S: Final = 30 * 86_400
 HELD_S: Final = 2 * 86_400
 """Seconds for which a holding found in the stream is kept: as long as a request may be delivered again."""
 CHUNK: Final = 200
+_PACED: Final = ("lately", "price", "shut")
 
 _HOLD, _SETTLE, _RELEASE, _READ = map(Script, (scripts.HOLD, scripts.SETTLE, scripts.RELEASE, scripts.READ))
 _ASKED, _TAKE, _GREET = map(Script, (scripts.ASKED, scripts.TAKE, scripts.GREET))
@@ -89,16 +91,32 @@ class ValkeyCounters:
 
     async def asked(self, request: str, buckets: Sequence[Bucket], *, keep_s: float) -> None:
         """Let the request add its share to the buckets."""
-        keys = [f"{PREFIX}asked:{request}", *(f"{PREFIX}cap:{bucket.name}" for bucket in buckets)]
-        filling = [part for bucket in buckets for part in (round(bucket.share * 1e6), bucket.burst * 1_000_000)]
-        await self._calls.run(_ASKED, keys, [round(keep_s), IDLE_S, *filling])
+        keys = [f"{PREFIX}asked:{request}", *_cap_keys(buckets)]
+        filling = [part for bucket in buckets for part in (round(bucket.share * 1e6), *_held(bucket))]
+        await self._calls.run(_ASKED, keys, [round(keep_s), IDLE_S, ETA, MEMORY, PULL, *filling])
 
-    async def take(self, attempt: str, buckets: Sequence[Bucket], *, keep_s: float) -> int | None:
+    async def take(self, attempt: str, buckets: Sequence[Bucket], *, keep_s: float, urgency: float = 1.0) -> int | None:
         """Take one escalation out of all buckets."""
-        keys = [f"{PREFIX}taken:{attempt}", *(f"{PREFIX}cap:{bucket.name}" for bucket in buckets)]
-        bursts = [bucket.burst * 1_000_000 for bucket in buckets]
-        empty = int(await self._calls.run(_TAKE, keys, [round(keep_s), IDLE_S, *bursts]))
-        return None if empty < 0 else empty
+        keys = [f"{PREFIX}taken:{attempt}", *_cap_keys(buckets)]
+        held = [part for bucket in buckets for part in _held(bucket)]
+        shut = int(await self._calls.run(_TAKE, keys, [round(keep_s), IDLE_S, MEMORY, round(urgency, 9), *held]))
+        return None if shut < 0 else shut
+
+    async def paces(self, cap: str) -> dict[str, Pace]:
+        """What the buckets of a cap stand at, by whose they are. For people who look; it goes through all keys."""
+        found: dict[str, Pace] = {}
+        cursor, begins = "0", f"{PREFIX}cap:{cap}|"
+        while True:
+            answer = await self._calls.command("SCAN", cursor, "MATCH", f"{begins}*", "COUNT", 1000)
+            cursor = _text(answer[0])
+            for name in map(_text, answer[1]):
+                level = await self._calls.command("GET", name)
+                was = await self._calls.command("HMGET", f"{PREFIX}pace:{name[len(PREFIX) + 4 :]}", *_PACED)
+                if level is not None:
+                    lately, price, shut = (float(_text(value)) if value is not None else 0.0 for value in was)
+                    found[name[len(begins) :]] = Pace(float(_text(level)) / 1e6, lately, price, shut == 1.0)
+            if cursor == "0":
+                return found
 
     # ------------------------------------------------------------ trust
 
@@ -206,6 +224,18 @@ def _totals(flat: Sequence[Any]) -> Iterator[Total]:
     numbers = [int(number) for number in flat]
     for start in range(0, len(numbers), 3):
         yield Total(*numbers[start : start + 3])
+
+
+def _cap_keys(buckets: Sequence[Bucket]) -> Iterator[str]:
+    for bucket in buckets:
+        yield f"{PREFIX}cap:{bucket.name}"
+        yield f"{PREFIX}pace:{bucket.name}"
+
+
+def _held(bucket: Bucket) -> tuple[int, int, int]:
+    """How many it holds, whether it is paced, and the share at which it opens again, for the scripts."""
+    resume = -1 if bucket.resume is None else round(bucket.resume * 1e6)
+    return bucket.burst * 1_000_000, int(bucket.paced), resume
 
 
 def _text(value: Any) -> str:

@@ -38,6 +38,8 @@ class BudgetSpec(Section):
         action: what happens when it does not cover an attempt: the request is refused, waits for the next window, or is
             served by `degrade_to` variants, whose attempts are counted and never stopped.
         warn_at: the share spent from which it is told in metrics and logs.
+        pace: of a budget for escalations: where money goes faster than time in its window, those pass first that need
+            it most, as with `escalations`.
         when_away: what happens while nobody can count.
     """
 
@@ -50,7 +52,14 @@ class BudgetSpec(Section):
     action: Literal["refuse", "queue", "degrade"] = "refuse"
     degrade_to: tuple[Name, ...] = ()
     warn_at: Share = 0.8
+    pace: bool = False
     when_away: Literal["refuse", "allow"] = "refuse"
+
+    @model_validator(mode="after")
+    def _paces_escalations(self) -> Self:
+        if self.pace and (self.stages != "escalate" or self.per == "total"):
+            raise ValueError("pace: is for a budget of escalations (stages: escalate) with a window that ends")
+        return self
 
 
 class EscalationCap(Section):
@@ -58,6 +67,13 @@ class EscalationCap(Section):
 
     A bucket holds at most `burst` escalations and gains `share` of one with each request, so that the share holds over
     any longer stretch and a quiet hour saves up no more than the burst.
+
+    Attributes:
+        pace: before the bucket is empty, let those pass first that need it most: the nearer the share lately comes to
+            `share`, the farther below its threshold a draft has to be. What is kept so is marked like all that is
+            capped. Without it the first ones pass, and then nobody.
+        resume: once the bucket was empty, nothing passes until the share lately is down here; null: as soon as there is
+            one in it again.
     """
 
     name: Name
@@ -65,6 +81,14 @@ class EscalationCap(Section):
     by: tuple[Scope, ...] = ("route",)
     share: Share
     burst: Whole = Field(default=20, ge=1)
+    pace: bool = False
+    resume: Share | None = None
+
+    @model_validator(mode="after")
+    def _resumes_below(self) -> Self:
+        if self.resume is not None and self.resume >= self.share:
+            raise ValueError("resume: a cap opens again below its share: give less than that")
+        return self
 
 
 class BudgetExample(Section):

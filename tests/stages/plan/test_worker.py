@@ -88,7 +88,7 @@ class Ledger:
     async def release(self, charge: Charge) -> None:
         raise NotImplementedError
 
-    async def may_escalate(self, attempt: str, covers: Sequence[Cover]) -> Denial | None:
+    async def may_escalate(self, attempt: str, covers: Sequence[Cover], urgency: float = 1.0) -> Denial | None:
         raise NotImplementedError
 
     async def asked_for(self, request: str, covers: Sequence[Cover]) -> None:

@@ -25,4 +25,4 @@ def test_memory_is_bounded() -> None:
     caps = LocalCaps()
     for number in range(KEPT + 50):
         caps.asked(f"r{number}", (Bucket(f"few|user={number}", 0.5, 1),))
-    assert len(caps._levels) == len(caps._done) == KEPT
+    assert len(caps._paces) == len(caps._done) == KEPT
