@@ -42,10 +42,12 @@ class Lookup:
 
     The reasons: `absent`, `forged`, `store_away`, `store_slow`, `store_resting`; with a lease asked for, `leads` where
     this request is to make the answer, `under_way` where another one does, `landed` where that one made none.
+    `key`: where the answer is, or would be.
     """
 
     hit: CacheHit | None
     reason: str | None = None
+    key: str = ""
 
 
 class AnswerCache:
@@ -86,11 +88,11 @@ class AnswerCache:
                 asked = await self.patiently(self.store.ask(key, key, who, LEASE_S))
                 value, leader = asked.value, asked.leader
         except (StoreUnavailable, TimeoutError) as error:
-            return Lookup(None, reason_of(error))
+            return Lookup(None, reason_of(error), key)
         if value is None:
-            return Lookup(None, _told(leader, who))
+            return Lookup(None, _told(leader, who), key)
         hit = self.opened(key, value)
-        return Lookup(hit, None if hit else "forged")
+        return Lookup(hit, None if hit else "forged", key)
 
     async def remember(self, envelope: Envelope, ttl_s: float) -> bool:
         """Write the answer of this request down for `ttl_s` seconds. False: it is not fit, or the store is away."""

@@ -54,9 +54,9 @@ class Flights:
         """The answer, also one that is being made; or why this request has to make it. Never raises."""
         found = await self._answers.find(envelope, lead=True)
         if found.reason == "under_way":
-            found = await self._follow(envelope)
+            found = await self._follow(envelope, found.key)
         if found.reason == "leads":
-            self._lead(envelope)
+            self._lead(envelope, found.key)
         return found
 
     async def close(self) -> None:
@@ -67,20 +67,20 @@ class Flights:
 
     # ------------------------------------------------------------ who waits
 
-    async def _follow(self, envelope: Envelope) -> Lookup:
+    async def _follow(self, envelope: Envelope, key: str) -> Lookup:
         lane = envelope.lane
         if self._waiting[lane] >= self._most.get(lane, 0):
             return Lookup(None, "no_room_to_wait")
         self._waiting[lane] += 1
         try:
-            return await self._wait(envelope)
+            return await self._wait(envelope, key)
         finally:
             self._waiting[lane] -= 1
 
-    async def _wait(self, envelope: Envelope) -> Lookup:
+    async def _wait(self, envelope: Envelope, key: str) -> Lookup:
         left = max(0.0, envelope.deadline_at - self._clock.now())
         until = self._clock.monotonic() + min(PATIENCE_S, left / 2)
-        key, pause = self._answers.key(envelope), _FIRST_S
+        pause = _FIRST_S
         while (left := until - self._clock.monotonic()) > 0:
             await self._end_of(key, min(pause, left))
             found = await self._answers.find(envelope, lead=True)
@@ -105,8 +105,7 @@ class Flights:
 
     # ------------------------------------------------------------ who leads
 
-    def _lead(self, envelope: Envelope) -> None:
-        key = self._answers.key(envelope)
+    def _lead(self, envelope: Envelope, key: str) -> None:
         last = min(self._clock.now() + LONGEST_S, envelope.deadline_at)
         self._led[key] = (self._answers.who(envelope), last)
         self._ends.setdefault(key, asyncio.Event())
