@@ -16,10 +16,10 @@ from stages.recall.guard.objections import objections
 from stages.recall.guard.pair import beside
 from stages.recall.guard.weights import LEARNED_CHECKS
 
-__all__ = ["Hits", "Pairs", "chosen", "learn", "pairs", "shipped"]
+__all__ = ["Hits", "Pairs", "chosen", "learn", "lowest", "pairs", "shipped"]
 
 WRONG: Final = 0.01
-DELTA: Final = 0.05
+DELTA: Final = 0.1
 _PARTS: Final = 4
 _SEEN: Final = 3
 _WORDS: Final = 0.5
@@ -78,7 +78,7 @@ def _readings(asked: Asked) -> dict[int, Reading]:
 def learn(given: Pairs, questions: NDArray[np.bool_], avoid: frozenset[str] = frozenset()) -> Weights:
     """Weights and threshold from some of the questions; candidates whose key is one to avoid are left out.
 
-    The threshold is the lowest at which at most 1 % of the hits are wrong, with 95 % confidence (Clopper-Pearson), and
+    The threshold is the lowest at which at most 1 % of the hits are wrong, with 90 % confidence (Clopper-Pearson), and
     nothing is answered that nothing may answer; told on questions that the weights of their part have not seen.
     """
     asked = given.asked
@@ -94,7 +94,7 @@ def learn(given: Pairs, questions: NDArray[np.bool_], avoid: frozenset[str] = fr
             weights = _fitted(given, usable & ~inside)
             sure[usable & inside] = _sure(given, weights, usable & inside)
     hits = _best(asked, np.where(usable, sure, -1.0))
-    threshold = _lowest(hits, questions, asked.never)
+    threshold = lowest(hits, questions, asked.never)
     return replace(_fitted(given, usable), threshold=threshold, source=f"learned from {int(questions.sum())} questions")
 
 
@@ -154,7 +154,8 @@ def _fitted(given: Pairs, rows: NDArray[np.bool_]) -> Weights:
     )
 
 
-def _lowest(hits: Hits, questions: NDArray[np.bool_], never: NDArray[np.bool_]) -> float:
+def lowest(hits: Hits, questions: NDArray[np.bool_], never: NDArray[np.bool_]) -> float:
+    """The lowest threshold that keeps the promise on these questions; above 1: none does, nothing is served."""
     sure, right = hits.sure[questions], hits.right[questions]
     order = np.argsort(-sure, kind="stable")
     ranked, wrong = sure[order], np.cumsum(~right[order])

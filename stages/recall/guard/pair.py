@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from stages.recall.guard.correction import corrected, without_pauses
 from stages.recall.guard.reading import Reading
 from stages.recall.guard.token import Token
-from stages.recall.guard.words import QUESTIONS, UNITS
+from stages.recall.guard.words import QUESTIONS
 
 __all__ = ["Pair", "beside"]
 
@@ -39,8 +39,11 @@ class Pair:
 
     @property
     def marks(self) -> tuple[str, ...]:
-        """What differs, in words that weights may be learned for: stems, and `~stem` where the form differs alone."""
-        return (*(token.stem for token in self.differing), *(f"~{token.stem}" for token in self.forms))
+        """What differs, as weights may be learned for it: stems, `~stem` where the form differs, `~#` for a number."""
+        return (
+            *(token.stem for token in self.differing),
+            *(f"~{token.stem if token.number is None else '#'}" for token in self.forms),
+        )
 
 
 def beside(first: Reading, second: Reading) -> Pair:
@@ -56,7 +59,7 @@ def beside(first: Reading, second: Reading) -> Pair:
         standing = places.get(token.stem)
         if standing:
             shared.append(standing.pop())
-            if new[shared[-1]].word != token.word and token.number is None and token.word not in UNITS:
+            if new[shared[-1]].word != token.word:
                 forms.append(token)
         else:
             missing.append(token)

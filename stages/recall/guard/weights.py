@@ -68,7 +68,7 @@ BUILTIN: Final = Weights(
         "articles": -0.3,
         "small_missing": -0.8,
         "small_extra": -0.8,
-        "spelling": -0.5,
+        "spelling": -2.0,
         "forms": -4.0,
         "left_out": -1.0,
         "share_left_out": -2.0,
