@@ -76,8 +76,8 @@ def _drawn(
         told = f"; the {'level' if across else 'upright'} line is the threshold, {threshold:.3f}"
     plot.ruler("x").lim(0, 1)
     plot.ruler("y").lim(0, 1)
-    plot.label(f"{label}{told})", axis="x")
-    return str(plotext.uncolorize(str(plot.build())))
+    # Below the plot rather than as its label, which would be cut off where it is too long.
+    return f"{plotext.uncolorize(str(plot.build())).rstrip()}\n{label}{told})"
 
 
 def save(file: Path, points: Sequence[tuple[float, bool]], thresholds: dict[str, float], title: str) -> None:

@@ -19,6 +19,9 @@ FEWEST_TO_LEARN: Final = 300
 """Labels to fit from which a score of many signals is worth trying."""
 _TO_CURVE, _TO_LEARN = 0.25, 0.5
 _COVERED: Final = 0.5
+_FOLDS: Final = 3
+_FEWEST_AT_ALL: Final = 100
+"""Labels to fit from which a score is learned where no single signal lies between 0 and 1."""
 _CLEARLY: Final = 0.005
 """By how much a learned score has to tell right from wrong better than one signal to be preferred."""
 
@@ -73,7 +76,7 @@ class Choice:
         if self.name not in ("auto", "learned"):
             return _single(self.name, lost)
         plain = _best_single(labels)
-        if not self.learns:
+        if not self.learns and (plain is not None or len(labels) < _FEWEST_AT_ALL):
             return _single(_or_refuse(plain)[0], lost)
         learned, aside = _learned(labels, self.seed)
         right = np.array([label.right for label in labels])
@@ -165,7 +168,7 @@ def _learned(labels: Sequence[Label], seed: int) -> tuple[Learned | None, Floats
         return None, np.zeros(len(labels))
     columns = {name: column([label.inputs.get(name) for label in labels]) for name in names}
     right = np.array([float(label.right) for label in labels])
-    folds = np.random.default_rng(seed).permutation(len(labels)) % 5
+    folds = np.random.default_rng(seed).permutation(len(labels)) % _FOLDS
     settings = Settings(seed=seed)
     return learn(columns, right, settings=settings), unseen(columns, right, folds, settings=settings)
 

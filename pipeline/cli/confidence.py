@@ -82,7 +82,8 @@ def _read(file: Path) -> Calibrator:
 
 def _segments(gate: Gate) -> list[tuple[str, Segment]]:
     """Every segment with its name, the file's own one first where anything was asked of it."""
-    tasks = sum(segment.labels for segment in gate.segments.values())
+    below = [each for task in gate.segments.values() for each in (task, *task.tenants.values())]
+    tasks = sum(segment.labels for segment in below)
     rest = gate.model_copy(update={"labels": max(0, gate.labels - tasks)})
     found: list[tuple[str, Segment]] = [("other tasks" if gate.segments else "all requests", rest)]
     for task, segment in gate.segments.items():

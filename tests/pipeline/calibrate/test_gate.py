@@ -1,0 +1,175 @@
+"""A gate out of judged drafts: a promise for each segment, none where there are too few, held to later labels."""
+
+from dataclasses import replace
+
+import pytest
+from judged import drafts
+
+from pipeline.calibrate.gate import Calibration, Settings, calibrate
+from pipeline.calibrate.labels import Label
+from pipeline.calibrate.rules import Asked
+from pipeline.errors import InvalidRequest
+from pipeline.policy.calibration import Calibrator, Signal, read_calibrator
+
+pytest.importorskip("sklearn", reason="the extra train is not installed")
+PLAIN = Settings(Asked("joint", 0.05, 0.05), score="confidence", day="2026-11-21")
+
+
+def made(labels: list[Label], **asked: object) -> Calibration:
+    return calibrate(labels, replace(PLAIN, asked=replace(PLAIN.asked, **asked)) if asked else PLAIN)  # type: ignore[arg-type]
+
+
+def kept_wrong(found: Calibration, labels: list[Label]) -> tuple[float, float]:
+    """The shares of answers that are wrong and stay, and that stay, as check would decide."""
+    calibrator = Calibrator("x", found.gate)
+    wrong = stay = 0
+    for label in labels:
+        threshold = calibrator.threshold(label.task, label.tenant).value
+        sure = calibrator.probability(label.signals, label.confidence, label.task, label.tenant)
+        stays = threshold is not None and sure is not None and sure >= threshold
+        stay += stays
+        wrong += stays and not label.right
+    return wrong / len(labels), stay / len(labels)
+
+
+def test_the_promise_holds_on_answers_that_nobody_has_seen() -> None:
+    found = made(drafts(3000))
+    wrong, kept = kept_wrong(found, drafts(50_000, seed=7))
+    assert wrong <= 0.05
+    assert kept > 0.3
+    assert found.holds
+    promise = found.gate.promise
+    assert promise is not None
+    assert promise.kept == pytest.approx(kept, abs=0.05)
+    assert promise.bound is not None
+    assert promise.bound <= 0.05
+
+
+def test_the_file_says_the_same_after_it_was_written() -> None:
+    found = made(drafts(2000, tasks=("code", "faq")))
+    again = read_calibrator("gate.json", found.gate.model_dump_json().encode())
+    assert again.file == found.gate
+    assert again.threshold("faq", None) == Calibrator("x", found.gate).threshold("faq", None)
+
+
+def test_each_task_has_its_own_promise_and_what_no_label_named_has_none() -> None:
+    easy = [replace(label, right=True) for label in drafts(900, tasks=("easy",))]
+    hard = [replace(label, key=f"h{label.key}", task="hard", right=False, confidence=0.8) for label in drafts(900)]
+    calibrator = Calibrator("x", made([*easy, *hard]).gate)
+    assert calibrator.threshold("easy").value is not None
+    assert calibrator.threshold("hard").value is None
+    assert "already the surest drafts are wrong too often" in calibrator.threshold("hard").sentence
+    assert calibrator.threshold("new").value is None
+    assert calibrator.threshold(None).value is None
+    assert "everything escalates" in calibrator.threshold("new").sentence
+    assert calibrator.prior("easy") == 1.0
+
+
+def test_few_labels_of_a_task_are_never_pooled_with_others() -> None:
+    labels = [*drafts(3000, tasks=("many",)), *[replace(each, key=f"f{each.key}", task="few") for each in drafts(30)]]
+    calibrator = Calibrator("x", made(labels).gate)
+    assert calibrator.threshold("many").value is not None
+    assert calibrator.threshold("few").value is None
+    assert "labels are too few, at least 59 are needed" in calibrator.threshold("few").sentence
+
+
+def test_a_tenant_with_labels_enough_has_its_own_and_the_others_are_calibrated_without_it() -> None:
+    labels = [replace(each, tenant="big") for each in drafts(1500, tasks=("faq",))]
+    labels += [
+        replace(each, key=f"s{each.key}", tenant=f"t{n % 9}") for n, each in enumerate(drafts(900, tasks=("faq",)))
+    ]
+    gate = made(labels).gate
+    assert list(gate.segments["faq"].tenants) == ["big"]
+    assert gate.segments["faq"].labels == 900
+    assert gate.segments["faq"].tenants["big"].labels == 1500
+    assert Calibrator("x", gate).segment("faq", "big")[0] is gate.segments["faq"].tenants["big"]
+    assert Calibrator("x", gate).segment("faq", "t3")[0] is gate.segments["faq"]
+
+
+def test_one_tenant_alone_is_its_task() -> None:
+    assert not made(drafts(2000, tasks=("faq",), tenants=("one",))).gate.segments["faq"].tenants
+
+
+def test_a_version_that_later_labels_speak_against_does_not_hold() -> None:
+    """The newest fifth is wrong throughout, whatever the confidence says."""
+    labels = [replace(label, right=label.right and n < 1600) for n, label in enumerate(drafts(2000))]
+    found = made(labels)
+    assert not found.holds
+    assert [row.contradicted for row in found.rows] == [True]
+    assert made(drafts(2000)).holds
+
+
+def test_with_too_few_labels_it_says_kindly_how_many_are_needed() -> None:
+    with pytest.raises(InvalidRequest, match=r"there are 60 judged drafts.*takes at least 99.*collect 39 more"):
+        made(drafts(60))
+    with pytest.raises(InvalidRequest, match="takes at least"):
+        made([])
+
+
+def test_labels_that_were_more_likely_to_be_drawn_are_thinned_and_that_is_said() -> None:
+    labels = [replace(label, propensity=0.5 if n % 2 else 1.0) for n, label in enumerate(drafts(4000))]
+    found = made(labels)
+    assert "dropped by lot" in found.dropped[0]
+    assert found.gate.labels < 3300
+
+
+@pytest.mark.parametrize("rule", ["joint", "expected", "precision", "relative", "cost"])
+def test_every_rule_makes_a_file_that_says_what_it_promises(rule: str) -> None:
+    found = made(drafts(4000), rule=rule, alpha=0.15 if rule == "precision" else 0.05)
+    promise = found.gate.promise
+    assert promise is not None
+    assert (promise.rule, promise.why) == (rule, None)
+    assert promise.value is not None
+    assert 0.1 < promise.kept < 0.9
+
+
+def test_the_cheapest_threshold_is_never_below_the_safe_one() -> None:
+    labels = drafts(4000)
+    safe = made(labels).gate.threshold
+    thresholds = [made(labels, rule="cost", value=value).gate.threshold for value in (0.1, 3.0, 30.0)]
+    assert safe is not None
+    assert all(threshold is not None and threshold >= safe for threshold in thresholds)
+    assert thresholds == sorted(thresholds, key=lambda each: each or 0.0)
+    assert thresholds[0] == safe
+    assert thresholds[2] != safe
+
+
+def test_relative_needs_to_know_how_the_large_model_did() -> None:
+    gate = made([replace(label, large_right=None) for label in drafts(3000)], rule="relative").gate
+    assert gate.threshold is None
+    assert gate.promise is not None
+    assert gate.promise.why == "labels do not tell whether the large model was right"
+
+
+@pytest.mark.slow
+def test_several_signals_are_learned_from_where_that_tells_more() -> None:
+    labels = drafts(2000, signals=True)
+    one, many = calibrate(labels, PLAIN), calibrate(labels, replace(PLAIN, score="auto"))
+    assert not isinstance(many.gate.score, Signal)
+    fresh = drafts(20_000, seed=11, signals=True)
+    wrong, kept = kept_wrong(many, fresh)
+    assert wrong <= 0.05
+    assert kept > kept_wrong(one, fresh)[1] + 0.03
+    assert many.gate.gain is not None
+
+
+def test_without_log_probabilities_it_works_and_says_what_it_loses() -> None:
+    labels = [replace(label, confidence=None) for label in drafts(700, signals=True)]
+    found = calibrate(labels, replace(PLAIN, score="auto"))
+    assert found.gate.threshold is not None
+    assert found.gate.lost is not None
+    assert "log-probabilities" in found.gate.lost
+
+
+def test_drafts_without_any_of_the_signals_escalate() -> None:
+    labels = [replace(label, confidence=None) if n % 10 == 0 else label for n, label in enumerate(drafts(3000))]
+    found = made(labels)
+    assert "300 drafts have none of the signals" in found.dropped[0]
+    assert Calibrator("x", found.gate).probability({}, None) is None
+
+
+def test_how_long_drafts_are_is_kept_for_the_signal_of_length() -> None:
+    usual = Calibrator("x", made(drafts(2000)).gate).usual()
+    assert usual is not None
+    assert usual.mean == pytest.approx(4.64, abs=0.05)
+    assert usual.count == 2000
