@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.adapters.board_routes import HALF_LIFE_H, RouteNotes, noted
-from pipeline.contracts import Attempt, Envelope, ErrorBody, Reply, Served
+from pipeline.contracts import Attempt, CacheHit, Envelope, ErrorBody, Reply, Served
 from pipeline.errors import StoreUnavailable
 from pipeline.ports import RouteStanding
 
@@ -189,3 +189,11 @@ def test_a_share_is_one_and_drafts_are_never_lost_or_doubled(accepted: list[bool
     assert standing.drafts == pytest.approx(len(accepted))
     if accepted:
         assert standing.accepted == pytest.approx(sum(accepted) / len(accepted))
+
+
+def test_a_remembered_answer_teaches_nothing_of_a_route() -> None:
+    """It was earned earlier: counted again, it would make drafts look better and faster than they are."""
+    hit = CacheHit(content="ho", variant="small", target="small", model="m", request_id="r0", stored_at=1.0)
+    served = envelope(plan=plan(), attempts=()).model_copy(update={"hit": hit, "status": "answered"})
+
+    assert not noted(served, reply(served, cache="hit", duration_ms=1.0))

@@ -10,9 +10,9 @@ from decisions import FakeClock, Unsteady, attempt, collect, envelope, reply
 from pipeline.adapters.results import StreamResults
 from pipeline.audit import ChainedAuditLog
 from pipeline.audit.check import check
-from pipeline.contracts import Chunk, Envelope, Reply, Verdict
+from pipeline.contracts import Chunk, Envelope, Reply, Step, Verdict
 from pipeline.errors import StoreUnavailable, TransportUnavailable
-from pipeline.policy.models import CachePolicy, ResidencyFile, Route, TenantSpec, TierSpec
+from pipeline.policy.models import CachePolicy, ResidencyFile, Route, SemanticCache, TenantSpec, TierSpec
 from pipeline.ports import AuditReference, Run, Stage
 from pipeline.transport.memory import MemoryLink
 from stages.audit import Audit
@@ -68,14 +68,27 @@ class FakeAnswers:
     events: list[str]
     error: Exception | None = None
     slow_s: float = 0.0
+    keeps: bool = True
     kept: list[tuple[str, float]] = field(default_factory=list)
 
-    async def remember(self, envelope: Envelope, ttl_s: float) -> None:
+    async def remember(self, envelope: Envelope, ttl_s: float) -> bool:
         await asyncio.sleep(self.slow_s)
         if self.error is not None:
             raise self.error
         self.events.append("remember")
         self.kept.append((envelope.id, ttl_s))
+        return self.keeps
+
+    async def landed(self, envelope: Envelope) -> None:
+        self.events.append("landed")
+
+
+@dataclass
+class FakeQuestions:
+    noted: list[tuple[str, str, float]] = field(default_factory=list)
+
+    def note(self, envelope: Envelope, spec: SemanticCache, ttl_s: float) -> None:
+        self.noted.append((envelope.id, spec.within, ttl_s))
 
 
 @dataclass(frozen=True)
@@ -86,14 +99,15 @@ class FakeRoute:
 class FakePolicies:
     """One revision, p1, with the route chat, that lets answers be kept up to a class."""
 
-    def __init__(self, *, cached: bool = True, up_to: str = "restricted") -> None:
+    def __init__(
+        self, *, cached: bool = True, up_to: str = "restricted", semantic: SemanticCache | None = None
+    ) -> None:
         visibility = {"sinks": {"cache": {"up_to": up_to}}}
         residency = {"apiVersion": "stepwell/v1", "kind": "Residency", "classes": {}, "visibility": visibility}
         self.residency = ResidencyFile.model_validate(residency)
         tiers = (TierSpec(variants={"small": 1.0}), TierSpec(variants={"large": 1.0}))
-        self.route_of = {
-            "chat": FakeRoute(Route(name="chat", tiers=tiers, cache=CachePolicy(enabled=cached, ttl=60.0)))
-        }
+        cache = CachePolicy(enabled=cached, ttl=60.0, semantic=semantic)
+        self.route_of = {"chat": FakeRoute(Route(name="chat", tiers=tiers, cache=cache))}
 
     def revision(self, digest: str) -> "FakePolicies | None":
         return self if digest == "p1" else None
@@ -120,6 +134,7 @@ class Stairs:
 
     cached: bool = True
     up_to: str = "restricted"
+    semantic: SemanticCache | None = None
     link: MemoryLink = field(default_factory=MemoryLink)
     events: list[str] = field(default_factory=list)
 
@@ -128,8 +143,16 @@ class Stairs:
         self.answers = FakeAnswers(self.events)
         self.results = NotingResults(self.link, self.events)
         self.log = NotingLog(ChainedAuditLog(self.link.streams, "p", FakeClock()), self.events)
-        policies = FakePolicies(cached=self.cached, up_to=self.up_to)
-        self.stage = Audit(self.log, self.results, FakeClock(), policies, self.answers)  # type: ignore[arg-type]  # fakes
+        policies = FakePolicies(cached=self.cached, up_to=self.up_to, semantic=self.semantic)
+        self.questions = FakeQuestions()
+        self.stage = Audit(
+            self.log,
+            self.results,
+            FakeClock(),
+            policies,
+            self.answers,
+            questions=self.questions,  # type: ignore[arg-type]  # fakes
+        )
 
     async def end(self, decided: Envelope, delivered: int = 1) -> None:
         outcome = await self.stage.handle(decided, Run(delivered, self.caller))
@@ -246,6 +269,44 @@ async def test_a_route_without_cache_remembers_nothing() -> None:
     stairs = Stairs(cached=False)
     await stairs.end(envelope())
     assert stairs.answers.kept == []
+
+
+async def test_a_question_is_kept_with_its_answer_where_the_route_compares_questions() -> None:
+    stairs = Stairs(semantic=SemanticCache(within="session"))
+    await stairs.end(envelope())
+    assert stairs.questions.noted == [("r1", "session", 60.0)]
+
+
+async def test_without_likeness_or_without_the_answer_no_question_is_kept() -> None:
+    plain, refused = Stairs(), Stairs(semantic=SemanticCache())
+    refused.answers.keeps = False
+    await plain.end(envelope())
+    await refused.end(envelope())
+    assert plain.questions.noted == refused.questions.noted == []
+
+
+LEADS = Step(stage="recall", outcome="miss", facts={"flight": "leads"}, at=1.0, duration_ms=1.0, worker="w")
+
+
+@pytest.mark.parametrize(
+    "changes", [{"degraded": "low_confidence"}, {"status": "failed"}, {"policy_revision": "unknown"}], ids=str
+)
+async def test_those_who_wait_are_told_where_there_is_no_answer_for_them(changes: dict[str, object]) -> None:
+    stairs = Stairs()
+    await stairs.end(envelope(trail=(LEADS,), **changes))
+    assert stairs.events[-2:] == ["reply", "landed"]
+
+
+async def test_who_waits_for_an_answer_that_was_kept_finds_it_and_is_told_nothing() -> None:
+    stairs = Stairs()
+    await stairs.end(envelope(trail=(LEADS,)))
+    assert "landed" not in stairs.events
+
+
+async def test_nobody_is_told_where_nobody_waits() -> None:
+    stairs = Stairs()
+    await stairs.end(envelope(degraded="low_confidence"))
+    assert "landed" not in stairs.events
 
 
 async def test_a_cache_that_is_away_is_no_trouble() -> None:

@@ -1,11 +1,15 @@
 """The outer half of recall: a store in trouble never stops a request."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from pipeline.adapters.answer_cache import AnswerCache
 from pipeline.adapters.cache_memory import MemoryAnswers
+from pipeline.adapters.likeness import Alike, Candidate
 from pipeline.contracts import Attempt, CacheHit, Envelope, Plan, Request, Tier, Verdict
 from pipeline.errors import StoreUnavailable
+from pipeline.policy.models import CachePolicy, ResidencyFile, Route, SemanticCache, TierSpec
 from pipeline.ports import Run
 from stages.recall import Recall
 
@@ -107,3 +111,102 @@ async def test_without_a_store_every_request_is_a_miss() -> None:
     outcome = await Recall(None, Hand()).handle(envelope(), Run())
 
     assert (outcome.kind, outcome.reasons) == ("miss", ("no_store",))
+
+
+# ---------------------------------------------------------------- what the route says
+
+
+class Policies:
+    """One policy, rev, whose route chat says this of memory, up to this class of data."""
+
+    def __init__(self, cache: CachePolicy, up_to: str = "restricted") -> None:
+        visibility = {"sinks": {"cache": {"up_to": up_to}}}
+        residency = {"apiVersion": "stepwell/v1", "kind": "Residency", "classes": {}, "visibility": visibility}
+        self.residency = ResidencyFile.model_validate(residency)
+        self._route = Route(name="chat", tiers=(TierSpec(variants={"small": 1.0}),), cache=cache)
+
+    def revision(self, digest: str) -> "Policies | None":
+        return self if digest == "rev" else None
+
+    def class_of(self, entity: str) -> str:
+        return "public"
+
+    def route(self, name: str) -> object:
+        return SimpleNamespace(spec=self._route)
+
+
+class Finds:
+    """Finds what it is told, and counts what was served of it."""
+
+    def __init__(self, *candidates: Candidate) -> None:
+        self.candidates = candidates
+        self.asked: list[SemanticCache] = []
+        self.hits = 0
+
+    async def find(self, envelope: Envelope, spec: SemanticCache) -> Alike:
+        self.asked.append(spec)
+        return Alike(str(envelope.request.conversation()[-1].content), self.candidates)
+
+    async def answer(self, candidate: Candidate) -> CacheHit:
+        made = {"variant": "small", "target": "small", "model": "m", "request_id": "r0", "stored_at": 990.0}
+        return CacheHit.model_validate(
+            {"content": "ho", "kind": "semantic", "similarity": candidate.similarity, **made}
+        )
+
+    def served(self, envelope: Envelope) -> None:
+        self.hits += 1
+
+
+COMPARES = CachePolicy(semantic=SemanticCache())
+
+
+def recall(finds: Finds, cache: CachePolicy = COMPARES, up_to: str = "restricted") -> Recall:
+    answers = AnswerCache(MemoryAnswers(Hand()), b"secret", Hand())
+    return Recall(answers, Hand(), Policies(cache, up_to), None, finds)  # type: ignore[arg-type]  # as much as is used
+
+
+SAME, OTHER = Candidate("How deep is the well", 0.98, "k"), Candidate("How deep is the lake?", 0.97, "k")
+
+
+async def test_a_question_that_means_the_same_is_served_and_counted() -> None:
+    finds = Finds(OTHER, SAME)
+
+    outcome = await recall(finds).handle(envelope(input="How deep is the well?"), Run())
+
+    assert (outcome.kind, outcome.facts["kind"], outcome.facts["candidates"]) == ("hit", "semantic", 2)
+    assert finds.hits == 1
+
+
+async def test_a_question_that_only_looks_the_same_is_a_miss_and_not_counted() -> None:
+    finds = Finds(OTHER)
+
+    outcome = await recall(finds).handle(envelope(input="How deep is the well?"), Run())
+
+    assert outcome.kind == "miss"
+    assert outcome.facts["objections"]
+    assert finds.hits == 0
+
+
+async def test_where_the_route_does_not_compare_questions_none_is_compared() -> None:
+    finds = Finds(SAME)
+    outcome = await recall(finds, CachePolicy()).handle(envelope(input="How deep is the well?"), Run())
+    assert (outcome.kind, finds.asked) == ("miss", [])
+
+
+async def test_the_very_same_question_comes_first() -> None:
+    finds = Finds(SAME)
+    stage = recall(finds)
+    assert stage._answers is not None
+    await stage._answers.remember(envelope(), 60)
+
+    outcome = await stage.handle(envelope(), Run())
+
+    assert outcome.facts["kind"] == "exact"
+    assert finds.asked == []
+
+
+async def test_data_above_the_ceiling_is_neither_compared_nor_looked_up() -> None:
+    """What nobody classified counts as restricted."""
+    finds = Finds(SAME)
+    outcome = await recall(finds, up_to="internal").handle(envelope(input="How deep is the well?"), Run())
+    assert (outcome.reasons, finds.asked) == (("not_kept",), [])
