@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -68,7 +69,7 @@ def _run(names: list[str], fit: Folder, data: Folder, chosen: argparse.Namespace
     with _watched(len(names)) as bar:
         for place, name in enumerate(names):
             _moved(bar, place, name)
-            own = replace(options, step=lambda said, place=place, name=name: _moved(bar, place, f"{name}: {said}"))
+            own = replace(options, step=partial(_step, bar, place, name))
             try:
                 reports.append(protocol(name)(fit, data, own))
             except Absent as missing:
@@ -99,6 +100,10 @@ def _watched(steps: int) -> Iterator[Progress]:
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         bar.add_task("", total=steps)
         yield bar
+
+
+def _step(bar: Progress, place: int, name: str, said: str) -> None:
+    _moved(bar, place, f"{name}: {said}")
 
 
 def _moved(bar: Progress, place: int, said: str) -> None:

@@ -115,7 +115,7 @@ def recovered(scores: Numbers, weak: Numbers, strong: Numbers) -> tuple[Numbers,
 
 
 def quality(scores: Numbers, weak: Numbers, strong: Numbers) -> tuple[Numbers, Numbers]:
-    """q on the grid of shares; also where the strong model is no better."""
+    """The quality q on the grid of shares; also where the strong model is no better."""
     order = Order(scores, weak, strong)
     ends = np.append(order.starts[1:], len(order.rows))
     shares = np.concatenate(([0.0], ends / len(order.rows)))
