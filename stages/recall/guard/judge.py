@@ -48,7 +48,7 @@ def judge(
     """
     first = read(new) if isinstance(new, str) else new
     second = read(remembered) if isinstance(remembered, str) else remembered
-    if first.plain == second.plain:
+    if first.plain == second.plain and first.layout == second.layout:
         return Verdict(bool(first.plain), 1.0 if first.plain else 0.0, () if first.plain else ("length",))
     if language and remembered_language and language != remembered_language:
         return Verdict(False, 0.0, ("language",))

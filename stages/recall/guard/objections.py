@@ -53,6 +53,8 @@ CHECKS: Final[dict[str, Callable[[Pair], bool]]] = {
     "length": _length,
     "script": lambda pair: script(pair.first, pair.second),
     "instructions": _instructions,
+    "symbols": lambda pair: bool(pair.taken_back) or pair.first.signs == pair.second.signs,
+    "layout": lambda pair: pair.first.layout == pair.second.layout,
     "numbers": numbers,
     "units": units,
     "names": names,

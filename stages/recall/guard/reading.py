@@ -8,8 +8,9 @@ from typing import Final
 
 from stages.recall.guard.frames import unframed
 from stages.recall.guard.instructions import gives_orders
+from stages.recall.guard.symbols import layout, signs
 from stages.recall.guard.token import Token
-from stages.recall.guard.words import NUMBERS, ORDINALS, UNITS, listed
+from stages.recall.guard.words import FUNCTION, NUMBERS, ORDINALS, UNITS, listed
 
 __all__ = ["LONGEST", "Reading", "read"]
 
@@ -17,14 +18,14 @@ LONGEST: Final = 400
 """Words beyond which a question is only ever the same as itself."""
 
 _WORD: Final = re.compile(
-    r"\d+(?:[.,:/-]\d+)*(?:st|nd|rd|th)?(?![^\W\d_])|[^\W_]+(?:\.[^\W_]\b)*|['’](?:s|d|m|re|ve|ll)\b|[^\w\s.,;:!?\"'’()\[\]-]"
+    r"(?:(?<![\w.,)-])[-−](?=\d))?\d+(?:[.,:/-]\d+)*(?:st|nd|rd|th)?(?![^\W\d_])|[^\W_]+(?:\.[^\W_]\b)*|['’](?:s|d|m|re|ve|ll)\b|[^\w\s.,;:!?\"'’()\[\]-]"
 )
 _NOT: Final = re.compile(r"(?<=[a-z])n['’]t\b", re.IGNORECASE)
 _SHORT: Final = {"can't": "can not", "won't": "will not", "shan't": "shall not", "cannot": "can not", "ain't": "is not"}
 _SPELT: Final = re.compile(r"\b(?:can't|won't|shan't|cannot|ain't)\b", re.IGNORECASE)
 _AFTER_ASKING: Final = frozenset(listed("what who where when how that it there he she why which here"))
 _QUOTED: Final = re.compile(r"[\"“«]([^\"”»]{1,120})[\"”»]")
-_DIGITS: Final = re.compile(r"^\d[\d.,:/-]*(?:st|nd|rd|th)?$")
+_DIGITS: Final = re.compile(r"^[-−]?\d[\d.,:/-]*(?:st|nd|rd|th)?$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Reading:
     """One question as the guard sees it. `plain` decides identity; `tokens` are its words without courtesies.
 
     `hidden` are characters that nobody sees; `mixed`: a word has letters of two alphabets; `orders`: it speaks to the
-    memory or the model instead of asking.
+    memory or the model instead of asking; `signs` and `layout` are those of formulas and code.
     """
 
     plain: str
@@ -42,6 +43,8 @@ class Reading:
     scripts: frozenset[str]
     quoted: tuple[str, ...]
     orders: bool
+    signs: str
+    layout: tuple[int, ...]
 
 
 def read(text: str) -> Reading:
@@ -56,11 +59,16 @@ def read(text: str) -> Reading:
     shouted = folded.isupper()
     tokens = []
     for place, word in enumerate(words):
-        tokens.append(_token(word.casefold(), place > 0 and word[:1].isupper() and not shouted))
+        small = word.casefold()
+        abbreviated = len(word) > 1 and word.isupper() and small in FUNCTION and not shouted
+        tokens.append(_token(word if abbreviated else small, place > 0 and word[:1].isupper() and not shouted))
     scripts = frozenset({"LATIN"}) if folded.isascii() else _scripts(folded)
     mixed = not folded.isascii() and any(len(_scripts(word) & _LOOKALIKE) > 1 for word in words)
     quoted = tuple(found.casefold() for found in _QUOTED.findall(folded)) if '"' in folded or "“" in folded else ()
-    return Reading(plain, unframed(_settled(tokens)), hidden, mixed, scripts, quoted, gives_orders(folded))
+    asked = unframed(_settled(tokens))
+    return Reading(
+        plain, asked, hidden, mixed, scripts, quoted, gives_orders(folded), signs(plain), layout(text)
+    )  # fmt: skip
 
 
 _UNSEEN: Final = frozenset({"Cf", "Cc", "Co", "Cn", "Cs"})

@@ -11,7 +11,17 @@ from stages.recall.guard.objections import CHECKS
 
 __all__ = ["BUILTIN", "LEARNED_CHECKS", "Weights"]
 
-LEARNED_CHECKS: Final = ("length", "script", "instructions", "numbers", "units", "negation", "opposites")
+LEARNED_CHECKS: Final = (
+    "length",
+    "script",
+    "instructions",
+    "symbols",
+    "layout",
+    "numbers",
+    "units",
+    "negation",
+    "opposites",
+)
 """The checks that nothing learned may outweigh."""
 
 
