@@ -50,9 +50,9 @@ class Order:
     steps: tuple[tuple[str, float], ...]
 
 
-def mcq_pairs(fit: Folder, data: Folder, options: Options) -> tuple[list[Pair], list[dict[str, Any]]]:
-    """The five pairs, and a table of what each opinion adds. Raises `Absent`."""
-    made, table = [], []
+def mcq_pairs(fit: Folder, data: Folder, options: Options) -> list[Pair]:
+    """The five pairs. Raises `Absent`."""
+    made = []
     parts = splits(fit, data, SET, lambda row: str(row["id"]))
     for weak, strong in MCQ:
         options.step(f"choices {weak} → {strong}")
@@ -74,11 +74,11 @@ def mcq_pairs(fit: Folder, data: Folder, options: Options) -> tuple[list[Pair], 
                 baseline_name="mean of two wordings" if weak == "Mixtral" else "max probability",
                 opinions=opinions,
                 baseline_opinions=1.0 if weak == "Mixtral" else 0.0,
-                groups=np.array([str(row["dataset"]) for row in rows]),
+                groups=_groups(rows),
+                steps=_steps(f"{weak} → {strong}", weak, orders),
             )
         )
-        table.extend(_steps(f"{weak} → {strong}", weak, orders))
-    return made, table
+    return made
 
 
 # ---------------------------------------------------------------- one order
@@ -225,10 +225,10 @@ def _mean(costs: Sequence[float], orders: Sequence[Order]) -> float:
     return float(np.average(costs, weights=[max(1, len(order.scores)) for order in orders]))
 
 
-def _steps(pair: str, weak: str, orders: Sequence[Order]) -> list[dict[str, Any]]:
+def _steps(pair: str, weak: str, orders: Sequence[Order]) -> tuple[dict[str, Any], ...]:
     """What each opinion added in cross-validation on the rows that were learned from; the first split's."""
     steps = orders[0].steps
-    return [
+    return tuple(
         {
             "pair": pair,
             "asked as well": name or "(draft alone)",
@@ -237,4 +237,4 @@ def _steps(pair: str, weak: str, orders: Sequence[Order]) -> list[dict[str, Any]
             "kept": "yes" if not name or name in orders[0].asked else "",
         }
         for place, (name, area) in enumerate(steps)
-    ]
+    )

@@ -35,6 +35,7 @@ class Pair:
         baseline_opinions: the same of the baseline.
         groups: of the questions; then figures are means over those groups where the strong model leads by `LEAD`.
         counted: whether it belongs to the mean over pairs.
+        steps: rows of a table of what each second opinion adds and costs.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Pair:
     baseline_opinions: float = 0.0
     groups: NDArray[np.str_] | None = None
     counted: bool = True
+    steps: tuple[dict[str, Any], ...] = ()
 
     def parts(self) -> list[tuple[str, NDArray[np.int64]]]:
         """The rows of each group that counts, by a name."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from evaluation.bootstrap import interval
 from evaluation.data import Absent, Folder
+from evaluation.protocols.choices import answers, probabilities
 from evaluation.protocols.pairs import Compared, Pair, compared, costs, curves, figures, row
 from evaluation.protocols.routing_prompts import big_bench, llama, mmlu, mtbench
 from evaluation.protocols.routing_solutions import gsm8k, verifiers
@@ -51,6 +52,9 @@ def run(fit: Folder, data: Folder, options: Options) -> Report:
         tables={
             "pairs, at the share escalated": [row(each) for each in found],
             "costs, second opinions charged": [costs(each) for each in found],
+            "what each second opinion adds (cross-validated on the rows learned from)": [
+                step for each in found for step in each.pair.steps
+            ],
         },
         curves={pair.name: curves(pair) for pair in pairs},
         axes=("share escalated", "recovered part of the lead"),
@@ -86,27 +90,6 @@ def _pairs(fit: Folder, data: Folder, options: Options) -> tuple[list[Pair], lis
     return pairs, notes
 
 
-def _choices(fit: Folder, data: Folder, options: Options) -> list[Pair]:
-    from evaluation.protocols.choices import choices
-
-    options.step("choices")
-    return [
-        Pair(
-            name=each.name,
-            source="mcq" if each.groups is not None else "mmlu-pro",
-            weak=each.weak,
-            strong=each.strong,
-            ours=-each.ours,
-            baseline=-each.baseline,
-            baseline_name=each.baseline_name,
-            opinions=each.opinions,
-            baseline_opinions=each.baseline_opinions,
-            groups=each.groups,
-        )
-        for each in choices(fit, data, options)
-    ]
-
-
 def _functions(fit: Folder, data: Folder, options: Options) -> list[Pair]:
     from evaluation.protocols.functions_pair import pairs
 
@@ -118,7 +101,8 @@ _SOURCES: Final[tuple[Source, ...]] = (
     lambda fit, data, options: [gsm8k(fit, data, options)],
     lambda fit, data, options: [mmlu(fit, data, options)],
     lambda fit, data, options: [big_bench(fit, data, options)],
-    _choices,
+    probabilities,
+    answers,
     _functions,
     lambda fit, data, options: [mtbench(fit, data, options)],
     lambda fit, data, options: [llama(fit, data, options)],
