@@ -14,7 +14,9 @@ _LOOKS: Final = {
     "ours": ("#1464c8", "-"),
     "oracle": ("#2a9d3f", ":"),
 }
-_LINES: Final = 14
+_MARKS: Final = {"random": ".", "baseline": "b", "ours": "o", "oracle": "*"}
+_COLUMNS: Final = 78
+_LINES: Final = 20
 
 
 def save(report: Report, folder: Path) -> list[Path]:
@@ -49,15 +51,16 @@ def draw(report: Report) -> str:
 def _drawn(title: str, curves: tuple[Curve, ...], axes: tuple[str, str]) -> str:
     import plotext
 
-    plotext.clear_figure()
-    plotext.theme("clear")
-    plotext.plotsize(76, _LINES + 6)
+    plot = plotext.figure
+    plot.clear()
+    plot.plot_size(_COLUMNS, _LINES)
+    marks = []
     for curve in curves:
-        plotext.plot(list(curve.x), list(curve.y), label=curve.name)
-    plotext.title(title)
-    plotext.xlabel(axes[0])
-    plotext.ylabel(axes[1])
-    return str(plotext.build())
+        mark = _MARKS.get(curve.name.split(":")[0], "-")
+        marks.append(f"{mark} {curve.name}")
+        plot.draw(plot.signal(list(curve.x), list(curve.y), marker=mark))
+    text = plotext.uncolorize(str(plot.build())).rstrip()
+    return f"{title}\n{text}\n{axes[1]} by {axes[0]}: {', '.join(marks)}"
 
 
 def _slug(title: str) -> str:
