@@ -113,19 +113,19 @@ def _goes_on(after: str) -> bool:
 
 
 def _forms(text: str) -> Iterator[str]:
-    """The ways in which a number may be written."""
-    plain = text.replace(",", "").lstrip("-")
-    yield plain
-    whole, point, rest = plain.partition(".")
+    """The ways in which a number may be written: with groups of thousands or not, a point or a comma, and cents."""
+    whole, point, rest = text.replace(",", "").lstrip("-").partition(".")
     short = rest.rstrip("0")
-    if point:
-        yield f"{whole}.{short}" if short else whole
-        yield f"{whole},{rest}"
-    if len(whole) > 3 and whole.isdigit():
-        grouped = f"{int(whole):,}"
-        yield grouped + (f".{rest}" if point else "")
-        yield grouped.replace(",", ".")
-        yield grouped.replace(",", " ")
+    tails = dict.fromkeys((rest, short, short.ljust(2, "0"))) if point else {"": None}
+    grouped = f"{int(whole):,}" if len(whole) > 3 and whole.isdigit() else None
+    for tail in tails:
+        yield f"{whole}.{tail}" if tail else whole
+        if tail:
+            yield f"{whole},{tail}"
+        if grouped is not None:
+            yield f"{grouped}.{tail}" if tail else grouped
+            yield grouped.replace(",", ".") + (f",{tail}" if tail else "")
+            yield grouped.replace(",", " ") + (f".{tail}" if tail else "")
 
 
 # ------------------------------------------------------------ what is looked for

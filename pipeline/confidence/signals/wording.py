@@ -24,14 +24,27 @@ _HEDGES: Final = re.compile(
 )
 
 
+_DECLINING: Final = (
+    "sorry", "cannot", "can't", "can’t", "unable", "not able", "as an ai", "leid", "kann", "désol", "peux", "siento",
+    "puedo",
+)  # fmt: skip
+_HEDGING: Final = (
+    "sure", "certain", "know", "depends", "unclear", "think", "believe", "guess", "wei", "vermutlich", "sais",
+    "peut", "no sé", "quiz",
+)  # fmt: skip
+"""One of these stands in whatever the patterns find; looking for them takes a tenth of the time."""
+
+
 def declines(text: str) -> bool:
     """Whether the answer begins by declining."""
-    return _DECLINES.search(text, 0, _HEAD) is not None
+    head = text[:_HEAD].lower()
+    return any(word in head for word in _DECLINING) and _DECLINES.search(text, 0, _HEAD) is not None
 
 
 def hedges(text: str) -> bool:
     """Whether the answer begins by hedging."""
-    return _HEDGES.search(text, 0, _HEAD) is not None
+    head = text[:_HEAD].lower()
+    return any(word in head for word in _HEDGING) and _HEDGES.search(text, 0, _HEAD) is not None
 
 
 def signals(seen: Seen) -> dict[str, float | None]:
