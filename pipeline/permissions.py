@@ -140,7 +140,7 @@ def _recording() -> Permissions:
 _EXTRA: Final[Mapping[StageName, Permissions]] = MappingProxyType(
     {
         FIRST: _admission(),
-        "plan": _watched("weights"),
+        "plan": _watched("weights") | _watched("calibration"),
         "draft": _paying(),
         "escalate": _paying(),
         LAST: _recording(),
@@ -160,7 +160,10 @@ def _fused() -> Permissions:
 
 
 def _allocate() -> Permissions:
-    return _read("OUTCOMES") | _read("RESULTS") | _written("experiments") | _written("weights") | _watched("policy")
+    """Reads what was recorded and said of answers, and publishes what follows: weights, and who broke its promise."""
+    reads = _read("OUTCOMES") | _read("RESULTS") | _read("AUDIT")
+    writes = _written("experiments") | _written("weights") | _written("calibration")
+    return reads | writes | _watched("policy")
 
 
 def _door() -> Permissions:
@@ -179,6 +182,7 @@ def _cli() -> Permissions:
     dead = Permissions(("$JS.API.STREAM.MSG.DELETE.DEAD",))
     looks = Permissions(("$SRV.>", "$JS.API.INFO", "$JS.API.STREAM.INFO.*", f"$JS.API.CONSUMER.INFO.{STEPS}.*"))
     seen = _watched("weights") | _watched("experiments") | _watched("budgets")
+    seen |= _watched("calibration") | _written("calibration")
     buckets = seen | _watched("batches") | _written("batches") | _watched("policy") | _written("policy")
     own = Permissions((outcome_subject("*", "*"), audit_subject("*", "reveal")))
     return _door() | reads | work | dead | looks | buckets | own

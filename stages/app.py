@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pipeline.adapters.models.attempts import Attempts
     from pipeline.adapters.models.http import HttpModelClient
     from pipeline.adapters.money.ledger import StreamLedger
+    from pipeline.adapters.watch import BucketWatch
     from pipeline.revisions import AppliedPolicies
 
 __all__ = ["BUILDERS", "Parts", "build_worker", "main", "run_worker"]
@@ -155,6 +156,16 @@ class Parts:
         return weights
 
     @cached_property
+    def watched(self) -> "BucketWatch":
+        """Which routes broke their promise."""
+        from pipeline.adapters.watch import BucketWatch
+
+        watched = BucketWatch(self.link.bucket("calibration"))
+        self.starts.append(watched.start)
+        self.stops.append(watched.stop)
+        return watched
+
+    @cached_property
     def answers(self) -> "AnswerCache | None":
         """Remembered answers; None without a Valkey."""
         from pipeline.adapters.answer_cache import AnswerCache
@@ -239,6 +250,7 @@ def _plan(parts: Parts) -> Stage:
         board=parts.board,
         loops=parts.loops,
         counter=TokenizerFiles(),
+        watched=parts.watched,
         ledger=parts.ledger,
         meter=parts.meter,
     )
@@ -364,12 +376,13 @@ async def _policies(settings: Settings, link: Link) -> "AppliedPolicies":
 async def _run_allocator(settings: Settings) -> None:
     from pipeline.adapters.results import StreamResults
     from pipeline.transport.nats import connect
-    from stages.allocate import Allocate
+    from stages.allocate import Allocate, Watch
 
     link = await connect(settings, name="worker-allocate", patient=True)
     policies = await _policies(settings, link)
     results = StreamResults(link.streams)
     corrections = _corrections(settings, results)
+    watch = Watch(link.streams, results, link.bucket("calibration"), policies, SystemClock())
     allocator = Allocate(
         link.streams,
         results,
@@ -380,7 +393,9 @@ async def _run_allocator(settings: Settings) -> None:
         random.Random(),
         heard=corrections.heard if corrections is not None else None,
     )
-    await allocator.run()
+    async with asyncio.TaskGroup() as together:
+        together.create_task(allocator.run())
+        together.create_task(watch.run())
 
 
 def _corrections(settings: Settings, results: ResultStore) -> "Corrections | None":

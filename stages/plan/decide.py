@@ -55,7 +55,8 @@ def decide(
     lookers = builder.lookers() if len(kept) > 1 else ()
     if lookers:
         told["lookers"] = lookers
-    return _planned(signals, snapshot, chosen, excluded, kept, skip, told, asked_of(chosen.route, signals, policy))
+    asked = asked_of(chosen.route, signals, policy, snapshot.fallen)
+    return _planned(signals, snapshot, chosen, excluded, kept, skip, told, asked)
 
 
 def plan_in(outcome: Outcome) -> Plan | None:

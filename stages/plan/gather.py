@@ -57,9 +57,12 @@ def snapshot_of(
     board: Board | None,
     weights: Weights | None,
     budgets: Sequence[BudgetStanding],
+    fallen: str | None = None,
 ) -> Snapshot:
     """What is known now of what the route may need. Targets of which nothing is known are left out."""
     found: dict[str, object] = {"budgets": tuple(budgets), "route": route.name}
+    if fallen is not None:
+        found["fallen"] = fallen
     if weights is not None:
         found["weights"] = tuple([dict(tier) for tier in weights.tiers])
         found["weights_version"] = weights.version

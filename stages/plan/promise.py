@@ -19,8 +19,13 @@ class Asked(NamedTuple):
     sentence: str | None = None
 
 
-def asked_of(route: Route, signals: Signals, policy: Policy) -> Asked:
-    """What is asked of the drafts of a request: the stricter of what the route and the caller want."""
+def asked_of(route: Route, signals: Signals, policy: Policy, fallen: str | None = None) -> Asked:
+    """What is asked of the drafts of a request: the stricter of what the route and the caller want.
+
+    `fallen`: why nothing of the route may stay, where its promise was seen to be broken.
+    """
+    if fallen is not None:
+        return Asked(UNREACHED, fallen)
     asked = _of_route(route, signals, policy)
     floor = signals.quality_floor
     if floor is None or (asked.threshold is not None and asked.threshold >= floor):

@@ -49,6 +49,14 @@ class TokenCounter(Protocol):
         ...
 
 
+class Watched(Protocol):
+    """Knows which routes broke their promise; `adapters.watch.BucketWatch` does."""
+
+    def fallen(self, route: str, calibrator: str | None) -> str | None:
+        """Why nothing of the route may stay, in words; None: it may."""
+        ...
+
+
 class Sources(NamedTuple):
     """Whom planning asks. Every one may be missing: then nothing is known of that, and nothing is held against it."""
 
@@ -58,6 +66,7 @@ class Sources(NamedTuple):
     meter: RateMeter | None = None
     loops: Loops | None = None
     counter: TokenCounter | None = None
+    watched: Watched | None = None
 
 
 class Plan:
@@ -131,12 +140,20 @@ class Plan:
             verdict = await self._rates(envelope, checks)
             metered = tuple(_metered(checks, policy))
         weights = sources.weights.current(chosen.route.name) if sources.weights is not None else None
-        snapshot = snapshot_of(signals, chosen.route, policy, sources.board, weights, budgets)
+        fallen = self._fallen(chosen.route.name, policy)
+        snapshot = snapshot_of(signals, chosen.route, policy, sources.board, weights, budgets, fallen)
         if verdict is not None and verdict.exceeded is not None:
             return _over_the_rate(signals, snapshot, chosen, verdict)
         found = envelope.classification
         outcome = decide(signals, found.residency if found else (), snapshot, policy, chosen)
         return _with(outcome, covers, verdict, metered)
+
+    def _fallen(self, route: str, policy: Policy) -> str | None:
+        """Why nothing of the route may stay; of one that the policy does not have, nobody promised anything."""
+        compiled = policy.route(route) if self._sources.watched is not None else None
+        if compiled is None or self._sources.watched is None:
+            return None
+        return self._sources.watched.fallen(route, compiled.calibrator.name if compiled.calibrator else None)
 
     async def _signals(self, envelope: Envelope, policy: Policy) -> Signals:
         request, sources = envelope.request, self._sources

@@ -266,7 +266,7 @@ async def test_forbidden_acts_are_denied(guarded: NatsServer, stage: StageName) 
         ("cli", ["audit.default.decision", "result.default.r1", "$JS.API.STREAM.PURGE.STEPS", "ledger.a.b.c.settle"]),
         ("cli", ["$JS.API.STREAM.MSG.DELETE.AUDIT", "$JS.API.STREAM.DELETE.DEAD", "journal.default.r1.draft-1"]),
         ("auditor", ["audit.default.decision", "$JS.API.DIRECT.GET.STEPS", "$JS.API.STREAM.MSG.DELETE.AUDIT"]),
-        ("allocate", ["step.interactive.plan", "audit.default.decision", "$KV.policy.a", "$JS.API.DIRECT.GET.AUDIT"]),
+        ("allocate", ["step.interactive.plan", "audit.default.decision", "$KV.policy.a", "$JS.API.DIRECT.GET.STEPS"]),
         ("provisioner", ["$JS.API.STREAM.DELETE.STEPS", "$JS.API.STREAM.PURGE.STEPS", "$JS.API.DIRECT.GET.AUDIT"]),
         (
             "provisioner",
