@@ -28,7 +28,7 @@ __all__ = ["ALPHAS", "DELTA", "Population", "Run", "naive", "run", "runs_of"]
 ALPHAS: Final = (0.01, 0.03, 0.05, 0.10)
 SIZES: Final = (500, 2000)
 DELTA: Final = 0.05
-_RUNS, _FEW = 200, 6
+_RUNS, _FEW = 200, 15
 """Calibrations of each population, alpha and number of labels."""
 _MODELS: Final = ("gpt-3.5-turbo", "Mixtral", "Llama3-8b", "Mistral", "Yi-6b", "Llama-7b")
 _SIMULATED: Final = 200_000
@@ -113,7 +113,7 @@ def run(fit: Folder, data: Folder, options: Options) -> Report:
     count = _FEW if options.quick else _RUNS
     random = np.random.default_rng(options.seed)
     options.step("curves of recorded probabilities")
-    populations, errors = _populations(fit, data)
+    populations, errors = _populations(fit, data, _MODELS[:2] if options.quick else _MODELS)
     made: list[Run] = []
     for population in populations:
         options.step(f"calibrations of {population.name}")
@@ -148,11 +148,11 @@ def run(fit: Folder, data: Folder, options: Options) -> Report:
 # ---------------------------------------------------------------- the populations
 
 
-def _populations(fit: Folder, data: Folder) -> tuple[list[Population], list[dict[str, Any]]]:
+def _populations(fit: Folder, data: Folder, models: Sequence[str]) -> tuple[list[Population], list[dict[str, Any]]]:
     """Every model on every set, and how far its probabilities are off before and after the curve."""
     found: list[Population] = []
     errors: list[dict[str, Any]] = []
-    for name, parts in _parts(fit, data):
+    for name, parts in _parts(fit, data, models):
         scores, right = np.zeros(0), np.zeros(0, np.bool_)
         raw = np.zeros(0)
         for learned, scored in parts:
@@ -171,7 +171,7 @@ def _populations(fit: Folder, data: Folder) -> tuple[list[Population], list[dict
     return found, errors
 
 
-def _parts(fit: Folder, data: Folder) -> Iterator[tuple[str, list[tuple[Floats, Floats]]]]:
+def _parts(fit: Folder, data: Folder, models: Sequence[str]) -> Iterator[tuple[str, list[tuple[Floats, Floats]]]]:
     """Names of populations, and for each part of the data the rows to learn from and those to score."""
     sets: dict[str, list[Split]] = {}
     for file, key in (("mcq-confidence/rows", "id"), ("mcq-confidence/mmlu_llama3_with_text", "id")):
@@ -180,7 +180,7 @@ def _parts(fit: Folder, data: Folder) -> Iterator[tuple[str, list[tuple[Floats, 
         except Absent:
             continue
     for parts in sets.values():
-        for model in _MODELS:
+        for model in models:
             for group in sorted({str(row.get("dataset", "mmlu with text")) for part in parts for row in part.data}):
                 made = [(_answers(part.fit, model, group), _answers(part.data, model, group)) for part in parts]
                 if any(len(scored) for _learned, scored in made):

@@ -114,9 +114,20 @@ def _unseen_loss(fitted: Fitted, scores: Floats, right: Floats) -> float:
     for fold in range(_FOLDS):
         aside = folds == fold
         curve = fitted(scores[~aside], right[~aside])
-        made = np.array([curve.probability(float(score)) for score in scores[aside]])
+        made = _many(curve, scores[aside])
         total -= float(np.sum(np.where(right[aside] > 0.5, np.log(made), np.log1p(-made))))
     return total / len(scores)
+
+
+def _many(curve: Curve, scores: Floats) -> Floats:
+    """What the curve makes of many scores at once, which is for choosing; what is kept is made one by one."""
+    if isinstance(curve, Isotonic):
+        return np.clip(np.interp(scores, curve.x, curve.y), CLIP, 1.0 - CLIP)
+    if isinstance(curve, Beta):
+        inside = np.clip(scores, CLIP, 1.0 - CLIP)
+        odds = curve.a * np.log(inside) - curve.b * np.log1p(-inside) + curve.c
+        return np.clip(1.0 / (1.0 + np.exp(-np.clip(odds, -500.0, 500.0))), CLIP, 1.0 - CLIP)
+    return np.array([curve.probability(float(score)) for score in scores])
 
 
 def _softened(right: Floats) -> Floats:
