@@ -11,6 +11,7 @@ import numpy as np
 
 from evaluation.bootstrap import interval
 from evaluation.data import Absent, Folder
+from evaluation.protocols import functions_pair
 from evaluation.protocols.choices import answers, probabilities
 from evaluation.protocols.pairs import Compared, Pair, compared, costs, curves, figures, row
 from evaluation.protocols.routing_prompts import big_bench, llama, mmlu, mtbench
@@ -90,20 +91,13 @@ def _pairs(fit: Folder, data: Folder, options: Options) -> tuple[list[Pair], lis
     return pairs, notes
 
 
-def _functions(fit: Folder, data: Folder, options: Options) -> list[Pair]:
-    from evaluation.protocols.functions_pair import pairs
-
-    options.step("function calls")
-    return list(pairs(fit, data, options))
-
-
 _SOURCES: Final[tuple[Source, ...]] = (
     lambda fit, data, options: [gsm8k(fit, data, options)],
     lambda fit, data, options: [mmlu(fit, data, options)],
     lambda fit, data, options: [big_bench(fit, data, options)],
     probabilities,
     answers,
-    _functions,
+    functions_pair.pairs,
     lambda fit, data, options: [mtbench(fit, data, options)],
     lambda fit, data, options: [llama(fit, data, options)],
     lambda fit, data, options: [verifiers(fit, data, options)],
