@@ -75,7 +75,8 @@ def problem_of_status(status: int, message: str) -> Problem:
 
 def _problem(status: int, error: ErrorBody, *, refused: bool) -> Problem:
     kind = "policy_refusal" if refused else _TYPES.get(status, "server_error" if status >= 500 else _INVALID)
-    body = {"error": {"message": error.message, "type": kind, "code": error.code, "param": error.param}}
+    told = {"message": error.message, "type": kind, "code": error.code, "param": error.param}
+    body = {"error": told if error.candidate is None else {**told, "candidate": error.candidate}}
     return Problem(status, orjson.dumps(body), _headers(status, error))
 
 

@@ -8,6 +8,7 @@ from pipeline.policy.compile import Compiled, Written
 from pipeline.policy.compiled import Policy
 from pipeline.policy.expression import metadata_keys, tree
 from pipeline.policy.idle import idle, pointless
+from pipeline.policy.judging import judging_doubts
 from pipeline.policy.logic import Formula, formula, never, taken_before
 from pipeline.policy.models import ResidencyFile, Route
 from pipeline.policy.problems import Problem
@@ -41,6 +42,7 @@ def doubtful(policy: Policy, joined: PolicySet, found: Compiled, today: date | N
     yield from _adapters(joined)
     yield from _expired(joined, today)
     yield from idle(joined, found.written)
+    yield from judging_doubts(joined)
 
 
 def _unseen(joined: PolicySet, written: Sequence[Written]) -> Iterator[Problem]:

@@ -61,6 +61,8 @@ def _left(window: str) -> float | None:
     if begins == 0 and len(window) == _WINDOW:
         return None  # it begins before what is looked at
     pieces = _PIECE.findall(window[begins:].translate(_SIGNS))
+    if len(pieces) < 2:
+        return None
     for start in range(min(len(pieces), _WINDOW)):
         rest = pieces[start:]
         if not any(piece in "+-*/%" for piece in rest[1:]):

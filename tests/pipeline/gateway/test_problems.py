@@ -80,3 +80,11 @@ def test_every_error_of_ours_has_a_status() -> None:
 def test_http_refusals_have_codes_too() -> None:
     assert orjson.loads(problem_of_status(404, "no such path").body)["error"]["code"] == "not_found"
     assert orjson.loads(problem_of_status(418, "odd").body)["error"]["code"] == "invalid_request"
+
+
+def test_a_candidate_is_shown_where_the_policy_lets_the_error_carry_it() -> None:
+    body = ErrorBody(code="schema_not_satisfied", message="no tier did", candidate='["wrong"]')
+    reply = Reply(id="r", tenant="default", status="failed", error=body, policy_revision="p", fingerprint="f")
+    assert orjson.loads(problem_of_reply(reply).body)["error"]["candidate"] == '["wrong"]'
+    plain = reply.model_copy(update={"error": body.model_copy(update={"candidate": None})})
+    assert "candidate" not in orjson.loads(problem_of_reply(plain).body)["error"]
