@@ -14,6 +14,7 @@ PROTOCOLS: Final = {
     "H3": "evaluation.protocols.functions",
     "S1": "evaluation.protocols.likeness",
     "J1": "evaluation.protocols.repair",
+    "WATCH": "evaluation.protocols.watch",
 }
 """Name and module; each module has a function `run` of the type `Protocol`."""
 
