@@ -5,7 +5,7 @@ import pytest
 from fakes_door import ended
 
 from pipeline import errors
-from pipeline.contracts import Request
+from pipeline.contracts import ErrorBody, Reply, Request
 from pipeline.gateway.problems import STATUS, problem_of_error, problem_of_reply, problem_of_status
 
 REQUEST = Request(id="r", input="hi")
