@@ -116,6 +116,8 @@ def chosen(
     parts = np.array([fold(str(row["id"]), "opinions", _INNER) for row in known])
     table = {name: features(known, weak, [name]) for name in (SECOND, *candidates)}
     own = features(known, weak, [])
+    if (best - right).mean() <= 0.0:
+        return [], ()
 
     def area(names: Sequence[str]) -> float:
         columns = np.column_stack([own, *[table[name][:, own.shape[1] :] for name in names]])
@@ -205,7 +207,7 @@ def _simple(weak: str) -> Callable[[Sequence[Row]], Floats]:
 
 def _area(scores: Floats, weak: Floats, strong: Floats, groups: Texts) -> float:
     each = [groups == group for group in np.unique(groups)]
-    led = [rows for rows in each if (strong - weak)[rows].mean() >= LEAD] or each
+    led = [rows for rows in each if (strong - weak)[rows].mean() >= LEAD] or [np.ones(len(groups), np.bool_)]
     return float(np.mean([apgr(scores[rows], weak[rows], strong[rows]) for rows in led]))
 
 

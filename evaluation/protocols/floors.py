@@ -247,7 +247,11 @@ def _told(made: Sequence[Outcome]) -> dict[str, Any]:
 
 
 def _ratios(made: Sequence[Outcome]) -> Floats:
-    ratios = np.array([one.ratio for one in made])
+    return _finite(np.array([one.ratio for one in made]))
+
+
+def _finite(ratios: Floats) -> Floats:
+    """Those of cases in which something had to be escalated."""
     finite = ratios[np.isfinite(ratios)]
     return finite if len(finite) else np.array([np.nan])
 
@@ -300,15 +304,15 @@ def _figures(ours: list[Outcome], plain: list[Outcome], options: Options) -> Ite
         rows=count,
     )
     mine, base = np.array([one.ratio for one in ours]), np.array([one.ratio for one in plain])
-    for name, of, mark, goal in (("median", np.nanmedian, 1.15, 1.10), ("mean", np.nanmean, None, None)):
-        each = np.array([of(mine[rows]) for rows in drawn])
-        other = np.array([of(base[rows]) for rows in drawn])
+    for name, of, mark, goal in (("median", np.median, 1.15, 1.10), ("mean", np.mean, None, None)):
+        each = np.array([of(_finite(mine[rows])) for rows in drawn])
+        other = np.array([of(_finite(base[rows])) for rows in drawn])
         yield Figure(
             f"escalated, x the least in hindsight, {name} over cases",
-            float(of(mine)),
+            float(of(_finite(mine))),
             *interval(each),
-            float(of(base)),
-            float(of(mine) - of(base)),
+            float(of(_finite(base))),
+            float(of(_finite(mine)) - of(_finite(base))),
             *interval(each - other),
             mark=mark,
             better="lower",
