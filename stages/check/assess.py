@@ -1,17 +1,23 @@
 """What an attempt brought: the document, its state, the confidence and the other signals."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import orjson
 
 from pipeline.confidence.signals import Seen, signals_of
-from pipeline.contracts import Attempt, JsonObject
+from pipeline.confidence.signals.calls import calls_signals
+from pipeline.contracts import Attempt, JsonObject, ToolCall
 from stages.check.calls import HeldCalls, hold_calls
 from stages.check.findings import Findings
 from stages.check.gather import Around
 from stages.check.held import LARGEST_DOCUMENT, Held, hold
 
-__all__ = ["LARGEST_DOCUMENT", "assess"]
+__all__ = ["LARGEST_CALL", "LARGEST_DOCUMENT", "assess"]
 
-_NOTHING = Around()
+LARGEST_CALL: Final = 65_536
+"""Characters of the arguments of a call whose values are looked at."""
+_NOTHING: Final = Around()
 
 
 def assess(
@@ -38,7 +44,7 @@ def assess(
     text = attempt.text or ""
     cut_off = attempt.finish_reason == "length"
     if tools and (attempt.tool_calls or choice == "required" or isinstance(choice, dict)):
-        return _of_calls(attempt, hold_calls(attempt.tool_calls or (), tools, choice, cut_off=cut_off), around)
+        return _of_calls(attempt, hold_calls(attempt.tool_calls or (), tools, choice, cut_off=cut_off), around, tools)
     if schema is None or attempt.tool_calls:
         signals = signals_of(_seen(attempt, None, around, None))
         sure, empty = signals.get("token_mean"), not text.strip() and not attempt.tool_calls
@@ -57,9 +63,13 @@ def assess(
     )
 
 
-def _of_calls(attempt: Attempt, held: HeldCalls, around: Around) -> Findings:
-    seen = _seen(attempt, None, around, None)
-    signals = signals_of(seen) | {"schema_ok": _STATES[held.state]}
+def _of_calls(attempt: Attempt, held: HeldCalls, around: Around, tools: Sequence[JsonObject]) -> Findings:
+    made = list(_made(held.calls or attempt.tool_calls or ()))
+    signals = {
+        **signals_of(_seen(attempt, None, around, None)),
+        **calls_signals(around.question, tools, made, state=held.state),
+        "schema_ok": _STATES[held.state],
+    }
     return Findings(
         held.state,
         repairs=held.repairs,
@@ -71,7 +81,18 @@ def _of_calls(attempt: Attempt, held: HeldCalls, around: Around) -> Findings:
     )
 
 
-_STATES = {"none": None, "valid": 1.0, "repaired": 0.5, "invalid": 0.0}
+def _made(calls: Sequence[ToolCall]) -> Iterator[tuple[str, JsonObject]]:
+    """Names and arguments, as far as they can be read."""
+    for call in calls:
+        said = call.function.get("arguments")
+        try:
+            arguments = orjson.loads(said) if isinstance(said, str) and len(said) <= LARGEST_CALL else {}
+        except orjson.JSONDecodeError:
+            arguments = {}
+        yield str(call.function.get("name")), arguments if isinstance(arguments, dict) else {}
+
+
+_STATES: Final = {"none": None, "valid": 1.0, "repaired": 0.5, "invalid": 0.0}
 
 
 def _seen(attempt: Attempt, schema: JsonObject | None, around: Around, held: Held | None) -> Seen:

@@ -18,8 +18,8 @@ NAMES: Final = (
     "call_optional_rare", "call_optional_grounded", "call_defaults", "call_grounded", "call_worst", "call_strings",
     "call_numbers", "call_members", "call_blank", "call_unknown_arguments", "call_formats", "call_numbers_used",
     "call_names_used", "call_quotes_used", "call_count_fits", "call_repeated", "call_one", "call_tools",
-    "call_parameters", "call_options", "call_depth", "call_filled", "call_question", "call_schema", "call_answer", "call_choices",
-    "call_nulls", "call_truths", "call_longest", "call_parallel_words", "call_units", "call_year",
+    "call_parameters", "call_options", "call_depth", "call_filled", "call_question", "call_schema", "call_answer",
+    "call_choices", "call_nulls", "call_truths", "call_longest", "call_parallel_words", "call_units", "call_year",
 )  # fmt: skip
 
 _WORD: Final = re.compile(r"[A-Za-z]{2,}|[0-9]+(?:\.[0-9]+)?")
@@ -38,39 +38,11 @@ _EXAMPLE: Final = re.compile(
     re.IGNORECASE,
 )
 _YEAR: Final = re.compile(r"\b(?:19|20)[0-9]{2}\b")
-_STOP: Final = frozenset(
-    [
-        "the",
-        "a",
-        "an",
-        "of",
-        "to",
-        "in",
-        "for",
-        "and",
-        "or",
-        "is",
-        "are",
-        "be",
-        "with",
-        "on",
-        "at",
-        "by",
-        "from",
-        "as",
-        "that",
-        "this",
-        "it",
-        "which",
-        "if",
-        "not",
-        "can",
-        "will",
-        "should",
-        "into",
-        "what",
-    ]
-) | frozenset(["me", "my", "i", "you", "your", "please", "would", "like", "need", "want", "could", "get", "find"])
+_STOP: Final = frozenset({
+    "the", "a", "an", "of", "to", "in", "for", "and", "or", "is", "are", "be", "with", "on", "at", "by", "from", "as",
+    "that", "this", "it", "which", "if", "not", "can", "will", "should", "into", "what", "me", "my", "i", "you", "your",
+    "please", "would", "like", "need", "want", "could", "get", "find",
+})  # fmt: skip
 
 
 def calls_signals(

@@ -3,9 +3,10 @@
 import pytest
 from fakes_stages import attempt, scored
 
-from pipeline.contracts import ToolCall
+from pipeline.contracts import JsonObject, ToolCall
 from pipeline.errors import InvalidRequest
 from stages.check.assess import LARGEST_DOCUMENT, assess
+from stages.check.gather import Around
 
 SCHEMA = {"type": "object", "properties": {"age": {"type": "integer"}}, "required": ["age"]}
 LABELS = {"enum": ["refund", "delivery"]}
@@ -97,3 +98,19 @@ def test_json_is_weighed_as_json_also_where_no_schema_asks_for_it() -> None:
 def test_a_schema_that_cannot_be_used_is_the_callers_mistake() -> None:
     with pytest.raises(InvalidRequest):
         assess(attempt(1, text="{}"), {"type": 7})
+
+
+def test_a_call_is_held_against_its_tool_and_has_signals_of_its_own() -> None:
+    tool: JsonObject = {
+        "type": "function",
+        "function": {
+            "name": "dig",
+            "parameters": {"type": "object", "properties": {"depth": {"type": "integer"}}, "required": ["depth"]},
+        },
+    }
+    for arguments, state in (('{"depth": 7}', "valid"), ('{"depth": "seven"}', "invalid"), ('{"depth": 7', "repaired")):
+        call = ToolCall(id="c", function={"name": "dig", "arguments": arguments})
+        found = assess(attempt(1, tool_calls=(call,)), None, Around(question="Dig 7 deep."), (tool,))
+        assert found.schema_state == state
+        assert found.signals["call_known"] == 1.0
+    assert assess(attempt(1, text="no"), None, Around(), (tool,), "required").schema_state == "invalid"
