@@ -15,6 +15,7 @@ from pipeline.adapters.money.fold import Fold
 from pipeline.adapters.money.payers import used
 from pipeline.adapters.money.rebuild import read_fold
 from pipeline.adapters.money.windows import frame_at
+from pipeline.cli.budget_caps import Paces, caps_of, print_caps, read_caps
 from pipeline.cli.money_text import bar, usd
 from pipeline.cli.show import Misused, console, errors_as_sentences, print_json, print_table, run
 from pipeline.embedded.here import environment_here
@@ -50,27 +51,31 @@ def show_command(
     """What is spent, held and left of each budget in its present window, as the ledger says (not the counters).
 
     spent: settled attempts. held: set aside for attempts that run. resets: when the window ends (UTC).
-    Users, keys and tags stand there as digests.
+    Users, keys and tags stand there as digests. Caps on escalations come after them, as Valkey counts them: the share
+    lately, what is left in the bucket, and the price, which is the urgency that an escalation needs now.
 
     Example: stepwell budget show tests-eu --json
     """
     now = time.time()
-    policy, fold = run(_read(now, quiet=as_json))
-    names = [spec.name for spec in policy.budgets]
+    policy, fold, paces = run(_read(now, quiet=as_json))
+    names = [*(spec.name for spec in policy.budgets), *(cap.name for cap in policy.escalations)]
     if name is not None and name not in names:
         there = f"there are {', '.join(names)}" if names else "there is none"
         raise Misused(f"no budget {name} is in force; {there}")
     rows = [row for row in counters_of(policy, fold, now) if name is None or row["budget"] == name]
+    caps = [row for row in caps_of(policy, paces) if name is None or row["cap"] == name]
     if as_json:
-        print_json(rows)
+        print_json([*rows, *caps])
         return
-    if not rows:
+    if not rows and not caps:
         console.print("no budget is in force", highlight=False)
         return
-    _print(rows)
+    if rows:
+        _print(rows)
+    print_caps(caps)
 
 
-async def _read(now: float, *, quiet: bool) -> tuple[Policy, Fold]:
+async def _read(now: float, *, quiet: bool) -> tuple[Policy, Fold, Paces | None]:
     environment = environment_here()
     settings = Settings.from_environment(environment)
     columns = (SpinnerColumn(), TextColumn("{task.completed:,.0f} lines read"), TimeElapsedColumn())
@@ -87,7 +92,7 @@ async def _read(now: float, *, quiet: bool) -> tuple[Policy, Fold]:
             fold, _ = await read_fold(link.streams, link.bucket("budgets"), now, pers, told)
     finally:
         await link.close()
-    return policy, fold
+    return policy, fold, await read_caps(policy, settings.valkey_url)
 
 
 def counters_of(policy: Policy, fold: Fold, now: float) -> Iterator[dict[str, Any]]:

@@ -33,7 +33,7 @@ class Seen(NamedTuple):
 def seen_in_record(record: AuditRecord, policy: Policy) -> Seen | None:
     """The score of the draft of a recorded request, and its label where it was explored; None: there was no draft."""
     plan = next((step.facts for step in record.trail if step.stage == "plan"), {})
-    checked = next((step.facts for step in record.trail if step.stage == "check"), None)
+    checked = next((step.facts for step in record.trail if step.stage == "check" and step.outcome != "unsure"), None)
     name = plan.get("route")
     if checked is None or not isinstance(name, str) or policy.route(name) is None:
         return None

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,13 @@ from desk import Desk
 from fakes_money import budget, charge, ledger, lines, spent, with_money
 from policy_files import MODELS, write
 from servers import NatsServer
+from valkey_server import ValkeyServer, valkey_server
 
 from pipeline.adapters.clock import SystemClock
+from pipeline.adapters.money.counters import Bucket
 from pipeline.adapters.money.fold import Fold
 from pipeline.adapters.money.memory import MemoryCounters
+from pipeline.adapters.money.valkey import ValkeyCounters
 from pipeline.cli import budget as verbs
 from pipeline.contracts import Cover
 from pipeline.policy.models import Allowance
@@ -87,3 +91,52 @@ def test_every_kind_of_limit_has_a_row_of_what_is_left() -> None:
     asyncio.run(spend())
     (row,) = verbs.counters_of(policy, fold, time.time())
     assert row["left"] == {"usd": 0.75, "tokens": 400, "requests": 2}
+
+
+@pytest.fixture
+def counting() -> Iterator[ValkeyServer]:
+    with valkey_server() as server:
+        yield server
+
+
+CAPS = """
+escalations:
+  - {name: few, share: 0.25, burst: 4, pace: true}
+"""
+
+
+def test_caps_on_escalations_are_shown_as_they_are_counted(
+    desk: Desk, counting: ValkeyServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "policies" / "budgets.yaml").write_text(BUDGETS + CAPS)
+    desk.given(_spending)
+    monkeypatch.setenv("STEPWELL_VALKEY", counting.url)
+    (unused,) = desk.reads("budget", "show", "few")  # type: ignore[misc]
+    assert (unused["scope"], unused["left"], unused["state"]) == ("", None, "unknown")
+
+    async def escalate() -> None:
+        counters = ValkeyCounters(counting.url)
+        bucket = Bucket("few|route=chat", 0.25, 4, paced=True)
+        try:
+            for number in range(6):
+                await counters.asked(f"r{number}", [bucket], keep_s=60.0)
+                await counters.take(f"e{number}", [bucket], keep_s=60.0)
+        finally:
+            await counters.close()
+
+    asyncio.run(escalate())
+    (row,) = desk.reads("budget", "show", "few")  # type: ignore[misc]
+    assert row["scope"] == "route=chat"
+    assert row["state"] == "empty"
+    assert row["left"] < 1
+    assert row["lately"] > 0.15
+    assert row["price"] > 0
+    shown = desk.types("budget", "show").output
+    for words in ("cap on escalations", "route=chat", "25 %", "empty"):
+        assert words in shown, shown
+
+
+def test_without_a_valkey_it_is_said_that_each_worker_counts_for_itself(desk: Desk, tmp_path: Path) -> None:
+    (tmp_path / "policies" / "budgets.yaml").write_text(BUDGETS + CAPS)
+    desk.given(_spending)
+    assert "for itself" in desk.types("budget", "show").output
