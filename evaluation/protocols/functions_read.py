@@ -5,6 +5,7 @@ What was recorded is brought to the shape in which the product holds calls (`Too
 
 import ast
 import re
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -93,7 +94,9 @@ def _candidates(text: str) -> Iterator[tuple[tuple[str, ...], str]]:
 
 def _parsed(text: str) -> list[tuple[str, Any]] | None:
     try:
-        tree = ast.parse(text, mode="eval").body
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # escapes that Python would rather not see
+            tree = ast.parse(text, mode="eval").body
         nodes = tree.elts if isinstance(tree, ast.List | ast.Tuple) else [tree]
         return [_call(node) for node in nodes]
     except (SyntaxError, ValueError, RecursionError, MemoryError):

@@ -228,7 +228,7 @@ def _arguments(
         required += [float(each in given) for each in wanted]
         options = [each for each in given if each in named and each not in wanted]
         rare.append(_squeezed(len(options), 2))
-        filled.append(len(given) / max(1, len(named)))
+        filled.append(min(1.0, len(given) / max(1, len(named))))
         for argument, value in given.items():
             about = named.get(argument)
             unknown += about is None

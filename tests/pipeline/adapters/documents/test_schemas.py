@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from outside_data import DATA, needs
 
 from pipeline.adapters.documents import check_schema, problems
-from pipeline.adapters.documents.schemas import LARGEST_SCHEMA, _validator
+from pipeline.adapters.documents.fast import faster
+from pipeline.adapters.documents.schemas import LARGEST_SCHEMA, _validator, reference
 from pipeline.errors import InvalidRequest
 
 SUITE = DATA / "json-schema-test-suite" / "tests.jsonl.gz"
@@ -43,6 +44,93 @@ def test_the_required_tests_of_the_public_suite_are_all_right() -> None:
                 wrong.append((case["draft"], case["case"], case["test"]))
     assert seen > 1000
     assert wrong == []
+
+
+@needs("json-schema-test-suite")
+def test_where_the_faster_validator_may_speak_it_says_what_the_reference_and_the_suite_say() -> None:
+    """Over required and optional tests. The suite's optional ones about `format` ask for what is an annotation here."""
+    spoke, split, against = 0, [], []
+    with gzip.open(SUITE, "rt") as lines:
+        for case in map(json.loads, lines):
+            if case["uses_remote"] or not isinstance(case["schema"], dict):
+                continue
+            schema = {"$schema": DIALECTS[case["draft"]], **case["schema"]}
+            fast = faster(schema, DIALECTS[case["draft"]])
+            if fast is None or abs(schema.get("minimum", 0)) > 2**63:  # a number that is no JSON of ours is refused
+                continue
+            spoke += 1
+            verdict, name = fast(case["data"]), (case["draft"], case["case"], case["test"])
+            if verdict != reference(schema, case["data"]):
+                split.append(name)
+            if verdict != case["valid"] and not case["optional"]:
+                against.append(name)
+    assert spoke > 2000
+    assert (split, against) == ([], [])
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"$ref": "#"},
+        {"properties": {"a": {"$ref": "#"}}},
+        {"$id": "urn:x", "$ref": "#/$defs/a", "$defs": {"a": {}}},
+        {"$dynamicRef": "#a"},
+        {"multipleOf": 0.01},
+        {"dependencies": {"a": ["b"]}},
+        {"contentEncoding": "base64"},
+        {"pattern": r"(?=a)b"},
+        {"pattern": r"\p{Lu}"},
+        {"pattern": "a" * 300},
+        {"not": {"pattern": r"\s"}},
+        {"allOf": [{"$ref": "#/properties/a"}], "properties": {"a": {}}},
+        True,
+    ],
+    ids=str,
+)
+def test_what_the_two_might_see_differently_is_left_to_the_reference(schema: dict) -> None:
+    assert faster(schema, DIALECTS["draft2020-12"]) is None
+
+
+@given(
+    st.text(alphabet="aZ09_ é\n\u0663-.", max_size=8),
+    st.sampled_from([r"^\w+$", r"\d", "^a", "[^a-z]", r"^[\w-]{2,3}$", "a|9$"]),
+)
+def test_both_engines_mean_the_same_by_a_pattern(text: str, pattern: str) -> None:
+    schema = {"type": "string", "pattern": pattern}
+    fast = faster(schema, DIALECTS["draft2020-12"])
+    assert fast is not None
+    assert fast(text) == reference(schema, text)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers(-3, 3) | st.floats(-2, 2, width=16) | st.sampled_from(["", "a", "b"]),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
+        max_leaves=6,
+    ),
+    st.sampled_from(
+        [
+            {"type": "integer"}, {"enum": [0, False, 1.0, [], {}]}, {"const": 1}, {"uniqueItems": True},
+            {"items": {"type": ["number", "null"]}}, {"minProperties": 2}, {"multipleOf": 2}, {"exclusiveMaximum": 1},
+            {"properties": {"a": {"not": {}}}}, {"contains": {"const": True}, "maxContains": 1},
+            {"if": {"required": ["a"]}, "then": {"required": ["b"]}}, {"propertyNames": {"maxLength": 0}},
+            {"oneOf": [{"type": "string"}, {"minLength": 1}]},
+            {"unevaluatedProperties": False, "properties": {"a": {}}},
+            {"prefixItems": [{"const": 0}], "items": False}, {"additionalProperties": {"type": "boolean"}},
+        ]
+    ),
+)  # fmt: skip
+def test_both_validators_come_to_the_same_verdict_on_any_document(document: object, schema: dict) -> None:
+    fast = faster(schema, DIALECTS["draft2020-12"])
+    assert fast is not None
+    assert fast(document) == reference(schema, document)
+
+
+def test_the_end_of_a_pattern_is_the_end_and_digits_are_those_of_ascii() -> None:
+    assert problems({"pattern": "^a$"}, "a\n") != ()
+    assert problems({"pattern": r"^(?!b)[\d]+$"}, "7\n") != ()
+    assert problems({"pattern": r"^(?!b)\d$"}, "\u0663") != ()
+    assert problems({"pattern": r"^(?!b)[\d]$"}, "7") == ()
 
 
 def test_problems_name_places_in_the_schema_and_no_text_of_the_document() -> None:
