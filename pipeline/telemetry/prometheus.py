@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from pipeline.contracts import Envelope, Lane, Reply, StageName
 from pipeline.errors import StepwellError
+from pipeline.telemetry.exits import EarlyExits
 
 __all__ = ["PrometheusObserver"]
 
@@ -61,6 +62,7 @@ class PrometheusObserver:
             "stepwell_usage_estimated", "Calls whose usage was not reported, or not believed", registry=registry
         )
         self._input, self._output, self._cached = (self._tokens.labels(kind) for kind in ("input", "output", "cached"))
+        self._exits = EarlyExits(registry)
         self._step_children: dict[tuple[str, str, str], Histogram] = {}
         self._end_children: dict[tuple[str, str, str], tuple[Counter, Histogram]] = {}
         self._tier_children: dict[str, Counter] = {}
@@ -85,6 +87,7 @@ class PrometheusObserver:
         if reply.degraded is not None:
             self._degraded.inc()
         self._spend(reply)
+        self._exits.noted(envelope, reply)
         estimated = sum(attempt.estimated for attempt in envelope.attempts)
         if estimated:
             self._estimated.inc(estimated)
