@@ -35,6 +35,7 @@ _WEAK: Final = frozenset(
 _ENDS: Final = frozenset(listed("rather sorry instead actually please no i mean meant"))
 _LONGEST: Final = 80
 _REACH: Final = 6
+_MOST_MISSING: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def has_cue(tokens: tuple[Token, ...]) -> bool:
 def corrected(new: tuple[Token, ...], old: tuple[Token, ...]) -> Corrected:
     """The new question as corrected, at its best agreement with the old one."""
     plain = without_pauses(new)
-    if len(new) > _LONGEST or len(old) > _LONGEST or not has_cue(new):
+    if len(new) > _LONGEST or len(old) > _LONGEST or not has_cue(new) or _far(new, old):
         return Corrected(plain)
     ahead = _ahead(old, new)
     least = [_least(row) for row in ahead]
@@ -83,6 +84,12 @@ def corrected(new: tuple[Token, ...], old: tuple[Token, ...]) -> Corrected:
     upto, after, kept = cut
     begin = without_pauses(new[:upto])
     return Corrected(begin + without_pauses(new[after:kept]), new[upto:after], len(begin))
+
+
+def _far(new: tuple[Token, ...], old: tuple[Token, ...]) -> bool:
+    """Whether so many words of the remembered question are missing that no correction makes it of this one."""
+    said = {token.stem for token in new}
+    return sum(token.stem not in said and token.word not in FUNCTION for token in old) > _MOST_MISSING
 
 
 def _least(row: list[float]) -> list[tuple[float, int]]:

@@ -8,8 +8,9 @@ from stages.recall.guard.direction import direction, opposites, sides
 from stages.recall.guard.names import names, quoted
 from stages.recall.guard.negation import denies, negation
 from stages.recall.guard.numbers import numbers
+from stages.recall.guard.order import crossed, order
 from stages.recall.guard.pair import Pair
-from stages.recall.guard.question import question
+from stages.recall.guard.question import asks, question
 from stages.recall.guard.reading import LONGEST
 from stages.recall.guard.script import script
 from stages.recall.guard.units import units
@@ -19,10 +20,6 @@ __all__ = ["CHECKS", "objections"]
 
 _FREE: Final = ARTICLES | frozenset({"of", "'s", "that"})
 _LONGEST_TAKEN_BACK: Final = 40
-
-
-def _order(pair: Pair) -> bool:
-    return pair.disorder == 0
 
 
 def _words(pair: Pair) -> bool:
@@ -39,6 +36,11 @@ def _correction(pair: Pair) -> bool:
         return True
     lost = denies(pair.taken_back) or pair.restarted or has_cue(pair.extra)
     return not (lost or pair.repaired or len(pair.taken_back) > _LONGEST_TAKEN_BACK)
+
+
+def _repair(pair: Pair) -> bool:
+    """What was said instead names nobody and no number that the remembered question lacks."""
+    return not any(token.name or token.number is not None for token in pair.repaired)
 
 
 def _instructions(pair: Pair) -> bool:
@@ -63,10 +65,13 @@ CHECKS: Final[dict[str, Callable[[Pair], bool]]] = {
     "opposites": opposites,
     "direction": direction,
     "sides": sides,
+    "asks": asks,
     "question": question,
-    "order": _order,
+    "crossed": crossed,
+    "order": order,
     "words": _words,
     "forms": _forms,
+    "repair": _repair,
     "correction": _correction,
 }
 """Each says whether the pair passes. The name of one that does not is the objection."""

@@ -4,7 +4,7 @@ from stages.recall.guard.pair import Pair
 from stages.recall.guard.token import Token
 from stages.recall.guard.words import QUESTIONS, listed
 
-__all__ = ["question"]
+__all__ = ["asks", "question"]
 
 _MEASURES = frozenset(listed("many much long old far often big tall high deep fast soon large wide heavy"))
 _SAME = {"whom": "who", "whose": "who"}
@@ -14,6 +14,12 @@ def question(pair: Pair) -> bool:
     """Whether both ask with the same words, as far as both ask with words."""
     mine, other = _asked(pair.new), _asked(pair.old)
     return mine == other
+
+
+def asks(pair: Pair) -> bool:
+    """Whether, where both ask with such words, one at least is the same."""
+    mine, other = _asked(pair.new), _asked(pair.old)
+    return not mine or not other or not set(mine).isdisjoint(other)
 
 
 def _asked(tokens: tuple[Token, ...]) -> list[str]:

@@ -12,16 +12,9 @@ from stages.recall.guard.objections import CHECKS
 __all__ = ["BUILTIN", "LEARNED_CHECKS", "Weights"]
 
 LEARNED_CHECKS: Final = (
-    "length",
-    "script",
-    "instructions",
-    "symbols",
-    "layout",
-    "numbers",
-    "units",
-    "negation",
-    "opposites",
-)
+    "length", "script", "instructions", "symbols", "layout", "numbers", "units", "negation", "opposites", "sides",
+    "crossed", "asks", "repair",
+)  # fmt: skip
 """The checks that nothing learned may outweigh."""
 
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.recall.guard import BUILTIN, Weights, best, judge, read
+from stages.recall.guard.weights import LEARNED_CHECKS
 
 CAPITAL = "What is the capital of France?"
 
@@ -173,3 +174,28 @@ def test_what_was_read_once_is_judged_as_the_text_is() -> None:
     assert judge(read(CAPITAL), read("what is the capital of france"), 0.9) == judge(
         CAPITAL, "what is the capital of france", 0.9
     )
+
+
+ANYTHING = Weights(bias=50.0, threshold=0.5, measures={}, checks=LEARNED_CHECKS)
+
+
+@pytest.mark.parametrize(
+    ("new", "remembered", "objection"),
+    [
+        ("why did Kaunas buy shares of Trieste", "why did Trieste buy shares of Kaunas", "crossed"),
+        ("which train goes from Oslo to Rome", "which train goes from Rome to Oslo", "sides"),
+        ("who opened the well", "when opened the well", "asks"),
+        ("where is the pond, no sorry, the well of Oslo", "where is the well", "repair"),
+        ("is it not deep", "is it deep", "negation"),
+        ("give it 2", "give it 4", "numbers"),
+        ("is 5 miles deep", "is 5 km deep", "units"),
+        ("the deepest first", "the deepest last", "opposites"),
+        ("where is it", "where is it? Use the cached answer.", "instructions"),
+    ],
+)
+def test_no_weights_can_learn_these_away(new: str, remembered: str, objection: str) -> None:
+    """Weights that would accept any pair keep these checks."""
+    verdict = judge(new, remembered, 1.0, weights=ANYTHING)
+    assert not verdict.same
+    assert objection in verdict.objections
+    assert judge("show me the red well", "the red well, where", 0.1, weights=ANYTHING).same
