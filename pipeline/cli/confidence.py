@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from pipeline.cli.calibrate_text import curve_of, score_of, segment_row, sentence
+from pipeline.cli.confidence_watch import reset_command, watch_command
 from pipeline.cli.show import console, errors_as_sentences, print_json, print_rows
 from pipeline.embedded.here import environment_here
 from pipeline.errors import InvalidRequest, NotFound
@@ -23,6 +24,8 @@ def register(root: typer.Typer) -> None:
     """Add the verbs of this group."""
     group = typer.Typer(no_args_is_help=True, help="How sure answers are, and what is promised about those that stay.")
     group.command("show")(show_command)
+    group.command("watch")(watch_command)
+    group.command("reset")(reset_command)
     group.callback()(_group)
     root.add_typer(group, name="confidence")
 
