@@ -1,11 +1,13 @@
 """Bounds of rates, held against scipy, and against what comes true in many draws."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.confidence.bounds import betting_upper, binomial_cdf, least, most_errors, outweighs, upper
+from pipeline.confidence.bounds import _wealth, betting_upper, binomial_cdf, least, most_errors, outweighs, upper
 
 scipy_stats = pytest.importorskip("scipy.stats", reason="the extra train is not installed")
 COUNTS = st.integers(1, 3000)
@@ -60,3 +62,11 @@ def test_a_bettor_finds_out_with_labels_enough_and_his_bound_is_where_he_does() 
     assert outweighs(values, bound + 1e-3, 0.05)
     assert not outweighs(values, bound - 1e-3, 0.05)
     assert not outweighs(np.array([]), 0.5, 0.05)
+
+
+@given(st.floats(-0.9, 0.9), st.sampled_from((0.01, 0.05, 0.3)))
+def test_a_bet_is_fair_since_its_stake_does_not_know_the_value(claim: float, delta: float) -> None:
+    """Where the claim just holds, the bettor's wealth after a value is on the average what it was before."""
+    good = (1 + claim) / 2
+    wealth = {value: math.exp(_wealth(np.array([value]), claim, delta)) for value in (-1.0, 1.0)}
+    assert good * wealth[1.0] + (1 - good) * wealth[-1.0] == pytest.approx(1.0)
