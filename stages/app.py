@@ -198,6 +198,12 @@ class Parts:
         if self.answers is None:
             return None
         likeness = Likeness(self.answers, Batches(embed), self.clock)
+
+        async def start() -> None:
+            if any(route.spec.cache.semantic is not None for route in self.policies.current().routes):
+                await likeness.warm()
+
+        self.starts.append(start)
         self.stops.insert(0, likeness.close)
         return likeness
 

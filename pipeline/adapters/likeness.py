@@ -112,6 +112,13 @@ class Likeness:
         self._tasks: set[asyncio.Task[None]] = set()
         self._missing = False
 
+    async def warm(self) -> None:
+        """Have the encoder read before the first request asks for a vector."""
+        try:
+            await self._batches.vector("")
+        except PartMissing as error:
+            self._without(error)
+
     # ------------------------------------------------------------ looking
 
     async def find(self, envelope: Envelope, spec: SemanticCache) -> Alike:
@@ -126,8 +133,10 @@ class Likeness:
             async with asyncio.timeout(ENCODE_S):
                 vector = await self._batches.vector(question)
             floor = await self._floor(envelope, spec)
-            near = [one for one in partition.nearest(vector, spec.candidates) if one[1] >= floor]
-            return Alike(question, await self._candidates(partition, near))
+            # What is added in a thread meanwhile must neither be searched nor removed.
+            async with partition.lock:
+                near = [one for one in partition.nearest(vector, spec.candidates) if one[1] >= floor]
+                return Alike(question, await self._candidates(partition, near))
         except PartMissing as error:
             return self._without(error)
         except TimeoutError:

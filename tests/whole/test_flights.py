@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from patience import have_patience
 from servers import NatsServer
 from valkey_server import ValkeyServer, valkey_server
 from whole import Whole, whole
@@ -13,6 +14,11 @@ from pipeline.contracts import Chunk, Reply, Request
 from pipeline.topology import STAGES
 
 QUESTION = "How deep is the well?"
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    have_patience(monkeypatch)
 
 
 @pytest.fixture

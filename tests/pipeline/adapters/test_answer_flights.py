@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from accepted import SECRET, envelope
+from patience import have_patience
 from valkey_server import ValkeyServer, valkey_server
 
 from pipeline.adapters import answer_flights
@@ -28,6 +29,11 @@ class Worker:
     async def close(self) -> None:
         await self.flights.close()
         await self.store.close()
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    have_patience(monkeypatch)
 
 
 @pytest.fixture(scope="module")

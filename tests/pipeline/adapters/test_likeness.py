@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from accepted import SECRET, envelope
+from patience import have_patience
 from valkey_server import ValkeyServer, valkey_server
 
 from pipeline.adapters.answer_cache import AnswerCache
@@ -52,6 +53,11 @@ class Worker:
     async def close(self) -> None:
         await self.likeness.close()
         await self.store.close()
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    have_patience(monkeypatch)
 
 
 @pytest.fixture(scope="module")

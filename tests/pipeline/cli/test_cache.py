@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from accepted import SECRET, envelope
+from patience import have_patience
 from typer.testing import CliRunner
 from valkey_server import ValkeyServer, valkey_server
 
@@ -14,6 +15,11 @@ from pipeline.adapters.cache_answers import ValkeyAnswers
 from pipeline.adapters.clock import SystemClock
 from pipeline.cli.hooks import Hooks
 from pipeline.cli.main import make_app
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    have_patience(monkeypatch)
 
 
 @pytest.fixture
