@@ -6,6 +6,8 @@ import pytest
 from stairs_house import House, Plans, house
 
 from pipeline.contracts import Budget, Chunk, Reply, Request
+from pipeline.policy.load import load_folder
+from pipeline.policy.source import FixedPolicy
 
 ASK = Request(input="How deep is the well, and who has dug it, and when, and for whom?", cache="off")
 STREAM = ASK.model_copy(update={"stream": True})
@@ -190,3 +192,46 @@ async def test_where_nothing_is_known_of_the_gain_the_tiers_go_in_their_order_an
         assert step.facts["value_usd"] == 0.01
         assert step.facts["p_1"] is None
         assert isinstance(step.facts["usd_1"], float)
+
+
+# ---------------------------------------------------------------- what passes unharmed
+
+TOOL = {
+    "type": "function",
+    "function": {"name": "measure", "parameters": {"type": "object", "properties": {"depth": {"type": "integer"}}}},
+}
+
+
+@pytest.mark.parametrize("rule", [OPEN, EXIT, f"{EXIT}, {OPEN}"])
+async def test_a_call_of_a_tool_passes_whole_and_as_no_text(tmp_path: Path, rule: str) -> None:
+    targets = {"first": "mini", "second": "maxi"}
+    plans = Plans(targets, TWO, route(rule))
+    asked = STREAM.model_copy(update={"tools": (TOOL,), "tool_choice": "required"})
+    async with house(tmp_path, plans, source=with_tools) as home:
+        pieces, reply = await streamed(home, asked)
+        assert reply.status == "answered"
+        assert reply.tool_calls is not None
+        assert reply.tool_calls[0].function["name"] == "measure"
+        assert "".join(pieces) == (reply.content or "")
+
+
+def with_tools(folder: Path) -> FixedPolicy:
+    """The policies of the folder, with targets that know tools."""
+    models = folder / "models.yaml"
+    models.write_text(models.read_text().replace("[chat, logprobs,", "[chat, tools, logprobs,"))
+    return FixedPolicy(load_folder(folder, {}))
+
+
+async def test_what_is_handed_over_is_read_by_the_next_tier(tmp_path: Path) -> None:
+    asked: dict[str, int] = {}
+    for rule in ("nothing", "draft", "errors"):
+        plans = Plans({"first": "unsure-fast", "second": "maxi"}, TWO, route(f"hand_over: {rule}"))
+        (tmp_path / rule).mkdir()
+        async with house(tmp_path / rule, plans) as home:
+            reply = await home.client.ask(ASK)
+            assert reply.status == "answered"
+            (record,) = await home.records()
+            asked[rule] = record.attempts[1].usage.input_tokens
+            assert record.attempts[1].stage == "escalate"
+    assert asked["draft"] > asked["nothing"]
+    assert asked["errors"] > asked["nothing"]
