@@ -20,7 +20,17 @@ from pipeline.contracts import CacheHit, Envelope, Verdict
 from pipeline.errors import StoreUnavailable
 from pipeline.ports import AnswerStore, Clock, Kept
 
-__all__ = ["COMPLETE", "LEASE_S", "PATIENCE_S", "REST_S", "AnswerCache", "Lookup", "groups_of", "should_store"]
+__all__ = [
+    "COMPLETE",
+    "LEASE_S",
+    "PATIENCE_S",
+    "REST_S",
+    "AnswerCache",
+    "Lookup",
+    "Patience",
+    "groups_of",
+    "should_store",
+]
 
 T = TypeVar("T")
 
@@ -66,7 +76,7 @@ class AnswerCache:
         self._clock = clock
         self.ended: list[Callable[[str], None]] = []
         """Told of the key where a request that may hold its lease has ended here."""
-        self._resting_until = float("-inf")
+        self.patiently = Patience(clock, lambda: PATIENCE_S)
 
     async def lookup(self, envelope: Envelope) -> CacheHit | None:
         """The remembered answer to this request, if there is one."""
@@ -125,8 +135,8 @@ class AnswerCache:
             told(key)
 
     async def answer_under(self, key: str) -> CacheHit | None:
-        """The answer under a key that was kept beside a question. Raises `StoreUnavailable`, `TimeoutError`."""
-        value = await self.patiently(self.store.get(key))
+        """The answer under a key that was kept beside a question. Raises `StoreUnavailable`."""
+        value = await self.store.get(key)
         return None if value is None else self.opened(key, value)
 
     def key(self, envelope: Envelope) -> str:
@@ -145,8 +155,22 @@ class AnswerCache:
         except ValidationError:
             return None
 
-    async def patiently(self, asked: Awaitable[T]) -> T:
-        """What the store says, within `PATIENCE_S`.
+
+class Patience:
+    """Waits for the store for a while; where it said nothing, leaves it alone for `REST_S`.
+
+    Args:
+        clock: the time.
+        seconds: gives how long the store is waited for.
+    """
+
+    def __init__(self, clock: Clock, seconds: Callable[[], float]) -> None:
+        self._clock = clock
+        self._seconds = seconds
+        self._resting_until = float("-inf")
+
+    async def __call__(self, asked: Awaitable[T]) -> T:
+        """What the store says.
 
         Raises:
             StoreUnavailable, TimeoutError: it says nothing, or said nothing a moment ago; see `reason_of`.
@@ -156,7 +180,7 @@ class AnswerCache:
                 asked.close()
             raise _Resting("the cache at STEPWELL_VALKEY did not answer a moment ago")
         try:
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(self._seconds()):
                 return await asked
         except (StoreUnavailable, TimeoutError):
             self._resting_until = self._clock.monotonic() + REST_S

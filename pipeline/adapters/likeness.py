@@ -18,7 +18,7 @@ from typing import Any, Final
 import numpy as np
 import orjson
 
-from pipeline.adapters.answer_cache import AnswerCache, groups_of, reason_of, should_store
+from pipeline.adapters.answer_cache import AnswerCache, Patience, groups_of, reason_of, should_store
 from pipeline.adapters.answer_identity import last_question, surroundings
 from pipeline.adapters.embedding import DIMENSIONS, MODEL, Batches
 from pipeline.contracts import CacheHit, Envelope
@@ -32,6 +32,8 @@ _log = logging.getLogger("stepwell.likeness")
 
 ENCODE_S: Final = 0.25
 """How long a request waits for its vector."""
+STORE_S: Final = 0.25
+"""How long it waits for the store, each time."""
 HELD: Final = 50_000
 """Vectors in the memory of a worker; partitions that nobody asked about for longest make room."""
 _PAGE: Final = 256
@@ -107,6 +109,8 @@ class Likeness:
         self._answers = answers
         self._batches = batches
         self._clock = clock
+        # Its own: where comparing is too slow, the very same question is looked up all the same.
+        self._patiently = Patience(clock, lambda: STORE_S)
         self._partitions: OrderedDict[str, _Partition] = OrderedDict()
         self._floors: dict[str, tuple[float, float]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -147,7 +151,7 @@ class Likeness:
     async def answer(self, candidate: Candidate) -> CacheHit | None:
         """The answer to a candidate's question; None: it is gone."""
         try:
-            hit = await self._answers.answer_under(candidate.key)
+            hit = await self._patiently(self._answers.answer_under(candidate.key))
         except (StoreUnavailable, TimeoutError):
             return None
         similarity = round(candidate.similarity, 4)
@@ -159,7 +163,7 @@ class Likeness:
             self._later(self._count(self._learned(envelope.tenant, envelope.plan.route)))
 
     async def _candidates(self, partition: _Partition, near: Sequence[tuple[str, float]]) -> tuple[Candidate, ...]:
-        values = await self._answers.patiently(self._answers.store.many([name for name, _ in near]))
+        values = await self._patiently(self._answers.store.many([name for name, _ in near]))
         found = []
         for (name, similarity), value in zip(near, values, strict=True):
             body = self._answers.seals.open(name, value) if value is not None else None
@@ -176,7 +180,7 @@ class Likeness:
         known, until = self._floors.get(name, (0.0, float("-inf")))
         now = self._clock.monotonic()
         if now >= until:
-            learned: float | None = await self._answers.patiently(self._answers.store.floor(name))
+            learned: float | None = await self._patiently(self._answers.store.floor(name))
             known = learned or 0.0
             if len(self._floors) >= _NOTES * _NOTES:
                 self._floors.clear()
@@ -201,7 +205,7 @@ class Likeness:
             groups = tuple(groups_of(envelope, answers.seals))
             sealed = answers.seals.seal(name, body)
             kept = Kept(name, sealed, ttl_s, groups, envelope.received_at, list_name=partition, list_most=most)
-            await answers.patiently(answers.store.keep(kept))
+            await self._patiently(answers.store.keep(kept))
         except PartMissing as error:
             self._without(error)
         except (StoreUnavailable, TimeoutError) as error:
@@ -243,9 +247,9 @@ class Likeness:
     async def _read_on(self, name: str, partition: _Partition) -> bool:
         """Take in one page. Whether there is more."""
         answers = self._answers
-        newer = await answers.patiently(answers.store.newer(name, partition.read_to))
+        newer = await self._patiently(answers.store.newer(name, partition.read_to))
         page = newer[:_PAGE]
-        values = await answers.patiently(answers.store.many([key for key, _ in page])) if page else []
+        values = await self._patiently(answers.store.many([key for key, _ in page])) if page else []
         entries = []
         for (key, place), value in zip(page, values, strict=True):
             body = answers.seals.open(key, value) if value is not None else None
@@ -259,7 +263,7 @@ class Likeness:
 
     async def _count(self, name: str) -> None:
         try:
-            await self._answers.patiently(self._answers.store.served(name))
+            await self._patiently(self._answers.store.served(name))
         except (StoreUnavailable, TimeoutError):
             return
 
