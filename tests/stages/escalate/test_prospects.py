@@ -58,7 +58,7 @@ def test_of_the_last_one_judged_answers_say_how_often_it_is_right() -> None:
 
 
 def test_where_a_gain_was_learned_it_is_added_to_what_there_is() -> None:
-    gain = {"kind": "linear", "inputs": ["confidence"], "fill": [0.5], "weights": [0.5], "intercept": 0.0}
+    gain = {"kind": "linear", "inputs": ("confidence",), "fill": (0.5,), "weights": (0.5,), "intercept": 0.0}
     before = asked(verdict=verdict(confidence=0.4, signals={"logprob_mean": math.log(0.6)}))
     assert prospects(before, before.plan, (2,), policy(gate(best=0.93, gain=gain)))[0].right == pytest.approx(0.7)
     unknown = asked(verdict=verdict(confidence=0.4))
