@@ -2,7 +2,10 @@
 
     python bench/micro_check.py [ROUNDS]
 
-Prints p50 and p99 of the whole stage (assess and decide), and what the JSON parse alone takes.
+Prints p50 and p99 of the whole stage (assess and decide), in processor time and of the calmest block of rounds, so that
+neighbours on the machine count as little as can be; beside it what the JSON parse alone takes, and what the faster
+validator takes beside the reference. Where no further look is taken, the slowest case beyond its JSON parse is held
+against the limit of 200 us at p99.
 """
 
 import sys
@@ -16,9 +19,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"
 
 from fakes_stages import attempt, envelope, plan, scored
 
-from pipeline.contracts import Envelope, JsonObject, Request
+from pipeline.adapters.documents import problems
+from pipeline.adapters.documents.schemas import reference
+from pipeline.contracts import Envelope, JsonObject, Request, ToolCall
 from stages.check.assess import assess
 from stages.check.decide import decide
+from stages.check.gather import Around
 
 ORDER = {"customer": "Ines Halvorsen", "order": "A-20871", "amount": 149.9, "urgent": True}
 SCHEMA: JsonObject = {
@@ -32,6 +38,9 @@ SCHEMA: JsonObject = {
     "required": ["customer", "order", "amount", "urgent"],
     "additionalProperties": False,
 }
+BLOCK = 300
+LIMIT_US = 200
+AROUND = Around(question="Order A-20871 of Ines Halvorsen for 149.90 euros is urgent; what is 6 times 7?")
 PROSE = "The well is about twenty metres deep, and its stairs turn seven times on the way down to the water. " * 4
 
 
@@ -42,15 +51,20 @@ def answer(text: str, schema: JsonObject | None) -> Envelope:
     return envelope(attempt(1, text=text, tokens=tokens), tiers=plan(threshold=0.5), request=request)
 
 
-def measure(name: str, work: Callable[[], object], rounds: int) -> None:
-    """Print p50 and p99 of `rounds` runs, in microseconds."""
-    spent = []
-    for _ in range(rounds):
-        begun = time.perf_counter_ns()
-        work()
-        spent.append(time.perf_counter_ns() - begun)
-    spent.sort()
-    print(f"  {name:44} p50 {spent[rounds // 2] / 1000:7.1f} us   p99 {spent[rounds * 99 // 100] / 1000:7.1f} us")
+def measure(name: str, work: Callable[[], object], rounds: int) -> float:
+    """Print p50 and p99 of `rounds` runs, in microseconds, of the calmest block of them; give the p99."""
+    blocks = []
+    for _ in range(max(1, rounds // BLOCK)):
+        spent = []
+        for _ in range(BLOCK):
+            begun = time.thread_time_ns()
+            work()
+            spent.append(time.thread_time_ns() - begun)
+        spent.sort()
+        blocks.append((spent[BLOCK * 99 // 100] / 1000, spent[BLOCK // 2] / 1000))
+    p99, p50 = min(blocks)
+    print(f"  {name:44} p50 {p50:7.1f} us   p99 {p99:7.1f} us")
+    return p99
 
 
 def stage(before: Envelope) -> Callable[[], object]:
@@ -58,9 +72,17 @@ def stage(before: Envelope) -> Callable[[], object]:
 
     def work() -> object:
         assert before.plan is not None
-        return decide(before, before.plan, assess(before.attempts[-1], before.request.response_schema))
+        found = assess(before.attempts[-1], before.request.response_schema, AROUND)
+        return decide(before, before.plan, found)
 
     return work
+
+
+def called(arguments: str) -> Callable[[], object]:
+    """The look at an answer that calls a tool with `arguments`."""
+    call = ToolCall(id="1", function={"name": "order", "arguments": arguments})
+    tools: list[JsonObject] = [{"type": "function", "function": {"name": "order", "parameters": SCHEMA}}]
+    return lambda: assess(attempt(1, tool_calls=(call,)), None, AROUND, tools)
 
 
 def main() -> None:
@@ -68,13 +90,26 @@ def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5000
     text = orjson.dumps(ORDER).decode()
     print(f"check, {rounds} rounds each")
-    measure("JSON parse alone, 4 fields", lambda: orjson.loads(text), rounds)
-    measure(f"valid document, {len(text) // 4} tokens", stage(answer(text, SCHEMA)), rounds)
-    measure("document in a code fence", stage(answer(f"```json\n{text}\n```", SCHEMA)), rounds)
-    measure("document that breaks the schema", stage(answer(text.replace("149.9", '"149"'), SCHEMA)), rounds)
+    parse = measure("JSON parse alone, 4 fields", lambda: orjson.loads(text), rounds)
+    plain = [
+        measure(f"valid document, {len(text) // 4} tokens", stage(answer(text, SCHEMA)), rounds),
+        measure("document in a code fence", stage(answer(f"```json\n{text}\n```", SCHEMA)), rounds),
+        measure("short text, 8 tokens", stage(answer("The answer is 42, I count 42.", None)), rounds),
+        measure(f"prose, {len(PROSE) // 4} tokens", stage(answer(PROSE, None)), rounds),
+    ]
+    print("answers that need work")
+    measure("document that breaks the schema", stage(answer(text.replace("149.9", '"cheap"'), SCHEMA)), rounds)
+    measure("document with a type converted", stage(answer(text.replace("149.9", '"149.9"'), SCHEMA)), rounds)
     measure("document whose syntax is repaired", stage(answer(text[:-1] + ",}", SCHEMA)), rounds)
-    measure("short text, 8 tokens", stage(answer("The answer is 42, I count 42.", None)), rounds)
-    measure(f"prose, {len(PROSE) // 4} tokens", stage(answer(PROSE, None)), rounds)
+    measure("call of a tool, valid", called(text), rounds)
+    measure("call of a tool, repaired", called(text[:-1] + ",}"), rounds)
+    print("the document against its schema")
+    reference_p99 = measure("reference", lambda: reference(SCHEMA, ORDER), rounds)
+    faster_p99 = measure("as check asks it", lambda: problems(SCHEMA, ORDER), rounds)
+    print(f"faster by {reference_p99 / faster_p99:.1f} at p99")
+    slowest = max(plain) - parse
+    verdict = "kept" if slowest <= LIMIT_US else "BROKEN"
+    print(f"slowest plain case beyond the parse: p99 {slowest:.0f} us; limit {LIMIT_US} us: {verdict}")
 
 
 if __name__ == "__main__":

@@ -45,6 +45,9 @@ DAMAGE = "{}[]\"',:\\/ \n`+.-#()0aN"
         ('{"a": 82_461_110}', {"a": 82461110}, "numbers completed"),
         ('{"a": "x" + "y"}', {"a": "xy"}, "strings joined"),
         ('{"a": "say "hi" now"}', {"a": 'say "hi" now'}, "quotes inside a string escaped"),
+        ('["a "b", c", 1]', ['a "b", c', 1], "quotes inside a string escaped"),
+        ('["hello +', ["hello"], "quote added at the end of a string"),
+        ('{"a": "b,', {"a": "b"}, "quote added at the end of a string"),
         ('{"a": "x, "b": "y"}', {"a": "x", "b": "y"}, "quote added at the end of a string"),
         ('{"a": "one\ntwo"}', {"a": "one\ntwo"}, "control characters escaped"),
         ('{"a": "\\d"}', {"a": "d"}, "escapes corrected"),
@@ -76,7 +79,7 @@ def test_a_value_that_had_to_be_supplied_is_marked_and_never_served(text: str) -
     assert not read(text).found
 
 
-@pytest.mark.parametrize("text", ["I do not know.", "ask me\nlater", "a, b"])
+@pytest.mark.parametrize("text", ["I do not know.", "ask me\nlater", "a, b", '"[x]", b'])
 def test_bare_words_are_marked_and_are_no_document(text: str) -> None:
     mended = mend(text)
     assert mended is not None
