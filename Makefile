@@ -102,6 +102,10 @@ eval: env  ## The cascade's decisions on recorded answers: learned from FIT=fold
 eval-live: env  ## 160 questions with known answers on real local models, thresholds from 160 others (20 minutes)
 	@$(BIN)/python -m evaluation.live $(ARGS)
 
+.PHONY: bench-likeness
+bench-likeness: env  ## Attempts to have a question answered with the answer of another, and what one comparison takes
+	@$(BIN)/python bench/likeness.py $(ARGS)
+
 .PHONY: bench-budget
 bench-budget: env  ## 200 requests at once on a budget with room for 10, a worker killed in each of 50 repetitions
 	@$(BIN)/python -m bench.budget $(ARGS)
