@@ -31,6 +31,12 @@ def test_the_least_change_that_satisfies_the_schema_is_made(
     assert (held.state, held.parsed, held.repairs) == (state, parsed, repairs)
 
 
+def test_a_conversion_that_does_not_satisfy_the_schema_is_not_made() -> None:
+    held = hold('{"age": "7"}', {**AGE, "required": ["age", "name"]})
+    assert (held.state, held.content, held.repairs) == ("invalid", None, ())
+    assert set(held.problems) == {"properties/age/type", "required"}
+
+
 def test_where_two_readings_differ_the_schema_decides() -> None:
     """The first reading makes two documents of it, the library's one object."""
     schema = {
