@@ -2,8 +2,8 @@
 
 The simplest order is by the draft's own probability. Cheap models that are sure or unsure of the same question say
 something of how hard it is: their probability is a second opinion, and is paid for. Which are asked is decided on the
-rows that are learned from, one after the other: an opinion is asked where it adds more area than it costs when the weak
-model is a hundred times cheaper than the strong one. Where none does, the order stays the simple one.
+rows that are learned from, one after the other, by the area that they add for their price (`_WORTH`). Where none adds
+enough, the order stays the simple one.
 """
 
 from collections.abc import Callable, Sequence
@@ -31,8 +31,9 @@ MCQ: Final = (
     ("Yi-6b", "Yi-34b"),
 )
 SECOND: Final = "second wording"
-_WORTH: Final = 0.01
-"""What an opinion at the price of a draft costs, in strong answers, and the area it has to add at least."""
+_WORTH: Final = 0.005
+"""The area that an opinion at the price of a draft has to add: half of what it costs at a hundredth of a strong answer,
+since the share escalated is what is measured first. What it costs in full stands beside the figures."""
 _MOST: Final = 4
 _INNER: Final = 4
 _SURE: Final = 1e-6
