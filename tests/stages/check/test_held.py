@@ -67,6 +67,7 @@ def test_a_schema_without_brackets_is_answered_by_the_bare_value(text: str, sche
 def test_an_answer_that_was_cut_off_is_read_as_it_is_or_not_at_all() -> None:
     assert hold('{"age": 7', AGE, cut_off=True).problems == ("cut off",)
     assert hold('{"age": 7}', AGE, cut_off=True).state == "valid"
+    assert hold("2.", {"type": "number"}, cut_off=True).problems == ("cut off",)
 
 
 def test_a_document_of_a_megabyte_is_not_looked_at() -> None:
