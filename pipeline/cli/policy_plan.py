@@ -32,11 +32,20 @@ def told_plan(signals: Signals, snapshot: Snapshot, policy: Policy, planner: Pla
         "refused": refusal,
         "tiers": stairs_of(plan.tiers, plan.chose),
         "threshold": plan.threshold,
+        "promise": _promise(signals, plan, policy),
         "max_escalations": plan.max_escalations,
         "skipped": plan.skipped,
         "excluded": excluded(plan.excluded),
         **_paid(_charges(signals, plan.route, policy), policy),
     }
+
+
+def _promise(signals: Signals, plan: Plan, policy: Policy) -> str | None:
+    """What the threshold of a draft promises, or why everything escalates; None: it follows from no promise."""
+    route = policy.route(plan.route)
+    if route is None or route.calibrator is None or route.spec.accept.confidence != "promised" or len(plan.tiers) < 2:
+        return None
+    return route.calibrator.threshold(signals.task, signals.tenant).sentence
 
 
 def _route(name: str | None, facts: RequestFacts, policy: Policy) -> dict[str, Any]:
@@ -127,6 +136,8 @@ def print_plan(told: Mapping[str, Any]) -> None:
         sentence = f"refused ({told['refused']['code']}): {told['refused']['message']}"
         console.print(sentence, style="bold", highlight=False, markup=False, soft_wrap=True)
     _print_stairs(told)
+    if told.get("promise"):
+        console.print(told["promise"], highlight=False, markup=False, soft_wrap=True)
     for one in told["budgets"]:
         limit = ", ".join(f"{value:g} {what}" for what, value in one["limit"].items())
         per = f" per {one['per']}" if one["per"] else ""
