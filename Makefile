@@ -93,10 +93,10 @@ bench-pii: env  ## Personal data: speed beside default Presidio, hostile texts, 
 eval-difficulty: env  ## The learned score of difficulty: what it is worth on recorded answers (ARGS=--quick takes seconds)
 	@$(BIN)/python -m bench.difficulty $(if $(DATA),--data $(DATA)) $(ARGS)
 
-# FIT=folder DATA=folder ONLY=H1,S1 ARGS="--json --plots folder" take further options; ARGS=--quick takes a minute.
+# FIT=folder DATA=folder ONLY=H1,S1 PLOTS=folder ARGS="--json --draw" take further options; ARGS=--quick takes a minute.
 .PHONY: eval
 eval: env  ## The cascade's decisions on recorded answers: learned from FIT=folder, scored on DATA=folder
-	@$(BIN)/python -m evaluation $(if $(FIT),--fit $(FIT)) $(if $(DATA),--data $(DATA)) $(if $(ONLY),--only $(ONLY)) $(ARGS)
+	@$(BIN)/python -m evaluation $(if $(FIT),--fit $(FIT)) $(if $(DATA),--data $(DATA)) $(if $(ONLY),--only $(ONLY)) $(if $(PLOTS),--plots $(PLOTS)) $(ARGS)
 
 .PHONY: eval-live
 eval-live: env  ## 160 questions with known answers on real local models, thresholds from 160 others (20 minutes)

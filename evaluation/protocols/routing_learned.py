@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 
@@ -15,13 +15,14 @@ from pipeline.calibrate.trees import Growth
 
 __all__ = ["Both", "Side", "gain_order", "over_splits", "topical"]
 
+_QUICK: Final = 150
 Both: TypeAlias = tuple[Numbers, Numbers]
 """A column for the known rows, made out of fold where it was learned, and for the others."""
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """All rows of one split, the known ones first; which are known, which are to be scored, and their quality."""
+    """All rows of one split, the scored ones first; which are known, which are to be scored, and their quality."""
 
     rows: Sequence[Row]
     known: Rows
@@ -48,29 +49,45 @@ def over_splits(
     key: Key,
     quality: Callable[[Row], tuple[float, float]],
     scores: Callable[[Side], Sequence[Numbers]],
+    *,
+    quick: bool = False,
 ) -> tuple[Numbers, Numbers, list[Numbers]]:
     """Quality of the weak and strong answers of all scored rows, and each order that `scores` makes of them.
 
-    Raises `Absent`.
+    `quick` looks at a few hundred rows. Raises `Absent`.
     """
-    parts = splits(fit, data, name, key)
-    size = sum(len(part.places) for part in parts)
+    sides = _sides(fit, data, name, key, quality, quick=quick)
+    size = sum(len(side.others) for side in sides)
     weak, strong = np.zeros(size), np.zeros(size)
     orders: list[Numbers] = []
-    for part in parts:
-        places = np.array(part.places)
-        if len(parts) == 1:
-            rows = [*part.data, *part.fit]
-            known, others = np.arange(size, len(rows)), places
-        else:  # one order of the rows for all splits, so that what is counted in their texts is counted once
-            rows, known, others = data.rows(name), np.setdiff1d(np.arange(size), places), places
-        both = np.array([quality(row) for row in rows], np.float64)
-        weak[places], strong[places] = both[others, 0], both[others, 1]
-        made = scores(Side(rows, known, others, both[:, 0], both[:, 1], [key(row) for row in rows]))
+    for side in sides:
+        # Scored rows stand first in every split, in the same order, so their places among all are their numbers.
+        weak[side.others], strong[side.others] = side.weak[side.others], side.strong[side.others]
+        made = scores(side)
         orders = orders or [np.zeros(size) for _ in made]
         for order, own in zip(orders, made, strict=True):
-            order[places] = own
+            order[side.others] = own
     return weak, strong, orders
+
+
+def _sides(
+    fit: Folder, data: Folder, name: str, key: Key, quality: Callable[[Row], tuple[float, float]], *, quick: bool
+) -> list[Side]:
+    """The rows of each split: in one order for all splits, so that what is counted in their texts is counted once."""
+    parts = splits(fit, data, name, key)
+    scored = data.rows(name)
+    step = max(1, len(scored) // _QUICK) if quick else 1
+    rows = scored[::step]
+    further = list(parts[0].fit[::step]) if len(parts) == 1 else []
+    both = np.array([quality(row) for row in [*rows, *further]], np.float64)
+    keys = [key(row) for row in [*rows, *further]]
+    everything = np.arange(len(both))
+    made = []
+    for part in parts:
+        others = np.array([place // step for place in part.places if place % step == 0], np.int64)
+        known = np.setdiff1d(everything, others)
+        made.append(Side([*rows, *further], known, others, both[:, 0], both[:, 1], keys))
+    return made
 
 
 def gain_order(side: Side, columns: dict[str, Both], *texts: str, quick: bool, seed: int) -> Numbers:
@@ -83,7 +100,7 @@ def gain_order(side: Side, columns: dict[str, Both], *texts: str, quick: bool, s
         quick: whether few trees do.
         seed: of the learning.
     """
-    growth = Growth(trees=20, seeds=1) if quick else Growth(trees=80, seeds=1)
+    growth = Growth(trees=15, seeds=1) if quick else Growth(trees=80, seeds=1)
     score = learn(
         {name: known for name, (known, _) in columns.items()},
         side.weak[side.known],

@@ -37,7 +37,9 @@ def mmlu(fit: Folder, data: Folder, options: Options) -> Pair:
             plain_ridge(prompts, side.gains, side.known, side.others),
         ]
 
-    weak, strong, (ours, ridge) = over_splits(fit, data, "routellm-cascade/mmlu", _question, _two, scores)
+    weak, strong, (ours, ridge) = over_splits(
+        fit, data, "routellm-cascade/mmlu", _question, _two, scores, quick=options.quick
+    )
     return Pair("MMLU Mixtral → GPT-4", "mmlu", weak, strong, ours, ridge, "TF-IDF ridge")
 
 
@@ -66,6 +68,7 @@ def big_bench(fit: Folder, data: Folder, options: Options) -> Pair:
         lambda row: str(row["question"]),
         lambda row: (float(row["direct_correct"]), float(row["cot_correct"])),
         scores,
+        quick=options.quick,
     )
     return Pair("BBH direct → thought", "bbh", weak, strong, ours, ridge, "TF-IDF ridge")
 
@@ -90,6 +93,7 @@ def mtbench(fit: Folder, data: Folder, options: Options) -> Pair:
         lambda row: str(row["id"]).partition("-")[0],
         lambda row: (row["weak_score"] / 10.0, row["strong_score"] / 10.0),
         scores,
+        quick=options.quick,
     )
     return Pair("MT-Bench Mixtral → GPT-4", "mtbench", weak, strong, ours, ridge, "TF-IDF ridge", counted=False)
 
@@ -113,6 +117,7 @@ def llama(fit: Folder, data: Folder, options: Options) -> Pair:
         _question,
         lambda row: (float(row["Llama3-8b"][0] == 1), float(row["Llama3-70b"][0] == 1)),
         scores,
+        quick=options.quick,
     )
     name = "MMLU with texts, Llama 3 8B → 70B"
     return Pair(name, "mmlu", weak, strong, ours, plain, "probability", opinions=1.0, counted=False)
