@@ -19,6 +19,7 @@ from pipeline.cli.hooks import Hooks
 from pipeline.cli.main import make_app
 from pipeline.policy.load import load_folder
 from pipeline.ports import Link
+from stages.plan import again
 
 pytest.importorskip("sklearn", reason="the extra train is not installed")
 pytest.importorskip("plotext", reason="the extra train is not installed")
@@ -121,6 +122,20 @@ def test_apply_writes_the_file_that_the_route_names(tmp_path: Path) -> None:
     (told,) = json.loads(shown.output)
     assert told["calibrator"] == calibrator.name
     assert "at most 5 of 100" in told["sentences"]["all requests"]
+
+
+def test_explaining_a_request_tells_its_promise_or_why_there_is_none(tmp_path: Path) -> None:
+    folder = policies(tmp_path / "policies")
+    routes = (folder / "routes.yaml").read_text().replace("confidence: 0.7", "confidence: promised")
+    labels = str(written(tmp_path, drafts(2500, tasks=("faq",))))
+    made = run(app, ["calibrate", labels, "--alpha", "0.05", "--out", str(folder / "gate.json")])
+    assert made.exit_code == 0, made.output
+    (folder / "routes.yaml").write_text(routes)
+    whole = make_app(Hooks(lambda *_, **__: None, again))
+    faq = run(whole, ["policy", "explain", "task=faq", "--folder", str(folder)])
+    new = run(whole, ["policy", "explain", "task=new", "--folder", str(folder)])
+    assert "for the task faq at most 5 of 100 answers are wrong and kept" in " ".join(faq.output.split())
+    assert "everything escalates: for the task new" in " ".join(new.output.split())
 
 
 def test_a_single_curve_and_a_route_without_one_are_shown_too(tmp_path: Path) -> None:
