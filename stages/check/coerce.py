@@ -175,10 +175,10 @@ def _to_container(kind: type) -> Callable[[Json], Iterator[Json]]:
         if not isinstance(value, str) or value.lstrip()[:1] not in ("{", "["):
             return
         try:
-            inner = orjson.loads(value)
+            inner: Any = orjson.loads(value)
         except orjson.JSONDecodeError:
             return
-        if isinstance(inner, kind):
+        if type(inner) is kind:
             yield inner
 
     return convert

@@ -53,6 +53,7 @@ def test_a_type_that_converts_without_loss_is_converted_and_told(
         ({"type": "boolean"}, "yes"),
         ({"type": "string"}, 1.5),
         ({"type": "string"}, None),
+        ({"type": "string"}, True),
         ({"type": "array"}, "x"),
         ({"type": "array", "items": {"type": "integer"}}, "x"),
         ({"type": "number"}, [5]),
