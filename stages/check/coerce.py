@@ -178,7 +178,8 @@ def _to_container(kind: type) -> Callable[[Json], Iterator[Json]]:
             inner: Any = orjson.loads(value)
         except orjson.JSONDecodeError:
             return
-        if type(inner) is kind:
+        fits = isinstance(inner, kind)
+        if fits:
             yield inner
 
     return convert
