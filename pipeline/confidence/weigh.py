@@ -36,11 +36,12 @@ def verdict_of(text: str | None, logprob: float | None) -> float | None:
 
     Args:
         text: what it replied. Nothing counts but its first word, which has to be yes or no.
-        logprob: of the token that begins it; None: unknown, and then the word counts as it stands.
+        logprob: of the token that begins it; None: unknown, and then the word counts as it stands. The word was the
+            likelier one of the two, however unlikely it was.
     """
     word = (text or "").strip().strip("*\"'`.:,!- \n").split(None, 1)
     first = word[0].strip("*\"'`.:,!-").upper() if word else ""
     if first not in ("YES", "NO"):
         return None
-    sure = 1.0 if logprob is None else exp(min(logprob, 0.0))
+    sure = 1.0 if logprob is None else max(0.5, exp(min(logprob, 0.0)))
     return sure if first == "YES" else 1.0 - sure

@@ -36,7 +36,7 @@ def candidates(envelope: Envelope, *, skips: bool) -> tuple[int, ...]:
     With `skips` a tier may be passed over, which takes no escalation: as many as are permitted count, not the depth.
     Where the last call failed, and the caller wants no other to answer in its place, there are none.
     """
-    plan, last = envelope.plan, next(reversed(envelope.answers), None)
+    plan, last = envelope.plan, next((made for made in reversed(envelope.attempts) if made.made_for == "answer"), None)
     if plan is None:
         return ()
     if last is not None and last.error is not None and not last.left_early and not envelope.may_fall_back:

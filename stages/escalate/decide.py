@@ -55,7 +55,7 @@ def _reason(envelope: Envelope, *, out_of_time: bool) -> str:
     """Why there is no better answer, in one word of the API."""
     if out_of_time or not envelope.answers:  # without an attempt, draft had no time for one
         return "deadline"
-    if envelope.answers[-1].stage == "escalate":
+    if any(made.stage == "escalate" for made in envelope.answers):
         return "large_unavailable"
     deepest = len(envelope.plan.tiers) - 1 if envelope.plan else -1
     return "escalation_cap" if envelope.last_tier < deepest else "no_further_tier"

@@ -73,6 +73,8 @@ def test_what_counts_is_the_support_of_the_answer_in_question() -> None:
     [
         ("YES", -0.105, 0.9),
         ("NO", -0.105, 0.1),
+        ("NO", -2.0, 0.5),
+        ("YES", -2.0, 0.5),
         (" **Yes**.", None, 1.0),
         ("no, since", None, 0.0),
         ("YESTERDAY", -0.1, None),
