@@ -41,7 +41,7 @@ class Asked:
 
 
 def _disfluent(rows: list[Row], quick: bool) -> Asked:
-    rows = rows[:600] if quick else rows
+    rows = rows[:400] if quick else rows
     even = [int(row["id"][-1], 16) % 2 == 0 for row in rows]
     kept = [row for row, is_even in zip(rows, even, strict=True) if is_even]
     texts = [row["disfluent"] for row in rows]
@@ -56,11 +56,11 @@ def _disfluent(rows: list[Row], quick: bool) -> Asked:
 
 
 def _slots(rows: list[Row], quick: bool) -> Asked:
-    return _one_out("SNIPS", rows, lambda row: f"{row['intent']} {row['slots']}", None, 1500 if quick else None)
+    return _one_out("SNIPS", rows, lambda row: f"{row['intent']} {row['slots']}", None, 800 if quick else None)
 
 
 def _intents(name: str) -> Callable[[list[Row], bool], Asked]:
-    return lambda rows, quick: _one_out(name, rows, lambda row: str(row["intent"]), DRAWN, 2000 if quick else None)
+    return lambda rows, quick: _one_out(name, rows, lambda row: str(row["intent"]), DRAWN, 800 if quick else None)
 
 
 def _one_out(name: str, rows: list[Row], meaning: Callable[[Row], str], count: int | None, most: int | None) -> Asked:
