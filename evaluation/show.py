@@ -11,7 +11,7 @@ from evaluation.report import Figure, Report
 
 __all__ = ["plain", "reached", "show"]
 
-_WIDTH: Final = 160
+_WIDTH: Final = 220
 _PLACES: Final = 3
 
 
