@@ -141,7 +141,8 @@ def _outside(tokens: Sequence[TokenLogprob], offset: int, fences: Sequence[Span]
 
 
 def _words(tokens: Sequence[TokenLogprob]) -> list[TokenLogprob]:
-    return [token for token in tokens if _WORD.search(token.token)]
+    has_word = _WORD.search
+    return [token for token in tokens if has_word(token.token)]
 
 
 def _mean(scores: Sequence[float]) -> float:

@@ -28,6 +28,7 @@ _SIGNS: Final = str.maketrans({"−": "-", "–": "-", "×": "*", "·": "*", "÷
 _ENDS: Final = re.compile(
     r"####|\\boxed|\b(?:answer|total|result)\s*(?:is\b|:|=)|\b(?:therefore|thus|hence|so),? ", re.IGNORECASE
 )
+_ENDING: Final = ("####", "boxed", "answer", "total", "result", "therefore", "thus", "hence", "so ", "so,")
 _OTHER: Final = re.compile(r"[^\d.\-]")
 _REASONS: Final = 80
 
@@ -38,7 +39,13 @@ def signals(seen: Seen) -> dict[str, float | None]:
     checked = list(sums(text)) if "=" in text else []
     share = sum(checked) / len(checked) if checked else None
     reasons = bool(checked) or (len(text) >= _REASONS and not seen.has_document)
-    return {"arithmetic": share, "concluded": float(_ENDS.search(text) is not None) if reasons else None}
+    return {"arithmetic": share, "concluded": float(_concludes(text)) if reasons else None}
+
+
+def _concludes(text: str) -> bool:
+    """Whether the text says what it comes to. Most do not, and looking for the words alone is ten times as quick."""
+    lower = text.lower()
+    return any(word in lower for word in _ENDING) and _ENDS.search(text) is not None
 
 
 def sums(text: str) -> Iterator[bool]:
