@@ -53,6 +53,7 @@ def test_arguments_that_can_be_repaired_are_served_repaired(arguments: str, serv
         ([call(None)], "tools/weather/required"),
         ([call('{"city": 7.5}')], "tools/weather/properties/city/type"),
         ([call("[1]")], "tools/weather/type"),
+        ([call("[1]", "other")], "tools/other/type"),
         ([call("Ulm")], "tools/weather/no JSON"),
         ([call('{"city": "Ulm"}'), call("{}", "unheard_of")], "a call of an unknown tool"),
     ],
