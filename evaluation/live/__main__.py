@@ -49,9 +49,13 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, help="folder to keep labels, calibrator and answers in")
     parser.add_argument("--json", action="store_true", help="a JSON document")
     chosen = parser.parse_args()
+    weights = home_of(chosen.home)
     try:
+        if chosen.models == "local":
+            weights.prepare()
+            pull_all([find(name) for name in DEFAULT_PAIR], weights)
         with tempfile.TemporaryDirectory(prefix="stepwell-live-") as place:
-            told = asyncio.run(_run(chosen, Path(place)))
+            told = asyncio.run(_run(chosen, weights, Path(place)))
     except StepwellError as error:
         console.print(f"{error.code}: {error.message}", highlight=False, markup=False)
         return 1
@@ -62,13 +66,10 @@ def main() -> int:
     return 0
 
 
-async def _run(chosen: argparse.Namespace, place: Path) -> dict[str, Any]:
-    weights = home_of(chosen.home)
+async def _run(chosen: argparse.Namespace, weights: Home, place: Path) -> dict[str, Any]:
     home = Home(place / "home")
     home.root.mkdir(mode=0o700)
     if chosen.models == "local":
-        weights.prepare()
-        pull_all([find(name) for name in DEFAULT_PAIR], weights)
         home.models.symlink_to(weights.models)
     folder = plain(default_policies(), place / "policies")
     options = Options(home.root, folder, chosen.models, ports=around(Ports()))

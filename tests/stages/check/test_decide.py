@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pipeline.contracts import Budget, Plan, Request
 from pipeline.topology import outcomes_of
-from stages.check.decide import Findings, decide
+from stages.check.decide import Findings, Rules, decide
 
 FIRST = attempt(1, text="42")
 SECOND = attempt(2, text="43")
