@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"
 
 from poison import Half, attempts, corrections, friends
 
-from stages.recall.guard import BUILTIN, Weights, judge, read
+from pipeline.likeness import BUILTIN, Weights, judge, read
 
 HALVES: tuple[Half, ...] = ("near", "far")
 

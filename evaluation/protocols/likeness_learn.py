@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from evaluation.protocols.likeness_sets import Asked
 from evaluation.splits import fold
 from pipeline.confidence.bounds import most_errors
-from stages.recall.guard import BUILTIN, Reading, Weights, best, read
-from stages.recall.guard.features import FEATURES, measured
-from stages.recall.guard.judge import margins
-from stages.recall.guard.objections import objections
-from stages.recall.guard.pair import beside
-from stages.recall.guard.weights import LEARNED_CHECKS
+from pipeline.likeness import BUILTIN, Reading, Weights, best, read
+from pipeline.likeness.features import FEATURES, measured
+from pipeline.likeness.judge import margins
+from pipeline.likeness.objections import objections
+from pipeline.likeness.pair import beside
+from pipeline.likeness.weights import LEARNED_CHECKS
 
 __all__ = ["Hits", "Pairs", "chosen", "learn", "lowest", "pairs", "shipped"]
 

@@ -8,8 +8,8 @@ Only the last message of the user is compared: system prompt, earlier turns, too
 the partition and must be the same before anything is compared.
 """
 
-from stages.recall.guard.judge import Verdict, best, judge
-from stages.recall.guard.reading import Reading, read
-from stages.recall.guard.weights import BUILTIN, Weights
+from pipeline.likeness.judge import Verdict, best, judge
+from pipeline.likeness.reading import Reading, read
+from pipeline.likeness.weights import BUILTIN, Weights
 
 __all__ = ["BUILTIN", "Reading", "Verdict", "Weights", "best", "judge", "read"]

@@ -8,8 +8,8 @@ follows the correction is never left out, so a question that was taken back is n
 from dataclasses import dataclass
 from typing import Final
 
-from stages.recall.guard.token import Token
-from stages.recall.guard.words import FUNCTION, listed
+from pipeline.likeness.token import Token
+from pipeline.likeness.words import FUNCTION, listed
 
 __all__ = ["Corrected", "corrected", "has_cue", "without_pauses"]
 

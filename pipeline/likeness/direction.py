@@ -1,7 +1,7 @@
 """Which way round: from and to, before and after, more and less."""
 
-from stages.recall.guard.pair import Pair
-from stages.recall.guard.words import DIRECTIONS, OPPOSITES
+from pipeline.likeness.pair import Pair
+from pipeline.likeness.words import DIRECTIONS, OPPOSITES
 
 __all__ = ["direction", "opposites", "sides"]
 

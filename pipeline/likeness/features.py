@@ -1,15 +1,15 @@
 """What is measured of a pair of questions, for the sum that says how surely they have one answer."""
 
-from stages.recall.guard.correction import has_cue
-from stages.recall.guard.direction import direction, opposites, sides
-from stages.recall.guard.names import names, quoted
-from stages.recall.guard.negation import denies, negation
-from stages.recall.guard.numbers import numbers, spelling_of_numbers
-from stages.recall.guard.pair import Pair
-from stages.recall.guard.question import question
-from stages.recall.guard.token import Token
-from stages.recall.guard.units import units
-from stages.recall.guard.words import ARTICLES, FUNCTION
+from pipeline.likeness.correction import has_cue
+from pipeline.likeness.direction import direction, opposites, sides
+from pipeline.likeness.names import names, quoted
+from pipeline.likeness.negation import denies, negation
+from pipeline.likeness.numbers import numbers, spelling_of_numbers
+from pipeline.likeness.pair import Pair
+from pipeline.likeness.question import question
+from pipeline.likeness.token import Token
+from pipeline.likeness.units import units
+from pipeline.likeness.words import ARTICLES, FUNCTION
 
 __all__ = ["FEATURES", "measured"]
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from stages.recall.guard.token import Token
+from pipeline.likeness.token import Token
 
 __all__ = ["unframed"]
 

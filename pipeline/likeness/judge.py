@@ -7,11 +7,11 @@ other than most that mean the same.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stages.recall.guard.features import measured
-from stages.recall.guard.objections import objections
-from stages.recall.guard.pair import Pair, beside
-from stages.recall.guard.reading import Reading, read
-from stages.recall.guard.weights import BUILTIN, Weights
+from pipeline.likeness.features import measured
+from pipeline.likeness.objections import objections
+from pipeline.likeness.pair import Pair, beside
+from pipeline.likeness.reading import Reading, read
+from pipeline.likeness.weights import BUILTIN, Weights
 
 __all__ = ["Verdict", "best", "judge"]
 

@@ -1,8 +1,8 @@
 """Another name is another question: words that are written large inside a sentence, and what stands in quotes."""
 
-from stages.recall.guard.pair import Pair
-from stages.recall.guard.token import Token
-from stages.recall.guard.words import FUNCTION
+from pipeline.likeness.pair import Pair
+from pipeline.likeness.token import Token
+from pipeline.likeness.words import FUNCTION
 
 __all__ = ["names", "quoted"]
 

@@ -1,8 +1,8 @@
 """A question and its denial have no answer in common."""
 
-from stages.recall.guard.pair import Pair
-from stages.recall.guard.token import Token
-from stages.recall.guard.words import NEGATIONS
+from pipeline.likeness.pair import Pair
+from pipeline.likeness.token import Token
+from pipeline.likeness.words import NEGATIONS
 
 __all__ = ["denies", "negation"]
 

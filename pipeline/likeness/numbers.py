@@ -1,7 +1,7 @@
 """Another number is another question: digits and words, ordinals, dates, times and ranges, in their order."""
 
-from stages.recall.guard.pair import Pair
-from stages.recall.guard.token import Token
+from pipeline.likeness.pair import Pair
+from pipeline.likeness.token import Token
 
 __all__ = ["numbers", "spelling_of_numbers"]
 

@@ -3,18 +3,18 @@
 from collections.abc import Callable
 from typing import Final
 
-from stages.recall.guard.correction import has_cue
-from stages.recall.guard.direction import direction, opposites, sides
-from stages.recall.guard.names import names, quoted
-from stages.recall.guard.negation import denies, negation
-from stages.recall.guard.numbers import numbers
-from stages.recall.guard.order import crossed, order
-from stages.recall.guard.pair import Pair
-from stages.recall.guard.question import asks, question
-from stages.recall.guard.reading import LONGEST
-from stages.recall.guard.script import script
-from stages.recall.guard.units import units
-from stages.recall.guard.words import ARTICLES
+from pipeline.likeness.correction import has_cue
+from pipeline.likeness.direction import direction, opposites, sides
+from pipeline.likeness.names import names, quoted
+from pipeline.likeness.negation import denies, negation
+from pipeline.likeness.numbers import numbers
+from pipeline.likeness.order import crossed, order
+from pipeline.likeness.pair import Pair
+from pipeline.likeness.question import asks, question
+from pipeline.likeness.reading import LONGEST
+from pipeline.likeness.script import script
+from pipeline.likeness.units import units
+from pipeline.likeness.words import ARTICLES
 
 __all__ = ["CHECKS", "objections"]
 

@@ -1,8 +1,8 @@
 """Who does what to whom: the same words in other places."""
 
-from stages.recall.guard.pair import Pair
-from stages.recall.guard.token import Token
-from stages.recall.guard.words import ARTICLES, FUNCTION
+from pipeline.likeness.pair import Pair
+from pipeline.likeness.token import Token
+from pipeline.likeness.words import ARTICLES, FUNCTION
 
 __all__ = ["crossed", "order"]
 

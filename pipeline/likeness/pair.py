@@ -3,10 +3,10 @@
 from bisect import bisect_left
 from dataclasses import dataclass
 
-from stages.recall.guard.correction import corrected, without_pauses
-from stages.recall.guard.reading import Reading
-from stages.recall.guard.token import Token
-from stages.recall.guard.words import QUESTIONS
+from pipeline.likeness.correction import corrected, without_pauses
+from pipeline.likeness.reading import Reading
+from pipeline.likeness.token import Token
+from pipeline.likeness.words import QUESTIONS
 
 __all__ = ["Pair", "beside"]
 

@@ -1,8 +1,8 @@
 """What kind of answer is asked for: who is not when, and `how many` is not `how`."""
 
-from stages.recall.guard.pair import Pair
-from stages.recall.guard.token import Token
-from stages.recall.guard.words import QUESTIONS, listed
+from pipeline.likeness.pair import Pair
+from pipeline.likeness.token import Token
+from pipeline.likeness.words import QUESTIONS, listed
 
 __all__ = ["asks", "question"]
 

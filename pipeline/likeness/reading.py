@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from stages.recall.guard.frames import unframed
-from stages.recall.guard.instructions import gives_orders
-from stages.recall.guard.symbols import layout, signs
-from stages.recall.guard.token import Token
-from stages.recall.guard.words import FUNCTION, NUMBERS, ORDINALS, UNITS, listed
+from pipeline.likeness.frames import unframed
+from pipeline.likeness.instructions import gives_orders
+from pipeline.likeness.symbols import layout, signs
+from pipeline.likeness.token import Token
+from pipeline.likeness.words import FUNCTION, NUMBERS, ORDINALS, UNITS, listed
 
 __all__ = ["LONGEST", "Reading", "read"]
 

@@ -1,6 +1,6 @@
 """What looks alike and is not: letters of another alphabet among Latin ones, and characters that nobody sees."""
 
-from stages.recall.guard.reading import Reading
+from pipeline.likeness.reading import Reading
 
 __all__ = ["script"]
 

@@ -1,8 +1,8 @@
 """The same number of something else is another question: five miles are not five kilometres."""
 
-from stages.recall.guard.pair import Pair
-from stages.recall.guard.token import Token
-from stages.recall.guard.words import UNITS, listed
+from pipeline.likeness.pair import Pair
+from pipeline.likeness.token import Token
+from pipeline.likeness.words import UNITS, listed
 
 __all__ = ["units"]
 

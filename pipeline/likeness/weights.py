@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Final, Self
 
-from stages.recall.guard.features import FEATURES
-from stages.recall.guard.objections import CHECKS
+from pipeline.likeness.features import FEATURES
+from pipeline.likeness.objections import CHECKS
 
 __all__ = ["BUILTIN", "LEARNED_CHECKS", "Weights"]
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from pipeline.contracts import CacheHit, Envelope
+from pipeline.likeness import best
 from pipeline.policy.models import CachePolicy
 from pipeline.ports import Outcome
-from stages.recall.guard import best
 
 __all__ = ["DEFAULT", "Chosen", "choose", "decide", "why_not"]
 

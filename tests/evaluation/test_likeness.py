@@ -13,7 +13,7 @@ from evaluation.protocols.likeness_find import nearest
 from evaluation.protocols.likeness_learn import Hits, learn, lowest, pairs
 from evaluation.protocols.likeness_sets import Asked, asked
 from evaluation.report import Options
-from stages.recall.guard import Weights, judge
+from pipeline.likeness import Weights, judge
 
 COLOURS = ("red", "blue", "green", "white", "black", "brown", "grey", "pink", "amber", "teal")
 THINGS = ("well", "pond", "tower", "gate", "bridge", "garden", "stair", "roof", "wall", "door", "lamp", "boat")

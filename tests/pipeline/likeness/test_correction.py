@@ -2,8 +2,8 @@
 
 import pytest
 
-from stages.recall.guard import read
-from stages.recall.guard.correction import corrected
+from pipeline.likeness import read
+from pipeline.likeness.correction import corrected
 
 
 def after_all(new: str, old: str) -> str:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.recall.guard import BUILTIN, Weights, best, judge, read
-from stages.recall.guard.weights import LEARNED_CHECKS
+from pipeline.likeness import BUILTIN, Weights, best, judge, read
+from pipeline.likeness.weights import LEARNED_CHECKS
 
 CAPITAL = "What is the capital of France?"
 

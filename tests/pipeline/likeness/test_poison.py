@@ -4,7 +4,7 @@ from collections import Counter
 
 from poison import attempts, corrections, friends
 
-from stages.recall.guard import judge
+from pipeline.likeness import judge
 
 
 def test_at_most_one_in_a_hundred_attempts_succeeds() -> None:

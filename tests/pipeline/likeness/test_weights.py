@@ -2,7 +2,7 @@
 
 import pytest
 
-from stages.recall.guard import BUILTIN, Weights
+from pipeline.likeness import BUILTIN, Weights
 
 
 def test_weights_are_read_as_they_were_written() -> None:
