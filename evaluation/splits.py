@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Final
 
 from evaluation.data import Absent, Folder, Row
+from pipeline.calibrate.folds import fold
 
 __all__ = ["FOLDS", "Split", "fold", "halves", "splits"]
 
@@ -21,12 +21,6 @@ class Split:
     fit: tuple[Row, ...]
     data: tuple[Row, ...]
     places: tuple[int, ...]
-
-
-def fold(key: str, salt: str = "fold", parts: int = FOLDS) -> int:
-    """The part that a key falls into: the same for all sets."""
-    plain = " ".join(key.lower().split())
-    return int(sha256(f"{salt}|{plain}".encode()).hexdigest()[:8], 16) % parts
 
 
 def splits(fit: Folder, data: Folder, name: str, key: Key) -> list[Split]:

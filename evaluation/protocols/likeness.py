@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 
 from evaluation.bootstrap import counts, interval
 from evaluation.data import Folder
-from evaluation.protocols.likeness_learn import Hits, chosen, learn, pairs, shipped
-from evaluation.protocols.likeness_sets import SETS, Asked, asked, texts_of
+from evaluation.protocols.likeness_sets import SETS, asked, texts_of
 from evaluation.report import Curve, Figure, Options, Report
 from evaluation.splits import FOLDS, fold
+from pipeline.calibrate.likeness.asked import Asked
+from pipeline.calibrate.likeness.learn import chosen, learn
+from pipeline.calibrate.likeness.measure import Hits, judged, pairs
 
 __all__ = ["run"]
 
@@ -90,7 +92,7 @@ def _outcome(fit: Folder, data: Folder, name: str, options: Options) -> Outcome:
         found = chosen(measured, weights, np.ones(len(sure), bool))
         sure, right, answered = found.sure, found.right, found.sure >= weights.threshold
     nearest = Hits(scored.cosines[:, 0], scored.right[:, 0])
-    return Outcome(scored, nearest, shipped(scored), Hits(sure, right), answered)
+    return Outcome(scored, nearest, judged(scored), Hits(sure, right), answered)
 
 
 def _figures(found: Outcome, options: Options) -> list[Figure]:

@@ -3,41 +3,19 @@
 import random
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from evaluation.data import Absent, Folder, Row
 from evaluation.protocols.likeness_find import nearest
 from evaluation.splits import fold
+from pipeline.calibrate.likeness.asked import Asked
 
-__all__ = ["CANDIDATES", "SETS", "Asked", "asked"]
+__all__ = ["CANDIDATES", "SETS", "asked", "texts_of"]
 
 CANDIDATES: Final = 5
 DRAWN: Final = 4000
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """Questions with their nearest remembered ones, nearest first. Arrays have a row for each question.
-
-    `keys`: what belongs together, of each question; `kept_keys`: of each remembered one. `never`: questions that
-    nothing may answer. `drawn`: those of the protocol; the others are asked in addition, and count for `never` alone.
-    """
-
-    name: str
-    texts: tuple[str, ...]
-    kept: tuple[str, ...]
-    places: NDArray[np.int64]
-    cosines: NDArray[np.float64]
-    right: NDArray[np.bool_]
-    answerable: NDArray[np.bool_]
-    never: NDArray[np.bool_]
-    drawn: NDArray[np.bool_]
-    keys: tuple[str, ...]
-    kept_keys: tuple[str, ...]
 
 
 def _disfluent(rows: list[Row], quick: bool) -> Asked:

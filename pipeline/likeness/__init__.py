@@ -8,8 +8,9 @@ Only the last message of the user is compared: system prompt, earlier turns, too
 the partition and must be the same before anything is compared.
 """
 
+from pipeline.likeness.encoder import ENCODER
 from pipeline.likeness.judge import Verdict, best, judge
 from pipeline.likeness.reading import Reading, read
 from pipeline.likeness.weights import BUILTIN, Weights
 
-__all__ = ["BUILTIN", "Reading", "Verdict", "Weights", "best", "judge", "read"]
+__all__ = ["BUILTIN", "ENCODER", "Reading", "Verdict", "Weights", "best", "judge", "read"]

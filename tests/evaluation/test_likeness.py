@@ -10,9 +10,11 @@ import pytest
 from evaluation.data import Absent, Folder
 from evaluation.protocols.likeness import run
 from evaluation.protocols.likeness_find import nearest
-from evaluation.protocols.likeness_learn import Hits, learn, lowest, pairs
-from evaluation.protocols.likeness_sets import Asked, asked
+from evaluation.protocols.likeness_sets import asked
 from evaluation.report import Options
+from pipeline.calibrate.likeness.asked import Asked
+from pipeline.calibrate.likeness.learn import learn, lowest
+from pipeline.calibrate.likeness.measure import Hits, pairs
 from pipeline.likeness import Weights, judge
 
 COLOURS = ("red", "blue", "green", "white", "black", "brown", "grey", "pink", "amber", "teal")

@@ -19,12 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import PartMissing
+from pipeline.likeness import ENCODER
 
 __all__ = ["DIMENSIONS", "MODEL", "TOKENS", "Encoder", "Floats", "embed", "load"]
 
 Floats = NDArray[np.float32]
 
-MODEL: Final = "all-minilm-l6-v2-int8"
+MODEL: Final = ENCODER
 """Names the encoder in keys of entries: vectors of another one are never compared with its."""
 DIMENSIONS: Final = 384
 TOKENS: Final = 256

@@ -1,89 +1,54 @@
-"""Weights of the guard from labelled pairs, and the threshold that keeps 99 % of the hits right."""
+"""Weights of the guard from labelled pairs, and the threshold that keeps 99 % of the hits right.
 
-from dataclasses import dataclass, replace
+Needs the extra `train`.
+"""
+
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.protocols.likeness_sets import Asked
-from evaluation.splits import fold
+from pipeline.calibrate.folds import fold
+from pipeline.calibrate.likeness.asked import Asked
+from pipeline.calibrate.likeness.measure import Hits, Pairs
 from pipeline.confidence.bounds import most_errors
-from pipeline.likeness import BUILTIN, Reading, Weights, best, read
-from pipeline.likeness.features import FEATURES, measured
-from pipeline.likeness.judge import margins
-from pipeline.likeness.objections import objections
-from pipeline.likeness.pair import beside
+from pipeline.errors import PartMissing
+from pipeline.likeness import BUILTIN, Weights
+from pipeline.likeness.features import FEATURES
 from pipeline.likeness.weights import LEARNED_CHECKS
 
-__all__ = ["Hits", "Pairs", "chosen", "learn", "lowest", "pairs", "shipped"]
+__all__ = ["DELTA", "WRONG", "chosen", "learn", "lowest"]
 
 WRONG: Final = 0.01
+"""The share of hits that may be wrong, unless another is asked for."""
 DELTA: Final = 0.1
+"""How often a threshold may be too low."""
 _PARTS: Final = 4
 _SEEN: Final = 3
 _WORDS: Final = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class Pairs:
-    """Every question with each of its candidates, as the guard measures them. Rows in the order question, candidate."""
-
-    asked: Asked
-    measures: NDArray[np.float64]
-    marks: tuple[tuple[str, ...], ...]
-    forbidden: NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True)
-class Hits:
-    """The best candidate of each question: how sure it is (-1: none is left), and whether it is right."""
-
-    sure: NDArray[np.float64]
-    right: NDArray[np.bool_]
-
-
-def pairs(asked: Asked) -> Pairs:
-    """Measure every pair."""
-    kept = _readings(asked)
-    measures, marks, forbidden = [], [], []
-    for text, near, cosines in zip(asked.texts, asked.places, asked.cosines, strict=True):
-        new = read(text)
-        found = [(kept[place], float(cosine)) for place, cosine in zip(near, cosines, strict=True)]
-        for (old, cosine), margin in zip(found, margins(found), strict=True):
-            pair = beside(new, old)
-            told = measured(pair, cosine, margin)
-            measures.append([told[name] for name in FEATURES])
-            marks.append(pair.marks)
-            forbidden.append(new.plain != old.plain and bool(objections(pair, LEARNED_CHECKS)))
-    return Pairs(asked, np.array(measures), tuple(marks), np.array(forbidden))
-
-
-def shipped(asked: Asked) -> Hits:
-    """What the guard says with the weights that come along."""
-    kept = _readings(asked)
-    sure, right = [], []
-    for row, (text, near, cosines) in enumerate(zip(asked.texts, asked.places, asked.cosines, strict=True)):
-        found = [(kept[place], float(cosine)) for place, cosine in zip(near, cosines, strict=True)]
-        place, verdict = best(text, found, weights=BUILTIN)
-        sure.append(-1.0 if place is None else verdict.confidence)
-        right.append(place is not None and bool(asked.right[row, place]))
-    return Hits(np.array(sure), np.array(right))
-
-
-def _readings(asked: Asked) -> dict[int, Reading]:
-    return {int(place): read(asked.kept[place]) for place in np.unique(asked.places)}
-
-
-def learn(given: Pairs, questions: NDArray[np.bool_], avoid: frozenset[str] = frozenset()) -> Weights:
-    """Weights and threshold from some of the questions; candidates whose key is one to avoid are left out.
+def learn(
+    given: Pairs, questions: NDArray[np.bool_], avoid: frozenset[str] = frozenset(), wrong: float = WRONG
+) -> Weights:
+    """Weights and threshold from some of the questions.
 
     The threshold is the lowest at which at most 1 % of the hits are wrong, with 90 % confidence (Clopper-Pearson), and
     nothing is answered that nothing may answer; told on questions that the weights of their part have not seen.
+
+    Args:
+        given: all questions, measured.
+        questions: those to learn from.
+        avoid: candidates of these keys are left out.
+        wrong: the share of hits that may be wrong.
+
+    Raises:
+        PartMissing: scikit-learn is not installed.
     """
     asked = given.asked
     width = asked.places.shape[1]
-    usable = np.repeat(questions, width)
+    usable = np.repeat(questions, width) & ~given.below
     if avoid:
         usable &= np.array([asked.kept_keys[place] not in avoid for place in asked.places.ravel()])
     part = np.array([fold(key, "guard", _PARTS) for key in asked.keys])
@@ -94,7 +59,7 @@ def learn(given: Pairs, questions: NDArray[np.bool_], avoid: frozenset[str] = fr
             weights = _fitted(given, usable & ~inside)
             sure[usable & inside] = _sure(given, weights, usable & inside)
     hits = _best(asked, np.where(usable, sure, -1.0))
-    threshold = lowest(hits, questions, asked.never)
+    threshold = lowest(hits, questions, asked.never, wrong)
     return replace(_fitted(given, usable), threshold=threshold, source=f"learned from {int(questions.sum())} questions")
 
 
@@ -125,9 +90,12 @@ def _sure(given: Pairs, weights: Weights, rows: NDArray[np.bool_]) -> NDArray[np
 
 def _fitted(given: Pairs, rows: NDArray[np.bool_]) -> Weights:
     """Logistic regression on the measures and on the words that differ, shrunk towards none of them."""
-    from scipy.sparse import csr_matrix, hstack
-    from sklearn.feature_extraction import DictVectorizer
-    from sklearn.linear_model import LogisticRegression
+    try:
+        from scipy.sparse import csr_matrix, hstack
+        from sklearn.feature_extraction import DictVectorizer
+        from sklearn.linear_model import LogisticRegression
+    except ImportError:
+        raise PartMissing("scikit-learn is not installed; install the extra `train`: stepwell[train]") from None
 
     right = given.asked.right.ravel()[rows]
     if right.all() or not right.any():
@@ -154,7 +122,7 @@ def _fitted(given: Pairs, rows: NDArray[np.bool_]) -> Weights:
     )
 
 
-def lowest(hits: Hits, questions: NDArray[np.bool_], never: NDArray[np.bool_]) -> float:
+def lowest(hits: Hits, questions: NDArray[np.bool_], never: NDArray[np.bool_], share: float = WRONG) -> float:
     """The lowest threshold that keeps the promise on these questions; above 1: none does, nothing is served."""
     sure, right = hits.sure[questions], hits.right[questions]
     order = np.argsort(-sure, kind="stable")
@@ -164,6 +132,6 @@ def lowest(hits: Hits, questions: NDArray[np.bool_], never: NDArray[np.bool_]) -
     for count in np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True)) + 1:
         if ranked[count - 1] <= floor:
             break
-        if wrong[count - 1] <= most_errors(int(count), WRONG, DELTA):
+        if wrong[count - 1] <= most_errors(int(count), share, DELTA):
             threshold = float(ranked[count - 1])
     return threshold
