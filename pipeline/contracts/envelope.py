@@ -155,7 +155,7 @@ class Plan(OpenContract):
         relieved: a budget has too little left, and its `degrade_to` answers in place of the first tier.
         spares: who answers where a budget that degrades denies the first attempt after all.
         on_capped: what happens when an escalation is due and its cap or a budget does not allow it.
-        lookers: who may give a second opinion or a judgement on a draft, all of them eligible.
+        lookers: who may give a second opinion or a judgement on a draft, or on a remembered question, all eligible.
         covers: the budgets that pay for the attempts.
         rates: what is left of the rate limits, for the headers of the reply.
         metered: the rates of tokens, at which what was really used is counted in the end.
@@ -193,7 +193,7 @@ class CacheHit(OpenContract):
     """The remembered answer that was served, and where it came from. `usage` is that of the call that made it.
 
     `kind`: the very same question, one that means the same, or one that was under way at the same time. `similarity` is
-    the cosine of a question that means the same.
+    the cosine of a question that means the same, and `guard` names the learned guard that said so.
     """
 
     content: str | None = None
@@ -208,6 +208,7 @@ class CacheHit(OpenContract):
     stored_at: UnixTime
     kind: Literal["exact", "semantic", "flight"] = "exact"
     similarity: Share | None = None
+    guard: str | None = None
     usage: Usage | None = None
 
 

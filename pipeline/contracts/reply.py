@@ -65,13 +65,15 @@ class Remembered(OpenContract):
     """Which answer was served again: of which request, how old it was, and why it is an answer to this one too.
 
     `exact`: the very same question; `semantic`: one that means the same, of which `similarity` is the cosine; `flight`:
-    the same question, asked while this one was under way.
+    the same question, asked while this one was under way. `guard`: the file of the learned guard that found both to
+    mean the same, with its digest; null: the one that comes along.
     """
 
     request_id: RequestId
     kind: Literal["exact", "semantic", "flight"] = "exact"
     age_s: float = Field(default=0.0, ge=0.0)
     similarity: Share | None = None
+    guard: str | None = None
 
 
 class Reply(OpenContract):

@@ -1,4 +1,4 @@
-"""Files beside the policies: prompts, schemas of answers, tokenizers, calibrators, the learned difficulty.
+"""Files beside the policies: prompts, schemas of answers, tokenizers, calibrators, guards, the learned difficulty.
 
 They belong to the revision: their bytes count for its digest, and they are refused with it or in force with it.
 """
@@ -13,6 +13,8 @@ from jsonschema.validators import validator_for
 from pipeline.contracts import JsonObject
 from pipeline.policy.calibration import BrokenFile, Calibrator, Gate, read_calibrator
 from pipeline.policy.files import Files, Unreadable
+from pipeline.policy.guards import BrokenGuard, Guard, encoder_of, read_guard
+from pipeline.policy.models import Route
 from pipeline.policy.problems import Path, Problem
 from pipeline.policy.resolve import Located, PolicySet
 from pipeline.policy.text import MAX_BYTES
@@ -25,6 +27,7 @@ LARGEST: Final = {
     "tokenizer": 64 * 2**20,
     "difficulty_file": 32 * 2**20,
     "calibrator_file": 4 * 2**20,
+    "guard_file": 2**20,
 }
 """Bytes that a file may have, by the key that names it."""
 _DEEPEST: Final = 64
@@ -53,13 +56,20 @@ def references(joined: PolicySet) -> Iterator[Reference]:
         if target.spec.tokenizer is not None:
             yield Reference(target, "tokenizer", target.spec.tokenizer)
     for route in joined.routes:
-        if route.spec.response_schema_file is not None:
-            yield Reference(route, "response_schema_file", route.spec.response_schema_file)
-        if route.spec.accept.calibrator_file is not None:
-            yield Reference(route, "calibrator_file", route.spec.accept.calibrator_file, ("accept",))
+        yield from _of_route(route)
     for file in joined.route_files:
         if file.spec.difficulty_file is not None:
             yield Reference(file, "difficulty_file", file.spec.difficulty_file)
+
+
+def _of_route(route: Located[Route]) -> Iterator[Reference]:
+    spec = route.spec
+    if spec.response_schema_file is not None:
+        yield Reference(route, "response_schema_file", spec.response_schema_file)
+    if spec.accept.calibrator_file is not None:
+        yield Reference(route, "calibrator_file", spec.accept.calibrator_file, ("accept",))
+    if spec.cache.semantic is not None and spec.cache.semantic.guard_file is not None:
+        yield Reference(route, "guard_file", spec.cache.semantic.guard_file, ("cache", "semantic"))
 
 
 def attach(joined: PolicySet, files: Files) -> None:
@@ -74,6 +84,7 @@ def attach(joined: PolicySet, files: Files) -> None:
         except Unreadable as error:
             joined.problems.append(reference.problem(str(error)))
     joined.problems.extend(_unkept(joined))
+    joined.problems.extend(_foreign(joined))
 
 
 def _take(joined: PolicySet, reference: Reference, body: bytes) -> None:
@@ -84,6 +95,8 @@ def _take(joined: PolicySet, reference: Reference, body: bytes) -> None:
         joined.schemas[reference.path] = _schema(body)
     elif reference.key == "calibrator_file":
         joined.calibrators[reference.path] = _calibrator(reference.path, body)
+    elif reference.key == "guard_file":
+        joined.guards[reference.path] = _guard(reference.path, body)
     elif reference.key == "tokenizer" and not isinstance(_json(body), dict):
         raise Unreadable("is no tokenizer: it must be a JSON object, as tokenizer.json is")
     elif reference.key == "difficulty_file":
@@ -135,6 +148,27 @@ def _calibrator(path: str, body: bytes) -> Calibrator:
         return read_calibrator(path, body)
     except BrokenFile as error:
         raise Unreadable(f"is no calibrator: {error}") from None
+
+
+def _guard(path: str, body: bytes) -> Guard:
+    try:
+        return read_guard(path, body)
+    except BrokenGuard as error:
+        raise Unreadable(f"is no guard: {error}") from None
+
+
+def _foreign(joined: PolicySet) -> Iterator[Problem]:
+    """Guards that weigh the cosines of another encoder than the one of their route."""
+    for route in joined.routes:
+        semantic = route.spec.cache.semantic
+        guard = joined.guards.get(semantic.guard_file or "") if semantic is not None else None
+        if semantic is None or guard is None or guard.encoder == encoder_of(semantic):
+            continue
+        said = (
+            f"{semantic.guard_file} was fitted with the encoder {guard.encoder}, and this route compares with "
+            f"{encoder_of(semantic)}: fit it again (stepwell cache train)"
+        )
+        yield route.problem(said, "cache", "semantic", "guard_file")
 
 
 def _unkept(joined: PolicySet) -> Iterator[Problem]:

@@ -141,8 +141,10 @@ def _route(joined: PolicySet, route: Located[Route], condition: Condition, score
     names = tuple(running[index].name if index in running else None for index in range(len(tiers)))
     schema = joined.schemas.get(spec.response_schema_file) if spec.response_schema_file is not None else None
     curve = None if spec.accept.calibrator_file is None else joined.calibrators.get(spec.accept.calibrator_file)
+    semantic = spec.cache.semantic
+    guard = joined.guards.get(semantic.guard_file) if semantic is not None and semantic.guard_file is not None else None
     spec = spec.model_copy(update={"tiers": tiers}) if running else spec
-    return CompiledRoute(spec, condition, score, names, schema, curve)
+    return CompiledRoute(spec, condition, score, names, schema, curve, guard)
 
 
 def _record_metadata(joined: PolicySet) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from pipeline.contracts import JsonObject
 from pipeline.policy.calibration import Calibrator
 from pipeline.policy.conditions import Condition, Score, known
 from pipeline.policy.facts import RequestFacts
+from pipeline.policy.guards import Guard
 from pipeline.policy.models import BudgetSpec, EscalationCap, Rate, ResidencyRule, Route
 
 __all__ = ["CompiledCover", "CompiledRate", "CompiledRoute", "CompiledRule", "RouteChoice"]
@@ -29,6 +30,7 @@ class CompiledRoute:
         experiments: for each tier, the experiment that runs there.
         response_schema: of answers to requests that bring none.
         calibrator: makes the confidence of an answer out of how sure the model sounded; None: that is the confidence.
+        guard: says which remembered questions have the same answer; None: the one that comes along.
     """
 
     spec: Route
@@ -37,6 +39,7 @@ class CompiledRoute:
     experiments: tuple[str | None, ...] = ()
     response_schema: JsonObject | None = None
     calibrator: Calibrator | None = None
+    guard: Guard | None = None
 
     def matches(self, facts: RequestFacts) -> bool | None:
         """Whether the route takes a request of these facts; None when its condition has no answer."""

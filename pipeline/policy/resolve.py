@@ -7,6 +7,7 @@ from typing import Final, Generic, TypeVar
 
 from pipeline.contracts import Json, JsonObject
 from pipeline.policy.calibration import Calibrator
+from pipeline.policy.guards import Guard
 from pipeline.policy.keys import is_a_key, query_of
 from pipeline.policy.models import (
     BudgetsFile,
@@ -67,8 +68,8 @@ class PolicySet:
 
     Attributes:
         filled: the targets with their variables filled in.
-        attached: the files that are named, by path; `prompts` (by variant), `schemas` and `calibrators` (by path)
-            as they were read.
+        attached: the files that are named, by path; `prompts` (by variant), `schemas`, `calibrators` and `guards`
+            (by path) as they were read.
     """
 
     targets: dict[str, Located[Target]] = field(default_factory=dict)
@@ -88,6 +89,7 @@ class PolicySet:
     prompts: dict[str, str] = field(default_factory=dict)
     schemas: dict[str, JsonObject] = field(default_factory=dict)
     calibrators: dict[str, Calibrator] = field(default_factory=dict)
+    guards: dict[str, Guard] = field(default_factory=dict)
     filled: dict[str, Target] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 

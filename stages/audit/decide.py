@@ -152,7 +152,7 @@ def _origin(hit: CacheHit | None, now: float) -> Remembered | None:
     if hit is None:
         return None
     age_s = round(max(0.0, now - hit.stored_at), 3)
-    return Remembered(request_id=hit.request_id, kind=hit.kind, age_s=age_s, similarity=hit.similarity)
+    return Remembered(request_id=hit.request_id, kind=hit.kind, age_s=age_s, similarity=hit.similarity, guard=hit.guard)
 
 
 def _usage(attempts: Sequence[Attempt]) -> Usage:

@@ -4,17 +4,35 @@ from typing import Literal
 
 from pydantic import Field
 
-from pipeline.contracts import Share, Whole
+from pipeline.contracts import Name, Share, Whole
 from pipeline.policy.models.base import Seconds, Section
 
-__all__ = ["CachePolicy", "SemanticCache"]
+__all__ = ["CachePolicy", "SemanticCache", "Verifier"]
+
+
+class Verifier(Section):
+    """A model that is asked whether both questions have the same answer, where the guard has nothing against it.
+
+    It is shown both, so it must be one of our own, and every question it is shown must be one that it may see as it is.
+    One that fails, is late, may not be asked or says anything but yes lets no remembered answer through.
+
+    Attributes:
+        variant: who is asked; its target is not `external`.
+        above: how probable the same answer must be at least, by the log-probability of its word, where the target shows
+            that; elsewhere yes is certain.
+        timeout: seconds for its word, and never more than a third of what the request has left.
+    """
+
+    variant: Name
+    above: Share = 0.9
+    timeout: Seconds = 1.0
 
 
 class SemanticCache(Section):
     """Answers to questions that mean the same, found by the built-in encoder (the extra `embeddings`).
 
     The vector only finds candidates: a guard compares numbers, units, names, negation, direction and word order, and
-    decides.
+    decides; where a verifier is named, it has the last word about what the guard lets through.
 
     Attributes:
         within: whose answers may serve whom. Further than one user only where the policy says so; a request that names
@@ -23,12 +41,17 @@ class SemanticCache(Section):
             that turned out wrong raise it.
         candidates: how many are looked at.
         most: questions that are kept for one user, session or tenant; the oldest make room.
+        verifier: who is asked about what the guard lets through; None: nobody.
+        guard_file: a file beside the policies with the guard's weights, made by `stepwell cache train`; None: those
+            that come along.
     """
 
     within: Literal["session", "user", "tenant"] = "user"
     similarity: Share = 0.7
     candidates: Whole = Field(default=5, ge=1, le=50)
     most: Whole = Field(default=2000, ge=1, le=20_000)
+    verifier: Verifier | None = None
+    guard_file: str | None = None
 
 
 class CachePolicy(Section):
