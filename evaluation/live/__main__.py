@@ -19,7 +19,7 @@ from rich.table import Table
 
 from evaluation.live.asking import WAYS, Answer, Way, ask_alone, ask_in_turn
 from evaluation.live.cases import Half, cases
-from evaluation.live.fitting import calibrator, labels, plain_rows
+from evaluation.live.fitting import calibrator, labels, read_labels, write_labels
 from evaluation.live.policy import calibrated, plain
 from evaluation.live.summary import summary
 from pipeline.cli.models import pull_all
@@ -46,6 +46,8 @@ def main() -> int:
         "--models", choices=("local", "scripted"), default="local", help="scripted: to see that it runs"
     )
     parser.add_argument("--questions", type=int, default=160, help="of each half at most")
+    parser.add_argument("--labels", type=Path, help="file of labels: read where it is there, written where it is not")
+    parser.add_argument("--fit-only", action="store_true", help="end once the labels are made")
     parser.add_argument("--keep", type=Path, help="folder to keep labels, calibrator and answers in")
     parser.add_argument("--json", action="store_true", help="a JSON document")
     chosen = parser.parse_args()
@@ -59,7 +61,7 @@ def main() -> int:
     except StepwellError as error:
         console.print(f"{error.code}: {error.message}", highlight=False, markup=False)
         return 1
-    if chosen.json:
+    if chosen.json or chosen.fit_only:
         json.dump(told, sys.stdout, indent=1)
     else:
         _show(told)
@@ -97,9 +99,13 @@ async def _halves(client: Client, streams: Any, folder: Path, options: Options, 
             asked = cases(half)[:most]
             return await all_of(ask_alone(client, streams, asked, way, f"{run}-{name}"), name, len(asked))
 
-        small = await alone("fit", "small", "fit-small")
-        large = await alone("fit", "large", "fit-large")
-        found = labels(small, large)
+        if chosen.labels and chosen.labels.exists():
+            found = read_labels(chosen.labels)
+        else:
+            found = labels(await alone("fit", "small", "fit-small"), await alone("fit", "large", "fit-large"))
+            write_labels(found, chosen.labels)
+        if chosen.fit_only:
+            return {"labels": len(found)}
         made = calibrator(found)
         calibrated(folder, made.body)
         await _in_force(client, load_folder(folder, options.environment({})).revision)
@@ -109,12 +115,12 @@ async def _halves(client: Client, streams: Any, folder: Path, options: Options, 
     told = {
         "models": chosen.models,
         "thresholds": list(made.told),
-        "fit": {"right_small": sum(a.right for a in small), "right_large": sum(a.right for a in large)},
+        "fit": {"right_small": sum(a.right for a in found), "right_large": sum(bool(a.large_right) for a in found)},
         "fit_cascade": {"right": sum(a.right for a in warmed)},
         "score": summary(answers),
     }
     if chosen.keep:
-        _keep(chosen.keep, made.body, plain_rows(found), [*small, *large, *warmed, *answers], told)
+        _keep(chosen.keep, made.body, [*warmed, *answers], told)
     return told
 
 
@@ -128,10 +134,9 @@ async def _in_force(client: Client, revision: str) -> None:
             await asyncio.sleep(0.5)
 
 
-def _keep(folder: Path, body: bytes, found: list[dict[str, Any]], answers: list[Answer], told: dict[str, Any]) -> None:
+def _keep(folder: Path, body: bytes, answers: list[Answer], told: dict[str, Any]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "calibrator.json").write_bytes(body)
-    (folder / "labels.jsonl").write_text("".join(json.dumps(row) + "\n" for row in found))
     (folder / "summary.json").write_text(json.dumps(told, indent=1))
     rows = [
         {

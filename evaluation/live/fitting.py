@@ -3,14 +3,17 @@
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from pathlib import Path
+from typing import Final
+
+import orjson
 
 from evaluation.live.asking import Answer
 from pipeline.calibrate.gate import Calibration, Settings, calibrate
 from pipeline.calibrate.labels import Label
 from pipeline.calibrate.rules import Asked
 
-__all__ = ["ASKED", "Made", "calibrator", "labels", "plain_rows"]
+__all__ = ["ASKED", "Made", "calibrator", "labels", "read_labels", "write_labels"]
 
 ASKED: Final = Asked(rule="expected", alpha=0.1)
 """160 labels in four segments are too few for a promise with confidence: this one holds on average, and says so."""
@@ -47,9 +50,15 @@ def calibrator(found: Sequence[Label]) -> Made:
     return Made(made.gate.model_dump_json().encode(), tuple(_told(made)))
 
 
-def plain_rows(found: Sequence[Label]) -> list[dict[str, Any]]:
-    """As JSON."""
-    return [asdict(label) for label in found]
+def write_labels(found: Sequence[Label], file: Path | None) -> None:
+    """As JSON lines; nowhere where there is no file."""
+    if file is not None:
+        file.write_bytes(b"".join(orjson.dumps(asdict(label)) + b"\n" for label in found))
+
+
+def read_labels(file: Path) -> list[Label]:
+    """What `write_labels` wrote."""
+    return [Label(**orjson.loads(line)) for line in file.read_bytes().splitlines()]
 
 
 def _told(made: Calibration) -> list[str]:
