@@ -1,4 +1,4 @@
-"""`stepwell cache`: what is remembered, and erasing it."""
+"""`stepwell cache`: what is remembered, erasing it, and learning which questions have one answer."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -8,6 +8,7 @@ import typer
 
 from pipeline.adapters.answer_seals import Seals
 from pipeline.adapters.cache_answers import ValkeyAnswers
+from pipeline.cli.cache_train import train_command
 from pipeline.cli.show import Misused, console, errors_as_sentences, print_json, run
 from pipeline.embedded.here import settings_here
 from pipeline.errors import PartMissing
@@ -27,9 +28,10 @@ RequestOption = Annotated[str | None, typer.Option("--request", help="What this 
 
 def register(root: typer.Typer) -> None:
     """Add the verbs of this group."""
-    group = typer.Typer(no_args_is_help=True, help="Remembered answers: show, purge.")
+    group = typer.Typer(no_args_is_help=True, help="Remembered answers: show, purge, train.")
     group.command("show")(show_command)
     group.command("purge")(purge_command)
+    group.command("train")(train_command)
     root.add_typer(group, name="cache")
 
 

@@ -13,7 +13,7 @@ from jsonschema.validators import validator_for
 from pipeline.contracts import JsonObject
 from pipeline.policy.calibration import BrokenFile, Calibrator, Gate, read_calibrator
 from pipeline.policy.files import Files, Unreadable
-from pipeline.policy.guards import BrokenGuard, Guard, encoder_of, read_guard
+from pipeline.policy.guards import BrokenGuard, Guard, read_guard, unfit
 from pipeline.policy.models import Route
 from pipeline.policy.problems import Path, Problem
 from pipeline.policy.resolve import Located, PolicySet
@@ -84,7 +84,7 @@ def attach(joined: PolicySet, files: Files) -> None:
         except Unreadable as error:
             joined.problems.append(reference.problem(str(error)))
     joined.problems.extend(_unkept(joined))
-    joined.problems.extend(_foreign(joined))
+    joined.problems.extend(_unfit(joined))
 
 
 def _take(joined: PolicySet, reference: Reference, body: bytes) -> None:
@@ -157,18 +157,15 @@ def _guard(path: str, body: bytes) -> Guard:
         raise Unreadable(f"is no guard: {error}") from None
 
 
-def _foreign(joined: PolicySet) -> Iterator[Problem]:
-    """Guards that weigh the cosines of another encoder than the one of their route."""
+def _unfit(joined: PolicySet) -> Iterator[Problem]:
+    """Guards that were fitted to other candidates than those of their route."""
     for route in joined.routes:
         semantic = route.spec.cache.semantic
         guard = joined.guards.get(semantic.guard_file or "") if semantic is not None else None
-        if semantic is None or guard is None or guard.encoder == encoder_of(semantic):
-            continue
-        said = (
-            f"{semantic.guard_file} was fitted with the encoder {guard.encoder}, and this route compares with "
-            f"{encoder_of(semantic)}: fit it again (stepwell cache train)"
-        )
-        yield route.problem(said, "cache", "semantic", "guard_file")
+        why = unfit(guard, semantic) if guard is not None and semantic is not None else None
+        if why is not None and semantic is not None:
+            said = f"{semantic.guard_file} {why} (stepwell cache train)"
+            yield route.problem(said, "cache", "semantic", "guard_file")
 
 
 def _unkept(joined: PolicySet) -> Iterator[Problem]:

@@ -15,7 +15,7 @@ from pipeline.policy.models import SemanticCache
 from pipeline.policy.models.base import Section
 from pipeline.policy.validate import first_of
 
-__all__ = ["BrokenGuard", "Guard", "GuardFile", "encoder_of", "guard_name", "read_guard"]
+__all__ = ["BrokenGuard", "Guard", "GuardFile", "encoder_of", "guard_name", "read_guard", "unfit"]
 
 Number = Annotated[float, Field(allow_inf_nan=False, ge=-1e6, le=1e6)]
 
@@ -29,6 +29,7 @@ class GuardFile(Section):
 
     Attributes:
         encoder: whose cosines it was fitted to; those of another one are not to be weighed with it.
+        similarity: the cosine below which nothing was a candidate when it was fitted.
         bias: of the sum.
         threshold: the share from which on two questions have one answer.
         measures: weight by the name of a measure.
@@ -44,6 +45,7 @@ class GuardFile(Section):
 
     kind: Literal["guard"]
     encoder: str = Field(min_length=1, max_length=200)
+    similarity: Share
     bias: Number
     threshold: Annotated[float, Field(gt=0.0, le=1.0)]
     measures: dict[str, Number]
@@ -78,6 +80,7 @@ class Guard:
 
     name: str
     encoder: str
+    similarity: float
     weights: Weights
 
 
@@ -91,12 +94,25 @@ def read_guard(path: str, body: bytes) -> Guard:
         file = GuardFile.model_validate_json(body)
     except ValidationError as error:
         raise BrokenGuard(first_of(error)) from None
-    return Guard(guard_name(path, body), file.encoder, file.weights)
+    return Guard(guard_name(path, body), file.encoder, file.similarity, file.weights)
 
 
 def guard_name(path: str, body: bytes) -> str:
     """As records name it."""
     return f"{path}@{hashlib.sha256(body).hexdigest()[:16]}"
+
+
+def unfit(guard: Guard, semantic: SemanticCache) -> str | None:
+    """Why the guard is not one for a route that compares like this, as the rest of a sentence; None: it is."""
+    encoder = encoder_of(semantic)
+    if guard.encoder != encoder:
+        return f"was fitted with the encoder {guard.encoder}, and this route compares with {encoder}: fit it again"
+    if semantic.similarity < guard.similarity:
+        return (
+            f"was fitted to candidates of a similarity of {guard.similarity:g} and more, and this route takes them "
+            f"from {semantic.similarity:g} on: fit it again with --similarity {semantic.similarity:g}"
+        )
+    return None
 
 
 def encoder_of(_semantic: SemanticCache) -> str:

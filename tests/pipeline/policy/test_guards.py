@@ -13,6 +13,7 @@ from pipeline.policy.load import check_folder, load_bundle, load_folder, read_fo
 GOOD = {
     "kind": "guard",
     "encoder": ENCODER,
+    "similarity": 0.7,
     "bias": -3.0,
     "threshold": 0.9,
     "measures": {"similarity": 8.0},
@@ -80,6 +81,11 @@ def test_it_travels_with_the_set(tmp_path: Path) -> None:
         ({"body": b"[" * 100_000}, "is no guard: "),
         ({"body": b"\xff"}, "is no guard: "),
         ({"body": TOO_LONG}, "is larger than 1048576 bytes"),
+        (
+            {"similarity": 0.71},
+            "was fitted to candidates of a similarity of 0.71 and more, and this route takes them fr",
+        ),
+        ({"similarity": None}, "is no guard: similarity: the key is missing"),
         ({"encoder": "bge-small"}, f"was fitted with the encoder bge-small, and this route compares with {ENCODER}"),
     ],
 )
