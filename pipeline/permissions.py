@@ -105,9 +105,14 @@ def _written(name: str) -> Permissions:
     return _bucket(name) | Permissions((f"$KV.{name}.>",))
 
 
+def _asking() -> Permissions:
+    """Model calls: written down once, and charged."""
+    return _read("JOURNAL") | Permissions((journal_subject("*.*", "*"),)) | _charging()
+
+
 def _paying() -> Permissions:
-    """Model calls: written down once, charged, and streamed to the caller."""
-    return _read("JOURNAL") | Permissions((journal_subject("*.*", "*"),)) | _answer() | _charging()
+    """Model calls whose answers are streamed to the caller."""
+    return _asking() | _answer()
 
 
 def _charging() -> Permissions:
@@ -141,6 +146,7 @@ _EXTRA: Final[Mapping[StageName, Permissions]] = MappingProxyType(
     {
         FIRST: _admission(),
         "plan": _watched("weights") | _watched("calibration"),
+        "recall": _asking(),
         "draft": _paying(),
         "escalate": _paying(),
         LAST: _recording(),

@@ -109,6 +109,14 @@ class Parts:
         self.starts.append(self.ledger.start)  # who only plans counts nothing again
         return Attempts(self.models, self.journal, self.policies, self.clock, shields, self.ledger)
 
+    async def attempts_late(self) -> "Attempts":
+        """The same for a stage that makes calls only where a route says so, with what has to be started for them."""
+        known = len(self.starts)
+        attempts = self.attempts
+        for start in self.starts[known:]:
+            await start()
+        return attempts
+
     @cached_property
     def ledger(self) -> "StreamLedger":
         """What attempts cost, and what budgets have left; without a Valkey nobody can count, and budgets say so."""
@@ -266,7 +274,12 @@ def _plan(parts: Parts) -> Stage:
 def _recall(parts: Parts) -> Stage:
     from stages.recall import Recall
 
-    return Recall(parts.answers, parts.clock, parts.policies, parts.flights, parts.likeness)
+    semantic = [route.spec.cache.semantic for route in parts.policies.current().routes]
+    if any(spec is not None and spec.verifier is not None for spec in semantic):
+        parts.attempts  # noqa: B018  made now, so that it is started with the worker
+    return Recall(
+        parts.answers, parts.clock, parts.policies, parts.flights, parts.likeness, attempts=parts.attempts_late
+    )
 
 
 def _draft(parts: Parts) -> Stage:

@@ -22,6 +22,7 @@ from pipeline.adapters.answer_cache import AnswerCache, Patience, groups_of, rea
 from pipeline.adapters.answer_identity import last_question, surroundings
 from pipeline.adapters.embedding import DIMENSIONS, MODEL, Batches
 from pipeline.contracts import CacheHit, Envelope
+from pipeline.disclosure.guard import as_it_is
 from pipeline.errors import PartMissing, StoreUnavailable
 from pipeline.policy.models import SemanticCache
 from pipeline.ports import Clock, Kept
@@ -41,15 +42,23 @@ _PAGES: Final = 4
 _FLOOR_S: Final = 5.0
 _NOTES: Final = 64
 _VECTOR: Final = 2 * DIMENSIONS
+_NEAR: Final = "near:"
+_TOLD: Final = 16
+"""Characters of a digest that name a question where it is told of."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A remembered question, how alike it is (the cosine), and the key of its answer."""
+    """A remembered question, how alike it is (the cosine), the key of its answer, and who may see it as it is.
+
+    `name`: a digest that it is told by; without the secret it says nothing of the question.
+    """
 
     question: str
     similarity: float
     key: str
+    seen_by: tuple[str, ...] = ()
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +179,8 @@ class Likeness:
             if body is None:
                 partition.drop(name)
                 continue
-            question, key = orjson.loads(body[_VECTOR:])
-            found.append(Candidate(question, similarity, key))
+            question, key, *seen_by = orjson.loads(body[_VECTOR:])
+            found.append(Candidate(question, similarity, key, tuple(seen_by), name.removeprefix(_NEAR)[:_TOLD]))
         return tuple(found)
 
     async def _floor(self, envelope: Envelope, spec: SemanticCache) -> float:
@@ -194,17 +203,19 @@ class Likeness:
         question, name = last_question(envelope.request), self._partition(envelope, spec)
         fit = question is not None and name is not None and should_store(envelope)
         if fit and question and name and not self._missing and len(self._tasks) < _NOTES:
-            self._later(self._keep(envelope, question, name, spec.most, ttl_s))
+            self._later(self._keep(envelope, question, name, spec, ttl_s))
 
-    async def _keep(self, envelope: Envelope, question: str, partition: str, most: int, ttl_s: float) -> None:
+    async def _keep(self, envelope: Envelope, question: str, partition: str, spec: SemanticCache, ttl_s: float) -> None:
         try:
             vector = await self._batches.vector(question)
             answers = self._answers
-            name = "near:" + answers.seals.name(partition.encode(), question.encode())
-            body = vector.astype(np.float16).tobytes() + orjson.dumps([question, answers.key(envelope)])
+            name = _NEAR + answers.seals.name(partition.encode(), question.encode())
+            body = vector.astype(np.float16).tobytes() + orjson.dumps(
+                [question, answers.key(envelope), *_seen_by(envelope, spec)]
+            )
             groups = tuple(groups_of(envelope, answers.seals))
             sealed = answers.seals.seal(name, body)
-            kept = Kept(name, sealed, ttl_s, groups, envelope.received_at, list_name=partition, list_most=most)
+            kept = Kept(name, sealed, ttl_s, groups, envelope.received_at, list_name=partition, list_most=spec.most)
             await self._patiently(answers.store.keep(kept))
         except PartMissing as error:
             self._without(error)
@@ -277,3 +288,10 @@ class Likeness:
             _log.error("answers to questions of like meaning are off: %s", error.message)
         self._missing = True
         return Alike(reason="no_encoder")
+
+
+def _seen_by(envelope: Envelope, spec: SemanticCache) -> list[str]:
+    """The targets that may see the question as it is. Nobody knows later what was found in it."""
+    if spec.verifier is None or envelope.classification is None:
+        return []
+    return [decision.target for decision in envelope.classification.residency if as_it_is(decision)]

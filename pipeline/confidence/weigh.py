@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from math import exp, fsum, log
 from typing import Final
 
-__all__ = ["LOOKS", "verdict_of", "weighed"]
+from pipeline.contracts import Attempt
+
+__all__ = ["LOOKS", "said_by", "verdict_of", "weighed"]
 
 LOOKS: Final = ("samples_agree", "opinions_agree", "verified", "judged")
 """The signals that come of further looks."""
@@ -29,6 +31,14 @@ def weighed(confidence: float | None, signals: Mapping[str, float | None]) -> fl
 def _odds(share: float) -> float:
     inside = min(max(share, 1.0 - _SUREST), _SUREST)
     return log(inside / (1.0 - inside))
+
+
+def said_by(made: Attempt) -> float | None:
+    """How probable yes is, by who was asked for a yes or no; None: the call failed, or it said something else."""
+    if made.error is not None:
+        return None
+    words = [token for token in made.tokens or () if any(map(str.isalpha, token.token))]
+    return verdict_of(made.text, words[0].logprob if words else None)
 
 
 def verdict_of(text: str | None, logprob: float | None) -> float | None:

@@ -22,13 +22,14 @@ from pipeline.errors import ResidencyRefused
 from pipeline.policy import Policy, decided_about, permits, rejudge
 from pipeline.policy.compiled import SEVERITY, stricter
 from pipeline.policy.kinds import EVERY, OPAQUE, covers
-from pipeline.policy.models import Variant
+from pipeline.policy.models import Target, Variant
 from pipeline.policy.source import PolicySource
 
-__all__ = ["Added", "Permit", "Reference", "Sink", "View", "governing", "judged", "may_keep", "permit"]
+__all__ = ["Added", "Permit", "Reference", "Sink", "View", "as_it_is", "governing", "judged", "may_keep", "permit"]
 
 Sink = Literal["cache", "dead_letters"]
 _FORMS: Final = frozenset({"format", "pattern"})
+_OPEN: Final = frozenset({"allow", "local_only"})
 
 
 class Reference(NamedTuple):
@@ -112,7 +113,31 @@ def judged(
     for decision in sorted((before, now), key=lambda entry: -SEVERITY[entry.action]):
         if not permits(decision.action, spec):
             raise _refused(decision, f"the residency policy says {decision.action} ({decision.reason})")
-    return _joined(before, now)
+    joined = _joined(before, now)
+    if added is not None and added.remembered is not None:
+        _may_compare(joined, spec, added)
+    return joined
+
+
+def as_it_is(decision: Residency) -> bool:
+    """Whether nothing of the request is hidden from a target that may be called."""
+    return decision.action in _OPEN and not (decision.pseudonymise or decision.mask)
+
+
+def _may_compare(decision: Residency, spec: Target, added: Added) -> None:
+    """Two questions are shown to one of our own alone, and only where it may see each of them as it is.
+
+    The remembered one was scanned with its own request, not with this one, so nothing in it can be hidden now.
+
+    Raises:
+        ResidencyRefused: one of this does not hold.
+    """
+    if spec.external:
+        raise _refused(decision, "a remembered question is shown to targets of our own alone")
+    if not as_it_is(decision):
+        raise _refused(decision, "it may not see this question as it is")
+    if decision.target not in added.seen_by:
+        raise _refused(decision, "it may not see the remembered question as it is")
 
 
 def may_keep(sink: Sink, classification: Classification | None, policy: Policy) -> bool:

@@ -14,6 +14,7 @@ from pipeline.policy.gaps import gaps
 from pipeline.policy.lint import doubtful, hopeless
 from pipeline.policy.names import dangling
 from pipeline.policy.problems import Place, Problem, refuse
+from pipeline.policy.remembering import remembering
 from pipeline.policy.resolve import PolicySet, resolve
 from pipeline.policy.soundness import unsound
 from pipeline.policy.spelling import misspelt, unheard
@@ -132,6 +133,7 @@ def _tried(
     # Of a file that is not there every name is missing, which would only hide that.
     if complete and not joined.absent:
         problems.extend(dangling(joined))
+        problems.extend(remembering(joined))
         problems.extend(misspelt(joined))
     found = compiled(joined, problems)
     if problems:

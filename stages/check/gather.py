@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.confidence.signals import Usual, agrees
-from pipeline.confidence.weigh import verdict_of
+from pipeline.confidence.weigh import said_by
 from pipeline.contracts import Attempt, Envelope, Message, Request
 from pipeline.policy.calibration import Calibrator
 from stages.check.looks import looks_at
@@ -51,14 +51,9 @@ def _texts(looks: Sequence[Attempt], kind: str) -> tuple[str, ...]:
 
 def _said(looks: Sequence[Attempt], kind: str) -> float | None:
     """What those who were asked for a yes or no said, on the average."""
-    said = [_verdict(made) for made in looks if made.made_for == kind and made.error is None]
+    said = [said_by(made) for made in looks if made.made_for == kind]
     known = [value for value in said if value is not None]
     return sum(known) / len(known) if known else None
-
-
-def _verdict(made: Attempt) -> float | None:
-    words = [token for token in made.tokens or () if any(map(str.isalpha, token.token))]
-    return verdict_of(made.text, words[0].logprob if words else None)
 
 
 def _agrees(envelope: Envelope, candidate: Attempt) -> float | None:

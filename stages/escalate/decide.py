@@ -87,7 +87,7 @@ def _served(envelope: Envelope, reason: str) -> dict[str, object]:
 def _error(envelope: Envelope, reason: str) -> ErrorBody:
     if reason == "deadline":
         return ErrorBody(code="deadline_exceeded", message="the deadline left no time to call a model: allow more time")
-    failed = [made.error for made in envelope.attempts if made.error is not None]
+    failed = [made.error for made in envelope.answers if made.error is not None]
     if failed:
         return failed[-1]
     if envelope.verdict is not None and envelope.verdict.schema_state == "invalid":

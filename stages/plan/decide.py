@@ -52,7 +52,7 @@ def decide(
     if not kept:
         return _refused(signals, snapshot, chosen, judge, degrade, policy)
     excluded, told = judge.excluded, _money(builder, kept, chosen, degrade)
-    lookers = builder.lookers() if len(kept) > 1 else ()
+    lookers = builder.lookers(drafts=len(kept) > 1)
     if lookers:
         told["lookers"] = lookers
     asked = asked_of(chosen.route, signals, policy, snapshot.fallen)

@@ -75,13 +75,16 @@ class Builder:
         left = self._outliers_last([name for name in order if self._judge.takes(name)])
         return [trusted(Rung, {"variant": name, "target": variants[name].target}) for name in left]
 
-    def lookers(self) -> tuple[Rung, ...]:
-        """Who may be asked about drafts, of those that the route names for it.
+    def lookers(self, *, drafts: bool) -> tuple[Rung, ...]:
+        """Who may be asked about drafts and remembered questions, of those that the route names for it.
 
         To be called when the tiers are settled: who may not be asked is none that was left out of them.
+        Without `drafts` there is none that could be escalated.
         """
-        looks, variants = self._route.accept.looks, self._policy.variants
-        names = dict.fromkeys(self._own(look.variant) for look in looks if look.variant is not None)
+        variants, semantic = self._policy.variants, self._route.cache.semantic
+        named = [look.variant for look in self._route.accept.looks] if drafts else []
+        named += [semantic.verifier.variant] if semantic is not None and semantic.verifier is not None else []
+        names = dict.fromkeys(self._own(name) for name in named if name is not None)
         able = [name for name in names if self._judge.takes(name, deeper=True)]
         return tuple([trusted(Rung, {"variant": name, "target": variants[name].target}) for name in able])
 

@@ -1,21 +1,42 @@
 """Asks memory, and leaves the decision to `decide`."""
 
-from typing import Final
+from collections.abc import Awaitable, Callable
+from typing import Final, NamedTuple
 
 from pipeline.adapters.answer_cache import AnswerCache, Lookup
 from pipeline.adapters.answer_flights import Flights
-from pipeline.adapters.likeness import Likeness
-from pipeline.contracts import CacheHit, Envelope, StageName
-from pipeline.disclosure.guard import may_keep
-from pipeline.policy.models import CachePolicy, SemanticCache
+from pipeline.adapters.likeness import Candidate, Likeness
+from pipeline.adapters.models import Attempts
+from pipeline.contracts import Attempt, CacheHit, Envelope, Rung, StageName
+from pipeline.disclosure.guard import Added, may_keep
+from pipeline.policy.guards import Guard
+from pipeline.policy.models import CachePolicy, SemanticCache, Verifier
 from pipeline.policy.source import PolicySource
 from pipeline.ports import Clock, Outcome, Run
-from stages.recall.decide import DEFAULT, Facts, choose, decide, why_not
+from stages.recall.decide import (
+    DEFAULT,
+    Facts,
+    Verified,
+    choose,
+    decide,
+    not_verified,
+    objection_to,
+    verified,
+    why_not,
+)
 
 __all__ = ["Recall"]
 
 _FLIGHT: Final = frozenset({"leads", "landed", "no_room_to_wait", "waited_too_long"})
 """What there is to say of an answer that was under way; otherwise there was none."""
+
+
+class _Compared(NamedTuple):
+    """What likeness brought: the answer, if any, what the trail says of it, and the calls that were made for it."""
+
+    hit: CacheHit | None
+    facts: Facts
+    made: tuple[Attempt, ...] = ()
 
 
 class Recall:
@@ -27,6 +48,8 @@ class Recall:
         policies: what routes say of memory; None: what a route says that says nothing.
         flights: shares answers that are under way; None: they are not shared.
         likeness: finds questions that mean the same; None: only the very same question counts.
+        attempts: gives who makes calls, where a route lets a model compare questions; None: no model is asked, and
+            such a route finds none that mean the same.
     """
 
     def __init__(
@@ -36,20 +59,26 @@ class Recall:
         policies: PolicySource | None = None,
         flights: Flights | None = None,
         likeness: Likeness | None = None,
+        attempts: Callable[[], Awaitable[Attempts]] | None = None,
     ) -> None:
         self._answers = answers
         self._clock = clock
         self._policies = policies
         self._flights = flights
         self._likeness = likeness
+        self._attempts = attempts
 
     @property
     def name(self) -> StageName:
         """Its place in the topology."""
         return "recall"
 
-    async def handle(self, envelope: Envelope, run: Run) -> Outcome:  # noqa: ARG002  the shape of every stage
-        """Look one request up. Never raises: trouble with the store is a miss."""
+    async def handle(self, envelope: Envelope, run: Run) -> Outcome:
+        """Look one request up. Trouble with the store is a miss.
+
+        Raises:
+            TransportUnavailable: a call about a remembered question could not be written down.
+        """
         rules, keepable = self._rules(envelope)
         reason = "no_store" if self._answers is None else why_not(envelope, rules)
         if reason is None and not keepable:
@@ -59,10 +88,11 @@ class Recall:
         found = await self._same(self._answers, envelope, rules)
         seen: Facts = {"flight": found.reason} if found.reason in _FLIGHT else {}
         hit, reason = found.hit, None if found.reason in _FLIGHT else found.reason
+        made: tuple[Attempt, ...] = ()
         if hit is None and self._likeness is not None and rules.semantic is not None:
-            hit, compared = await self._alike(self._likeness, envelope, rules.semantic)
+            hit, compared, made = await self._alike(self._likeness, envelope, rules, rules.semantic, run)
             seen = {**seen, **compared}
-        outcome = decide(envelope, hit, reason, self._clock.now(), rules, seen)
+        outcome = decide(envelope, hit, reason, self._clock.now(), rules, seen, made)
         if outcome.kind == "hit" and hit is not None and hit.kind == "semantic" and self._likeness is not None:
             self._likeness.served(envelope)
         return outcome
@@ -76,21 +106,66 @@ class Recall:
         rules = route.spec.cache if route is not None else DEFAULT
         return rules, may_keep("cache", envelope.classification, policy)
 
+    def _guard(self, envelope: Envelope) -> Guard | None:
+        """What the route learned of which questions mean the same."""
+        policy = self._policies.revision(envelope.policy_revision) if self._policies is not None else None
+        route = policy.route(envelope.plan.route) if policy is not None and envelope.plan is not None else None
+        return None if route is None else route.guard
+
     async def _same(self, answers: AnswerCache, envelope: Envelope, rules: CachePolicy) -> Lookup:
         if self._flights is None or not rules.share_flight:
             return await answers.find(envelope)
         return await self._flights.find(envelope)
 
     async def _alike(
-        self, likeness: Likeness, envelope: Envelope, spec: SemanticCache
-    ) -> tuple[CacheHit | None, Facts]:
-        """The answer to another question that means the same, and what the trail says of the comparison."""
+        self, likeness: Likeness, envelope: Envelope, rules: CachePolicy, spec: SemanticCache, run: Run
+    ) -> _Compared:
+        """The answer to another question that means the same."""
         alike = await likeness.find(envelope, spec)
         if alike.reason is not None:
-            return None, {"likeness": alike.reason}
+            return _Compared(None, {"likeness": alike.reason})
         if not alike.candidates:
-            return None, {"candidates": 0}
-        chosen = choose(alike.question, [(one.question, one.similarity) for one in alike.candidates])
+            return _Compared(None, {"candidates": 0})
+        guard = self._guard(envelope)
+        chosen = choose(alike.question, [(one.question, one.similarity) for one in alike.candidates], guard)
         if chosen.place is None:
-            return None, chosen.facts
-        return await likeness.answer(alike.candidates[chosen.place]), chosen.facts
+            return _Compared(None, chosen.facts)
+        candidate = alike.candidates[chosen.place]
+        hit = await likeness.answer(candidate)
+        if hit is not None and guard is not None:
+            hit = hit.model_copy(update={"guard": guard.name})
+        verifier = spec.verifier
+        if verifier is None or hit is None or objection_to(envelope, hit, self._clock.now(), rules) is not None:
+            return _Compared(hit, chosen.facts)
+        says, made = await self._verified(verifier, envelope, candidate, run)
+        return _Compared(hit if says.passes else None, {**chosen.facts, **says.facts}, made)
+
+    async def _verified(
+        self, verifier: Verifier, envelope: Envelope, candidate: Candidate, run: Run
+    ) -> tuple[Verified, tuple[Attempt, ...]]:
+        """Whether a model holds both questions for the same, and the call that was made for it."""
+        rung = self._who(verifier, envelope)
+        if self._attempts is None or rung is None:
+            return not_verified(verifier, "not_eligible"), ()
+        if envelope.request.budget.max_cost_usd is not None:
+            # What the comparison costs could be what the answer then lacks.
+            return not_verified(verifier, "ceiling"), ()
+        added = Added(
+            kind="judge",
+            source=rung.target,
+            remembered=candidate.question,
+            known=candidate.name,
+            seen_by=candidate.seen_by,
+        )
+        attempts = await self._attempts()
+        made = await attempts.compare(envelope, run, rung, added, verifier.timeout)
+        return verified(verifier, made), made.attempts
+
+    def _who(self, verifier: Verifier, envelope: Envelope) -> Rung | None:
+        """Who is asked: the variant named, or the one that takes its place for this tenant, where planning let it."""
+        policy = self._policies.revision(envelope.policy_revision) if self._policies is not None else None
+        if policy is None or envelope.plan is None:
+            return None
+        tenant = policy.tenants.get(envelope.tenant)
+        wanted = tenant.variants.get(verifier.variant, verifier.variant) if tenant is not None else verifier.variant
+        return next((rung for rung in envelope.plan.lookers if rung.variant == wanted), None)

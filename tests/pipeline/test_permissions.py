@@ -98,7 +98,7 @@ def test_a_request_waits_only_in_front_of_stages_that_spend_and_each_keeps_its_o
 
 def test_only_who_spends_or_settles_writes_the_ledger_and_only_an_operator_changes_policies() -> None:
     """A worker that never pays can make up no charge, and no worker the policy that it runs under."""
-    charging = {"draft", "escalate", "audit", "fused"}
+    charging = {"recall", "draft", "escalate", "audit", "fused"}
     assert {user for user in USERS if may_publish(user, "ledger.default.r1.draft-1.settle")} == charging
     assert {user for user in USERS if may_publish(user, "$JS.API.DIRECT.GET.LEDGER")} == charging | {"cli"}
     assert {user for user in USERS if may_publish(user, "$KV.budgets.day")} == charging
@@ -240,8 +240,12 @@ def forbidden_to(stage: StageName) -> tuple[list[str], list[str]]:
     if stage != "audit":
         publish += ["audit.default.decision", "result.default.r1"]
     if stage not in ("draft", "escalate"):
-        publish += ["journal.default.r1.draft-1", "$JS.API.DIRECT.GET.JOURNAL", f"step.later.batch.{stage}.r.1.1"]
+        publish += [f"step.later.batch.{stage}.r.1.1"]
+    if stage not in ("recall", "draft", "escalate"):
+        publish += ["journal.default.r1.draft-1", "$JS.API.DIRECT.GET.JOURNAL"]
         publish += [] if stage == "audit" else ["ledger.default.r1.draft-1.settle", "$JS.API.DIRECT.GET.LEDGER"]
+    if stage == "recall":
+        publish += ["_INBOX_door.x", "_INBOX_cli.x"]
     if stage != "classify":
         publish += ["step.interactive.classify", "outcome.default.e1"]
     subscribe = [">", "step.>", "audit.>", f"_INBOX_{other}.>", "_INBOX.>"]

@@ -115,8 +115,31 @@ class Attempts:
         Raises:
             TransportUnavailable: the call could not be written down.
         """
+        return await self._further(envelope, run, "draft", about.tier, Link(about.fallback, rung), added)
+
+    async def compare(self, envelope: Envelope, run: Run, rung: Rung, added: Added, within_s: float) -> Made:
+        """Ask whether a remembered question has the same answer as this one, for so many seconds at most.
+
+        It is asked before any model answers, so it takes no more than a third of the time that is left for that, and
+        a target that is left alone is not asked at all.
+
+        Raises:
+            TransportUnavailable: the call could not be written down.
+        """
+        if run.delivered == 1 and not self._client.healthy(rung.target):
+            return Made(passed_over=(f"{rung.variant}:target_unavailable",))
+        now = self._clock.now()
+        ends_at = now + min(within_s, (envelope.deadline_at - now) / 3)
+        hurried = envelope.model_copy(update={"deadline_at": min(envelope.deadline_at, ends_at)})
+        return await self._further(hurried, run, "recall", 0, Link(0, rung), added)
+
+    async def _further(
+        self, envelope: Envelope, run: Run, stage: StageName, tier: int, link: Link, added: Added
+    ) -> Made:
+        """One call that is made for no answer of its own. What forbids it is no error of the request."""
+        rung = link.rung
         try:
-            result = await self._one(envelope, run, "draft", about.tier, Link(about.fallback, rung), added)
+            result = await self._one(envelope, run, stage, tier, link, added)
         except (ResidencyRefused, UnknownModel) as error:
             return Made(passed_over=(f"{rung.variant}:{error.code}",))
         if isinstance(result, Refused):
@@ -131,7 +154,7 @@ class Attempts:
         """The attempt, or why it may not be made; None: no time is left for it."""
         number = len(envelope.attempts) + 1
         kind: MadeFor = "answer" if added is None else added.kind
-        step = f"{stage}-{number}" if kind == "answer" else f"{stage}-{number}-{kind}"
+        step = _step(stage, number, kind, added)
         earlier = await self._journal.recall(envelope.key, step) if was_here_before(envelope, run.delivered) else None
         if earlier is not None:
             return await self._replay(envelope, stage, tier, link, step, earlier)
@@ -284,6 +307,12 @@ class _Ready(NamedTuple):
     def found(self) -> tuple[Finding, ...]:
         """Personal data that the answer held."""
         return self.back.found if self.back is not None else ()
+
+
+def _step(stage: StageName, number: int, kind: MadeFor, added: Added | None) -> str:
+    """The name of a call within its request: the same for whoever delivers it again, and for no other call."""
+    name = f"{stage}-{number}" if kind == "answer" else f"{stage}-{number}-{kind}"
+    return f"{name}-{added.known}" if added is not None and added.known else name
 
 
 def _told(attempt: Attempt, way: Way, outcome: Answered | CallFailure) -> Attempt:

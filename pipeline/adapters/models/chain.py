@@ -60,7 +60,7 @@ def chain_of(envelope: Envelope, tier: int) -> Iterator[Link]:
 def spares_of(envelope: Envelope, tier: int, denied: Link) -> Iterator[Link]:
     """Who answers in place of an attempt that a budget denied, while nobody has answered; each pays nothing more."""
     plan = plan_of(envelope)
-    if all(attempt.error is not None for attempt in envelope.attempts):
+    if all(attempt.error is not None for attempt in envelope.answers):
         for place, rung in enumerate(plan.spares, start=len(plan.tiers[tier].fallbacks) + 1):
             if rung.variant != denied.rung.variant and place > denied.place:
                 yield Link(place, rung)

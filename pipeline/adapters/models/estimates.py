@@ -49,7 +49,7 @@ def added_tokens(added: Added) -> int:
     """Tokens of what a call is sent besides the request, estimated."""
     if added.kind in ("samples", "opinion"):
         return 0
-    return prompt_tokens("\n".join((added.answer, *added.problems))) + _FRAME
+    return prompt_tokens("\n".join((added.answer, added.remembered or "", *added.problems))) + _FRAME
 
 
 def lost_usage(progress: Progress, size: Size) -> Usage | None:

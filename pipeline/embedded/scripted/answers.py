@@ -20,6 +20,7 @@ _SENTENCE = (
 _WORDS = _SENTENCE.split()
 _TOKEN = re.compile(r"\s*\w+|\s*[^\w\s]|\s+")
 _NAMED = re.compile(r"\w{3,}")
+_JUDGES = ("You check answers.", "You compare questions.")
 _SURE, _UNSURE = -0.02, -1.6
 _FENCE = ("```", "json", "\n"), ("\n", "```")
 
@@ -86,7 +87,7 @@ def _text(body: Mapping[str, Any], behaviour: Behaviour, draw: int, prompt: str)
 def _judgement(messages: Sequence[Mapping[str, Any]], behaviour: Behaviour) -> str | None:
     """What a model that judges says of an answer; None: it is not asked to."""
     first = messages[0] if messages else {}
-    asked = first.get("role") == "system" and str(first.get("content")).startswith("You check answers.")
+    asked = first.get("role") == "system" and str(first.get("content")).startswith(_JUDGES)
     return behaviour.verdict if asked else None
 
 

@@ -11,7 +11,7 @@ from pipeline.policy.models.escalation import EarlyExit, Escalation, OpenEarly
 from pipeline.policy.models.examples import Given
 from pipeline.policy.models.experiments import ExperimentsFile, ExperimentSpec
 from pipeline.policy.models.limits import Breaker, Changes, Concurrency, Hedge, Lanes, LimitsFile, Outlier, Rate, Retry
-from pipeline.policy.models.remember import CachePolicy, SemanticCache
+from pipeline.policy.models.remember import CachePolicy, SemanticCache, Verifier
 from pipeline.policy.models.residency import (
     TRANSFORMS,
     Output,
@@ -90,6 +90,7 @@ __all__ = [
     "TierSpec",
     "Timeouts",
     "Variant",
+    "Verifier",
     "Visibility",
     "Window",
 ]
