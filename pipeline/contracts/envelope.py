@@ -234,6 +234,7 @@ class Attempt(OpenContract):
     the one that counts; null: there is none. `of_target`: it failed in a way that another target may not. `left_early`:
     it was cancelled, since its beginning said already that it would not stay. `exit_at`: tokens after which its
     beginning said so; without `left_early` it was finished all the same, so that wrong exits can be counted.
+    `reasoning`: what the model wrote beside its answer to get there; it is passed on and never weighed or recorded.
     """
 
     number: Whole = Field(ge=1)
@@ -245,6 +246,7 @@ class Attempt(OpenContract):
     target: Name
     model: str
     text: str | None = None
+    reasoning: str | None = None
     tool_calls: tuple[ToolCall, ...] | None = None
     finish_reason: str | None = None
     tokens: tuple[TokenLogprob, ...] | None = None

@@ -80,7 +80,8 @@ class Reply(OpenContract):
     """The end of a request. `cost_usd` counts every attempt and is null when one price is unknown.
 
     `attempts` are the calls of models that went out: drafts, escalations, fallbacks, retries, and second calls beside
-    slow ones.
+    slow ones. `reasoning`: what the model that was served wrote beside its answer to get there; a remembered answer has
+    none.
 
     `audit_id`, `audit_sequence` and `audit_sha256` are a receipt: they name the record of this decision, its place in
     the log and the digest of its bytes, so that whoever keeps the reply can tell whether the log was changed.
@@ -90,6 +91,7 @@ class Reply(OpenContract):
     tenant: Tenant
     status: Status
     content: str | None = None
+    reasoning: str | None = None
     parsed: Json = None
     tool_calls: tuple[ToolCall, ...] | None = None
     finish_reason: str | None = None
@@ -116,7 +118,11 @@ class Reply(OpenContract):
 
 
 class Chunk(OpenContract):
-    """A piece of a streamed answer. `seq` counts from 0 without gaps; after a gap the caller fetches the result."""
+    """A piece of a streamed answer. `seq` counts from 0 without gaps; after a gap the caller fetches the result.
+
+    `reasoning`: a piece of what the model writes beside its answer; `text` is empty then.
+    """
 
     seq: Whole = Field(ge=0)
     text: str
+    reasoning: str | None = None

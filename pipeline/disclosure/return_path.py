@@ -5,13 +5,14 @@ For each model call:
     back = ReturnPath(pseudonyms.issued, json=True if the request has a response schema else None, redactor=…)
     completion = await client.complete(call, back.sink(live))   # or without a sink
     await back.finish()                                         # the tail that was held back; not after an error
-    completion = back.completion(completion)                    # text, tool-call arguments, scored tokens
+    completion = back.completion(completion)                    # text, reasoning, tool-call arguments, scored tokens
     back.found, back.failed                                     # what was masked, and whether a scan broke
 
 Masking comes first: our tokens are no personal data and must not be found as such, and what is put back is the
-caller's own. Joined, what the sink passed on is the text of the completion.
+caller's own. Joined, what the sink passed on is the text of the completion, and what `aside` passed on its reasoning.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -43,6 +44,7 @@ class ReturnPath:
         self._json = json
         self._redactor = redactor.fresh(self._issued.values) if redactor is not None else None
         self._stream = self._redactor.fresh() if self._redactor is not None else None
+        self._aside = _Aside(self._issued, self._redactor)
         self._restorer: Restorer | None = None
         self._head = ""
         self._inner: TokenSink | None = None
@@ -51,12 +53,17 @@ class ReturnPath:
     @property
     def found(self) -> tuple[Finding, ...]:
         """Personal data that the model said of its own accord and that was masked in the completion."""
-        return self._redactor.found if self._redactor is not None else ()
+        if self._redactor is None:
+            return ()
+        counts: Counter[tuple[str, float | None]] = Counter()
+        for each in (*self._redactor.found, *self._aside.found):
+            counts[each.type, each.score] += each.count
+        return tuple(Finding(type=kind, count=count, score=score) for (kind, score), count in counts.items())
 
     @property
     def failed(self) -> bool:
         """Whether something was masked because a scan broke."""
-        return any(each.failed for each in (self._redactor, self._stream) if each is not None)
+        return self._aside.failed or any(each.failed for each in (self._redactor, self._stream) if each is not None)
 
     # ------------------------------------------------------------ streamed
 
@@ -65,12 +72,18 @@ class ReturnPath:
         self._inner = inner
 
         async def take(text: str) -> bool:
+            await self._aside.close()
             return await self._pass_on(self._said(self._stream.feed(text) if self._stream is not None else text))
 
         return take
 
+    def aside(self, inner: TokenSink) -> TokenSink:
+        """A sink for the reasoning; what is held back of it is passed on before text is."""
+        return self._aside.sink(inner)
+
     async def finish(self) -> bool:
         """Pass on what was held back. False when nobody wants it any more."""
+        await self._aside.close()
         rest = self._said(self._stream.end()) if self._stream is not None else ""
         if self._restorer is not None:
             rest += self._restorer.end()
@@ -106,6 +119,7 @@ class ReturnPath:
         return replace(
             completion,
             text=None if text is None else self._whole(text, json=as_json, tolerant=tolerant),
+            reasoning=None if completion.reasoning is None else self._aside.completed(completion.reasoning),
             tokens=None if tokens is None else self._tokens(tokens, json=as_json, tolerant=tolerant),
             tool_calls=None if calls is None else tuple(self._call(call) for call in calls),
         )
@@ -153,3 +167,52 @@ class ReturnPath:
         edits = self._redactor.edits(text) if self._redactor is not None else []
         masked = edited(text, within_json(text, edits) if is_json else edits)
         return Restorer(self._issued, json=is_json).whole(masked, tolerant=True)
+
+
+class _Aside:
+    """The way back of the reasoning, which is text, comes before the answer, and may come in several parts."""
+
+    def __init__(self, issued: Issued, redactor: Redactor | None) -> None:
+        self._redactor = redactor.fresh() if redactor is not None else None
+        self._restorer = Restorer(issued)
+        self._said: list[str] = []
+        self._inner: TokenSink | None = None
+        self._open = False
+
+    @property
+    def found(self) -> tuple[Finding, ...]:
+        return self._redactor.found if self._redactor is not None else ()
+
+    @property
+    def failed(self) -> bool:
+        return self._redactor is not None and self._redactor.failed
+
+    def sink(self, inner: TokenSink) -> TokenSink:
+        self._inner = inner
+
+        async def take(text: str) -> bool:
+            self._open = True
+            return await self._pass_on(self._restorer.feed(self._redactor.feed(text) if self._redactor else text))
+
+        return take
+
+    async def close(self) -> None:
+        """Pass on what is held back; a part is at its end."""
+        if not self._open:
+            return
+        self._open = False
+        rest = self._restorer.feed(self._redactor.end()) if self._redactor is not None else ""
+        await self._pass_on(rest + self._restorer.end())
+
+    async def _pass_on(self, text: str) -> bool:
+        if not text or self._inner is None:
+            return True
+        self._said.append(text)
+        return await self._inner(text)
+
+    def completed(self, reasoning: str) -> str:
+        """All of it: what was passed on, or else the whole, read tolerantly."""
+        if self._inner is not None:
+            return "".join(self._said)
+        masked = self._redactor.whole(reasoning) if self._redactor is not None else reasoning
+        return self._restorer.whole(masked, tolerant=True)

@@ -11,12 +11,14 @@ __all__ = ["messages_of", "schema_of", "tool_choice_of", "tools_of"]
 _PLAIN: Final = frozenset({"role", "content"})
 _ECHOED: Final = frozenset({"annotations", "audio", "function_call", "refusal"})
 """What an answer of ours or of OpenAI's has, and comes back empty when a program sends its history."""
+_REASONING: Final = frozenset({"reasoning_content", "reasoning"})
+"""What a model wrote beside its answer. Programs send it back; no model is shown what another one reasoned."""
 _FOREIGN_PARTS: Final = frozenset({"input_audio", "file", "refusal"})
 _CHOICES: Final = frozenset({"none", "auto", "required"})
 
 
 def messages_of(value: Json) -> list[Json]:
-    """The conversation, without the empty fields that programs send back with an answer.
+    """The conversation, without the empty fields and the reasoning that programs send back with an answer.
 
     Raises:
         InvalidRequest: it is no list of objects, or empty.
@@ -37,7 +39,11 @@ def _message(index: int, item: Json) -> Json:
         if item[name]:
             raise refuse(f"messages[{index}].{name}")
     _check_types(item.get("tool_calls"), f"messages[{index}].tool_calls")
-    return {name: value for name, value in item.items() if value is not None and name not in _ECHOED}
+    return {name: value for name, value in item.items() if value is not None and name not in _left_out(item)}
+
+
+def _left_out(item: JsonObject) -> frozenset[str]:
+    return _ECHOED | _REASONING if item.get("role") == "assistant" else _ECHOED
 
 
 def _check_parts(index: int, content: Json) -> None:

@@ -253,6 +253,8 @@ def to_completion(reply: Reply, created: int) -> bytes:
 def completion_object(reply: Reply, created: int) -> dict[str, Any]:
     """A `chat.completion` as an object, for those who put it inside something else."""
     message: dict[str, Any] = {"role": "assistant", "content": content_of(reply), "refusal": None}
+    if reply.reasoning:
+        message["reasoning_content"] = reply.reasoning
     if reply.tool_calls:
         message["tool_calls"] = [call.model_dump() for call in reply.tool_calls]
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish_reason(reply)}

@@ -34,6 +34,8 @@ class Events:
         self._text_head = self._head + b'{"content":'
         self._text_tail = b"}" + self._tail
         self._sent: list[str] = []
+        self._reasoned: list[str] = []
+        self._told_role = False
         self._expected = 0
         self._gap = False
 
@@ -41,7 +43,9 @@ class Events:
         """The event of a piece of text; nothing after a gap, because the text would no longer be the answer's."""
         self._gap = self._gap or chunk.seq != self._expected
         self._expected += 1
-        return b"" if self._gap else self._text(chunk.text)
+        if self._gap:
+            return b""
+        return self._text(chunk.text) if chunk.reasoning is None else self._reasoning(chunk.reasoning)
 
     def end(self, reply: Reply) -> bytes:
         """The last events of the stream."""
@@ -52,7 +56,8 @@ class Events:
             lost = TransportUnavailable("a part of the streamed answer was lost; ask again")
             return self.broke_off(problem_of_error(lost), reply)
         rest = content[len(sent) :] if content.startswith(sent) else ""
-        return b"".join((self._text(rest) if rest else b"", self._calls(reply), self._finish(reply), DONE))
+        text = self._text(rest) if rest else b""
+        return b"".join((self._rest_of_reasoning(reply), text, self._calls(reply), self._finish(reply), DONE))
 
     def broke_off(self, problem: Problem, reply: Reply | None = None) -> bytes:
         """The last event of a stream that did not come to its end. No `[DONE]` follows: it was not.
@@ -63,11 +68,23 @@ class Events:
         return _event({**orjson.loads(problem.body), "stepwell": told})
 
     def _text(self, text: str) -> bytes:
-        first = not self._sent
         self._sent.append(text)
-        if first:
-            return self._head + b'{"role":"assistant","content":' + orjson.dumps(text) + self._text_tail
-        return self._text_head + orjson.dumps(text) + self._text_tail
+        if self._told_role:
+            return self._text_head + orjson.dumps(text) + self._text_tail
+        self._told_role = True
+        return self._head + b'{"role":"assistant","content":' + orjson.dumps(text) + self._text_tail
+
+    def _reasoning(self, text: str) -> bytes:
+        self._reasoned.append(text)
+        role = {} if self._told_role else {"role": "assistant"}
+        self._told_role = True
+        return self._head + orjson.dumps({**role, "reasoning_content": text}) + self._tail
+
+    def _rest_of_reasoning(self, reply: Reply) -> bytes:
+        """What was not streamed of it; nothing where the beginning that was is another one."""
+        reasoning, sent = reply.reasoning or "", "".join(self._reasoned)
+        rest = reasoning[len(sent) :] if reasoning.startswith(sent) else ""
+        return self._reasoning(rest) if rest else b""
 
     def _calls(self, reply: Reply) -> bytes:
         if not reply.tool_calls:

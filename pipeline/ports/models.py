@@ -76,7 +76,7 @@ class ModelCall:
     """One call of a model at a target. What is sent stands in the permit, and nowhere else.
 
     `deadline_s` is the time left, in seconds from now. `reader`: reads the answer along; then it is asked for as a
-    stream, and passed on by the reader alone.
+    stream, and passed on by the reader alone. `aside`: takes the reasoning as it comes, where a sink takes the text.
     """
 
     permit: Permit
@@ -84,12 +84,14 @@ class ModelCall:
     lane: Lane = "interactive"
     progress: Progress = field(default_factory=Progress)
     reader: "Reader | None" = None
+    aside: "TokenSink | None" = None
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
     """What a model answered. Times in milliseconds; `calls`: tries that went out.
 
+    `reasoning`: what it wrote beside its answer to get there; no part of `text`, nor of `tokens`.
     `usage_reported` is False where the endpoint did not say what it used: then nobody knows what the call cost.
     """
 
@@ -98,6 +100,7 @@ class Completion:
     finish_reason: str | None
     usage: Usage
     tool_calls: tuple[ToolCall, ...] | None = None
+    reasoning: str | None = None
     tokens: tuple[TokenLogprob, ...] | None = None
     latency_ms: float = 0.0
     first_token_ms: float | None = None
@@ -117,12 +120,14 @@ class Piece(NamedTuple):
         tokens: all that were scored so far.
         calls_tools: a tool was called by now.
         ended: the endpoint said that this is all.
+        reasoning: that came before this part and after the one before.
     """
 
     text: str
     tokens: Sequence[TokenLogprob] = ()
     calls_tools: bool = False
     ended: bool = False
+    reasoning: str = ""
 
 
 class Reader(Protocol):

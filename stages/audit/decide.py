@@ -38,6 +38,7 @@ class _Answer(NamedTuple):
     tool_calls: tuple[ToolCall, ...] | None
     finish_reason: str | None
     confidence: float | None
+    reasoning: str | None = None
 
 
 def decide(envelope: Envelope, now: float) -> Reply:
@@ -50,6 +51,7 @@ def decide(envelope: Envelope, now: float) -> Reply:
         tenant=envelope.tenant,
         status=status,
         content=answer.content if answer else None,
+        reasoning=answer.reasoning if answer else None,
         parsed=answer.parsed if answer else None,
         tool_calls=answer.tool_calls if answer else None,
         finish_reason=answer.finish_reason if answer else None,
@@ -94,6 +96,7 @@ def _answer(envelope: Envelope) -> _Answer | None:
         verdict.tool_calls or attempt.tool_calls,
         attempt.finish_reason,
         verdict.confidence,
+        attempt.reasoning,
     )
 
 
@@ -194,9 +197,11 @@ def leads(envelope: Envelope) -> bool:
     return any(step.stage == "recall" and step.facts.get("flight") == "leads" for step in envelope.trail)
 
 
-def chunks(text: str, size: int = CHUNK) -> Iterator[Chunk]:
-    """The text in pieces of `size` characters, numbered from 0."""
-    for seq, start in enumerate(range(0, len(text), size)):
+def chunks(text: str, size: int = CHUNK, reasoning: str | None = None) -> Iterator[Chunk]:
+    """The reasoning in one piece, if there is any, and the text in pieces of `size` characters; numbered from 0."""
+    if reasoning:
+        yield Chunk.model_construct(seq=0, text="", reasoning=reasoning)
+    for seq, start in enumerate(range(0, len(text), size), 1 if reasoning else 0):
         yield Chunk.model_construct(seq=seq, text=text[start : start + size])
 
 

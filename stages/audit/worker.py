@@ -140,14 +140,14 @@ class Audit:
     async def _answer(self, caller: Caller, envelope: Envelope, reply: Reply) -> None:
         try:
             if envelope.request.stream and not envelope.streamed and reply.status == "answered" and reply.content:
-                await _stream(caller, reply.content)
+                await _stream(caller, reply.content, reply.reasoning)
             await caller.reply(reply)
         except (OSError, TimeoutError) as error:
             message = f"the reply could not be sent ({type(error).__name__}); it is stored and can be fetched by its id"
             raise TransportUnavailable(message) from None
 
 
-async def _stream(caller: Caller, content: str) -> None:
-    for chunk in chunks(content):
+async def _stream(caller: Caller, content: str, reasoning: str | None) -> None:
+    for chunk in chunks(content, reasoning=reasoning):
         if not await caller.chunk(chunk):
             return

@@ -5,6 +5,7 @@ from typing import Final
 
 import orjson
 
+from pipeline.confidence.reasoned import of_answer
 from pipeline.confidence.signals import Seen, signals_of
 from pipeline.confidence.signals.calls import calls_signals
 from pipeline.contracts import Attempt, JsonObject, ToolCall
@@ -12,6 +13,7 @@ from stages.check.calls import HeldCalls, hold_calls
 from stages.check.findings import Findings
 from stages.check.gather import Around
 from stages.check.held import LARGEST_DOCUMENT, Held, hold
+from stages.check.thinking import parted
 
 __all__ = ["LARGEST_CALL", "LARGEST_DOCUMENT", "assess"]
 
@@ -50,7 +52,7 @@ def assess(
         sure, empty = signals.get("token_mean"), not text.strip() and not attempt.tool_calls
         return Findings(confidence=sure, signals=signals, empty=empty, agrees=around.agrees)
     held = hold(text, schema, cut_off=cut_off)
-    signals = signals_of(_seen(attempt, schema, around, held))
+    signals = signals_of(_seen(_answering(attempt), schema, around, held))
     return Findings(
         held.state,
         content=held.content,
@@ -61,6 +63,15 @@ def assess(
         signals=signals,
         agrees=around.agrees,
     )
+
+
+def _answering(attempt: Attempt) -> Attempt:
+    """The attempt without reasoning before its document, so that its signals are those of the document."""
+    thought, answer = parted(attempt.text or "")
+    if not thought:
+        return attempt
+    scored = of_answer(attempt.tokens, thought, answer) if attempt.tokens else ()
+    return attempt.model_copy(update={"text": answer, "tokens": tuple(scored) or None})
 
 
 def _of_calls(attempt: Attempt, held: HeldCalls, around: Around, tools: Sequence[JsonObject]) -> Findings:

@@ -1,6 +1,6 @@
 """The answer held against its schema: read, repaired, converted where nothing is lost, or invalid. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import orjson
@@ -10,6 +10,7 @@ from pipeline.contracts import Json, JsonObject
 from stages.check.coerce import coerced
 from stages.check.reading import Reading, read, scalar
 from stages.check.repair.library import second_reading
+from stages.check.thinking import REMOVED, parted
 
 __all__ = ["LARGEST_DOCUMENT", "Held", "hold"]
 
@@ -42,6 +43,19 @@ def hold(text: str, schema: JsonObject | bool, *, cut_off: bool = False) -> Held
     Raises:
         InvalidRequest: the schema cannot be used.
     """
+    thought, answer = parted(text)
+    held = _hold(answer, schema, cut_off=cut_off)
+    if not thought:
+        return held
+    repairs = (REMOVED, *held.repairs)
+    if held.state == "invalid":
+        return replace(held, repairs=repairs)
+    return replace(
+        held, state="repaired", content=answer.strip() if held.content is None else held.content, repairs=repairs
+    )
+
+
+def _hold(text: str, schema: JsonObject | bool, *, cut_off: bool) -> Held:
     if len(text) > LARGEST_DOCUMENT:
         return Held("invalid", problems=("too large",))
     reading = read(text, cut_off=cut_off)

@@ -10,7 +10,9 @@ from typing import Any, Final
 
 import orjson
 
+from pipeline.adapters.models.reasoning import Reasoning, reasoning_in
 from pipeline.adapters.models.usage import merged, read_usage
+from pipeline.confidence.reasoned import of_answer
 from pipeline.contracts import TokenLogprob, ToolCall, Usage
 from pipeline.policy.models import Price
 from pipeline.policy.pricing import estimated_tokens
@@ -45,12 +47,16 @@ class Collected:
         begun: something was generated already.
     """
 
-    __slots__ = ("_calls", "_finish_reason", "_model", "_price", "_scored", "_texts", "_usage", "begun")
+    __slots__ = (
+        "_aside", "_calls", "_finish_reason", "_model", "_price", "_reasoning", "_scored", "_texts", "_usage", "begun",
+    )  # fmt: skip
 
     def __init__(self, model: str, price: Price | None = None) -> None:
         self._model = model
         self._price = price
         self._texts: list[str] = []
+        self._reasoning = Reasoning()
+        self._aside = 0
         self._calls: dict[int, dict[str, str]] = {}
         self._scored: list[TokenLogprob] = []
         self._finish_reason: str | None = None
@@ -81,7 +87,12 @@ class Collected:
     def generated(self) -> int:
         """Tokens of the answer: as reported, or else as they were scored, or else by its length."""
         reported = self._usage.output_tokens if self._usage is not None else 0
-        return reported or len(self._scored) or estimated_tokens(sum(map(len, self._texts)))
+        written = sum(map(len, self._texts)) + len(self._reasoning.text)
+        return reported or self._aside + len(self._scored) or estimated_tokens(written)
+
+    def reasoned(self) -> str:
+        """The reasoning that came since this was last asked."""
+        return self._reasoning.fresh()
 
     def feed(self, data: bytes) -> str:
         """Take the data of one event and return the text in it.
@@ -110,16 +121,27 @@ class Collected:
     def _choice(self, choice: Mapping[str, Any]) -> str:
         delta = choice.get("delta") or {}
         self._finish_reason = _text(choice.get("finish_reason")) or self._finish_reason
-        scores = choice.get("logprobs")
-        if scores:
-            self._scored.extend(_scored(scores.get("content") or ()))
+        text, reasoning = _text(delta.get("content")), reasoning_in(delta)
+        self._take_scores(choice.get("logprobs"), aside=bool(reasoning and not text))
         if delta.get("tool_calls"):
             self._take_calls(delta["tool_calls"])
-        text = _text(delta.get("content"))
+        if reasoning:
+            self.begun = True
+            self._reasoning.add(reasoning)
         if text:
             self.begun = True
             self._texts.append(text)
         return text
+
+    def _take_scores(self, scores: Mapping[str, Any] | None, *, aside: bool) -> None:
+        """Keep the scores of the answer; those that come with a piece of reasoning alone are of that."""
+        if not scores:
+            return
+        entries = scores.get("content") or ()
+        if aside:
+            self._aside += len(entries)
+        else:
+            self._scored.extend(_scored(entries))
 
     def _take_calls(self, calls: Iterable[Mapping[str, Any]]) -> None:
         self.begun = True
@@ -133,13 +155,16 @@ class Collected:
 
     def completion(self, *, latency_ms: float, first_token_ms: float | None, calls: int) -> Completion:
         """The whole answer."""
+        reasoning = self._reasoning.text
+        scored = of_answer(self._scored, reasoning, self.text)
         return Completion(
             model=self._model,
             text=self.text if self._texts or not self._calls else None,
             finish_reason=self._finish_reason,
             usage=self._usage or Usage(),
             tool_calls=tuple(_call(made) for _, made in sorted(self._calls.items())) or None,
-            tokens=tuple(self._scored) or None,
+            reasoning=reasoning or None,
+            tokens=tuple(scored) or None,
             latency_ms=latency_ms,
             first_token_ms=first_token_ms,
             calls=calls,

@@ -259,6 +259,8 @@ class Attempts:
     async def _answered(self, call: ModelCall, ready: "_Ready", way: Way) -> Completion:
         """The answer as its caller may have it; streamed in the same form, at once or from where its gate opens."""
         back, live = ready.back, way.live if way.gate is None else None
+        if live is not None:
+            call = replace(call, aside=live.reason if back is None else back.aside(live.reason))
         if back is None:
             return await self._client.complete(call, live)
         completion = await self._client.complete(call, back.sink(live) if live is not None else None)

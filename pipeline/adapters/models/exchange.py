@@ -44,16 +44,25 @@ class Relay:
 
     Attributes:
         sink: who takes it; None: nobody wants it before the end.
+        aside: who takes the reasoning before it.
         reader: reads it along, and passes it on by itself.
         handed_on: something was; from then on nothing may be tried again.
         first_at: monotonic time of the first text of the present try.
         progress: how far the call came, for whoever has to pay for it.
     """
 
-    __slots__ = ("first_at", "handed_on", "progress", "reader", "sink")
+    __slots__ = ("_reasoning", "aside", "first_at", "handed_on", "progress", "reader", "sink")
 
-    def __init__(self, sink: TokenSink | None, progress: Progress | None = None, reader: Reader | None = None) -> None:
+    def __init__(
+        self,
+        sink: TokenSink | None,
+        progress: Progress | None = None,
+        reader: Reader | None = None,
+        aside: TokenSink | None = None,
+    ) -> None:
         self.sink = sink
+        self.aside = aside
+        self._reasoning = ""
         self.reader = reader
         self.handed_on = False
         self.first_at: float | None = None
@@ -62,6 +71,7 @@ class Relay:
     def goes_out(self, *, unseen: bool) -> None:
         """A try is sent; from now on the endpoint may charge for it."""
         self.progress.goes_out(unseen=unseen)
+        self._reasoning = ""
         if self.reader is not None:
             self.reader.begins()
 
@@ -78,17 +88,27 @@ class Relay:
 
     async def hand_on(self, text: str) -> None:
         """Give `text` to the sink. Raises `Cancelled` when it wants no more."""
-        if self.sink is None:
+        await self._give(self.sink, text)
+
+    async def hand_on_reasoning(self, text: str) -> None:
+        """Give reasoning to who takes it; a reader gets it with the text after it. Raises as `hand_on`."""
+        if self.reader is not None:
+            self._reasoning += text
+        await self._give(self.aside, text)
+
+    async def _give(self, sink: TokenSink | None, text: str) -> None:
+        if sink is None or not text:
             return
         self.handed_on = True
-        if not await self.sink(text):
+        if not await sink(text):
             raise Cancelled("the caller is gone, so the model was stopped")
 
     async def let_read(self, piece: Piece) -> None:
         """Let the reader have a piece. Raises `Cancelled` when nobody wants more, `LeftEarly` when it is given up."""
         if self.reader is None:
             return
-        wanted = await self.reader.read(piece)
+        reasoning, self._reasoning = self._reasoning, ""
+        wanted = await self.reader.read(piece._replace(reasoning=reasoning))
         self.handed_on = self.handed_on or self.reader.passed_on
         if not wanted:
             raise Cancelled("the caller is gone, so the model was stopped")
@@ -195,9 +215,8 @@ class Exchange:
         collected = whole(payload, self._endpoint.spec.model, self._endpoint.spec.price)
         if self._relay.sink is not None:
             self._relay.first_at = self._clock.monotonic()
-            text = collected.text
-            if text:
-                await self._relay.hand_on(text)
+            await self._relay.hand_on_reasoning(collected.reasoned())
+            await self._relay.hand_on(collected.text)
         return collected
 
     async def _stream(self, response: aiohttp.ClientResponse) -> Collected:
@@ -229,8 +248,11 @@ class Exchange:
                 events += 1
         except ValueError:
             raise MalformedAnswer("an event that is too large") from None
-        text = "".join(texts)
-        self._relay.came(text, events)
+        text, reasoning = "".join(texts), collected.reasoned()
+        self._relay.came(reasoning + text, events)
+        if reasoning:
+            self._patience.expect("the caller", None)
+            await self._relay.hand_on_reasoning(reasoning)
         await self._hand_on(text, collected)
         return done
 

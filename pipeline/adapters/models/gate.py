@@ -35,6 +35,7 @@ class Gate:
         finishes: it is finished also where it would be left, to see whether it would have stayed.
         may_leave: asked once before it is left, whether a better answer is to be had now.
         way_out: gives who takes the text from the moment the gate opens.
+        aside: gives who takes the reasoning from then on; None: nobody does.
 
     Attributes:
         passed_on: text was passed on; then no other answer may follow.
@@ -48,6 +49,7 @@ class Gate:
         *,
         may_leave: Callable[[], Awaitable[bool]],
         way_out: Callable[[], TokenSink],
+        aside: Callable[[], TokenSink] | None = None,
         document: bool | None = None,
         finishes: bool = False,
     ) -> None:
@@ -57,6 +59,7 @@ class Gate:
         self._finishes = finishes
         self._may_leave = may_leave
         self._way_out = way_out
+        self._aside = aside
         self.begins()
         self.passed_on = False
 
@@ -65,13 +68,17 @@ class Gate:
         self.exit_at: int | None = None
         self._sink: TokenSink | None = None
         self._held: list[str] = []
+        self._reasoned: list[str] = []
+        self._reasons: TokenSink | None = None
         self._look_at = min(rule.after for rule in (self._exits, self._opens) if rule is not None)
         self._decided = False
 
     async def read(self, piece: Piece) -> bool:
         """Take a piece; see the port."""
         if self._sink is not None:
-            return await self._sink(piece.text)
+            wanted = await self._reason(piece.reasoning)
+            return await self._sink(piece.text) and wanted
+        self._reasoned.append(piece.reasoning)
         self._held.append(piece.text)
         if piece.calls_tools or piece.ended:
             self._decided = True  # a call of a tool is no text, and what has ended is checked as a whole
@@ -105,4 +112,9 @@ class Gate:
 
     async def _open(self, text: str) -> bool:
         self._sink, self._held, self.passed_on = self._way_out(), [], True
-        return await self._sink(text)
+        self._reasons = self._aside() if self._aside is not None else None
+        wanted = await self._reason("".join(self._reasoned))
+        return await self._sink(text) and wanted
+
+    async def _reason(self, text: str) -> bool:
+        return self._reasons is None or not text or await self._reasons(text)

@@ -66,7 +66,7 @@ class HttpModelClient:
         endpoint.budget.earn(rules.share)
         ends_at = asyncio.get_running_loop().time() + call.deadline_s
         started = self._clock.monotonic()
-        relay = Relay(sink, call.progress, call.reader)
+        relay = Relay(sink, call.progress, call.reader, call.aside)
         tries = 0
         while True:
             tries += 1

@@ -19,5 +19,12 @@ class Live:
 
     async def __call__(self, text: str) -> bool:
         """Take a piece of text; False: the caller is gone."""
+        return await self._caller.chunk(Chunk.model_construct(seq=self._next(), text=text))
+
+    async def reason(self, text: str) -> bool:
+        """Take a piece of reasoning; False: the caller is gone."""
+        return await self._caller.chunk(Chunk.model_construct(seq=self._next(), text="", reasoning=text))
+
+    def _next(self) -> int:
         seq, self.sent = self.sent, self.sent + 1
-        return await self._caller.chunk(Chunk.model_construct(seq=seq, text=text))
+        return seq

@@ -112,5 +112,6 @@ def _used(answer: Completion, size: Size) -> Usage:
     if answer.usage_reported:
         return answer.usage if believed(answer, size) else within(answer.usage, size)
     written = sum(len(str(call.function)) for call in answer.tool_calls or ())
+    written += len(answer.reasoning or "")
     told = Try(characters=len(answer.text or "") + written, pieces=len(answer.tokens or ()))
     return spent_usage(Progress(running=told), size, whole=False)

@@ -21,6 +21,8 @@ __all__ = ["FAILURES", "CallFailure", "failed", "succeeded"]
 CallFailure = TargetUnavailable | TargetTimeout | TargetOverloaded | TargetRejected | Cancelled
 FAILURES = (TargetUnavailable, TargetTimeout, TargetOverloaded, TargetRejected, Cancelled)
 """How a call may fail and still be an attempt that the record tells of."""
+_SERVED = frozenset({"answer", "repair"})
+"""Calls whose answer may reach the caller; what others reasoned is nobody's."""
 
 
 def succeeded(
@@ -48,6 +50,7 @@ def succeeded(
         **{**what, "model": completion.model},
         text=completion.text,
         tool_calls=completion.tool_calls,
+        reasoning=completion.reasoning if what.get("made_for", "answer") in _SERVED else None,
         finish_reason=completion.finish_reason,
         tokens=completion.tokens,
         usage=usage,

@@ -53,6 +53,11 @@ def way_of(
             raise RuntimeError("a gate without a caller opened")
         return live if back is None else back.sink(live)
 
+    def aside() -> TokenSink:
+        if live is None:
+            raise RuntimeError("a gate without a caller opened")
+        return live.reason if back is None else back.aside(live.reason)
+
     signals = plan_of(envelope).signals
     draw = signals.draw if signals is not None else 1.0
     gate = Gate(
@@ -60,6 +65,7 @@ def way_of(
         opens,
         may_leave=may_leave,
         way_out=way_out,
+        aside=aside,
         document=True if envelope.request.response_schema is not None else None,
         finishes=exits is not None and finishes_anyway(draw, exits.explore),
     )

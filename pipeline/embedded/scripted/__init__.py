@@ -9,6 +9,7 @@ It behaves by words in the model's name, so that a test or a demonstration asks 
     truncated   cut off in the middle                midway      half a stream, then an error object
     wrong-json  JSON that breaks the asked schema    fenced      log-probabilities with a code fence the text lacks
     unsure      low log-probabilities                fast        no delay
+    reasons     reasons about the question, and full of doubt, before it answers
     small       unsure for about 35 % of prompts     large       always sure
 
 Any other name gives a plausible answer that depends on the last user message (and the seed) alone.

@@ -22,6 +22,7 @@ _TOKEN = re.compile(r"\s*\w+|\s*[^\w\s]|\s+")
 _NAMED = re.compile(r"\w{3,}")
 _JUDGES = ("You check answers.", "You compare questions.")
 _SURE, _UNSURE = -0.02, -1.6
+_DOUBT = -3.0
 _FENCE = ("```", "json", "\n"), ("\n", "```")
 
 
@@ -29,7 +30,8 @@ _FENCE = ("```", "json", "\n"), ("\n", "```")
 class Answer:
     """One answer in tokens.
 
-    `logprobs` are (token, natural log-probability); they differ from `tokens` only where a fence is played.
+    `logprobs` are (token, natural log-probability); they differ from `tokens` only where a fence is played. `reasoning`
+    are such pairs that come before them and are no part of the text.
     """
 
     tokens: tuple[str, ...]
@@ -37,11 +39,22 @@ class Answer:
     finish_reason: str
     input_tokens: int
     tool_calls: tuple[Mapping[str, Any], ...] = ()
+    reasoning: tuple[tuple[str, float], ...] = ()
 
     @property
     def text(self) -> str:
         """The whole text."""
         return "".join(self.tokens)
+
+    @property
+    def thought(self) -> str:
+        """All of the reasoning."""
+        return "".join(token for token, _ in self.reasoning)
+
+    @property
+    def generated(self) -> int:
+        """Tokens of all that was generated."""
+        return len(self.reasoning) + max(len(self.tokens), len(self.tool_calls))
 
 
 def last_user_text(messages: Sequence[Mapping[str, Any]]) -> str:
@@ -71,7 +84,14 @@ def answer(body: Mapping[str, Any], behaviour: Behaviour, seed: int) -> Answer:
     limit = body.get("max_completion_tokens") or body.get("max_tokens") or len(tokens)
     reason = "tool_calls" if called else "stop" if limit >= len(tokens) else "length"
     tokens = tokens[:limit]
-    return Answer(tokens, _logprobs(tokens, behaviour, draw), reason, _input_tokens(messages), called)
+    scores = _logprobs(tokens, behaviour, draw)
+    return Answer(tokens, scores, reason, _input_tokens(messages), called, _reasoning(behaviour, prompt))
+
+
+def _reasoning(behaviour: Behaviour, prompt: str) -> tuple[tuple[str, float], ...]:
+    """Aloud and full of doubt."""
+    aloud = f"It is asked: {prompt} So I answer." if behaviour.reasons else ""
+    return tuple((token, _DOUBT) for token in _TOKEN.findall(aloud))
 
 
 def _text(body: Mapping[str, Any], behaviour: Behaviour, draw: int, prompt: str) -> str:

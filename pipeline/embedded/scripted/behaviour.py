@@ -26,6 +26,7 @@ class Behaviour:
         verdict: what it replies where it is to judge an answer; None: it judges nothing.
         contrary: it answers otherwise than the others do.
         fenced: log-probabilities cover a code fence that the text lacks.
+        reasons: it reasons before it answers, aloud about the question, and its reasoning is scored as well.
         pause_s: seconds before the answer, besides the server's delay; `between_s`: before each token.
         hurried: the server's delay does not apply.
         unsure_share: share of prompts with low log-probabilities.
@@ -42,6 +43,7 @@ class Behaviour:
     verdict: str | None = None
     contrary: bool = False
     fenced: bool = False
+    reasons: bool = False
     pause_s: float = 0.0
     between_s: float = 0.0
     hurried: bool = False
@@ -75,6 +77,7 @@ def behaviour_of(model: str) -> Behaviour:
         verdict="YES" if "yes" in words else "NO" if "no" in words else None,
         contrary="contrary" in words,
         fenced="fenced" in words,
+        reasons="reasons" in words,
         pause_s=SLOW_S if "slow" in words else 0.0,
         between_s=DRIP_S if "drip" in words else 0.0,
         hurried="fast" in words,

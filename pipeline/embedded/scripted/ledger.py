@@ -65,7 +65,7 @@ class Ledger:
             self._replayed += 1
             return earlier
         self._billed[model] = self._billed.get(model, 0) + 1
-        self._tokens[model] = self._tokens.get(model, 0) + given.input_tokens + len(given.tokens)
+        self._tokens[model] = self._tokens.get(model, 0) + given.input_tokens + len(given.reasoning) + len(given.tokens)
         if key:
             self._note(key, given)
         return given

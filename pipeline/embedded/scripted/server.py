@@ -186,7 +186,9 @@ async def _send(response: web.StreamResponse, events: list[bytes], between_s: fl
 
 def _first_half(given: Answer) -> Answer:
     half = len(given.tokens) // 2
-    return Answer(given.tokens[:half], given.logprobs[:half], "length", given.input_tokens, given.tool_calls)
+    return Answer(
+        given.tokens[:half], given.logprobs[:half], "length", given.input_tokens, given.tool_calls, given.reasoning
+    )
 
 
 async def serve(server: ScriptedServer) -> None:

@@ -30,12 +30,13 @@ def _scores(pairs: Sequence[tuple[str, float]]) -> dict[str, Any]:
 
 
 def _usage(given: Answer) -> dict[str, Any]:
-    made = max(len(given.tokens), len(given.tool_calls))
+    made = given.generated
     return {
         "prompt_tokens": given.input_tokens,
         "completion_tokens": made,
         "total_tokens": given.input_tokens + made,
         "prompt_tokens_details": {"cached_tokens": 0},
+        "completion_tokens_details": {"reasoning_tokens": len(given.reasoning)},
     }
 
 
@@ -44,11 +45,13 @@ def plain(model: str, given: Answer, *, logprobs: bool) -> bytes:
     message: dict[str, Any] = {"role": "assistant", "content": given.text if not given.tool_calls else None}
     if given.tool_calls:
         message["tool_calls"] = given.tool_calls
+    if given.reasoning:
+        message["reasoning_content"] = given.thought
     choice = {
         "index": 0,
         "message": message,
         "finish_reason": given.finish_reason,
-        "logprobs": _scores(given.logprobs) if logprobs else None,
+        "logprobs": _scores((*given.reasoning, *given.logprobs)) if logprobs else None,
     }
     return orjson.dumps(
         {
@@ -63,7 +66,7 @@ def plain(model: str, given: Answer, *, logprobs: bool) -> bytes:
 
 
 def pieces(model: str, given: Answer, *, logprobs: bool, usage: bool) -> Iterator[bytes]:
-    """The events of a streamed completion: role, one for each token, finish reason, usage when asked."""
+    """The events of a streamed completion: role, one for each token (of the reasoning first), finish reason, usage."""
     frame: dict[str, Any] = {"id": _ID, "object": "chat.completion.chunk", "created": 0, "model": model}
 
     def chunk(delta: Mapping[str, Any], reason: str | None = None, scores: Any = None) -> bytes:
@@ -71,6 +74,8 @@ def pieces(model: str, given: Answer, *, logprobs: bool, usage: bool) -> Iterato
         return event({**frame, "choices": [choice]})
 
     yield chunk({"role": "assistant", "content": ""})
+    for pair in given.reasoning:
+        yield chunk({"reasoning_content": pair[0]}, None, _scores([pair]) if logprobs else None)
     ahead = given.logprobs[: _offset(given)]
     for i, token in enumerate(given.tokens):
         scores = (*(ahead if i == 0 else ()), given.logprobs[_offset(given) + i])

@@ -72,7 +72,8 @@ class NatsCaller:
 
     async def chunk(self, chunk: Chunk) -> bool:
         """Send a piece; False once it is known that nobody listens."""
-        body = orjson.dumps({"seq": chunk.seq, "text": chunk.text})
+        aside = {} if chunk.reasoning is None else {"reasoning": chunk.reasoning}
+        body = orjson.dumps({"seq": chunk.seq, "text": chunk.text, **aside})
         if chunk.seq % PROBE_EVERY:
             await self._client.publish(self._address, body)
         else:
