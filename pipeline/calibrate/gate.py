@@ -3,18 +3,18 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from math import ceil, log1p
+from math import log1p
 from typing import Any
 
 import numpy as np
 
+from pipeline.calibrate.enough import enough, usable
 from pipeline.calibrate.fit import FEWEST, expected_error, fit_curve, shrunk
-from pipeline.calibrate.labels import LATER, Label, Parts, part, thinned
-from pipeline.calibrate.rules import Asked, contradicted, promise_of
+from pipeline.calibrate.held import contradicted, proven
+from pipeline.calibrate.labels import LAST, Label, Parts, part
+from pipeline.calibrate.rules import Asked, promise_of
 from pipeline.calibrate.scoring import Scoring, scoring_of
-from pipeline.confidence.bounds import least
 from pipeline.confidence.curves import Curve
-from pipeline.errors import InvalidRequest
 from pipeline.policy.calibration import Calibrator, Gate, Length, Segment, TaskSegment
 from pipeline.policy.calibration.gate import MOST_SEGMENTS
 
@@ -30,6 +30,8 @@ class Settings:
             was not fitted to.
         source: what the labels are, in words.
         day: when this is done.
+        strict: later labels must prove each promise once more; otherwise it is enough that they do not refute it.
+        last: how many labels of a task count, the newest.
     """
 
     asked: Asked = field(default_factory=Asked)
@@ -37,11 +39,16 @@ class Settings:
     source: str = "a labelled file"
     day: str = "1970-01-01"
     seed: int = 0
+    strict: bool = False
+    last: int = LAST
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What came out for one segment. Errors of the probabilities are measured on labels that no curve was fitted to."""
+    """What came out for one segment. Errors of the probabilities are measured on labels that no curve was fitted to.
+
+    `contradicted`: later labels speak against its promise, or, where that is asked, do not prove it once more.
+    """
 
     task: str | None
     tenant: str | None
@@ -67,16 +74,18 @@ class Calibration:
     Attributes:
         dropped: labels that could not be used, and why, in words.
         points: probabilities and truths of labels that nothing was fitted to.
+        strict: whether later labels had to prove each promise once more.
     """
 
     gate: Gate
     rows: tuple[Row, ...]
     dropped: tuple[str, ...] = ()
     points: tuple[tuple[float, bool], ...] = field(default=(), repr=False)
+    strict: bool = False
 
     @property
     def holds(self) -> bool:
-        """Whether no segment is contradicted by later labels."""
+        """Whether it holds in every segment on later labels."""
         return not any(row.contradicted for row in self.rows)
 
 
@@ -87,42 +96,21 @@ def calibrate(labels: Iterable[Label], settings: Settings) -> Calibration:
         InvalidRequest: there are too few labels to promise anything, or none that has a score.
         PartMissing: what it is fitted with is not installed.
     """
-    given = list(labels)
-    used = thinned(given, settings.seed)
-    dropped = [_thinned_out(given, used)] if len(used) < len(given) else []
+    used, dropped = usable(labels, settings.last, settings.seed)
     scoring = scoring_of(used, settings.score, settings.seed)
     parts = part(used, scoring.fit_share, settings.seed)
-    _enough(used, settings.asked, scoring.fit_share)
+    enough(used, settings.asked, scoring.fit_share)
     made = scoring.fitted(parts.fit)
     scored = [label for label in used if made.of(label) is not None]
     if len(scored) < len(used):
         dropped.append(
             f"{len(used) - len(scored)} drafts have none of the signals that the score asks for: they escalate"
         )
-    needed = _enough(scored, settings.asked, scoring.fit_share)
+    needed = enough(scored, settings.asked, scoring.fit_share)
     work = _Work(parts, made, settings, max(FEWEST, needed))
     gate = work.gate(scored)
     rows = tuple(work.rows(gate))
-    return Calibration(gate, rows, tuple(dropped), tuple(work.points(gate)))
-
-
-def _thinned_out(given: Sequence[Label], used: Sequence[Label]) -> str:
-    return (
-        f"{len(given) - len(used)} of {len(given)} labels were drawn with a higher probability than the others; "
-        "they are dropped by lot, so that the bound is exact"
-    )
-
-
-def _enough(labels: Sequence[Label], asked: Asked, fit_share: float) -> int:
-    """How many labels a segment needs in all."""
-    needed = ceil(least(asked.alpha, asked.delta) / ((1.0 - LATER) * (1.0 - fit_share)))
-    if len(labels) >= needed:
-        return needed
-    told = f"at most {100 * asked.alpha:.4g} of 100 with confidence {100 * (1 - asked.delta):.4g} %"
-    raise InvalidRequest(
-        f"there are {len(labels)} judged drafts, and a promise of {told} takes at least {needed}, all of them right: "
-        f"collect {needed - len(labels)} more (accept.explore, `stepwell outcome`), or give a larger --alpha"
-    )
+    return Calibration(gate, rows, tuple(dropped), tuple(work.points(gate)), settings.strict)
 
 
 Chosen = Callable[[Label], bool]
@@ -210,12 +198,16 @@ class _Work:
             right = [label.right for label in own]
             sure = self._sure(segment.curve, later)
             errors = _errors(later, sure, segment.threshold)
-            against = segment.threshold is not None and contradicted(
-                self._settings.asked, later, sure, segment.threshold, level
-            )
+            against = segment.threshold is not None and self._fails(later, sure, segment.threshold, level)
             before, after = expected_error(scores, right), expected_error(self._sure(segment.curve, own), right)
             count = len(own) + len(later) + sum(_whose(calibrator, label) is segment for label in self._fit)
             yield Row(task, tenant, count, before, after, segment, len(later), errors, against)
+
+    def _fails(self, later: Sequence[Label], sure: Sequence[float], threshold: float, level: float) -> bool:
+        asked = self._settings.asked
+        if self._settings.strict:
+            return not proven(asked, later, sure, threshold)
+        return contradicted(asked, later, sure, threshold, level)
 
     def points(self, gate: Gate) -> Iterator[tuple[float, bool]]:
         """What the reliability curve is drawn of."""

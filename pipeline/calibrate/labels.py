@@ -1,14 +1,19 @@
 """Judged drafts: what a calibration is made of, and which of them it may use for what."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final
 
-__all__ = ["LATER", "Label", "Parts", "part", "thinned"]
+__all__ = ["LAST", "LATER", "Label", "Parts", "part", "recent", "thinned"]
 
 LATER: Final = 0.2
 """The share of labels, the newest, that a new version has to hold on before it comes into force."""
+
+
+LAST: Final = 5000
+"""How many labels of a task count, the newest: what was true long ago need not be true now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,22 @@ def thinned(labels: Iterable[Label], seed: int = 0) -> list[Label]:
     given = list(labels)
     rate = min((label.propensity for label in given), default=1.0)
     return [label for label in given if _lot(label.key, f"thin-{seed}") < rate / label.propensity]
+
+
+def recent(labels: Sequence[Label], last: int) -> list[Label]:
+    """The last so many of each task, in their order: by their times, or as they were given where times are missing.
+
+    They all count alike. Weights that fade would not be counts, and the exact bound needs counts.
+    """
+    timed = all(label.at is not None for label in labels)
+    newest = sorted(range(len(labels)), key=lambda n: (labels[n].at or 0.0) if timed else n, reverse=True)
+    room: Counter[str | None] = Counter()
+    kept = set()
+    for n in newest:
+        room[labels[n].task] += 1
+        if room[labels[n].task] <= last:
+            kept.add(n)
+    return [label for n, label in enumerate(labels) if n in kept]
 
 
 def _lot(key: str, salt: str) -> float:

@@ -8,12 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.calibrate.labels import Label
-from pipeline.confidence.bounds import binomial_cdf, outweighs
+from pipeline.confidence.bounds import least
+from pipeline.confidence.floors import FEWEST as FLOOR_FEWEST
+from pipeline.confidence.floors import floor_threshold
 from pipeline.confidence.thresholds import Kept, expected, grid_of, joint, precision, relative
 from pipeline.policy.calibration import Promise
 from pipeline.policy.calibration.gate import Rule
 
-__all__ = ["Asked", "contradicted", "promise_of"]
+__all__ = ["Asked", "fewest", "lost", "promise_of", "right_of_large", "wrong"]
 
 Floats = NDArray[np.float64]
 _TOO_STRICT: Final = "already the surest drafts are wrong too often"
@@ -24,6 +26,7 @@ class Asked:
     """What is asked of a threshold.
 
     Attributes:
+        alpha: the rate that is not exceeded; for `floor` the part of the large model's quality that may be lost.
         value: for `cost`, what a right answer is worth, in calls of the large model.
         best: how often the large model is right, where labels do not tell.
     """
@@ -61,41 +64,45 @@ def promise_of(
     return kept.threshold, promise
 
 
-def contradicted(asked: Asked, labels: Sequence[Label], sure: Sequence[float], threshold: float, level: float) -> bool:
-    """Whether later labels of a segment speak against its promise: were it kept, they would be less likely than level.
-
-    They are too few to prove the promise once more; they can refute it.
-    """
-    stays = np.asarray(sure) >= threshold
-    if asked.rule == "relative":
-        lost = _lost(labels)
-        return bool(len(lost)) and outweighs(-(lost * stays), -asked.alpha, level)
-    errors = int(np.sum(stays & _wrong(labels)))
-    count = int(stays.sum()) if asked.rule == "precision" else len(labels)
-    return errors > 0 and 1.0 - binomial_cdf(errors - 1, count, asked.alpha) < level
+def fewest(asked: Asked) -> int:
+    """Labels to set a threshold by below which nothing is promised, whatever they say."""
+    return FLOOR_FEWEST if asked.rule == "floor" else least(asked.alpha, asked.delta)
 
 
 # ---------------------------------------------------------------- the rules
 
 
 def _kept(asked: Asked, labels: Sequence[Label], sure: Sequence[float], before: Sequence[float]) -> Kept:
-    wrong = _wrong(labels)
+    bad = wrong(labels)
     match asked.rule:
         case "expected":
-            return expected(sure, wrong, asked.alpha)
+            return expected(sure, bad, asked.alpha)
         case "precision":
-            return precision(sure, wrong, asked.alpha, asked.delta, grid_of(before))
+            return precision(sure, bad, asked.alpha, asked.delta, grid_of(before))
         case "relative":
             return _relative(asked, labels, sure, before)
+        case "floor":
+            return _floor(asked, labels, np.asarray(sure, np.float64))
         case "cost":
-            return _cheapest(asked, labels, np.asarray(sure, np.float64), joint(sure, wrong, asked.alpha, asked.delta))
-    return joint(sure, wrong, asked.alpha, asked.delta)
+            return _cheapest(asked, labels, np.asarray(sure, np.float64), joint(sure, bad, asked.alpha, asked.delta))
+    return joint(sure, bad, asked.alpha, asked.delta)
 
 
 def _relative(asked: Asked, labels: Sequence[Label], sure: Sequence[float], before: Sequence[float]) -> Kept:
-    if any(label.large_right is None for label in labels):
+    if right_of_large(labels) is None:
         return Kept(None, 0.0, len(labels), 0, None)
-    return relative(sure, _lost(labels), asked.alpha, asked.delta, grid_of(before))
+    return relative(sure, lost(labels), asked.alpha, asked.delta, grid_of(before))
+
+
+def _floor(asked: Asked, labels: Sequence[Label], sure: Floats) -> Kept:
+    large, bad = right_of_large(labels), wrong(labels)
+    if large is None:
+        return Kept(None, 0.0, len(labels), 0, None)
+    found = floor_threshold(sure, ~bad, large, 1.0 - asked.alpha, asked.delta)
+    if found.threshold is None:
+        return Kept(None, 0.0, len(labels), 0, None, fewest(asked))
+    errors = int(np.sum(bad & (sure >= found.threshold)))
+    return Kept(found.threshold, 1.0 - found.escalated, len(labels), errors, None, fewest(asked))
 
 
 def _cheapest(asked: Asked, labels: Sequence[Label], sure: Floats, safe: Kept) -> Kept:
@@ -103,7 +110,7 @@ def _cheapest(asked: Asked, labels: Sequence[Label], sure: Floats, safe: Kept) -
     if safe.threshold is None:
         return safe
     best = _best(asked, labels)
-    right = ~_wrong(labels)
+    right = ~wrong(labels)
     candidates = np.unique(sure[sure >= safe.threshold])
     saved = np.array([float(np.sum(1.0 - asked.value * (best - right[sure >= at]))) for at in candidates])
     # What saves as much with fewer answers kept is the safer one.
@@ -124,11 +131,20 @@ def _best(asked: Asked, labels: Sequence[Label]) -> float:
     return sum(known) / len(known) if known else asked.best
 
 
-def _wrong(labels: Sequence[Label]) -> NDArray[np.bool_]:
+def wrong(labels: Sequence[Label]) -> NDArray[np.bool_]:
+    """Which drafts were wrong."""
     return np.array([not label.right for label in labels], np.bool_)
 
 
-def _lost(labels: Sequence[Label]) -> Floats:
+def right_of_large(labels: Sequence[Label]) -> NDArray[np.bool_] | None:
+    """Which answers of the large model were right; None: labels do not tell it of all."""
+    if any(label.large_right is None for label in labels):
+        return None
+    return np.array([bool(label.large_right) for label in labels], np.bool_)
+
+
+def lost(labels: Sequence[Label]) -> Floats:
+    """How much better the large model's answers were than the drafts, each between -1 and 1."""
     return np.array([float(bool(label.large_right)) - float(label.right) for label in labels], np.float64)
 
 
@@ -137,6 +153,6 @@ def _why(asked: Asked, labels: Sequence[Label], kept: Kept) -> str:
         return "there are no labels of it"
     if len(labels) < kept.needed:
         return f"{len(labels)} labels are too few, at least {kept.needed} are needed"
-    if asked.rule == "relative" and any(label.large_right is None for label in labels):
+    if asked.rule in ("relative", "floor") and right_of_large(labels) is None:
         return "labels do not tell whether the large model was right"
     return _TOO_STRICT

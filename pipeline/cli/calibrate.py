@@ -1,5 +1,6 @@
 """`stepwell calibrate`: from judged drafts to a probability, a threshold and a promise."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final
@@ -10,7 +11,7 @@ from pydantic import ValidationError
 
 from pipeline.audit.check import AUDIT
 from pipeline.calibrate.gate import Calibration, Settings, calibrate
-from pipeline.calibrate.labels import Label
+from pipeline.calibrate.labels import LAST, Label
 from pipeline.calibrate.plot import save
 from pipeline.calibrate.recorded import labels_of
 from pipeline.calibrate.rows import read_rows
@@ -31,7 +32,7 @@ from pipeline.transport.nats import connect
 __all__ = ["register", "written"]
 
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON for programs.")]
-_RULES: Final = ("joint", "expected", "precision", "relative", "cost")
+_RULES: Final = ("joint", "expected", "precision", "relative", "cost", "floor")
 _HELP: Final = """Find the threshold that keeps a promise about wrong answers, from judged drafts.
 
 Without files the labels come from what was recorded: outcomes, and drafts that were escalated beside their answers.
@@ -39,14 +40,17 @@ A line of a file is {"right": true, "confidence": 0.93} or {"right": false, "sig
 tenant, at (Unix time), large_right and propensity where they are known.
 
 Labels are used for one thing each: some to fit curves, others to set thresholds, and the newest fifth to hold both to.
-A version that does not hold there is not written, and the old one stays.
+A version that this fifth speaks against is not written, and the old one stays; with --strict it must prove the promise
+once more, which takes about five times as many labels.
 
 --rule joint (the default): at most alpha of all answers are wrong and kept. expected: the same on the average of
 calibrations. precision: at most alpha of the kept answers are wrong; it takes thousands of labels. relative: at most
-alpha is lost against the large model; labels need large_right. cost: the cheapest threshold that keeps joint.
+alpha is lost against the large model; labels need large_right. cost: the cheapest threshold that keeps joint. floor:
+answers are right at least --floor times as often as the large model's; labels need large_right.
 
 Examples:
   stepwell calibrate labels.jsonl --alpha 0.03 --out policies/calibrators/faq.json --plot faq.png
+  stepwell calibrate labels.jsonl --floor 0.95 --out policies/calibrators/faq.json
   stepwell calibrate --route faq --apply
 """
 
@@ -64,13 +68,25 @@ def calibrate_command(
     route: Annotated[
         str | None, typer.Option(help="The route whose records are read, and whose file is meant.")
     ] = None,
-    alpha: Annotated[float, typer.Option(min=0.0001, max=0.5, help="The rate that is not exceeded.")] = 0.03,
+    alpha: Annotated[
+        float | None, typer.Option(min=0.0001, max=0.5, help="The rate that is not exceeded; 0.03 if left out.")
+    ] = None,
     delta: Annotated[float, typer.Option(min=0.0001, max=0.5, help="With confidence 1 - delta.")] = 0.05,
-    rule: Annotated[str, typer.Option(help="joint, expected, precision, relative or cost.")] = "joint",
+    rule: Annotated[
+        str | None, typer.Option(help="joint (as if left out), expected, precision, relative, cost or floor.")
+    ] = None,
+    floor: Annotated[
+        float | None,
+        typer.Option(min=0.5, max=0.9999, help="For floor: the part of the large model's quality that is kept."),
+    ] = None,
     value: Annotated[
         float, typer.Option(min=0.0, help="For cost: what a right answer is worth, in calls of the large model.")
     ] = 10.0,
     score: Annotated[str, typer.Option(help="confidence, another signal, learned, or auto: what does best.")] = "auto",
+    last: Annotated[int, typer.Option(min=1, help="How many labels of a task count, the newest.")] = LAST,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="The newest fifth must prove the promise, not only fail to refute it.")
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="Where the file is written.")] = None,
     apply: Annotated[bool, typer.Option("--apply", help="Write the calibrator_file of --route.")] = False,
     policies: Annotated[Path | None, typer.Option(help="The policy folder; STEPWELL_POLICIES if left out.")] = None,
@@ -78,7 +94,7 @@ def calibrate_command(
     as_json: JsonOption = False,
 ) -> None:
     """Calibrate; see `_HELP`."""
-    asked = Asked(_rule(rule), alpha, delta, value)
+    asked = _asked(rule, alpha, floor, Asked(delta=delta, value=value))
     target = _target(out, route, policies) if apply or out is not None else None
     source = "what was recorded" if not files else f"{len(files)} labelled file{'s' if len(files) > 1 else ''}"
     labels = read_rows(files) if files else _recorded(route)
@@ -87,7 +103,7 @@ def calibrate_command(
     if route is not None:
         source = f"{source}, route {route}"
     day = datetime.now(UTC).date().isoformat()
-    made = calibrate(labels, Settings(asked, score, source, day))
+    made = calibrate(labels, Settings(asked, score, source, day, strict=strict, last=last))
     if plot is not None:
         save(plot, made.points, _thresholds(made), f"{len(made.points)} answers that nothing was fitted to")
     if as_json:
@@ -100,6 +116,20 @@ def calibrate_command(
 def written(gate: Gate) -> bytes:
     """The bytes of a file with this gate."""
     return orjson.dumps(gate.model_dump(mode="json"), option=orjson.OPT_INDENT_2) + b"\n"
+
+
+def _asked(rule: str | None, alpha: float | None, floor: float | None, asked: Asked) -> Asked:
+    """What is asked, with what was typed of the rule, the rate and the floor."""
+    wanted = _rule(rule) if rule is not None else "joint" if floor is None else "floor"
+    if wanted == "floor" and floor is None:
+        raise Misused("--rule floor needs --floor: the part of the large model's quality that is kept, such as 0.95")
+    if wanted != "floor" and floor is not None:
+        raise Misused(f"--floor counts with --rule floor only, and this says {wanted}: leave out one of the two")
+    if floor is not None and alpha is not None:
+        raise Misused("--floor and --alpha say the same in two ways: leave out --alpha")
+    if floor is not None:
+        return replace(asked, rule=wanted, alpha=round(1.0 - floor, 9))
+    return replace(asked, rule=wanted, alpha=asked.alpha if alpha is None else alpha)
 
 
 def _rule(rule: str) -> Rule:
@@ -137,7 +167,8 @@ def _finish(made: Calibration, target: Path | None, *, quiet: bool) -> None:
     if not made.holds:
         names = ", ".join(row.name for row in made.rows if row.contradicted)
         beside.print(
-            f"not written: later labels speak against {names}. The old version stays.",
+            f"not written: later labels {'do not prove' if made.strict else 'speak against'} {names}. "
+            "The old version stays.",
             highlight=False, markup=False, soft_wrap=True,
         )  # fmt: skip
         raise typer.Exit(1)

@@ -1,7 +1,7 @@
 """What a calibration came to, as tables, sentences and a curve."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from pipeline.calibrate.gate import Calibration, Row
 from pipeline.calibrate.plot import bins_of, draw, draw_curve
@@ -11,6 +11,14 @@ from pipeline.policy.calibration import Calibrator, Gate, Segment, Signal, nothi
 
 __all__ = ["as_data", "curve_of", "score_of", "segment_row", "sentence", "show_calibration"]
 
+_LOOSE: Final = (
+    "later: the newest fifth of the labels, which nothing was set by. They do not refute a promise where nothing is "
+    "said of it here; they are too few to prove it once more (--strict asks for that)"
+)
+_STRICT: Final = (
+    "later: the newest fifth of the labels, which nothing was set by. They prove each promise once more where nothing "
+    "else is said of it here (--strict)"
+)
 COLUMNS = ("segment", "labels", "ECE before", "ECE after", "threshold", "kept", "errors", "worth", "later")
 
 
@@ -25,11 +33,16 @@ def show_calibration(made: Calibration) -> None:
     for row in made.rows:
         _say(f"{row.name}: {sentence(row.segment, row.name)}")
         if row.contradicted:
-            _say(
-                f"{row.name}: of {row.later} later labels {row.later_errors} are wrong and kept, more than it promises"
-            )
+            _say(f"{row.name}: {_against(row, strict=made.strict)}")
+    _say(_STRICT if made.strict else _LOOSE)
     thresholds = {row.segment.threshold for row in made.rows}
     _curve(list(made.points), thresholds.pop() if len(thresholds) == 1 else None)
+
+
+def _against(row: Row, *, strict: bool) -> str:
+    """What the later labels of a segment say."""
+    found = f"of {row.later} later labels {row.later_errors} are wrong and kept"
+    return f"{found}: alone they do not prove what it promises" if strict else f"{found}, more than it promises"
 
 
 def _curve(points: list[tuple[float, bool]], threshold: float | None) -> None:
@@ -85,6 +98,7 @@ def as_data(made: Calibration) -> dict[str, Any]:
     """The same for programs."""
     return {
         "holds": made.holds,
+        "strict": made.strict,
         "score": score_of(made.gate),
         "lost": made.gate.lost,
         "dropped": list(made.dropped),

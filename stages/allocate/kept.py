@@ -67,13 +67,16 @@ def allowed(calibrator: Calibrator | None, task: str | None, tenant: str, confid
     """How often a kept answer may be wrong: as the promise of its segment says, or else as its own confidence does.
 
     A promise about all requests, P(wrong and kept), allows more among those that are kept: it is divided by their
-    share.
+    share. One that is made against the large model allows as many wrong ones as were kept when it was made, since the
+    large model was wrong there as well, and what may be lost besides.
     """
     if calibrator is not None and isinstance(calibrator.file, Gate):
         promise = calibrator.segment(task, tenant)[0].promise
         if promise is not None and promise.why is None:
             share = 1.0 if promise.rule == "precision" else max(promise.kept, promise.alpha)
-            return min(1.0, promise.alpha / share)
+            beside_large = promise.rule in ("relative", "floor") and promise.kept > 0.0 and promise.n > 0
+            seen = promise.errors / (promise.kept * promise.n) if beside_large else 0.0
+            return min(1.0, seen + promise.alpha / share)
     return 0.5 if confidence is None else 1.0 - confidence
 
 

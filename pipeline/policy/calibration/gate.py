@@ -17,8 +17,11 @@ from pipeline.policy.models.base import Day, Section
 
 __all__ = ["MOST_SEGMENTS", "Gate", "Length", "Promise", "Rule", "Segment", "Signal", "TaskSegment"]
 
-Rule = Literal["joint", "expected", "precision", "relative", "cost"]
-"""What a promise is about, see `pipeline.confidence.thresholds`; `cost` is the cheapest that keeps `joint`."""
+Rule = Literal["joint", "expected", "precision", "relative", "cost", "floor"]
+"""What a promise is about, see `pipeline.confidence.thresholds`; `cost` is the cheapest that keeps `joint`.
+
+`floor`: see `pipeline.confidence.floors`.
+"""
 MOST_SEGMENTS = 1000
 
 
@@ -47,7 +50,7 @@ class Promise(Section):
     """What a threshold promises, or what was asked of it where it can promise nothing.
 
     Attributes:
-        alpha: the rate that is not exceeded.
+        alpha: the rate that is not exceeded; for `floor` 1 less the part of the large model's quality that is kept.
         delta: with confidence 1 - delta.
         n: the labels it was made from, which are not those that the curve was fitted to.
         kept: the share of drafts that stay, as far as these labels tell.

@@ -14,13 +14,14 @@ _TEXTS: Final[dict[Rule, str]] = {
     "expected": "over many calibrations {rate} of 100 answers are wrong and kept on the average; any one may exceed it",
     "precision": f"at most {{rate}} of 100 kept answers are wrong, {_SURE}",
     "relative": f"{_MOST} are lost against having the large model answer everything, {_SURE}",
+    "floor": f"answers are right at least {{floor}} % as often as the large model's, {_SURE}",
 }
 
 
 def promised(promise: Promise) -> str:
     """What is asked of a threshold, and promised where there is one."""
     rate, sure = f"{100 * promise.alpha:.4g}", f"{100 * (1 - promise.delta):.4g}"
-    return _TEXTS[promise.rule].format(rate=rate, sure=sure)
+    return _TEXTS[promise.rule].format(rate=rate, sure=sure, floor=f"{100 * (1 - promise.alpha):.4g}")
 
 
 def nothing_promised(segment: Segment, whose: str) -> str:

@@ -6,6 +6,7 @@ import pytest
 from judged import drafts
 
 from pipeline.calibrate.gate import Calibration, Settings, calibrate
+from pipeline.calibrate.held import contradicted, proven
 from pipeline.calibrate.labels import Label
 from pipeline.calibrate.rules import Asked
 from pipeline.errors import InvalidRequest
@@ -99,6 +100,43 @@ def test_a_version_that_later_labels_speak_against_does_not_hold() -> None:
     assert made(drafts(2000)).holds
 
 
+def test_strictly_the_newest_labels_must_prove_the_promise_alone() -> None:
+    """Thirty cannot, however right they are; six hundred can, where the drafts that stay are hardly ever wrong."""
+    strict = replace(PLAIN, strict=True)
+    few, many = drafts(150), drafts(3000)
+    certain = [[replace(label, right=True) for label in labels] for labels in (few, many)]
+    assert calibrate(certain[0], PLAIN).holds
+    assert not calibrate(certain[0], strict).holds
+    assert calibrate(certain[1], strict).holds
+    late = [replace(label, right=label.right and n < 2400) for n, label in enumerate(many)]
+    assert not calibrate(late, strict).holds
+
+
+@pytest.mark.parametrize("rule", ["joint", "expected", "precision", "relative", "cost", "floor"])
+def test_what_the_newest_labels_prove_alone_they_do_not_speak_against(rule: str) -> None:
+    """A threshold far above the one that keeps the promise is proven, one that keeps every draft is refuted."""
+    asked = Asked(rule, 0.1, 0.05)  # type: ignore[arg-type]
+    labels = drafts(1500)
+    sure = [label.confidence or 0.0 for label in labels]
+    assert proven(asked, labels, sure, 0.97)
+    assert not contradicted(asked, labels, sure, 0.97, 0.05)
+    assert not proven(asked, labels, sure, 0.0)
+    assert contradicted(asked, labels, sure, 0.0, 0.05)
+    assert not proven(asked, [], [], 0.97)
+
+
+def test_only_the_newest_labels_of_each_task_count() -> None:
+    """What was long ago need not be true any more; a task with few labels keeps them all."""
+    stale = [replace(label, right=False, task="faq") for label in drafts(2000)]
+    fresh = [replace(label, key=f"n{label.key}", at=5000.0 + n, task="faq") for n, label in enumerate(drafts(1500))]
+    rare = [replace(label, key=f"c{label.key}", task="code") for label in drafts(300)]
+    found = calibrate([*fresh, *stale, *rare], replace(PLAIN, last=1500))
+    assert found.dropped == ("2000 older labels are left out: the last 1500 of each task count",)
+    assert found.gate.segments["faq"].labels == 1500
+    assert found.gate.segments["faq"].threshold is not None
+    assert found.gate.segments["code"].labels == 300
+
+
 def test_with_too_few_labels_it_says_kindly_how_many_are_needed() -> None:
     with pytest.raises(InvalidRequest, match=r"there are 60 judged drafts.*takes at least 99.*collect 39 more"):
         made(drafts(60))
@@ -113,7 +151,7 @@ def test_labels_that_were_more_likely_to_be_drawn_are_thinned_and_that_is_said()
     assert found.gate.labels < 3300
 
 
-@pytest.mark.parametrize("rule", ["joint", "expected", "precision", "relative", "cost"])
+@pytest.mark.parametrize("rule", ["joint", "expected", "precision", "relative", "cost", "floor"])
 def test_every_rule_makes_a_file_that_says_what_it_promises(rule: str) -> None:
     found = made(drafts(4000), rule=rule, alpha=0.15 if rule == "precision" else 0.05)
     promise = found.gate.promise
@@ -134,8 +172,40 @@ def test_the_cheapest_threshold_is_never_below_the_safe_one() -> None:
     assert thresholds[2] != safe
 
 
-def test_relative_needs_to_know_how_the_large_model_did() -> None:
-    gate = made([replace(label, large_right=None) for label in drafts(3000)], rule="relative").gate
+def beside_large(found: Calibration, labels: list[Label]) -> float:
+    """How often what is served is right, as a part of how often the large model is."""
+    calibrator, threshold = Calibrator("x", found.gate), found.gate.threshold
+    assert threshold is not None
+    served = large = 0
+    for label in labels:
+        sure = calibrator.probability(label.signals, label.confidence)
+        served += label.right if sure is not None and sure >= threshold else bool(label.large_right)
+        large += bool(label.large_right)
+    return served / large
+
+
+@pytest.mark.parametrize("floor", [0.9, 0.95, 0.98])
+def test_a_floor_keeps_a_part_of_the_large_models_quality_and_not_much_more(floor: float) -> None:
+    found = made(drafts(4000), rule="floor", alpha=1.0 - floor)
+    assert floor <= beside_large(found, drafts(30_000, seed=5)) <= floor + 0.03
+    assert found.holds
+    told = Calibrator("x", found.gate).threshold().sentence
+    assert f"right at least {100 * floor:.4g} % as often as the large model's, with confidence 95 %" in told
+
+
+def test_a_floor_is_refuted_where_the_large_model_becomes_much_better_than_the_drafts_that_stay() -> None:
+    labels = [replace(label, right=label.right and n < 3200) for n, label in enumerate(drafts(4000))]
+    assert [row.contradicted for row in made(labels, rule="floor", alpha=0.05).rows] == [True]
+
+
+def test_a_floor_needs_some_fifty_labels_to_be_set_by() -> None:
+    with pytest.raises(InvalidRequest, match=r"right at least 99 % as often as the large model's.*takes at least 84"):
+        made(drafts(70), rule="floor", alpha=0.01)
+
+
+@pytest.mark.parametrize("rule", ["relative", "floor"])
+def test_what_is_promised_beside_the_large_model_needs_to_know_how_it_did(rule: str) -> None:
+    gate = made([replace(label, large_right=None) for label in drafts(3000)], rule=rule).gate
     assert gate.threshold is None
     assert gate.promise is not None
     assert gate.promise.why == "labels do not tell whether the large model was right"

@@ -85,6 +85,29 @@ def test_a_version_that_later_labels_speak_against_is_not_written_and_the_old_on
     assert to.read_text() == "the old one"
 
 
+def test_a_floor_is_promised_in_words_and_later_labels_are_explained(tmp_path: Path) -> None:
+    to = tmp_path / "gate.json"
+    labels = str(written(tmp_path, drafts(2500)))
+    done = run(app, ["calibrate", labels, "--floor", "0.95", "--out", str(to)])
+    told = " ".join(done.output.split())
+    assert done.exit_code == 0, done.output
+    assert "answers are right at least 95 % as often as the large model's, with confidence 95 %" in told
+    assert "They do not refute a promise" in told
+    shown = run(app, ["confidence", "show", str(to)])
+    assert "right at least 95 % as often" in " ".join(shown.output.split())
+
+
+def test_strictly_a_version_that_later_labels_do_not_prove_is_not_written(tmp_path: Path) -> None:
+    to = tmp_path / "gate.json"
+    labels = str(written(tmp_path, drafts(400)))
+    done = run(app, ["calibrate", labels, "--alpha", "0.05", "--strict", "--last", "250", "--out", str(to)])
+    assert done.exit_code == 1
+    assert "alone they do not prove what it promises" in " ".join(done.stdout.split())
+    assert "150 older labels are left out" in " ".join(done.stdout.split())
+    assert "not written: later labels do not prove" in " ".join(done.stderr.split())
+    assert not to.exists()
+
+
 def test_too_few_labels_are_told_kindly(tmp_path: Path) -> None:
     done = run(app, ["calibrate", str(written(tmp_path, drafts(40)))])
     assert done.exit_code == 1
@@ -95,7 +118,10 @@ def test_too_few_labels_are_told_kindly(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["--rule", "best"], "--rule best: there is joint, expected, precision, relative, cost"),
+        (["--rule", "best"], "--rule best: there is joint, expected, precision, relative, cost, floor"),
+        (["--rule", "floor"], "--rule floor needs --floor"),
+        (["--rule", "joint", "--floor", "0.95"], "--floor counts with --rule floor only, and this says joint"),
+        (["--alpha", "0.05", "--floor", "0.95"], "leave out --alpha"),
         (["--apply"], "--apply needs --route"),
     ],
 )

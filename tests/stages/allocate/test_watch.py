@@ -11,6 +11,7 @@ from pipeline.adapters.results import StreamResults
 from pipeline.adapters.watch import Book, RouteWatch, read_fallen, reset_watch
 from pipeline.confidence.watch import Watched
 from pipeline.contracts import OutcomeEvent, Reply, Request
+from pipeline.policy.calibration import Calibrator, Gate
 from pipeline.policy.load import load_folder
 from pipeline.policy.source import FixedPolicy
 from pipeline.topology import outcome_subject
@@ -112,6 +113,18 @@ def test_one_bad_segment_is_enough_and_is_named() -> None:
 def test_without_a_promise_the_confidence_itself_says_how_often_an_answer_may_be_wrong() -> None:
     assert allowed(None, None, "default", 0.9) == pytest.approx(0.1)
     assert allowed(None, None, "default", None) == 0.5
+
+
+@pytest.mark.parametrize(("rule", "most"), [("joint", 0.1), ("precision", 0.05), ("floor", 0.3), ("relative", 0.3)])
+def test_beside_the_large_model_as_many_may_differ_as_did_when_it_was_promised(rule: str, most: float) -> None:
+    """Half stay, a fifth of them differ from the large model although nearly all of its quality is kept."""
+    curve = {"kind": "platt", "slope": 1.0, "intercept": 0.0}
+    promise = {"rule": rule, "alpha": 0.05, "delta": 0.05, "n": 1000, "kept": 0.5, "errors": 100}
+    gate = Gate.model_validate(
+        {"kind": "gate", "score": {"kind": "signal", "name": "confidence"}, "curve": curve, "threshold": 0.9}
+        | {"promise": promise, "labels": 1000, "source": "s", "fitted": "2026-11-21"}
+    )
+    assert allowed(Calibrator("x", gate), None, "default", 0.95) == pytest.approx(most)
 
 
 def test_nothing_speaks_against_a_route_of_which_nothing_is_known() -> None:
