@@ -68,7 +68,7 @@ def _drafted(record: AuditRecord) -> bool:
     if record.status != "answered" or record.cache == "hit" or record.degraded or record.skipped:
         return False
     several = len(record.chose) != 1
-    return several and record.served is not None and any(attempt.tier == 0 for attempt in record.attempts)
+    return several and record.served is not None and any(attempt.tier == 0 for attempt in record.answers)
 
 
 def _beside_next(record: AuditRecord, reward: float | None) -> Label | None:

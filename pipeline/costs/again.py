@@ -110,7 +110,7 @@ def again(record: AuditRecord, policy: Policy, planner: Planner) -> Again:
     after, plan = _planned(signals, record.snapshot, policy, planner)
     unchanged = same and before == after
     descent = went(record)
-    goes = descent if unchanged or plan is None or not record.attempts else deep(record, before.stairs, plan)
+    goes = descent if unchanged or plan is None or not record.answers else deep(record, before.stairs, plan)
     return Again(
         tenant=record.tenant,
         before=before,
@@ -155,7 +155,7 @@ def _cost(record: AuditRecord, before: Planned, plan: Plan | None, steps: int, p
         return record.cost_usd
     if plan is None:
         return 0.0
-    if before.refused is not None or not record.attempts:
+    if before.refused is not None or not record.answers:
         return None
     return _sum(_cost_of_tier(record, before, tier, at, policy) for at, tier in enumerate(plan.tiers[: steps + 1]))
 
@@ -167,7 +167,7 @@ def _cost_of_tier(record: AuditRecord, before: Planned, tier: Tier, at: int, pol
         kept = [one for one in record.attempts if one.tier == at] or kept  # where fallbacks took over, they would again
     if kept:
         return _sum(_priced(one, one.target, policy) for one in kept)
-    like = [one for one in record.answers if one.tier == at] or [record.attempts[-1]]
+    like = [one for one in record.answers if one.tier == at] or [record.answers[-1]]
     return _sum(_priced(one, tier.target, policy) for one in like)
 
 

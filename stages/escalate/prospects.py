@@ -63,7 +63,7 @@ def _usd(envelope: Envelope, rung: Tier | Rung, policy: Policy) -> float | None:
     signals = envelope.plan.signals if envelope.plan is not None else None
     asked = signals.counted.get(rung.target, signals.tokens) if signals is not None else 0
     most = output_tokens(envelope.request.parameters.max_tokens, variant.parameters.max_tokens, spec.max_output_tokens)
-    lengths = [made.answer_usage.output_tokens for made in envelope.attempts if made.error is None]
+    lengths = [made.answer_usage.output_tokens for made in envelope.answers if made.error is None]
     answered = min(most, lengths[-1] if lengths else _USUAL)
     return cost_usd(Usage(input_tokens=asked + prompt_tokens(variant.system), output_tokens=answered), spec.price)
 

@@ -309,6 +309,22 @@ def attempt() -> Attempt:
     return Attempt(number=1, stage="draft", tier=0, variant="small", target="small", model="m", text="five")
 
 
+def comparing(link: NatsLink) -> StageBody:
+    """Writes down a call about a remembered question, and charges it."""
+    journal, sums = StreamJournal(link.streams), link.bucket("budgets")
+
+    async def body(envelope: Envelope, run: Run) -> Outcome:
+        line = f"ledger.{envelope.key}.recall-1-judge-0123abcd.settle"
+        await link.streams.append(line, b"{}", expected=0)
+        assert await link.streams.last(line) is not None
+        await sums.put(envelope.id, b"{}")
+        written = await journal.write(envelope.key, "recall-1-judge-0123abcd", attempt())
+        assert await journal.recall(envelope.key, "recall-1-judge-0123abcd") == written
+        return Outcome("miss")
+
+    return body
+
+
 def drafting(link: NatsLink) -> StageBody:
     """Lets one request wait, writes its call down, charges it, reads it again, and streams to the caller."""
     journal = StreamJournal(link.streams)
@@ -353,7 +369,12 @@ def stage_of(name: StageName, link: NatsLink) -> Scripted | Audit:
     if name == LAST:
         log = ChainedAuditLog(link.streams, producer_name(), SystemClock())
         return Audit(log, StreamResults(link.streams), SystemClock())
-    bodies: dict[str, StageBody] = {"draft": drafting(link), "check": rejecting, "escalate": escalating(link)}
+    bodies: dict[str, StageBody] = {
+        "recall": comparing(link),
+        "draft": drafting(link),
+        "check": rejecting,
+        "escalate": escalating(link),
+    }
     return Scripted(name, bodies.get(name))
 
 

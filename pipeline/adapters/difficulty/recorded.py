@@ -60,4 +60,4 @@ def _tells(record: AuditRecord) -> bool:
     """Whether its record says something of the first tier."""
     if record.status != "answered" or record.cache == "hit" or record.degraded or record.skipped:
         return False
-    return any(attempt.tier == 0 for attempt in record.attempts)
+    return any(attempt.tier == 0 for attempt in record.answers)

@@ -16,8 +16,8 @@ from pipeline.adapters.clock import SystemClock
 from pipeline.adapters.corrections import Corrections, says_wrong
 from pipeline.adapters.embedding import DIMENSIONS, Batches
 from pipeline.adapters.likeness import Likeness
-from pipeline.contracts import Envelope, OutcomeEvent, Remembered, Reply, Served
-from pipeline.policy.models import SemanticCache
+from pipeline.contracts import Classification, Envelope, OutcomeEvent, Remembered, Reply, Served
+from pipeline.policy.models import SemanticCache, Verifier
 
 pytest.importorskip("usearch")
 
@@ -93,6 +93,25 @@ async def test_another_worker_finds_the_question_and_its_answer(workers: list[Wo
     assert hit is not None
     assert (hit.content, hit.kind, hit.request_id) == ("Four.", "semantic", "r1")
     assert hit.similarity == pytest.approx(alike.candidates[0].similarity, abs=1e-3)
+
+
+async def test_who_may_see_a_question_as_it_is_is_kept_with_it(workers: list[Worker]) -> None:
+    """Only where a verifier may be shown it; and not those from whom something in it is hidden."""
+    decisions: list[dict[str, Any]] = [
+        {"target": "near", "action": "allow"},
+        {"target": "own", "action": "local_only"},
+        {"target": "masks", "action": "mask", "mask": ("EMAIL",)},
+        {"target": "far", "action": "deny"},
+    ]
+    found = {"data_class": "public", "scan": "complete", "engine": "e", "residency": tuple(decisions)}
+    request = asked(FIRST).model_copy(update={"classification": Classification.model_validate(found)})
+    verified = SemanticCache(verifier=Verifier(variant="near"))
+    for spec, seen_by in ((verified, ("near", "own")), (MINE, ())):
+        await workers[0].remember(request, spec)
+        (one,) = (await workers[1].likeness.find(asked(LIKE), spec)).candidates
+        assert one.seen_by == seen_by
+        assert len(one.name) == 16
+        assert FIRST not in one.name
 
 
 async def test_what_comes_later_is_found_too(workers: list[Worker]) -> None:
@@ -261,6 +280,7 @@ async def test_wrong_hits_raise_what_likeness_is_asked_for_and_only_there(worker
         await corrections.heard(said(f"h{number}"))
         await corrections.heard(said(f"h{number}"))
 
+    await asyncio.sleep(0.01)  # what is asked in the millisecond of an erasure counts as asked before it
     await worker.remember(asked(FIRST))
     elsewhere = asked(FIRST, tenant="other")
     await worker.remember(elsewhere)
