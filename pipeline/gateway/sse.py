@@ -56,8 +56,9 @@ class Events:
             lost = TransportUnavailable("a part of the streamed answer was lost; ask again")
             return self.broke_off(problem_of_error(lost), reply)
         rest = content[len(sent) :] if content.startswith(sent) else ""
+        reasoning = self._rest_of_reasoning(reply)
         text = self._text(rest) if rest else b""
-        return b"".join((self._rest_of_reasoning(reply), text, self._calls(reply), self._finish(reply), DONE))
+        return b"".join((reasoning, text, self._calls(reply), self._finish(reply), DONE))
 
     def broke_off(self, problem: Problem, reply: Reply | None = None) -> bytes:
         """The last event of a stream that did not come to its end. No `[DONE]` follows: it was not.

@@ -230,3 +230,89 @@ async def test_what_left_as_tokens_comes_back_as_it_was(text: str, data: st.Data
     caller = Caller()
     await streamed(ReturnPath(shown.issued, json=False), [seen[a:b] for a, b in pairwise(cuts)], caller)
     assert "".join(caller.heard) == text
+
+
+# ---------------------------------------------------------------- reasoning
+
+
+class Ears:
+    """A caller who hears reasoning and text in one order."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, str]] = []
+
+    async def text(self, piece: str) -> bool:
+        self.heard.append(("text", piece))
+        return True
+
+    async def aside(self, piece: str) -> bool:
+        self.heard.append(("aside", piece))
+        return True
+
+    def all(self, kind: str) -> str:
+        return "".join(piece for heard, piece in self.heard if heard == kind)
+
+
+@given(TEXTS, TEXTS, CUTS, st.booleans())
+async def test_reasoning_comes_before_the_text_and_is_restored_at_any_cut(
+    thought: str, text: str, cuts: list[int], looks: bool
+) -> None:
+    def cut(value: str) -> list[str]:
+        edges = sorted({0, len(value), *(at for at in cuts if at < len(value))})
+        return [value[a:b] for a, b in pairwise(edges)]
+
+    back, ears = ReturnPath(ISSUED, json=False, redactor=masking() if looks else None), Ears()
+    aside, sink = back.aside(ears.aside), back.sink(ears.text)
+    for piece in cut(thought):
+        await aside(piece)
+    for piece in cut(text):
+        await sink(piece)
+    await back.finish()
+    kinds = [kind for kind, _ in ears.heard]
+    assert kinds == sorted(kinds), "nothing of it after the text began"
+    once = ReturnPath(ISSUED, json=False, redactor=masking() if looks else None)
+    alone = Caller()
+    await streamed(once, [thought], alone)
+    assert ears.all("aside") == "".join(alone.heard)
+    done = back.completion(completion(text, reasoning=thought))
+    assert (done.reasoning, done.text) == (ears.all("aside"), ears.all("text"))
+
+
+def test_whole_reasoning_is_masked_restored_and_counted() -> None:
+    back = ReturnPath(ISSUED, redactor=masking())
+    said = "person_k7qm2 is known, eva@example.com is not"
+    done = back.completion(completion("bo@example.com", reasoning=said))
+    assert done.reasoning == "Ana Alba is known, [EMAIL] is not"
+    assert back.found == (Finding(type="EMAIL", count=2, score=0.9),)
+
+
+async def test_reasoning_between_texts_is_passed_on_in_its_place() -> None:
+    back, ears = ReturnPath(ISSUED, json=False), Ears()
+    aside, sink = back.aside(ears.aside), back.sink(ears.text)
+    await aside("of <PERSON_")
+    await aside("K7QM2>, <PERS")
+    await sink("one")
+    await aside("and <EMAIL_BCDFG>")
+    await sink("two")
+    await back.finish()
+    assert ears.heard == [
+        ("aside", "of "),
+        ("aside", "Ana Alba, "),
+        ("aside", "<PERS"),
+        ("text", "one"),
+        ("aside", "and ana@example.org"),
+        ("text", "two"),
+    ]
+    assert back.completion(completion("onetwo", reasoning="…")).reasoning == ears.all("aside")
+
+
+def test_a_scan_that_broke_over_the_reasoning_is_told() -> None:
+    def broken(text: str) -> Sequence[Found]:
+        if "so" in text:
+            raise ValueError
+        return []
+
+    back = ReturnPath({}, redactor=Redactor(broken, lambda _: True))
+    done = back.completion(completion("4", reasoning="so it is"))
+    assert back.failed
+    assert "so" not in (done.reasoning or "")

@@ -68,6 +68,16 @@ async def test_it_can_send_our_answer_back_as_history(client: openai.AsyncOpenAI
     assert second.choices[0].message.content == "one two"
 
 
+async def test_it_can_send_back_what_a_model_reasoned(client: openai.AsyncOpenAI) -> None:
+    asker = FakeAsker(lambda request: answered(request, "4", reasoning="2 and 2"))
+    async with before(client, asker) as own:
+        first = await own.chat.completions.create(model="auto", messages=user("2 + 2?"))
+        message = first.choices[0].message
+        assert message.model_dump()["reasoning_content"] == "2 and 2"
+        await own.chat.completions.create(model="auto", messages=[*user("2 + 2?"), message.model_dump(), *user("3?")])
+    assert asker.asked[1].conversation()[1].model_dump(exclude_none=True) == {"role": "assistant", "content": "4"}
+
+
 async def test_it_reads_a_stream_with_usage(client: openai.AsyncOpenAI) -> None:
     stream = await client.chat.completions.create(
         model="auto", messages=user("hi"), stream=True, stream_options={"include_usage": True}

@@ -12,7 +12,7 @@ from openai.types.chat import ChatCompletion, completion_create_params
 from pipeline.contracts import Request, ToolCall
 from pipeline.errors import InvalidRequest, UnknownModel, UnsupportedParameter
 from pipeline.gateway.body import MAX_DEPTH
-from pipeline.gateway.openai import request_id_of, to_call, to_completion, to_request
+from pipeline.gateway.openai import completion_object, request_id_of, to_call, to_completion, to_request
 from pipeline.gateway.parameters import CARRIED, NEUTRAL, REFUSED
 
 ASK = [{"role": "user", "content": "2 + 2?"}]
@@ -209,6 +209,27 @@ def test_parts_and_tool_calls_of_a_history_pass_and_echoed_empty_fields_fall_awa
 def test_audio_files_and_custom_tools_are_refused_and_not_dropped(message: dict[str, Any]) -> None:
     with pytest.raises(UnsupportedParameter, match=r"messages\[0\]"):
         read(messages=[message])
+
+
+@pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
+@pytest.mark.parametrize("said", ["2 and 2", None, ""])
+def test_reasoning_that_comes_back_with_a_history_falls_away(name: str, said: str | None) -> None:
+    history = [{"role": "user", "content": "2 + 2?"}, {"role": "assistant", "content": "4"}]
+    echoed = [history[0], {**history[1], name: said}]
+    ask = {"role": "user", "content": "and 3 + 3?"}
+    assert read(messages=[*echoed, ask]) == read(messages=[*history, ask])
+
+
+def test_reasoning_of_anybody_but_a_model_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match="reasoning_content"):
+        read(messages=[{"role": "user", "content": "hi", "reasoning_content": "hm"}])
+
+
+def test_a_completion_says_what_the_model_reasoned_and_is_silent_where_it_did_not() -> None:
+    request = Request(id="r", input="hi")
+    with_it = completion_object(answered(request, reasoning="2 and 2"), 0)["choices"][0]["message"]
+    assert (with_it["content"], with_it["reasoning_content"]) == ("four", "2 and 2")
+    assert "reasoning_content" not in completion_object(answered(request), 0)["choices"][0]["message"]
 
 
 def test_response_formats_become_the_schema_that_the_answer_must_satisfy() -> None:

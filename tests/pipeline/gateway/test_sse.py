@@ -115,3 +115,37 @@ def test_of_a_stream_whose_end_nobody_tells_the_cost_is_not_known() -> None:
     last = events_of(a_stream().broke_off(problem_of_error(TransportUnavailable("it broke off"))))[-1]
     assert last["error"]["code"] == "transport_unavailable"
     assert (last["stepwell"]["request_id"], last["stepwell"]["cost_usd"]) == ("r", None)
+
+
+def deltas_of(stream: bytes) -> list[dict[str, object]]:
+    events = events_of(stream)
+    return [choice["delta"] for event in events for choice in event.get("choices", []) if choice["delta"]]
+
+
+def reasoning_of(stream: bytes) -> str:
+    return "".join(str(delta.get("reasoning_content") or "") for delta in deltas_of(stream))
+
+
+@given(
+    st.lists(st.text(min_size=1), max_size=4), st.lists(st.text(min_size=1), max_size=4), st.text(), st.integers(0, 9)
+)
+def test_reasoning_adds_up_to_that_of_the_reply_whatever_was_streamed_or_lost(
+    thoughts: list[str], texts: list[str], rest: str, lost: int
+) -> None:
+    pieces = [*(("", thought) for thought in thoughts), *((text, None) for text in texts)]
+    chunks = [Chunk(seq=seq, text=text, reasoning=thought) for seq, (text, thought) in enumerate(pieces)]
+    events = a_stream()
+    stream = b"".join(events.chunk(chunk) for chunk in chunks if chunk.seq != lost)
+    stream += events.end(answered(REQUEST, "".join(texts) + rest, reasoning="".join(thoughts) or None))
+    assert (text_of(stream), reasoning_of(stream)) == ("".join(texts) + rest, "".join(thoughts))
+    assert [delta.get("role") for delta in deltas_of(stream)][:1] in ([], ["assistant"])
+    assert stream.endswith(DONE)
+
+
+def test_reasoning_that_was_not_streamed_comes_before_the_text_and_the_calls() -> None:
+    calls = (ToolCall(id="a", function={"name": "f", "arguments": "{}"}),)
+    stream = a_stream().end(answered(REQUEST, "four", reasoning="2 and 2", tool_calls=calls))
+    first, second, third = deltas_of(stream)
+    assert first == {"role": "assistant", "reasoning_content": "2 and 2"}
+    assert second == {"content": "four"}
+    assert "tool_calls" in third

@@ -44,6 +44,16 @@ def test_an_accepted_draft_is_the_answer() -> None:
     assert reply.path == ("classify:classified", "plan:planned", "recall:miss")
 
 
+def test_what_is_told_of_reasoning_is_that_of_the_answer_which_is_served_and_no_record_holds_it() -> None:
+    both = (attempt(1, reasoning="of the draft"), attempt(2, reasoning="of the large one"))
+    decided = _escalated(attempts=both)
+    reply = decide(decided, 1000.0)
+    assert reply.reasoning == "of the large one"
+    assert "of the" not in str(record_fields(decided, reply))
+    assert decide(_escalated(attempts=both, hit=HIT), 1000.0).reasoning is None, "a remembered answer has none"
+    assert decide(_escalated(attempts=both, status="failed", error=ERROR), 1000.0).reasoning is None
+
+
 def test_the_answer_is_what_check_left_of_it() -> None:
     """A repaired answer is served as repaired, from the attempt that the verdict speaks of."""
     reply = decide(_escalated(), 1000.0)

@@ -341,6 +341,16 @@ async def test_an_answer_that_was_not_streamed_while_it_grew_is_sent_in_chunks_b
     assert "".join(chunk.text for chunk in stairs.caller.chunks) == stairs.caller.replies[0].content
 
 
+async def test_what_was_reasoned_is_sent_before_the_text() -> None:
+    stairs = Stairs()
+    made = envelope().attempts[0].model_copy(update={"reasoning": "so " * 200})
+    await stairs.end(_long(attempts=(made,)))
+    first, *others = stairs.caller.chunks
+    assert (first.seq, first.text, first.reasoning) == (0, "", "so " * 200)
+    assert [chunk.seq for chunk in others] == [1, 2, 3]
+    assert [chunk.reasoning for chunk in others] == [None] * 3
+
+
 @pytest.mark.parametrize("changes", [{"streamed": True}, {"status": "failed"}, {"request": envelope().request}])
 async def test_no_chunks_for_what_was_streamed_or_failed_or_not_asked_as_a_stream(changes: dict[str, object]) -> None:
     stairs = Stairs()

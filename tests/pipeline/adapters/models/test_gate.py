@@ -189,3 +189,49 @@ def test_who_is_finished_all_the_same_follows_from_the_request(draw: float) -> N
 def test_the_share_that_is_finished_is_the_one_asked_for() -> None:
     share = sum(finishes_anyway(place / 20_000, 0.1) for place in range(20_000)) / 20_000
     assert 0.09 < share < 0.11
+
+
+# ---------------------------------------------------------------- reasoning
+
+
+def reasoned(opens: OpenEarly | None, exits: EarlyExit | None = None) -> tuple[Gate, list[tuple[str, str]]]:
+    heard: list[tuple[str, str]] = []
+
+    async def text(piece: str) -> bool:
+        heard.append(("text", piece))
+        return True
+
+    async def aside(piece: str) -> bool:
+        heard.append(("aside", piece))
+        return True
+
+    async def may_leave() -> bool:
+        return True
+
+    return Gate(exits, opens, may_leave=may_leave, way_out=lambda: text, aside=lambda: aside), heard
+
+
+async def test_reasoning_waits_for_the_gate_and_comes_before_the_text() -> None:
+    gate, heard = reasoned(OpenEarly(after=2, above=0.5))
+    sure = [TokenLogprob(token=" word", logprob=SURE)] * 3
+    await gate.read(Piece(" word", sure[:1], reasoning="I think"))
+    assert heard == []
+    await gate.read(Piece(" word", sure[:2], reasoning=" so"))
+    await gate.read(Piece(" word", sure, reasoning="…"))
+    assert heard == [("aside", "I think so"), ("text", " word word"), ("aside", "…"), ("text", " word")]
+
+
+async def test_nothing_is_heard_of_the_reasoning_of_a_draft_that_is_left() -> None:
+    gate, heard = reasoned(OpenEarly(after=2, above=0.9), EarlyExit(after=2, below=0.5, explore=0.0))
+    unsure = [TokenLogprob(token=" word", logprob=UNSURE)] * 2
+    with pytest.raises(LeftEarly):
+        await gate.read(Piece(" word word", unsure, reasoning="I think"))
+    assert heard == []
+
+
+async def test_a_new_try_has_nothing_of_what_an_earlier_one_reasoned() -> None:
+    gate, heard = reasoned(OpenEarly(after=2, above=0.5))
+    await gate.read(Piece("", (), reasoning="first"))
+    gate.begins()
+    await gate.read(Piece(" word word", [TokenLogprob(token=" word", logprob=SURE)] * 2, reasoning="second"))
+    assert heard == [("aside", "second"), ("text", " word word")]
