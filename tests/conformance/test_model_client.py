@@ -84,6 +84,40 @@ async def test_a_call_brings_text_model_tokens_and_usage(subject: Subject) -> No
     assert done.calls == 1
 
 
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_what_a_model_reasons_is_beside_its_text_and_comes_before_it(subject: Subject, streamed: bool) -> None:
+    heard: list[tuple[str, str]] = []
+
+    async def sink(text: str) -> bool:
+        heard.append(("text", text))
+        return True
+
+    async def aside(text: str) -> bool:
+        heard.append(("aside", text))
+        return True
+
+    call = subject.call("reasons-drip")
+    done = await subject.client.complete(replace(call, aside=aside) if streamed else call, sink if streamed else None)
+    assert done.reasoning is not None
+    assert PROMPT in done.reasoning
+    assert done.reasoning not in (done.text or "")
+    assert "".join(token.token for token in done.tokens or ()) == done.text
+    if streamed:
+        kinds = [kind for kind, _ in heard]
+        assert kinds == sorted(kinds)
+        assert "".join(piece for kind, piece in heard if kind == "aside") == done.reasoning
+        assert "".join(piece for kind, piece in heard if kind == "text") == done.text
+
+
+async def test_a_caller_who_leaves_while_it_reasons_stops_the_model(subject: Subject) -> None:
+    async def gone(_: str) -> bool:
+        return False
+
+    with pytest.raises(Cancelled):
+        await subject.client.complete(replace(subject.call("reasons-drip"), aside=gone), gone)
+    assert await subject.aborted() == 1
+
+
 async def test_a_streamed_call_hands_on_the_whole_text_in_order(subject: Subject) -> None:
     pieces: list[str] = []
 

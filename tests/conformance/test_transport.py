@@ -197,6 +197,23 @@ async def test_a_caller_gets_chunks_in_order_then_the_reply_then_the_end(link: L
     assert Reply.model_validate_json(seen[-1]).status == "answered"
 
 
+async def test_a_chunk_of_reasoning_is_told_from_one_of_text(link: Link) -> None:
+    async def answer(incoming: Incoming) -> None:
+        caller = link.transport().caller(str(incoming.reply_to), True)
+        await caller.chunk(Chunk(seq=0, text="", reasoning="so"))
+        await caller.chunk(Chunk(seq=1, text="four"))
+        await caller.reply(_reply())
+
+    await link.serve("test", "1.0.0", {"request.ask.*": answer})
+    conversation = await link.converse("request.ask.default", b"{}")
+    first, second = [await conversation.next(2) for _ in range(2)]
+    conversation.close()
+    assert first is not None
+    assert second is not None
+    assert Chunk.model_validate_json(first.body) == Chunk(seq=0, text="", reasoning="so")
+    assert Chunk.model_validate_json(second.body) == Chunk(seq=1, text="four")
+
+
 async def test_a_caller_that_is_gone_is_noticed_within_some_chunks(link: Link) -> None:
     conversation = await link.converse("nobody", b"{}")
     address = conversation.address  # type: ignore[attr-defined]

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pipeline.contracts import Attempt, Classification, Request, Residency, TokenLogprob, Usage
 from pipeline.disclosure.guard import Permit, Reference, View, permit
@@ -125,7 +125,8 @@ def by_words(call: ModelCall) -> Completion | Exception:
     if "reject" in words:
         return TargetRejected(f"target {name} refused the call")
     asked = str(shown(call).messages[-1].content)
-    return answer(f"answer number {len(asked)} to {asked}", model)
+    given = answer(f"answer number {len(asked)} to {asked}", model)
+    return replace(given, reasoning=f"It is asked: {asked}") if "reasons" in words else given
 
 
 @dataclass
@@ -162,6 +163,9 @@ class FakeModels:
             if not getattr(result, "charged", False):
                 call.progress.running = None
             raise result
+        if call.aside is not None and result.reasoning and not await call.aside(result.reasoning):
+            self.aborted += 1
+            raise Cancelled("the caller is gone")
         if sink is not None:
             await self._hand_on(result, sink, call.progress.running)
         call.progress.running = None
