@@ -28,6 +28,8 @@ TOOL = {"type": "function", "function": {"name": "measure", "parameters": {"type
 SCHEMA = {"type": "object", "properties": {"metres": {"type": "integer"}}, "required": ["metres"]}
 TIERS = ("{variants: {first: 1}}", "{variants: {second: 1}}")
 SEMANTIC = "    cache: {semantic: {within: tenant, similarity: 0.95}}\n"
+VERIFIED = "    cache: {semantic: {within: tenant, similarity: 0.95, verifier: {variant: judge, timeout: 10}}}\n"
+"""A model that says yes to everything."""
 
 
 @pytest.fixture(autouse=True)
@@ -79,12 +81,12 @@ OTHERS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("route", ["", SEMANTIC], ids=["exact", "semantic"])
+@pytest.mark.parametrize("route", ["", SEMANTIC, VERIFIED], ids=["exact", "semantic", "verified"])
 async def test_no_two_of_them_share_an_answer(
     tmp_path: Path, valkey: ValkeyServer, store: ValkeyAnswers, route: str
 ) -> None:
     """Each is asked twice, at first in one order and then in the other: the second time it hits its own answer."""
-    async with house(tmp_path, plans(route), valkey.url) as home:
+    async with house(tmp_path, plans(route, judge="yes"), valkey.url) as home:
         kinds: list[dict[str, Any]] = [{}, *OTHERS]
         first = {str(kind): await ask(home, id=f"first-{n}", **kind) for n, kind in enumerate(kinds)}
         await asyncio.sleep(0.1)

@@ -6,11 +6,18 @@ from pathlib import Path
 
 import pytest
 from patience import have_patience
+from policy_files import write
 from stairs_house import House, Plans, house
 from valkey_server import ValkeyServer, valkey_server
 
 from pipeline.adapters.cache_answers import ValkeyAnswers
 from pipeline.contracts import AuditRecord, Budget, LedgerEntry, Reply, Request
+from pipeline.policy.load import load_folder
+from pipeline.policy.source import FixedPolicy
+from pipeline.settings import Settings
+from pipeline.telemetry.observer import CombinedObserver
+from pipeline.transport.memory import MemoryLink
+from stages.app import BUILDERS, Parts
 
 pytest.importorskip("onnxruntime")
 
@@ -149,3 +156,19 @@ async def test_a_late_word_leaves_time_for_an_answer(
         reply, _ = await both(home, store, budget={"deadline_ms": 2000})
 
     assert reply.status == "answered"
+
+
+async def test_a_policy_that_comes_to_name_a_model_needs_no_new_worker(tmp_path: Path) -> None:
+    """What makes calls is made and started when a route first asks for it, once, and stopped with the worker."""
+    policies = FixedPolicy(load_folder(write(tmp_path / "policies"), {}))
+    parts = Parts(Settings.from_environment({}), MemoryLink(), policies, CombinedObserver())
+    BUILDERS["recall"](parts)
+    assert "attempts" not in vars(parts)
+
+    attempts = await parts.attempts_late()
+    assert parts.ledger._tasks
+    running = set(parts.ledger._tasks)
+    assert await parts.attempts_late() is attempts
+    assert set(parts.ledger._tasks) == running
+    for stop in parts.stops:
+        await stop()

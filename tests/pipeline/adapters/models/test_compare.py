@@ -8,7 +8,8 @@ from fakes_models import FakeJournal, FakeModels, answer, classified, policy, sh
 
 from pipeline.adapters.models.attempts import Attempts
 from pipeline.contracts import Envelope, Message, Plan, Request, Residency, Rung, Tier
-from pipeline.disclosure.guard import Added
+from pipeline.disclosure.guard import Added, judged
+from pipeline.errors import ResidencyRefused
 from pipeline.policy.source import FixedPolicy
 from pipeline.ports import Run
 
@@ -117,6 +118,15 @@ async def test_who_may_not_see_both_as_they_are_sees_none(
     assert made.attempts == ()
     assert made.passed_over == (f"{rung.variant}:residency_refused",)
     assert bench.models.calls == []
+
+
+def test_where_something_could_be_hidden_from_it_nothing_is_compared() -> None:
+    """It could be hidden in the question that was scanned, and not in the remembered one."""
+    hidden = classified().model_copy(update={"residency": (PSEUDONYMS,)})
+    request = envelope().request
+    assert judged(request, hidden, "near", POLICY).pseudonymise == ("EMAIL",)
+    with pytest.raises(ResidencyRefused, match="as it is"):
+        judged(request, hidden, "near", POLICY, ADDED)
 
 
 async def test_a_question_cannot_close_its_fence(bench: Bench) -> None:
