@@ -9,6 +9,9 @@ from pipeline.adapters.cache_memory import MemoryAnswers
 from pipeline.adapters.likeness import Alike, Candidate
 from pipeline.contracts import Attempt, CacheHit, Envelope, Plan, Request, Tier, Verdict
 from pipeline.errors import StoreUnavailable
+from pipeline.likeness import ENCODER, Weights
+from pipeline.likeness.weights import LEARNED_CHECKS
+from pipeline.policy.guards import Guard
 from pipeline.policy.models import CachePolicy, ResidencyFile, Route, SemanticCache, TierSpec
 from pipeline.ports import Run
 from stages.recall import Recall
@@ -119,10 +122,11 @@ async def test_without_a_store_every_request_is_a_miss() -> None:
 class Policies:
     """One policy, rev, whose route chat says this of memory, up to this class of data."""
 
-    def __init__(self, cache: CachePolicy, up_to: str = "restricted") -> None:
+    def __init__(self, cache: CachePolicy, up_to: str = "restricted", guard: Guard | None = None) -> None:
         visibility = {"sinks": {"cache": {"up_to": up_to}}}
         residency = {"apiVersion": "stepwell/v1", "kind": "Residency", "classes": {}, "visibility": visibility}
         self.residency = ResidencyFile.model_validate(residency)
+        self._guard = guard
         self._route = Route(name="chat", tiers=(TierSpec(variants={"small": 1.0}),), cache=cache)
 
     def revision(self, digest: str) -> "Policies | None":
@@ -132,7 +136,7 @@ class Policies:
         return "public"
 
     def route(self, name: str) -> object:
-        return SimpleNamespace(spec=self._route)
+        return SimpleNamespace(spec=self._route, guard=self._guard)
 
 
 class Finds:
@@ -160,9 +164,11 @@ class Finds:
 COMPARES = CachePolicy(semantic=SemanticCache())
 
 
-def recall(finds: Finds, cache: CachePolicy = COMPARES, up_to: str = "restricted") -> Recall:
+def recall(
+    finds: Finds, cache: CachePolicy = COMPARES, up_to: str = "restricted", guard: Guard | None = None
+) -> Recall:
     answers = AnswerCache(MemoryAnswers(Hand()), b"secret", Hand())
-    return Recall(answers, Hand(), Policies(cache, up_to), None, finds)  # type: ignore[arg-type]  # as much as is used
+    return Recall(answers, Hand(), Policies(cache, up_to, guard), None, finds)  # type: ignore[arg-type]  # as much as is used
 
 
 SAME, OTHER = Candidate("How deep is the well", 0.98, "k"), Candidate("How deep is the lake?", 0.97, "k")
@@ -185,6 +191,24 @@ async def test_a_question_that_only_looks_the_same_is_a_miss_and_not_counted() -
     assert outcome.kind == "miss"
     assert outcome.facts["objections"]
     assert finds.hits == 0
+
+
+async def test_a_route_with_a_learned_guard_is_judged_by_it_and_it_is_named() -> None:
+    """What the guard that comes along refuses, one that learned that `now` asks nothing lets through."""
+    learned = Weights(-3.0, 0.9, {"similarity": 8.0}, LEARNED_CHECKS, {"now": 1.0, "lake": -9.0})
+    guard = Guard("guards/wells.json@0123456789abcdef", ENCODER, 0.7, learned)
+    asked = envelope(input="How deep is the well now?")
+
+    refused = await recall(Finds(OTHER, SAME)).handle(asked, Run())
+    served = await recall(Finds(OTHER, SAME), guard=guard).handle(asked, Run())
+    unlike = await recall(Finds(OTHER), guard=guard).handle(asked, Run())
+
+    assert (refused.kind, served.kind, unlike.kind) == ("miss", "hit", "miss")
+    assert "guard" not in refused.facts
+    assert served.facts["guard"] == unlike.facts["guard"] == guard.name
+    hit = served.changes["hit"]
+    assert isinstance(hit, CacheHit)
+    assert hit.guard == guard.name
 
 
 async def test_where_the_route_does_not_compare_questions_none_is_compared() -> None:
