@@ -11,13 +11,17 @@ from stairs_house import House, Plans, house
 from valkey_server import ValkeyServer, valkey_server
 
 from pipeline.adapters.cache_answers import ValkeyAnswers
+from pipeline.cli.stairs import stairs
 from pipeline.contracts import AuditRecord, Budget, LedgerEntry, Reply, Request
+from pipeline.costs.again import again
+from pipeline.costs.report import Report
 from pipeline.policy.load import load_folder
 from pipeline.policy.source import FixedPolicy
 from pipeline.settings import Settings
 from pipeline.telemetry.observer import CombinedObserver
 from pipeline.transport.memory import MemoryLink
 from stages.app import BUILDERS, Parts
+from stages.plan import again as planner
 
 pytest.importorskip("onnxruntime")
 
@@ -156,6 +160,30 @@ async def test_a_late_word_leaves_time_for_an_answer(
         reply, _ = await both(home, store, budget={"deadline_ms": 2000})
 
     assert reply.status == "answered"
+
+
+@pytest.mark.parametrize("says", ["yes", "no"])
+async def test_what_was_asked_is_told_planned_again_and_summed_up_once(
+    tmp_path: Path, valkey: ValkeyServer, store: ValkeyAnswers, says: str
+) -> None:
+    """Its cost belongs to the request, whether that was a hit or not; it is the answer of no tier."""
+    async with house(tmp_path, plans(says), valkey.url) as home:
+        reply, record = await both(home, store)
+        lines = [LedgerEntry.model_validate_json(stored.body) async for stored in home.link.streams.scan("LEDGER")]
+    policy = load_folder(tmp_path / "policies", {})
+
+    told = [line.plain for line in stairs(record) if "recall" in line.plain]
+    assert len(told) == 1
+    assert "judge by judge" in told[0]
+    replayed = again(record, policy, planner)
+    assert replayed.before == replayed.after
+    report = Report()
+    report.record(record)
+    for line in lines:
+        if line.request_id == record.request_id:
+            report.line(line)
+    assert report.total.attempts == len(record.attempts)
+    assert report.total.cost == pytest.approx(reply.cost_usd)
 
 
 async def test_a_policy_that_comes_to_name_a_model_needs_no_new_worker(tmp_path: Path) -> None:
