@@ -113,6 +113,11 @@ class Relay:
         if not wanted:
             raise Cancelled("the caller is gone, so the model was stopped")
 
+    async def ends(self) -> None:
+        """The answer is whole: a reader that passed it on gets the reasoning that no text followed."""
+        if self._reasoning and self.reader is not None and self.reader.passed_on:
+            await self.let_read(Piece("", ended=True))
+
 
 class _Patience:
     """The one limit that runs at a time, never beyond the total, nor the total beyond the deadline."""
@@ -228,12 +233,14 @@ class Exchange:
                 raise MalformedAnswer(f"more than {LARGEST_ANSWER} bytes")
             done = await self._take(collected, reader, chunk)
             if done:
+                await self._relay.ends()
                 await _farewell(response)
                 return collected
             if collected.begun:
                 self._patience.expect("the next token", idle)
         if not collected.ended:
             raise MalformedAnswer("a stream that broke off")
+        await self._relay.ends()
         return collected
 
     async def _take(self, collected: Collected, reader: EventReader, chunk: bytes) -> bool:

@@ -77,7 +77,7 @@ class Gate:
         """Take a piece; see the port."""
         if self._sink is not None:
             wanted = await self._reason(piece.reasoning)
-            return await self._sink(piece.text) and wanted
+            return (not piece.text or await self._sink(piece.text)) and wanted
         self._reasoned.append(piece.reasoning)
         self._held.append(piece.text)
         if piece.calls_tools or piece.ended:

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.adapters.models.exchange import Relay
 from pipeline.adapters.models.gate import Gate, finishes_anyway
 from pipeline.contracts import TokenLogprob
 from pipeline.errors import LeftEarly
@@ -219,6 +220,17 @@ async def test_reasoning_waits_for_the_gate_and_comes_before_the_text() -> None:
     await gate.read(Piece(" word", sure[:2], reasoning=" so"))
     await gate.read(Piece(" word", sure, reasoning="…"))
     assert heard == [("aside", "I think so"), ("text", " word word"), ("aside", "…"), ("text", " word")]
+
+
+@pytest.mark.parametrize("above", [0.5, 0.99])
+async def test_reasoning_that_no_text_follows_is_heard_where_the_text_was(above: float) -> None:
+    gate, heard = reasoned(OpenEarly(after=2, above=above))
+    relay = Relay(None, reader=gate)
+    relay.goes_out(unseen=False)
+    await relay.let_read(Piece(" word word", [TokenLogprob(token=" word", logprob=SURE)] * 2))
+    await relay.hand_on_reasoning("that was it")
+    await relay.ends()
+    assert heard == ([("text", " word word"), ("aside", "that was it")] if above < 0.9 else [])
 
 
 async def test_nothing_is_heard_of_the_reasoning_of_a_draft_that_is_left() -> None:
