@@ -82,7 +82,7 @@ bench: env  ## Throughput, latency and memory beside a bare relay; interactive l
 # DATA=folder and ARGS="--json --against presidio" take further options; ARGS=--quick takes seconds.
 .PHONY: eval-pii
 eval-pii: env  ## Personal data: what is found, missed and reported falsely, on DATA=folder
-	@$(BIN)/python -m bench.pii.eval $(DATA) $(ARGS)
+	@$(BIN)/python -m bench.pii.eval $(if $(DATA),"$(DATA)") $(ARGS)
 
 .PHONY: bench-pii
 bench-pii: env  ## Personal data: speed beside default Presidio, hostile texts, streams; residency fuzz
@@ -96,7 +96,7 @@ eval-difficulty: env  ## The learned score of difficulty: what it is worth on re
 # FIT=folder DATA=folder ONLY=H1,S1 PLOTS=folder ARGS="--json --draw" take further options; ARGS=--quick takes a minute.
 .PHONY: eval
 eval: env  ## The cascade's decisions on recorded answers: learned from FIT=folder, scored on DATA=folder
-	@$(BIN)/python -m evaluation $(if $(FIT),--fit $(FIT)) $(if $(DATA),--data $(DATA)) $(if $(ONLY),--only $(ONLY)) $(if $(PLOTS),--plots $(PLOTS)) $(ARGS)
+	@$(BIN)/python -m evaluation $(if $(FIT),--fit "$(FIT)") $(if $(DATA),--data "$(DATA)") $(if $(ONLY),--only "$(ONLY)") $(if $(PLOTS),--plots "$(PLOTS)") $(ARGS)
 
 .PHONY: eval-live
 eval-live: env  ## 160 questions with known answers on real local models, thresholds from 160 others (20 minutes)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
+from pipeline.likeness.case import same_case
 from pipeline.likeness.correction import has_cue
 from pipeline.likeness.direction import direction, opposites, sides
 from pipeline.likeness.names import names, quoted
@@ -47,6 +48,17 @@ def _instructions(pair: Pair) -> bool:
     return not pair.first.orders and not pair.second.orders
 
 
+def _case(pair: Pair) -> bool:
+    """Short words, units and flags of commands are written in the same large and small letters."""
+    first, second = pair.first, pair.second
+    if first.flags != second.flags and not pair.taken_back:
+        return False
+    if not first.cased and not second.cased:
+        return True
+    words = [[word for token in each for word in token.word.split()] for each in (pair.new, pair.old)]
+    return same_case(first.cased, second.cased, words, only_last=bool(pair.taken_back))
+
+
 def _length(pair: Pair) -> bool:
     return 0 < len(pair.old) <= LONGEST and 0 < len(pair.new) <= LONGEST
 
@@ -57,6 +69,7 @@ CHECKS: Final[dict[str, Callable[[Pair], bool]]] = {
     "instructions": _instructions,
     "symbols": lambda pair: bool(pair.taken_back) or pair.first.signs == pair.second.signs,
     "layout": lambda pair: pair.first.layout == pair.second.layout,
+    "case": _case,
     "numbers": numbers,
     "units": units,
     "names": names,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from pipeline.likeness.case import Cased, cased, flags
 from pipeline.likeness.frames import unframed
 from pipeline.likeness.instructions import gives_orders
 from pipeline.likeness.symbols import layout, signs
@@ -33,7 +34,8 @@ class Reading:
     """One question as the guard sees it. `plain` decides identity; `tokens` are its words without courtesies.
 
     `hidden` are characters that nobody sees; `mixed`: a word has letters of two alphabets; `orders`: it speaks to the
-    memory or the model instead of asking; `signs` and `layout` are those of formulas and code.
+    memory or the model instead of asking; `signs` and `layout` are those of formulas and code, `flags` of commands;
+    `cased` are words that say something by large letters.
     """
 
     plain: str
@@ -45,6 +47,8 @@ class Reading:
     orders: bool
     signs: str
     layout: tuple[int, ...]
+    flags: tuple[str, ...]
+    cased: Cased
 
 
 def read(text: str) -> Reading:
@@ -67,7 +71,8 @@ def read(text: str) -> Reading:
     quoted = tuple(found.casefold() for found in _QUOTED.findall(folded)) if '"' in folded or "“" in folded else ()
     asked = unframed(_settled(tokens))
     return Reading(
-        plain, asked, hidden, mixed, scripts, quoted, gives_orders(folded), signs(plain), layout(text)
+        plain, asked, hidden, mixed, scripts, quoted, gives_orders(folded), signs(plain), layout(text),
+        flags(folded), () if shouted else cased(words),
     )  # fmt: skip
 
 

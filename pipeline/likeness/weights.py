@@ -12,8 +12,8 @@ from pipeline.likeness.objections import CHECKS
 __all__ = ["BUILTIN", "LEARNED_CHECKS", "Weights"]
 
 LEARNED_CHECKS: Final = (
-    "length", "script", "instructions", "symbols", "layout", "numbers", "units", "negation", "opposites", "sides",
-    "crossed", "asks", "repair",
+    "length", "script", "instructions", "symbols", "layout", "case", "numbers", "units", "negation", "opposites",
+    "sides", "crossed", "asks", "repair",
 )  # fmt: skip
 """The checks that nothing learned may outweigh."""
 
