@@ -2,7 +2,8 @@
 
 `jsonschema` is the reference. `jsonschema-rs` agrees with it on every test of the public suite for the keywords that
 are let through here; what a schema uses beside them stays with the reference. It has no limit of its own, so only
-schemas come here whose references end, and lead to a bounded number of places.
+schemas come here whose references end, and lead to a bounded number of places; and only documents of a size that those
+places can be held against in time.
 """
 
 import re
@@ -10,13 +11,17 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import jsonschema_rs
+import orjson
 
+from pipeline.adapters.documents.budget import nodes
 from pipeline.contracts import Json
 
 __all__ = ["faster"]
 
 MOST_PLACES: Final = 2000
 """Subschemas that a document may meet when every reference is written out."""
+MOST_WORK: Final = 5_000_000
+"""Places times values of a document; a tenth of a second."""
 MOST_PATTERN: Final = 200
 """Characters of a regular expression that is left to the other engine."""
 
@@ -37,9 +42,13 @@ _SINGLE: Final = frozenset({
 })  # fmt: skip
 
 
-def faster(schema: Any, dialect: str) -> Callable[[Json], bool] | None:
-    """Whether a document satisfies `schema`, as a function; None: only the reference may say."""
-    if not isinstance(schema, dict) or not _may(schema):
+def faster(schema: Any, dialect: str) -> Callable[[Json], bool | None] | None:
+    """Whether a document satisfies `schema`, as a function; None: only the reference may say.
+
+    The function gives None for a document that is too large for it.
+    """
+    places = _may(schema) if isinstance(schema, dict) else None
+    if places is None:
         return None
     try:
         validator = jsonschema_rs.validator_for(
@@ -50,18 +59,42 @@ def faster(schema: Any, dialect: str) -> Callable[[Json], bool] | None:
         )
     except (ValueError, jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError):
         return None
-    return validator.is_valid
+    most = MOST_WORK // places
+
+    def satisfied(document: Json) -> bool | None:
+        if not _within(document, most):
+            return None
+        try:
+            return validator.is_valid(document)
+        except ValueError:  # deeper than it goes
+            return None
+
+    return satisfied
 
 
-def _may(schema: dict[str, Any]) -> bool:
+def _within(document: Json, most: int) -> bool:
+    """Whether a document has no more than `most` values. Its length tells that of most, at once."""
     try:
-        return all(_known(each) for each in _subschemas(schema)) and _places(schema, schema, (), {}) <= MOST_PLACES
-    except (_TooMany, LookupError, ValueError, TypeError):
-        return False
+        if len(orjson.dumps(document)) <= most:
+            return True
+    except orjson.JSONEncodeError:  # a number that is no JSON of ours
+        pass
+    return nodes(document, most) <= most
+
+
+def _may(schema: dict[str, Any]) -> int | None:
+    """The places that a document may meet, if the faster validator is to be trusted with them."""
+    try:
+        if not all(_known(each) for each in _subschemas(schema)):
+            return None
+        places = _places(schema, schema, (), {})
+    except (_TooMany, LookupError, ValueError, TypeError, RecursionError):
+        return None
+    return places if places <= MOST_PLACES else None
 
 
 class _TooMany(Exception):
-    """The references turn in a circle, or point to no subschema."""
+    """The references turn in a circle, point to no subschema, or lead to more than are counted."""
 
 
 def _subschemas(schema: Any) -> Iterator[dict[str, Any]]:
@@ -106,6 +139,8 @@ def _places(schema: Any, root: dict[str, Any], path: tuple[str, ...], known: dic
         raise _TooMany
     if reference not in known:
         known[reference] = _places(_target(root, reference), root, (*path, reference), known)
+    if count + known[reference] > MOST_PLACES:
+        raise _TooMany
     return count + known[reference]
 
 

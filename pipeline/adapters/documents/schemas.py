@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any, Final
 
@@ -14,8 +15,11 @@ from referencing import Resource
 from referencing.exceptions import NoSuchResource, PointerToNowhere, Unresolvable
 from referencing.jsonschema import DRAFT202012, specification_with
 
+from pipeline.adapters.documents.budget import TooComplex, begin
 from pipeline.adapters.documents.fast import faster
-from pipeline.adapters.documents.keywords import TooComplex, bounded, compiled, counting
+from pipeline.adapters.documents.intricate import MOST_AT_ONCE, at_once
+from pipeline.adapters.documents.keywords import bounded, compiled
+from pipeline.adapters.documents.meta import fault
 from pipeline.contracts import Json, JsonObject
 from pipeline.errors import InvalidRequest
 
@@ -27,10 +31,15 @@ DEEPEST_SCHEMA: Final = 64
 """Levels of nesting."""
 MOST_PROBLEMS: Final = 5
 """Problems that are told of one document."""
+MOST_OF_PATTERNS: Final = 16_384
+"""Characters of all regular expressions in a schema; compiling them takes time as well."""
+
+TOO_LARGE: Final = "too large to validate"
+"""What is told of a document that takes more work than it is given."""
 
 _DEFAULT: Final = jsonschema.Draft202012Validator
-_NO_FORMATS: Final = jsonschema.FormatChecker(formats=())
-"""Patterns are compiled on our own engine, which knows more of their language than `re`."""
+_NAMING: Final = re.compile(rb'"(?:\$?id|\$(?:dynamic|recursive)?Anchor|\$anchor)":')
+"""Keywords by which references find a subschema otherwise than by its place."""
 _PLAIN_PATTERN: Final = re.compile(r"\^?[\w .\-/]*\$?")
 
 
@@ -50,18 +59,16 @@ def problems(schema: JsonObject | bool, document: Json) -> tuple[str, ...]:
         InvalidRequest: as `check_schema`.
     """
     validator, fast = _validator(_canonical(schema))
-    if fast is not None and fast(document):
+    satisfied = fast(document) if fast is not None else None
+    if satisfied:
         return ()
-    counting()
+    begin()
     try:
-        if fast is None and validator.is_valid(document):
-            return ()
-        counting()
         return tuple(dict.fromkeys(_places(validator, document)))
     except TooComplex:
-        return ("the schema is too complex for this document",)
+        return ("where is not told of a document this large" if satisfied is False else TOO_LARGE,)
     except RecursionError:
-        return ("the schema or the document is too deep",)
+        return ("the document is too deep",)
     except Unresolvable:
         return ("the schema refers to something outside of itself",)
 
@@ -73,7 +80,7 @@ def reference(schema: JsonObject | bool, document: Json) -> bool:
         InvalidRequest: as `check_schema`.
     """
     validator, _ = _validator(_canonical(schema))
-    counting()
+    begin()
     return bool(validator.is_valid(document))
 
 
@@ -95,19 +102,17 @@ def _canonical(schema: JsonObject | bool) -> bytes:
 
 
 @lru_cache(maxsize=512)
-def _validator(canonical: bytes) -> tuple[Any, Callable[[Json], bool] | None]:
+def _validator(canonical: bytes) -> tuple[Any, Callable[[Json], bool | None] | None]:
     """The reference, bounded, and the faster one where that may say what satisfies the schema."""
     schema = orjson.loads(canonical)
     if _depth(schema) > DEEPEST_SCHEMA:
         raise _invalid(f"it is nested deeper than {DEEPEST_SCHEMA} levels")
     kind = _dialect(schema)
-    try:
-        kind.check_schema(schema, format_checker=_NO_FORMATS)
-    except jsonschema.SchemaError as error:
-        place = "/".join(str(step) for step in error.absolute_path)
-        raise _invalid(f"it is no JSON Schema, see {place or 'its root'}") from None
-    _check_inside(schema, kind)
-    return bounded(kind)(schema, registry=REGISTRY), faster(schema, kind.ID_OF(kind.META_SCHEMA))
+    place = fault(schema, kind)
+    if place is not None:
+        raise _invalid(f"it is no JSON Schema, see {place}")
+    resolver = _check_inside(schema, kind)
+    return bounded(kind)(schema, registry=REGISTRY, _resolver=resolver), faster(schema, kind.ID_OF(kind.META_SCHEMA))
 
 
 def _dialect(schema: Any) -> Any:
@@ -129,15 +134,35 @@ def _depth(value: Any) -> int:
     return 0
 
 
-def _check_inside(schema: Any, kind: Any) -> None:
-    """Follow every reference and compile every pattern once, so that none of them surprises a paid answer."""
+def _check_inside(schema: Any, kind: Any) -> Any:
+    """Follow every reference and compile every pattern once, so that none of them surprises a paid answer.
+
+    What comes back finds the targets of references, and has looked for all anchors already.
+    """
     root: Resource[Any] = _specification(kind).create_resource(schema)
     identity = root.id() or ""
-    resolver = REGISTRY.with_resource(identity, root).resolver(identity)
-    unevaluated = b'"unevaluatedProperties"' in orjson.dumps(schema)
+    registry, text = REGISTRY.with_resource(identity, root), orjson.dumps(schema)
+    if _NAMING.search(text) is not None:
+        with suppress(AttributeError):  # `dependencies` of old dialects holds lists, which the library cannot look into
+            registry = registry.crawl()  # once, and not with every reference that is followed
+    resolver = registry.resolver(identity)
+    unevaluated = b'"unevaluatedProperties"' in text
+    every: list[dict[str, Any]] = []
+    targets: dict[int, list[Any]] = {}
+    length = 0
     for contents, place in _subschemas(root, resolver):
-        _check_references(contents, place)
+        every.append(contents)
+        targets[id(contents)] = _referred(contents, place)
+        length += _length_of_patterns(contents)
+        if length > MOST_OF_PATTERNS:
+            raise _invalid(f"its patterns have more than {MOST_OF_PATTERNS} characters together; shorten them")
         _check_patterns(contents, plain_names=unevaluated)
+    if at_once(every, targets) > MOST_AT_ONCE:
+        raise _invalid(
+            f"it is too intricate, since one value would be held against more than {MOST_AT_ONCE} subschemas; "
+            "use every $ref once in anyOf, oneOf and allOf, and let none lead back to itself"
+        )
+    return resolver
 
 
 def _specification(kind: Any) -> Any:
@@ -153,15 +178,24 @@ def _subschemas(resource: Resource[Any], resolver: Any) -> Iterator[tuple[dict[s
         yield from _subschemas(inner, resolver.in_subresource(inner))
 
 
-def _check_references(contents: dict[str, Any], resolver: Any) -> None:
+def _referred(contents: dict[str, Any], resolver: Any) -> list[Any]:
+    """What the references of one subschema lead to."""
+    found = []
     for name in ("$ref", "$dynamicRef", "$recursiveRef"):
         reference = contents.get(name)
         if not isinstance(reference, str):
             continue
         try:
-            resolver.lookup(reference)
-        except (NoSuchResource, PointerToNowhere, Unresolvable):
+            found.append(resolver.lookup(reference).contents)
+        except (NoSuchResource, PointerToNowhere, Unresolvable, AttributeError):
             raise _invalid("a $ref in it points to nothing inside it, and nothing outside is fetched") from None
+    return found
+
+
+def _length_of_patterns(contents: dict[str, Any]) -> int:
+    names, pattern = contents.get("patternProperties"), contents.get("pattern")
+    names = names if isinstance(names, dict) else {}
+    return sum(map(len, names)) + (len(pattern) if isinstance(pattern, str) else 0)
 
 
 def _check_patterns(contents: dict[str, Any], *, plain_names: bool) -> None:
@@ -173,8 +207,8 @@ def _check_patterns(contents: dict[str, Any], *, plain_names: bool) -> None:
             continue
         try:
             compiled(pattern)
-        except regex.error:
-            raise _invalid("a pattern in it is no regular expression") from None
+        except (regex.error, RecursionError, OverflowError, MemoryError, ValueError):
+            raise _invalid("a pattern in it is no regular expression, or too deep a one") from None
     if plain_names and isinstance(names, dict) and not all(_PLAIN_PATTERN.fullmatch(name) for name in names):
         raise _invalid("beside unevaluatedProperties, patternProperties may only name a plain start or end")
 
