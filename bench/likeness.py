@@ -1,11 +1,11 @@
 """The guard of remembered answers under attack, and what one comparison takes.
 
-    python bench/likeness.py [ROUNDS] [WEIGHTS.json]
+    python bench/likeness.py [ROUNDS] [GUARD.json]
 
 Attempts of every kind (a changed number, name, denial, direction, unit or order; noise or orders appended; letters that
 look alike or are not seen; corrections whose taken-back part is remembered) at a cosine of 1, and how many are served.
-Then what `read` and `judge` take, in microseconds and in hashes of the same text. WEIGHTS.json: learned weights instead
-of those that come along.
+Then what `read` and `judge` take, in microseconds and in hashes of the same text. GUARD.json: what stepwell cache train
+wrote, instead of the guard that comes along.
 """
 
 import hashlib
@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"
 from poison import Half, attempts, corrections, friends
 
 from pipeline.likeness import BUILTIN, Weights, judge, read
+from pipeline.policy.guards import read_guard
 
 HALVES: tuple[Half, ...] = ("near", "far")
 
@@ -54,7 +55,7 @@ def measure(name: str, work: Callable[[int], object], rounds: int) -> float:
 def main() -> int:
     """Attack, then measure. 1: more than one attempt in a hundred was served."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
-    weights = Weights.from_json(Path(sys.argv[2]).read_bytes()) if len(sys.argv) > 2 else BUILTIN
+    weights = read_guard(sys.argv[2], Path(sys.argv[2]).read_bytes()).weights if len(sys.argv) > 2 else BUILTIN
     told = [attack(half, rounds, weights) for half in HALVES]
     served, tried = (sum(each) for each in zip(*told, strict=True))
     print(f"hijacked: {served} of {tried} ({served / tried:.2%}); the mark is 1 %")

@@ -33,7 +33,8 @@ class GuardFile(Section):
         bias: of the sum.
         threshold: the share from which on two questions have one answer.
         measures: weight by the name of a measure.
-        checks: those that forbid, whatever the sum; some have to be among them.
+        checks: those that forbid, whatever the sum. Those that nothing learned may outweigh do so even if they are
+            not named, as where the file is older than one of them.
         words: weight of a word (in its stem) that only one of two questions has.
         source: what it was learned from.
         fitted: the day.
@@ -49,7 +50,7 @@ class GuardFile(Section):
     bias: Number
     threshold: Annotated[float, Field(gt=0.0, le=1.0)]
     measures: dict[str, Number]
-    checks: tuple[str, ...]
+    checks: tuple[str, ...] = ()
     words: dict[str, Number] = Field(default_factory=dict)
     source: str = Field(default="", max_length=400)
     fitted: str = Field(default="", max_length=40)
@@ -63,15 +64,13 @@ class GuardFile(Section):
         unknown = sorted({*self.measures} - {*FEATURES}) + sorted({*self.checks} - {*CHECKS})
         if unknown:
             raise ValueError(f"no measure or check of the guard is called {unknown[0]}")
-        absent = next((check for check in LEARNED_CHECKS if check not in self.checks), None)
-        if absent is not None:
-            raise ValueError(f"checks must hold {absent}: nothing learned may outweigh it")
         return self
 
     @property
     def weights(self) -> Weights:
         """As the guard takes them."""
-        return Weights(self.bias, self.threshold, self.measures, self.checks, self.words, self.source)
+        checks = tuple(dict.fromkeys((*LEARNED_CHECKS, *self.checks)))
+        return Weights(self.bias, self.threshold, self.measures, checks, self.words, self.source)
 
 
 @dataclass(frozen=True, slots=True)
