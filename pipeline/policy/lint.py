@@ -6,9 +6,10 @@ from typing import Final
 
 from pipeline.policy.compile import Compiled, Written
 from pipeline.policy.compiled import Policy
+from pipeline.policy.escalating import escalating_doubts, never_escalating
 from pipeline.policy.expression import metadata_keys, tree
 from pipeline.policy.idle import idle, pointless
-from pipeline.policy.judging import judging_doubts
+from pipeline.policy.judging import judging_doubts, never_judged
 from pipeline.policy.logic import Formula, formula, never, taken_before
 from pipeline.policy.models import ResidencyFile, Route
 from pipeline.policy.problems import Problem
@@ -32,6 +33,8 @@ def hopeless(joined: PolicySet, found: Compiled) -> Iterator[Problem]:
     yield from unaffordable(joined)
     yield from unpriced(joined)
     yield from pointless(joined)
+    yield from never_judged(joined)
+    yield from never_escalating(joined)
 
 
 def doubtful(policy: Policy, joined: PolicySet, found: Compiled, today: date | None) -> Iterator[Problem]:
@@ -42,7 +45,8 @@ def doubtful(policy: Policy, joined: PolicySet, found: Compiled, today: date | N
     yield from _adapters(joined)
     yield from _expired(joined, today)
     yield from idle(joined, found.written)
-    yield from judging_doubts(joined)
+    yield from judging_doubts(policy, joined)
+    yield from escalating_doubts(policy, joined)
 
 
 def _unseen(joined: PolicySet, written: Sequence[Written]) -> Iterator[Problem]:

@@ -1,5 +1,6 @@
 """Routes that say how drafts are judged: who may be asked, and what could never be decided so."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,8 @@ def found(folder: Path, accept: str, models: str = SCORED, routes: str = ROUTES)
     [
         "confidence: 0.7",
         "confidence: 0.7, looks: [{kind: samples, count: 5}, {kind: opinion, variant: far}, {kind: verify}]",
-        "confidence: 0.7, explore: 0.02, corrective_turns: 2, on_invalid: candidate, grey: 0.2",
+        "confidence: 0.7, explore: 0.02, corrective_turns: 2, on_invalid: candidate",
+        "confidence: 0.7, grey: 0.2, looks: [{kind: samples, temperature: 1.0}]",
     ],
 )
 def test_what_can_be_done_is_taken(tmp_path: Path, accept: str) -> None:
@@ -39,6 +41,7 @@ def test_what_can_be_done_is_taken(tmp_path: Path, accept: str) -> None:
         ("confidence: 0.7, looks: [{kind: samples, count: 6}]", "count"),
         ("confidence: 0.7, looks: [{kind: hunch}]", "kind"),
         ("confidence: 0.7, corrective_turns: 4", "corrective_turns"),
+        ("confidence: 0.7, looks: [{kind: opinion, variant: near}]", "near makes the drafts, and is not asked about"),
     ],
 )
 def test_what_cannot_be_done_is_refused(tmp_path: Path, accept: str, said: str) -> None:
@@ -51,6 +54,27 @@ def test_what_cannot_be_done_is_refused(tmp_path: Path, accept: str, said: str) 
         ("confidence: 0.7", MODELS, ROUTES, "near gives no log-probabilities"),
         ("confidence: null, looks: [{kind: verify}]", SCORED, ROUTES, "nobody takes these looks"),
         ("explore: 0.1", SCORED, ONE_TIER, "never escalates"),
+        ("confidence: 0.7, explore: 1.0", SCORED, ROUTES, "explore: 100% of the drafts that would stay are escalated"),
+        (
+            "confidence: 0.7, grey: 0, looks: [{kind: samples}]",
+            SCORED,
+            ROUTES,
+            "grey: only drafts without a confidence",
+        ),
+        ("confidence: 0.7, grey: 0.3", SCORED, ROUTES, "grey: the zone is where further looks are taken"),
+        ("confidence: 0.7, looks: [{kind: verify}]", SCORED, ONE_TIER, "looks: nobody takes these looks"),
+        (
+            "confidence: 0.7, looks: [{kind: verify}, {kind: verify}]",
+            SCORED,
+            ROUTES,
+            "looks[1]: this look is taken before",
+        ),
+        (
+            "confidence: 0.7, looks: [{kind: judge, variant: far, count: 5}]",
+            SCORED,
+            ROUTES,
+            "looks[0].count: this counts for samples only, not for judge",
+        ),
     ],
 )
 def test_what_would_come_to_nothing_is_warned_about(
@@ -64,3 +88,38 @@ def test_what_would_come_to_nothing_is_warned_about(
 def test_looks_stand_in_for_log_probabilities(tmp_path: Path) -> None:
     """Without them a second opinion may say enough."""
     assert found(tmp_path, "confidence: 0.7, looks: [{kind: opinion, variant: far}]", MODELS) == ("", "")
+
+
+def gate(folder: Path, **changed: object) -> str:
+    """The file of a gate; its path for the policy."""
+    curve = {"kind": "platt", "slope": 1.0, "intercept": 0.0}
+    score = {"kind": "signal", "name": "confidence"}
+    told = {"kind": "gate", "score": score, "curve": curve, "labels": 9, "source": "s", "fitted": "2026-11-21"}
+    folder.mkdir(exist_ok=True)
+    (folder / "gate.json").write_text(json.dumps({**told, **changed}))
+    return "gate.json"
+
+
+KEPT = {"threshold": 0.9, "promise": {"rule": "joint", "alpha": 0.03, "delta": 0.05, "n": 900}}
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        (KEPT, ""),
+        ({}, "calibrator_file: it promises nothing for any request, so that everything escalates"),
+        (
+            {**KEPT, "score": {"kind": "signal", "name": "confidense"}},
+            "calibrator_file: its score asks for signals that there are not: confidense",
+        ),
+    ],
+)
+def test_a_file_that_lets_nothing_stay_is_warned_about(tmp_path: Path, changed: dict[str, object], said: str) -> None:
+    """And one whose promise is in a segment alone is not."""
+    file = gate(tmp_path, **changed)
+    problems, warnings = found(tmp_path, f"confidence: promised, calibrator_file: {file}")
+    assert problems == ""
+    assert (said in warnings) if said else warnings == ""
+    curve = {"kind": "platt", "slope": 1.0, "intercept": 0.0}
+    gate(tmp_path, segments={"faq": {"curve": curve, "labels": 9, **KEPT}})
+    assert found(tmp_path, f"confidence: promised, calibrator_file: {file}") == ("", "")
