@@ -41,7 +41,7 @@ tenant, at (Unix time), large_right and propensity where they are known.
 
 Labels are used for one thing each: some to fit curves, others to set thresholds, and the newest fifth to hold both to.
 A version that this fifth speaks against is not written, and the old one stays; with --strict it must prove the promise
-once more, which takes about five times as many labels.
+once more, which takes about three times as many labels.
 
 --rule joint (the default): at most alpha of all answers are wrong and kept. expected: the same on the average of
 calibrations. precision: at most alpha of the kept answers are wrong; it takes thousands of labels. relative: at most
