@@ -2,10 +2,9 @@
 
 from dataclasses import replace
 
-from pipeline.confidence.score import signals_of as names_in
 from pipeline.confidence.weigh import LOOKS, weighed
 from pipeline.contracts import Envelope
-from pipeline.policy.calibration import Calibrator, Gate, Signal
+from pipeline.policy.calibration import Calibrator
 from stages.check.findings import Findings
 from stages.check.rules import Rules
 
@@ -44,6 +43,4 @@ def looks_can_lift(rules: Rules) -> bool:
 
 def learned_looks(calibrator: Calibrator | None) -> bool:
     """Whether the calibrator weighs looks itself."""
-    if calibrator is None or not isinstance(calibrator.file, Gate) or isinstance(calibrator.file.score, Signal):
-        return False
-    return not set(LOOKS).isdisjoint(names_in(calibrator.file.score))
+    return calibrator is not None and not calibrator.learned.isdisjoint(LOOKS)

@@ -26,16 +26,22 @@ class Threshold(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Calibrator:
-    """A file in force. `name` is its path in the policy folder and the first 16 hex digits of its SHA-256."""
+    """A file in force. `name` is its path in the policy folder and the first 16 hex digits of its SHA-256.
+
+    `learned`: the signals that its score has learned to weigh; none where the score is a single signal.
+    """
 
     name: str
     file: Curve | Gate
+    learned: frozenset[str] = field(init=False, repr=False, compare=False)
     _score: Scored = field(init=False, repr=False, compare=False)
     _gain: Scored = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Build the scores once; they are called for every answer."""
         gate = self.file if isinstance(self.file, Gate) else None
+        learned = frozenset() if gate is None or isinstance(gate.score, Signal) else frozenset(signals_of(gate.score))
+        object.__setattr__(self, "learned", learned)
         object.__setattr__(self, "_score", _scored(gate.score) if gate else _named("confidence"))
         object.__setattr__(self, "_gain", _scored(gate.gain) if gate and gate.gain is not None else _nothing)
 
