@@ -99,6 +99,7 @@ def _as_data(trained: Trained, file: Path | None) -> dict[str, Any]:
         "learned": _figures(trained.learned),
         "better": trained.better,
         "holds": trained.holds,
+        "hijacked": {"share": trained.hijacked.value, "of": trained.hijacked.whole},
     }
 
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pipeline.calibrate.likeness.asked import Asked
 from pipeline.errors import InvalidRequest, NotFound
 
-__all__ = ["Grouped", "Paired", "asked_of", "read_labelled"]
+__all__ = ["Grouped", "Paired", "asked_of", "neighbours", "read_labelled"]
 
 Encode = Callable[[Sequence[str]], NDArray[np.float32]]
 
@@ -148,7 +148,7 @@ def _together(lines: Sequence[Paired]) -> Iterator[str]:
 def _groups(lines: Sequence[Grouped], encode: Encode, floor: float) -> Asked:
     texts = tuple(line.text for line in lines)
     vectors = encode(texts)
-    places, cosines = _nearest(vectors, min(_CANDIDATES, len(texts) - 1))
+    places, cosines = neighbours(vectors, vectors, min(_CANDIDATES, len(texts) - 1), np.arange(len(texts)))
     names = [None if line.group is None else f"group {line.group}" for line in lines]
     keys = tuple(f"alone {text}" if name is None else name for name, text in zip(names, texts, strict=True))
     never = np.array([name is None for name in names])
@@ -159,14 +159,24 @@ def _groups(lines: Sequence[Grouped], encode: Encode, floor: float) -> Asked:
     )  # fmt: skip
 
 
-def _nearest(vectors: NDArray[np.float32], count: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The nearest other questions of each, the most alike first."""
-    places = np.zeros((len(vectors), count), np.int64)
-    cosines = np.zeros((len(vectors), count))
-    for first in range(0, len(vectors), _BLOCK):
-        near = vectors[first : first + _BLOCK] @ vectors.T
+def neighbours(
+    known: NDArray[np.float32], wanted: NDArray[np.float32], count: int, own: NDArray[np.int64] | None = None
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The places and cosines of the `count` nearest known vectors of each wanted one, the most alike first.
+
+    Args:
+        known: unit vectors, as rows.
+        wanted: those that are looked up.
+        count: how many for each.
+        own: the place of each wanted one itself among those known, which is left out.
+    """
+    places = np.zeros((len(wanted), count), np.int64)
+    cosines = np.zeros((len(wanted), count))
+    for first in range(0, len(wanted), _BLOCK):
+        near = wanted[first : first + _BLOCK] @ known.T
         rows = np.arange(len(near))
-        near[rows, first + rows] = -2.0
+        if own is not None:
+            near[rows, own[first : first + _BLOCK]] = -2.0
         some = np.argpartition(-near, count - 1, axis=1)[:, :count]
         order = np.argsort(-near[rows[:, None], some], axis=1, kind="stable")
         best = some[rows[:, None], order]

@@ -12,18 +12,14 @@ from numpy.typing import NDArray
 from pipeline.calibrate.folds import fold
 from pipeline.calibrate.likeness.asked import Asked
 from pipeline.calibrate.likeness.measure import Hits, Pairs
-from pipeline.confidence.bounds import most_errors
+from pipeline.calibrate.likeness.threshold import DELTA, WRONG, lowest
 from pipeline.errors import PartMissing
 from pipeline.likeness import BUILTIN, Weights
 from pipeline.likeness.features import FEATURES
 from pipeline.likeness.weights import LEARNED_CHECKS
 
-__all__ = ["DELTA", "WRONG", "chosen", "learn", "lowest"]
+__all__ = ["DELTA", "WRONG", "chosen", "learn", "learn_held"]
 
-WRONG: Final = 0.01
-"""The share of hits that may be wrong, unless another is asked for."""
-DELTA: Final = 0.1
-"""How often a threshold may be too low."""
 _PARTS: Final = 4
 _SEEN: Final = 3
 _WORDS: Final = 0.5
@@ -32,10 +28,18 @@ _WORDS: Final = 0.5
 def learn(
     given: Pairs, questions: NDArray[np.bool_], avoid: frozenset[str] = frozenset(), wrong: float = WRONG
 ) -> Weights:
-    """Weights and threshold from some of the questions.
+    """Weights and threshold from some of the questions: the first of `learn_held`."""
+    return learn_held(given, questions, avoid, wrong)[0]
 
-    The threshold is the lowest at which at most 1 % of the hits are wrong, with 90 % confidence (Clopper-Pearson), and
-    nothing is answered that nothing may answer; told on questions that the weights of their part have not seen.
+
+def learn_held(
+    given: Pairs, questions: NDArray[np.bool_], avoid: frozenset[str] = frozenset(), wrong: float = WRONG
+) -> tuple[Weights, Hits]:
+    """Weights and threshold from some of the questions, and what weights say of them that have not seen their part.
+
+    The threshold is the lowest at which at most 1 % of the hits are wrong, with 95 % confidence (Clopper-Pearson, and
+    by groups), and that nothing reaches that nothing may answer; told on questions that the weights of their part have
+    not seen.
 
     Args:
         given: all questions, measured.
@@ -59,8 +63,9 @@ def learn(
             weights = _fitted(given, usable & ~inside)
             sure[usable & inside] = _sure(given, weights, usable & inside)
     hits = _best(asked, np.where(usable, sure, -1.0))
-    threshold = lowest(hits, questions, asked.never, wrong)
-    return replace(_fitted(given, usable), threshold=threshold, source=f"learned from {int(questions.sum())} questions")
+    threshold = lowest(hits, questions, asked.never, wrong, asked.keys)
+    source = f"learned from {int(questions.sum())} questions"
+    return replace(_fitted(given, usable), threshold=threshold, source=source), hits
 
 
 def chosen(given: Pairs, weights: Weights, questions: NDArray[np.bool_]) -> Hits:
@@ -120,18 +125,3 @@ def _fitted(given: Pairs, rows: NDArray[np.bool_]) -> Weights:
             for place, slope in zip(often, slopes[len(FEATURES) :], strict=True)
         },
     )
-
-
-def lowest(hits: Hits, questions: NDArray[np.bool_], never: NDArray[np.bool_], share: float = WRONG) -> float:
-    """The lowest threshold that keeps the promise on these questions; above 1: none does, nothing is served."""
-    sure, right = hits.sure[questions], hits.right[questions]
-    order = np.argsort(-sure, kind="stable")
-    ranked, wrong = sure[order], np.cumsum(~right[order])
-    floor = max(0.0, float(sure[never[questions]].max(initial=0.0)))
-    threshold = 1.0 + 1e-9
-    for count in np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True)) + 1:
-        if ranked[count - 1] <= floor:
-            break
-        if wrong[count - 1] <= most_errors(int(count), share, DELTA):
-            threshold = float(ranked[count - 1])
-    return threshold

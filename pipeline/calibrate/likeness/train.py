@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.calibrate.folds import fold
 from pipeline.calibrate.likeness.asked import Asked
+from pipeline.calibrate.likeness.attack import hijacks
 from pipeline.calibrate.likeness.learn import DELTA, learn
 from pipeline.calibrate.likeness.measure import Hits, judged, pairs
 from pipeline.confidence.bounds import binomial_cdf, least, upper
@@ -20,6 +21,8 @@ __all__ = ["Rate", "Served", "Trained", "file_of", "train"]
 _FOLDS: Final = 5
 _FEWEST_KEYS: Final = 20
 _LUCK: Final = 0.05
+_MOST_HIJACKED: Final = 0.1
+"""Of the attempts that may be served: an exchanged word is now and then one that asks nothing."""
 _MOST_WORDS: Final = 15_000
 _LONGEST_WORD: Final = 48
 
@@ -71,6 +74,7 @@ class Trained:
         better: the learned one answers more rightly, and not by luck.
         holds: no more of its hits are wrong than may be, and it serves nothing that nothing may answer.
         weights: the guard learned from everything.
+        hijacked: attempts to be served another answer, made of the questions, that it falls for.
     """
 
     questions: int
@@ -80,11 +84,17 @@ class Trained:
     better: bool
     holds: bool
     weights: Weights
+    hijacked: Rate
+
+    @property
+    def resists(self) -> bool:
+        """Whether it hardly ever serves a question with another one appended, or with a word exchanged."""
+        return (self.hijacked.value or 0.0) <= _MOST_HIJACKED
 
     @property
     def takes_over(self) -> bool:
         """Whether a file is worth writing."""
-        return self.better and self.holds and self.weights.threshold <= 1.0
+        return self.better and self.holds and self.resists and self.weights.threshold <= 1.0
 
     @property
     def verdict(self) -> str:
@@ -95,6 +105,12 @@ class Trained:
             return "on groups it had not seen the learned guard does not hold; the one that comes along stays"
         if not self.better:
             return "the learned guard answers no more than the one that comes along, which stays"
+        if not self.resists:
+            share = self.hijacked.value or 0.0
+            return (
+                f"the learned guard would serve {share:.0%} of questions with another one appended or "
+                "a word exchanged: label more that look alike and differ; the one that comes along stays"
+            )
         return "the learned guard answers more, and holds on groups it had not seen"
 
 
@@ -125,7 +141,8 @@ def train(asked: Asked, wrong: float) -> Trained:
     weights = learn(given, np.ones(len(part), bool), wrong=wrong)
     share = learned.precision.value
     holds = share is not None and share >= 1.0 - wrong and not learned.forbidden
-    return Trained(len(part), shipped, learned, wrong, _better(ours, before), holds, weights)
+    fallen = Rate(*hijacks(asked, weights))
+    return Trained(len(part), shipped, learned, wrong, _better(ours, before), holds, weights, fallen)
 
 
 def file_of(trained: Trained, encoder: str, similarity: float, day: str) -> GuardFile:

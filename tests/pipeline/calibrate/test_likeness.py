@@ -3,6 +3,7 @@
 import random
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,12 @@ from numpy.typing import NDArray
 
 from pipeline.calibrate.folds import fold
 from pipeline.calibrate.likeness.asked import Asked
+from pipeline.calibrate.likeness.attack import hijacks
 from pipeline.calibrate.likeness.labelled import Grouped, Paired, asked_of, read_labelled
 from pipeline.calibrate.likeness.measure import judged, pairs
 from pipeline.calibrate.likeness.train import Rate, file_of, train
 from pipeline.errors import InvalidRequest, NotFound
-from pipeline.likeness import Weights, best
+from pipeline.likeness import BUILTIN, Weights, best
 from pipeline.likeness.weights import LEARNED_CHECKS
 from pipeline.policy.guards import read_guard
 
@@ -78,10 +80,18 @@ def test_where_there_is_nothing_to_learn_the_guard_stays_that_comes_along() -> N
     assert "stays" in trained.verdict
 
 
+def test_a_guard_that_serves_what_was_appended_is_not_taken() -> None:
+    """The guard that comes along serves none of that; one that weighs nothing serves most of it."""
+    found = asked()
+    assert hijacks(found, BUILTIN)[0] == 0
+    assert hijacks(found, Weights(9.0, 0.5, {}, LEARNED_CHECKS))[0] > 0.5 * hijacks(found, BUILTIN)[1]
+    assert not replace(train(asked(), 0.05), hijacked=Rate(2, 10)).takes_over
+
+
 def test_few_labels_are_said_kindly() -> None:
     """How many there are, how many it takes, and what else could be done."""
     few = asked_of(groups(0)[:40], encode, 0.3)
-    with pytest.raises(InvalidRequest, match=r"40 of the 40 .* 99\.00% .* take 230 at least: gather more labels"):
+    with pytest.raises(InvalidRequest, match=r"40 of the 40 .* 99\.00% .* take 299 at least: gather more labels"):
         train(few, 0.01)
     one = [Paired(new=f"how old is well {n}", remembered="how old is the well", same=True) for n in range(300)]
     with pytest.raises(InvalidRequest, match="hang together in 1 groups"):
