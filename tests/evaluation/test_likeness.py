@@ -9,12 +9,13 @@ import pytest
 
 from evaluation.data import Absent, Folder
 from evaluation.protocols.likeness import run
-from evaluation.protocols.likeness_find import nearest
+from evaluation.protocols.likeness_find import meant, nearest
 from evaluation.protocols.likeness_sets import asked
 from evaluation.report import Options
 from pipeline.calibrate.likeness.asked import Asked
-from pipeline.calibrate.likeness.learn import learn, lowest
+from pipeline.calibrate.likeness.learn import learn
 from pipeline.calibrate.likeness.measure import Hits, pairs
+from pipeline.calibrate.likeness.threshold import above_strange, lowest, takes
 from pipeline.likeness import Weights, judge
 
 COLOURS = ("red", "blue", "green", "white", "black", "brown", "grey", "pink", "amber", "teal")
@@ -69,6 +70,7 @@ def test_it_learns_from_one_folder_and_scores_the_other(folders: tuple[Folder, F
     assert slots.low is not None
     assert slots.low <= slots.ours <= (slots.high or 0)
     assert figures["SNIPS: precision then had"].ours == 1.0
+    assert figures["CLINC150: out of scope answered, guard chosen on FIT"].ours == 0
     assert figures["CLINC150: out of scope answered, guard learned"].ours == 0
     assert figures["CLINC150: out of scope answered, guard learned"].rows == 12
     guards = {(row["set"], row["guard"]): row for row in report.tables["each guard"]}
@@ -125,14 +127,46 @@ def hits(right: int, wrong: int) -> Hits:
 
 
 def test_the_threshold_keeps_its_promise_with_confidence() -> None:
-    """230 right hits are the least that promise 99 % with 90 % confidence; further ones are taken while it holds."""
-    everything, nothing = np.ones(500, bool), np.zeros(500, bool)
-    assert lowest(hits(229, 271), everything, nothing) > 1
-    least = lowest(hits(230, 270), everything, nothing)
-    assert (hits(230, 270).sure >= least).sum() == 230
-    forbidden = nothing.copy()
-    forbidden[350] = True
-    assert lowest(hits(400, 100), everything, forbidden) > hits(400, 100).sure[350]
+    """299 right hits are the least that promise 99 % with 95 % confidence; further ones are taken while it holds."""
+    everything, nothing = np.ones(800, bool), np.zeros(800, bool)
+    assert lowest(hits(298, 502), everything, nothing) > 1
+    least = lowest(hits(299, 501), everything, nothing)
+    assert (hits(299, 501).sure >= least).sum() == 299
+
+
+def test_wrong_hits_of_one_group_are_no_proof_of_few() -> None:
+    """Ten errors among 2,500 hits are few where they are of ten groups, and chance where all hits are of five."""
+    count = 2500
+    own = Hits(np.linspace(0.9, 0.1, count), np.arange(count) % 250 != 249)
+    everything, nothing = np.ones(count, bool), np.zeros(count, bool)
+    assert lowest(own, everything, nothing, keys=tuple(map(str, range(count)))) == pytest.approx(0.1)
+    bad = tuple("bad" if place % 250 == 249 else f"g{place % 5}" for place in range(count))
+    assert lowest(own, everything, nothing, keys=bad) > 0.1
+
+
+def test_what_nothing_may_answer_stays_below_with_room() -> None:
+    """Above the surest that was seen, and the more so the wider their tail."""
+    everything, forbidden = np.ones(800, bool), np.zeros(800, bool)
+    forbidden[400] = True
+    assert lowest(hits(400, 400), everything, forbidden) > hits(400, 400).sure[400]
+    narrow, wide = np.linspace(0.50, 0.55, 40), np.linspace(0.2, 0.55, 40)
+    assert 0.55 < above_strange(narrow) < above_strange(wide) < 1.0
+    assert above_strange(np.array([-1.0, 0.4])) == 0.4
+    assert above_strange(np.array([-1.0])) == 0.0
+
+
+def test_the_guard_that_keeps_more_of_the_promise_decides() -> None:
+    """The learned one where it answers more; the one that comes along where it is not refuted; else none."""
+    nobody = np.zeros(500, bool)
+    many, few, silent = hits(400, 100), hits(50, 450), 1.0 + 1e-9
+    shipped = Hits(np.where(np.arange(500) < 90, 1.0, -1.0), np.ones(500, bool))
+    refuted = Hits(shipped.sure, np.arange(500) >= 5)
+    assert takes(many, float(many.sure[399]), shipped, nobody) == "learned"
+    assert takes(few, float(few.sure[49]), shipped, nobody) == "shipped"
+    assert takes(many, silent, shipped, nobody) == "shipped"
+    assert takes(many, silent, refuted, nobody) == "none"
+    assert takes(few, float(few.sure[49]), refuted, nobody) == "learned"
+    assert takes(many, silent, shipped, np.arange(500) == 3) == "none"
 
 
 def test_what_belongs_together_is_not_on_both_sides() -> None:
@@ -148,3 +182,20 @@ def test_what_belongs_together_is_not_on_both_sides() -> None:
     everything = learn(given, flags)
     only = learn(given, flags, frozenset("b"))
     assert everything.measures != only.measures
+
+
+def test_the_encoder_finds_candidates_as_in_the_cascade() -> None:
+    """By meaning, the nearest first, and never a question itself."""
+    pytest.importorskip("onnxruntime", reason="the extra embeddings is not installed")
+    texts = [
+        "where can I park the car",
+        "a place to leave my automobile",
+        "the depth of the well",
+        "how deep is the well",
+    ]
+    places, cosines = meant(texts, texts, 2, [0, 1, 2, 3])
+    assert places[:, 0].tolist() == [1, 0, 3, 2]
+    assert (np.diff(cosines, axis=1) <= 0).all()
+    places, cosines = meant(texts, ["how deep is the well"], 1)
+    assert places.tolist() == [[3]]
+    assert cosines[0, 0] == pytest.approx(1.0, abs=0.01)
