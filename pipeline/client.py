@@ -10,6 +10,7 @@ from pydantic_core import PydanticSerializationError
 
 from pipeline import errors
 from pipeline.admission import ACCEPTED_HEADER, FRESH_HEADER
+from pipeline.begun import Begun, lost
 from pipeline.contracts import Chunk, OutcomeEvent, Reply, Request, is_name
 from pipeline.errors import DeadlineExceeded, InvalidRequest, NotFound, StepwellError, TransportUnavailable
 from pipeline.ports import Conversation, Incoming, Link
@@ -82,17 +83,23 @@ class Client:
         traceparent: str | None = None,
         fresh: bool = False,
     ) -> AsyncIterator[Chunk | Reply]:
-        """Ask and yield chunks as they come, in order and without gaps, and last the reply. Arguments as for `ask`."""
-        expected = 0
-        whole = True
+        """Ask and yield chunks as they come, in order and without gaps, and last the reply. Arguments as for `ask`.
+
+        The chunks add up to the answer of the reply. Where they cannot, since a worker was lost in the middle of its
+        answer and another one counts, the last item is a failure with the code `answer_lost`.
+        """
+        begun = Begun()
         async for item in self._converse(request, timeout_s, _headers(traceparent, fresh), streaming=True):
-            if isinstance(item, Reply):
-                yield item
-                return
-            whole = whole and item.seq == expected
-            if whole:
-                expected += 1
-                yield item
+            if isinstance(item, Chunk):
+                if begun.takes(item):
+                    yield item
+                continue
+            answered = item.status == "answered"
+            rest = begun.rest(item.content or "", item.reasoning or "") if answered else ()
+            for piece in rest or ():
+                yield piece
+            yield item if rest is not None else lost(item)
+            return
 
     async def enqueue(self, request: Request) -> str:
         """Hand in for later; return the request id once it is durable."""

@@ -27,6 +27,7 @@
     │       ├── DeadlineExceeded      deadline_exceeded
     │       ├── Cancelled             cancelled
     │       │   └── LeftEarly         early_exit
+    │       ├── AnswerLost            answer_lost
     │       ├── TargetRejected        target_rejected
     │       ├── SchemaNotSatisfied    schema_not_satisfied
     │       ├── QualityNotReached     quality_not_reached
@@ -55,6 +56,7 @@ __all__ = [
     "POSTPONE",
     "RETRY",
     "AlreadyRunning",
+    "AnswerLost",
     "BudgetRefused",
     "Cancelled",
     "ChangeRefused",
@@ -326,6 +328,13 @@ class LeftEarly(Cancelled):
 
     code = "early_exit"
     http_status = 500
+
+
+class AnswerLost(Permanent):
+    """A streamed answer was lost with its worker; another one counts, and can be fetched by the id of the request."""
+
+    code = "answer_lost"
+    http_status = 502
 
 
 class TargetRejected(_Tried, Permanent):

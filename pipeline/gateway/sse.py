@@ -7,10 +7,10 @@ from typing import Any, Final
 
 import orjson
 
+from pipeline.begun import Begun, lost
 from pipeline.contracts import Chunk, Reply
-from pipeline.errors import TransportUnavailable
 from pipeline.gateway.openai import content_of, finish_reason, usage_object
-from pipeline.gateway.problems import Problem, problem_of_error, problem_of_reply
+from pipeline.gateway.problems import Problem, problem_of_reply
 
 __all__ = ["DONE", "Events"]
 
@@ -21,7 +21,8 @@ class Events:
     """The events of one stream.
 
     The text of the events adds up to the content of the reply: what was not streamed (an answer from the cache, chunks
-    that were lost on the way) comes with the reply. Where that cannot be, the stream ends with an error.
+    that were lost on the way) comes with the reply. Where that cannot be, since the reply holds another answer than was
+    begun, the stream ends with an error.
     """
 
     def __init__(self, request_id: str, created: int, model: str, *, include_usage: bool) -> None:
@@ -33,32 +34,22 @@ class Events:
         self._tail += b"\n\n"
         self._text_head = self._head + b'{"content":'
         self._text_tail = b"}" + self._tail
-        self._sent: list[str] = []
-        self._reasoned: list[str] = []
+        self._begun = Begun()
         self._told_role = False
-        self._expected = 0
-        self._gap = False
 
     def chunk(self, chunk: Chunk) -> bytes:
         """The event of a piece of text; nothing after a gap, because the text would no longer be the answer's."""
-        self._gap = self._gap or chunk.seq != self._expected
-        self._expected += 1
-        if self._gap:
-            return b""
-        return self._text(chunk.text) if chunk.reasoning is None else self._reasoning(chunk.reasoning)
+        return self._piece(chunk) if self._begun.takes(chunk) else b""
 
     def end(self, reply: Reply) -> bytes:
         """The last events of the stream."""
         if reply.status != "answered":
             return self.broke_off(problem_of_reply(reply), reply)
-        content, sent = content_of(reply) or "", "".join(self._sent)
-        if self._gap and not content.startswith(sent):
-            lost = TransportUnavailable("a part of the streamed answer was lost; ask again")
-            return self.broke_off(problem_of_error(lost), reply)
-        rest = content[len(sent) :] if content.startswith(sent) else ""
-        reasoning = self._rest_of_reasoning(reply)
-        text = self._text(rest) if rest else b""
-        return b"".join((reasoning, text, self._calls(reply), self._finish(reply), DONE))
+        rest = self._begun.rest(content_of(reply) or "", reply.reasoning or "")
+        if rest is None:
+            told = lost(reply)
+            return self.broke_off(problem_of_reply(told), told)
+        return b"".join((*map(self._piece, rest), self._calls(reply), self._finish(reply), DONE))
 
     def broke_off(self, problem: Problem, reply: Reply | None = None) -> bytes:
         """The last event of a stream that did not come to its end. No `[DONE]` follows: it was not.
@@ -68,24 +59,19 @@ class Events:
         told = _summary(reply) if reply is not None else {**_UNTOLD, "request_id": self._request_id}
         return _event({**orjson.loads(problem.body), "stepwell": told})
 
+    def _piece(self, chunk: Chunk) -> bytes:
+        return self._text(chunk.text) if chunk.reasoning is None else self._reasoning(chunk.reasoning)
+
     def _text(self, text: str) -> bytes:
-        self._sent.append(text)
         if self._told_role:
             return self._text_head + orjson.dumps(text) + self._text_tail
         self._told_role = True
         return self._head + b'{"role":"assistant","content":' + orjson.dumps(text) + self._text_tail
 
     def _reasoning(self, text: str) -> bytes:
-        self._reasoned.append(text)
         role = {} if self._told_role else {"role": "assistant"}
         self._told_role = True
         return self._head + orjson.dumps({**role, "reasoning_content": text}) + self._tail
-
-    def _rest_of_reasoning(self, reply: Reply) -> bytes:
-        """What was not streamed of it; nothing where the beginning that was is another one."""
-        reasoning, sent = reply.reasoning or "", "".join(self._reasoned)
-        rest = reasoning[len(sent) :] if reasoning.startswith(sent) else ""
-        return self._reasoning(rest) if rest else b""
 
     def _calls(self, reply: Reply) -> bytes:
         if not reply.tool_calls:

@@ -92,13 +92,88 @@ async def test_a_stream_yields_chunks_in_order_and_then_the_reply(link: Link) ->
         assert run.caller is not None
         for number in range(30):
             await run.caller.chunk(Chunk(seq=number, text=str(number)))
-        await run.caller.reply(reply_of(envelope))
+        await run.caller.reply(reply_of(envelope, content="".join(map(str, range(30)))))
         return Outcome(DONE)
 
     async with working(link, *stages(audit=end)):
         items = [item async for item in Client(link).stream(Request(input="hello"))]
     assert [item.text for item in items[:-1] if isinstance(item, Chunk)] == [str(number) for number in range(30)]
     assert isinstance(items[-1], Reply)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "content", "told"),
+    [
+        ((), "one two", ["one two"]),
+        ((Chunk(seq=0, text="one"),), "one two", ["one", " two"]),
+        ((Chunk(seq=0, text="one"), Chunk(seq=2, text="three")), "one two three", ["one", " two three"]),
+        ((Chunk(seq=0, text="one"), Chunk(seq=0, text="one")), "one two", ["one", " two"]),
+    ],
+)
+async def test_what_was_not_streamed_comes_before_the_reply(
+    link: Link, pieces: tuple[Chunk, ...], content: str, told: list[str]
+) -> None:
+    *texts, reply = await _streamed(link, pieces, content)
+    assert [item.text for item in texts if isinstance(item, Chunk)] == told
+    assert isinstance(reply, Reply)
+    assert reply.content == content
+
+
+@pytest.mark.parametrize("begun", [Chunk(seq=0, text="two"), Chunk(seq=0, text="", reasoning="so")])
+async def test_of_another_answer_than_was_begun_the_caller_is_told_that_it_was_lost(link: Link, begun: Chunk) -> None:
+    first, reply = await _streamed(link, (begun,), "one two")
+    assert first == begun
+    assert isinstance(reply, Reply)
+    assert (reply.status, reply.content) == ("failed", None)
+    assert reply.error is not None
+    assert reply.error.code == "answer_lost"
+    assert reply.id in reply.error.message
+
+
+@pytest.mark.parametrize(("again", "status"), [("w0 w1 w2", "answered"), ("v0 v1 v2", "failed")])
+async def test_a_worker_that_is_lost_in_the_middle_of_its_answer_never_makes_half_of_it_a_whole_one(
+    link: Link, again: str, status: str
+) -> None:
+    """The redelivery asks again and does not stream; the model may answer otherwise."""
+    deliveries = []
+
+    async def draft(envelope: Envelope, run: Run) -> Outcome:
+        deliveries.append(run.delivered)
+        assert run.caller is not None
+        if run.delivered == 1:
+            for seq, text in enumerate(("w0", " w1")):
+                await run.caller.chunk(Chunk(seq=seq, text=text))
+            raise OSError("the worker is lost")
+        return Outcome("drafted")
+
+    async def end(envelope: Envelope, run: Run) -> Outcome:
+        assert run.caller is not None
+        for seq, text in enumerate(again.split(" ")):  # as the last stage streams what nobody has streamed
+            await run.caller.chunk(Chunk(seq=seq, text=text if seq == 0 else f" {text}"))
+        await run.caller.reply(reply_of(envelope, content=again))
+        return Outcome(DONE)
+
+    async with working(link, *stages(draft=draft, audit=end)):
+        items = [item async for item in Client(link).stream(Request(input="hello"))]
+    text = "".join(item.text for item in items if isinstance(item, Chunk))
+    assert deliveries == [1, 2]
+    assert isinstance(items[-1], Reply)
+    assert items[-1].status == status
+    assert text == ("w0 w1 w2" if status == "answered" else "w0 w1")
+
+
+async def _streamed(link: Link, pieces: tuple[Chunk, ...], content: str) -> list[Chunk | Reply]:
+    """What a caller gets of these pieces and then a reply with this content."""
+
+    async def end(envelope: Envelope, run: Run) -> Outcome:
+        assert run.caller is not None
+        for piece in pieces:
+            await run.caller.chunk(piece)
+        await run.caller.reply(reply_of(envelope, content=content))
+        return Outcome(DONE)
+
+    async with working(link, *stages(audit=end)):
+        return [item async for item in Client(link).stream(Request(input="hello"))]
 
 
 async def test_what_is_enqueued_is_fetched_later_by_its_id(link: Link) -> None:

@@ -73,11 +73,12 @@ class Scripted:
         return Outcome(HAPPY[self.name])
 
 
-def reply_of(envelope: Envelope) -> Reply:
+def reply_of(envelope: Envelope, content: str | None = None) -> Reply:
     return Reply(
         id=envelope.id,
         tenant=envelope.tenant,
         status=envelope.status or "answered",
+        content=content,
         path=tuple(f"{step.stage}:{step.outcome}" for step in envelope.trail),
         error=envelope.error,
         provisional=envelope.provisional,

@@ -61,3 +61,28 @@ async def test_who_interrupts_a_question_takes_it_back_and_sees_no_traceback(nat
         await cancelled.wait()
     assert (process.returncode, out, err) == (130, b"", b"")
     await link.close()
+
+
+@pytest.mark.parametrize(("content", "status", "code"), [("w0 w1 w2", "answered", 0), ("v0 v1 v2", "failed", 1)])
+async def test_what_is_printed_as_it_comes_is_the_answer_or_ends_with_exit_code_1(
+    nats: NatsServer, content: str, status: str, code: int
+) -> None:
+    """Of a worker that was lost in the middle of its answer: the one that counts is the same, or another."""
+    link = await provisioned(nats)
+    reply = {"id": "x", "tenant": "default", "status": "answered", "content": content}
+    reply |= {"policy_revision": "p", "fingerprint": "f"}
+
+    async def take(incoming: Incoming) -> None:
+        for body in ({"accepted": "x"}, {"seq": 0, "text": "w0"}, {"seq": 1, "text": " w1"}, reply):
+            await link.publish(str(incoming.reply_to), orjson.dumps(body))
+
+    await link.serve("stepwell", "1.0.0", {"request.ask.*": take})
+    command = [sys.executable, "-m", "stages", "ask", "hello", "--stream"]
+    process = await asyncio.create_subprocess_exec(
+        *command, env={**os.environ, "STEPWELL_NATS": nats.url}, stdout=PIPE, stderr=PIPE
+    )
+    async with asyncio.timeout(60):
+        out, err = await process.communicate()
+    assert process.returncode == code, err
+    assert out.decode().startswith("w0 w1 w2\n" if status == "answered" else "w0 w1\nfailed: ")
+    await link.close()

@@ -1,6 +1,7 @@
 """A streamed chat completion, event by event."""
 
 import orjson
+import pytest
 from fakes_door import answered, ended
 from hypothesis import given
 from hypothesis import strategies as st
@@ -51,7 +52,29 @@ def test_a_gap_that_cannot_be_filled_is_an_error_and_not_a_wrong_answer() -> Non
     events = a_stream()
     stream = events.chunk(Chunk(seq=0, text="x")) + events.chunk(Chunk(seq=2, text="y"))
     stream += events.end(answered(REQUEST, "another answer"))
-    assert events_of(stream)[-1]["error"]["code"] == "transport_unavailable"
+    assert events_of(stream)[-1]["error"]["code"] == "answer_lost"
+    assert DONE not in stream
+
+
+@pytest.mark.parametrize(
+    ("begun", "counts"),
+    [
+        ({"text": "c3w0 c3w1"}, {"content": "c4w0 c4w1 c4w2"}),
+        ({"text": "a long beginning"}, {"content": "a"}),
+        ({"text": "some"}, {"content": None}),
+        ({"text": "", "reasoning": "first I"}, {"content": "four", "reasoning": "so then"}),
+        ({"text": "", "reasoning": "first I"}, {"content": "four"}),
+    ],
+)
+def test_an_answer_that_was_begun_never_ends_as_another_one(begun: dict[str, str], counts: dict[str, str]) -> None:
+    events = a_stream()
+    stream = events.chunk(Chunk(seq=0, **begun)) + events.end(answered(REQUEST, **counts, confidence=0.98))
+    last = events_of(stream)[-1]
+    assert (last["error"]["code"], last["error"]["type"]) == ("answer_lost", "server_error")
+    assert "stepwell result r" in last["error"]["message"]
+    assert (last["stepwell"]["request_id"], last["stepwell"]["cost_usd"]) == ("r", 0.000125)
+    assert (last["stepwell"]["model"], last["stepwell"]["confidence"]) == (None, None)
+    assert b'"finish_reason":"stop"' not in stream
     assert DONE not in stream
 
 
