@@ -90,6 +90,7 @@ class AppliedPolicies:
         self._held: dict[str, _Held] = {}
         self._seen = -1
         self._hopeless = -1
+        self._why_hopeless = ""
         self._unknown: dict[str, float] = {}
         self._lock = asyncio.Lock()
         self._known = asyncio.Event()
@@ -210,7 +211,12 @@ class AppliedPolicies:
 
     async def _take(self, current: Current, seen: int) -> None:
         """Go on to what was written later. An older state is a server's that lags behind."""
-        if seen <= self._seen or seen == self._hopeless:
+        if seen == self._hopeless:
+            self._tell(self._why_hopeless)  # which a passing trouble may have hidden
+            return
+        if seen <= self._seen:
+            if seen == self._seen:
+                self._trouble = None  # what troubled a reading in between has passed
             return
         if current.in_force is None:
             await self._to_folder()
@@ -244,7 +250,8 @@ class AppliedPolicies:
             policy = await self._load(named.revision, named.bundle)
         except PolicyInvalid as error:
             self._hopeless = seen  # the same files in the same environment: another try would end the same
-            raise PolicyInvalid(f"revision {named.revision} cannot take force here: {error.message}") from None
+            self._why_hopeless = f"revision {named.revision} cannot take force here: {error.message}"
+            raise PolicyInvalid(self._why_hopeless) from None
         self._applied = policy
         self._since = since
         _log.info("policy revision %s is in force, applied by %s", policy.revision, since.who if since else "nobody")

@@ -357,6 +357,34 @@ async def test_while_the_bucket_is_away_nothing_governs_and_the_folder_is_not_ta
     await policies.stop()
 
 
+async def test_a_trouble_that_passed_is_told_no_longer(desk: Applier, link: Link) -> None:
+    await desk.apply(5)
+    bucket = Away(link.bucket("policy"))
+    bucket.back = True
+    policies = AppliedPolicies(desk.folder, bucket, SystemClock(), {}, look_s=0.05)
+    await policies.start()
+    bucket.back = False
+    await until(lambda: policies.standing().trouble == "away")
+    bucket.back = True
+    await until(lambda: policies.standing().trouble is None)
+    assert governs(policies) == 5
+    await policies.stop()
+
+
+async def test_a_trouble_that_passed_hides_no_lasting_one(desk: Applier, link: Link) -> None:
+    await desk.apply(5)
+    bucket = Away(link.bucket("policy"))
+    bucket.back = True
+    policies = AppliedPolicies(desk.folder, bucket, SystemClock(), {}, look_s=0.05)
+    await policies.start()
+    policies._hopeless, policies._why_hopeless = policies._seen, "it cannot be loaded here"
+    bucket.back = False
+    await until(lambda: policies.standing().trouble == "away")
+    bucket.back = True
+    await until(lambda: policies.standing().trouble == "it cannot be loaded here")
+    await policies.stop()
+
+
 async def test_a_running_process_keeps_its_revision_while_nats_is_away_and_hears_of_changes_afterwards(
     nats: NatsServer, tmp_path: Path
 ) -> None:
