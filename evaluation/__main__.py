@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from evaluation import plots
-from evaluation.data import Absent, Folder
+from evaluation.data import Absent, Folder, sentence
 from evaluation.protocols import PROTOCOLS, protocol
 from evaluation.report import Options, Report
 from evaluation.show import plain, show
@@ -26,7 +26,11 @@ DATA = Path(os.environ.get("STEPWELL_DATA", Path(__file__).parents[2] / "shared"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run what was asked for. 0: also where a set was not there, which is said; 2: nothing could be run."""
+    """Run what was asked for.
+
+    0: also where a set was not there, which is said; 1: a protocol could not read its rows, which is said; 2: nothing
+    could be run.
+    """
     parser = _parser()
     chosen = parser.parse_args(arguments)
     names = [each.strip().upper() for each in chosen.only.split(",") if each.strip()]
@@ -41,9 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 file=sys.stderr,
             )
             return 2
-    reports = _run(names, fit, data, chosen)
+    reports, broken = _run(names, fit, data, chosen)
     _tell(reports, chosen)
-    return 0 if reports else 2
+    return 2 if not reports else int(broken)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -62,10 +66,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(names: list[str], fit: Folder, data: Folder, chosen: argparse.Namespace) -> list[Report]:
+def _run(names: list[str], fit: Folder, data: Folder, chosen: argparse.Namespace) -> tuple[list[Report], bool]:
     rounds = 50 if chosen.quick else max(1, chosen.rounds)
     options = Options(rounds=rounds, seed=chosen.seed, quick=chosen.quick)
-    reports = []
+    reports, odd = [], False
     with _watched(len(names)) as bar:
         for place, name in enumerate(names):
             _moved(bar, place, name)
@@ -74,8 +78,11 @@ def _run(names: list[str], fit: Folder, data: Folder, chosen: argparse.Namespace
                 reports.append(protocol(name)(fit, data, own))
             except Absent as missing:
                 bar.console.print(f"{name} is left out: {missing}", highlight=False, markup=False)
+            except Exception as broken:  # noqa: BLE001  what the other protocols found is not lost
+                odd = True
+                bar.console.print(f"{name} is left out: {sentence(broken)}", highlight=False, markup=False)
         _moved(bar, len(names), "done")
-    return reports
+    return reports, odd
 
 
 def _tell(reports: list[Report], chosen: argparse.Namespace) -> None:

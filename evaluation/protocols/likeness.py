@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.bootstrap import counts, interval
-from evaluation.data import Folder
+from evaluation.data import Absent, Folder
 from evaluation.protocols.likeness_sets import SETS, asked, texts_of
 from evaluation.report import Curve, Figure, Options, Report
 from evaluation.splits import FOLDS, fold
@@ -53,17 +53,24 @@ class Outcome:
 
 
 def run(fit: Folder, data: Folder, options: Options) -> Report:
-    """Learn weights from one folder; score both guards and the baseline on the other. Raises `Absent`."""
+    """Learn weights from one folder; score both guards and the baseline on the other. Raises `Absent` without a set."""
     figures: list[Figure] = []
     tables: dict[str, list[dict[str, Any]]] = {"each guard": [], "in hindsight": []}
     curves: dict[str, tuple[Curve, ...]] = {}
+    left_out: list[str] = []
     for name in SETS:
         options.step(f"S1 {name}")
-        found = _outcome(fit, data, name, options)
+        try:
+            found = _outcome(fit, data, name, options)
+        except Absent as missing:
+            left_out.append(f"{name} is left out: {missing}")
+            continue
         figures += _figures(found, options)
         tables["each guard"] += _each(found, options)
         tables["in hindsight"] += _hindsight(found)
         curves[f"S1 {name}"] = _curves(found)
+    if not figures:
+        raise Absent("; ".join(left_out))
     return Report(
         "S1",
         "Answers remembered for questions that mean the same",
@@ -72,6 +79,7 @@ def run(fit: Folder, data: Folder, options: Options) -> Report:
         curves,
         ("share of answerable questions served", "share of hits that are right"),
         (
+            *left_out,
             "The baseline's threshold is chosen in hindsight on the questions scored, which flatters it; the learned "
             "guard's is fixed on FIT: at most 1 % of its hits wrong there, with 95 % confidence, also by groups.",
             "Figures are of the guard that FIT chose: the learned one where it answers more at that precision, else "

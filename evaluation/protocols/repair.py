@@ -1,9 +1,9 @@
 """J1: broken documents made whole, valid ones left alone, hostile ones survived, and verdicts about schemas.
 
 A repair is right when it gives exactly the value that the tests of a library expect. A library is fairly scored only on
-the cases of the other one; both sources are told. `mend` is the repair of the product; what is served of it is less,
-since values that do not stand in the text are never served: that is told too. Nothing is learned here, so that FIT is
-not read.
+the cases of the other one; both sources are told. The mark belongs to the repair itself ("as mended": the exact value
+that `mend` finds). Check serves less ("as served"): no value that does not stand in the text, nothing that more than
+one reading fits; the rest goes to a corrective turn. Nothing is learned here, so that FIT is not read.
 """
 
 import base64
@@ -44,9 +44,12 @@ def run(fit: Folder, data: Folder, options: Options) -> Report:  # noqa: ARG001 
     foreign = [row for row in broken if row["source"] == FOREIGN]
     own = [row for row in broken if row["source"] != FOREIGN]
     figures = [
-        _compared("broken documents of another library repaired", foreign, _ours, options, mark=0.80, goal=0.90),
-        _compared("the same, as far as it is served: no value that was not said", foreign, _served, options),
-        _compared("broken documents of json_repair itself repaired", own, _ours, options),
+        _compared(
+            "foreign cases repaired to the exact value, as mended", foreign, _ours, options, mark=0.80, goal=0.90
+        ),
+        _compared("foreign cases repaired to the exact value, as served", foreign, _served, options),
+        _compared("json_repair's own cases repaired to the exact value, as mended", own, _ours, options),
+        _compared("json_repair's own cases repaired to the exact value, as served", own, _served, options),
         _untouched([row for row in rows if row["already_valid"]]),
         *_optional(_parsed, data),
         *_optional(_verdicts, data),
@@ -55,6 +58,8 @@ def run(fit: Folder, data: Folder, options: Options) -> Report:  # noqa: ARG001 
     notes = (
         f"{len(hopeless)} texts that no library repairs: {sum(_ours(row['input']) is NOTHING for row in hopeless)} "
         "left alone by ours",
+        "as mended: the value that the repair function finds, to which the mark belongs; as served: what check passes "
+        "on of it without asking anew, which leaves out values that were not said",
         "baseline: the library json_repair alone, in the same run; its own cases are circular for it",
     )
     return Report("J1", "Repair of documents", tuple(figures), {"kinds of repair": _kinds(broken)}, notes=notes)

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from evaluation.bootstrap import interval
-from evaluation.data import Absent, Folder
+from evaluation.data import Absent, Folder, sentence
 from evaluation.protocols import functions_pair
 from evaluation.protocols.choices import answers, probabilities
 from evaluation.protocols.pairs import Compared, Pair, compared, costs, curves, figures, row
@@ -88,6 +88,8 @@ def _pairs(fit: Folder, data: Folder, options: Options) -> tuple[list[Pair], lis
             pairs += source(fit, data, options)
         except Absent as missing:
             notes.append(f"left out: {missing}")
+        except Exception as broken:  # noqa: BLE001  one set that is odd does not lose the others
+            notes.append(f"left out: {sentence(broken)}")
     return pairs, notes
 
 

@@ -128,6 +128,49 @@ def test_a_folder_without_the_sets_is_said_and_runs_nothing(tmp_path: Path, caps
     assert "H1 is left out" in capsys.readouterr().err
 
 
+def test_a_set_too_small_to_learn_from_is_said_and_the_others_are_measured(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As is one that holds no rows, is no gzip, or lacks a field; never a traceback."""
+    few = _sums(tmp_path, size=22, seed=3)
+    (few / "mcq-confidence").mkdir()
+    (few / "mcq-confidence" / "rows.jsonl.gz").write_bytes(gzip.compress(b""))
+    (few / "bbh-direct-vs-cot").mkdir()
+    (few / "bbh-direct-vs-cot" / "rows.jsonl.gz").write_bytes(b"no gzip")
+    assert main(["--data", str(folder), "--fit", str(few), "--only", "H1,H2", "--quick"]) == 2
+    said = capsys.readouterr().err
+    assert "H1 is left out" in said
+    assert "40 labelled answers" in said
+    assert "H2 is left out" in said
+    assert "Traceback" not in said
+
+
+def test_rows_that_cannot_be_used_are_said_by_file(tmp_path: Path) -> None:
+    """Empty, no gzip, no JSON, no object."""
+    for content, words in (
+        (gzip.compress(b"\n"), "holds no rows"),
+        (b"no gzip", "no gzip of JSON lines"),
+        (gzip.compress(b"{"), "no gzip of JSON lines"),
+        (gzip.compress(b"[1]"), "no JSON object"),
+    ):
+        own = tmp_path / words.replace(" ", "-") / str(len(content))
+        (own / "set").mkdir(parents=True)
+        (own / "set" / "rows.jsonl.gz").write_bytes(content)
+        with pytest.raises(Absent, match=f"set/rows.jsonl.gz.*{words}"):
+            Folder(own).rows("set/rows")
+
+
+def test_a_field_that_rows_lack_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One sentence; what else was asked for is told, and the exit says that something was odd."""
+    (tmp_path / "json-repair-cases").mkdir()
+    lines = gzip.compress(b'{"input": "{", "repairable": true}')
+    (tmp_path / "json-repair-cases" / "cases.jsonl.gz").write_bytes(lines)
+    assert main(["--data", str(tmp_path), "--only", "J1", "--quick"]) == 2
+    said = capsys.readouterr().err
+    assert "J1 is left out: the rows lack the field 'already_valid'" in said
+    assert "Traceback" not in said
+
+
 def test_an_unknown_protocol_is_refused_with_those_there_are() -> None:
     """The list stands in the message."""
     command = [sys.executable, "-m", "evaluation", "--only", "H9"]

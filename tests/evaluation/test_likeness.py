@@ -9,7 +9,7 @@ import pytest
 
 from evaluation.data import Absent, Folder
 from evaluation.protocols.likeness import run
-from evaluation.protocols.likeness_find import meant, nearest
+from evaluation.protocols.likeness_find import nearest
 from evaluation.protocols.likeness_sets import asked
 from evaluation.report import Options
 from pipeline.calibrate.likeness.asked import Asked
@@ -182,20 +182,3 @@ def test_what_belongs_together_is_not_on_both_sides() -> None:
     everything = learn(given, flags)
     only = learn(given, flags, frozenset("b"))
     assert everything.measures != only.measures
-
-
-def test_the_encoder_finds_candidates_as_in_the_cascade() -> None:
-    """By meaning, the nearest first, and never a question itself."""
-    pytest.importorskip("onnxruntime", reason="the extra embeddings is not installed")
-    texts = [
-        "where can I park the car",
-        "a place to leave my automobile",
-        "the depth of the well",
-        "how deep is the well",
-    ]
-    places, cosines = meant(texts, texts, 2, [0, 1, 2, 3])
-    assert places[:, 0].tolist() == [1, 0, 3, 2]
-    assert (np.diff(cosines, axis=1) <= 0).all()
-    places, cosines = meant(texts, ["how deep is the well"], 1)
-    assert places.tolist() == [[3]]
-    assert cosines[0, 0] == pytest.approx(1.0, abs=0.01)
