@@ -19,6 +19,8 @@ __all__ = ["Asked", "fewest", "lost", "promise_of", "right_of_large", "wrong"]
 
 Floats = NDArray[np.float64]
 _TOO_STRICT: Final = "already the surest drafts are wrong too often"
+_MOSTLY_WRONG: Final = "fewer than half of the drafts that would stay are right"
+_ALL_WRONG: Final = "none of the drafts that would stay is right"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,9 @@ def promise_of(
         before: probabilities of those that the curve was fitted to; the thresholds that are tested come from them.
     """
     kept = _kept(asked, labels, sure, before)
+    worthless = _worthless(asked, labels, sure, kept)
+    if worthless is not None:
+        kept = Kept(None, 0.0, kept.n, 0, None, kept.needed)
     promise = Promise(
         rule=asked.rule,
         alpha=asked.alpha,
@@ -59,7 +64,7 @@ def promise_of(
         errors=kept.errors,
         bound=kept.bound,
         value=None if kept.threshold is None else _worth(kept.threshold, _best(asked, labels)),
-        why=None if kept.threshold is not None else _why(asked, labels, kept),
+        why=None if kept.threshold is not None else worthless or _why(asked, labels, kept),
     )
     return kept.threshold, promise
 
@@ -119,6 +124,21 @@ def _cheapest(asked: Asked, labels: Sequence[Label], sure: Floats, safe: Kept) -
     return Kept(
         float(candidates[place]), float(stays.mean()), safe.n, int(np.sum(stays & ~right)), safe.bound, safe.needed
     )
+
+
+def _worthless(asked: Asked, labels: Sequence[Label], sure: Sequence[float], kept: Kept) -> str | None:
+    """Why no draft should stay although the promise holds, since few enough would; None: they are worth it.
+
+    Rules that measure drafts against the large model's answers keep also those that are mostly wrong, as its are.
+    """
+    if kept.threshold is None:
+        return None
+    stays = np.asarray(sure, np.float64) >= kept.threshold
+    right = int(np.sum(stays & ~wrong(labels)))
+    if right == 0:
+        return _ALL_WRONG
+    beside_large = asked.rule in ("relative", "floor")
+    return None if beside_large or 2 * right >= int(stays.sum()) else _MOSTLY_WRONG
 
 
 def _worth(threshold: float, best: float) -> float | None:

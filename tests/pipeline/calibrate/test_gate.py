@@ -243,3 +243,26 @@ def test_how_long_drafts_are_is_kept_for_the_signal_of_length() -> None:
     assert usual is not None
     assert usual.mean == pytest.approx(4.64, abs=0.05)
     assert usual.count == 2000
+
+
+@pytest.mark.parametrize("rule", ["joint", "expected", "relative", "cost", "floor"])
+def test_where_all_drafts_are_wrong_none_stays_however_few_would(rule: str) -> None:
+    """So few would stay that they keep the promise; they are wrong all the same."""
+    labels = [replace(label, right=False, large_right=False) for label in drafts(500)]
+    found = made(labels, rule=rule, alpha=0.05, value=0.0)
+    assert found.gate.threshold is None
+    told = Calibrator("x", found.gate).threshold().sentence
+    assert "none of the drafts that would stay is right" in told or "already the surest" in told
+    assert "everything escalates" in told
+
+
+def test_drafts_of_which_fewer_than_half_are_right_do_not_stay() -> None:
+    labels = [replace(label, right=label.key.endswith("3")) for label in drafts(2000)]
+    found = made(labels)
+    assert found.gate.threshold is None
+    assert "fewer than half of the drafts that would stay are right" in Calibrator("x", found.gate).threshold().sentence
+
+
+def test_beside_a_large_model_that_is_as_often_wrong_they_do() -> None:
+    labels = [replace(label, right=(odd := label.key.endswith(("3", "7"))), large_right=odd) for label in drafts(3000)]
+    assert made(labels, rule="floor", alpha=0.1).gate.threshold is not None
