@@ -218,7 +218,11 @@ def groups_of(envelope: Envelope, seals: Seals) -> list[str]:
 
 
 def should_store(envelope: Envelope) -> bool:
-    """Whether the answer of this request may be given to the next who asks the same: accepted, whole and its own."""
+    """Whether the answer of this request may be given to the next who asks the same: accepted, whole and its own.
+
+    Not one that says nothing or declines, nor one that was served only since no tier was left, less sure than the
+    route wants its answers: who asks the same may be luckier.
+    """
     verdict, plan = envelope.verdict, envelope.plan
     return (
         plan is not None
@@ -230,13 +234,24 @@ def should_store(envelope: Envelope) -> bool:
         and not envelope.provisional
         and verdict is not None
         and verdict.accepted
-        and _finish(envelope, verdict) in COMPLETE
+        and _whole(envelope, verdict)
+        and not _poor(verdict)
     )
 
 
-def _finish(envelope: Envelope, verdict: Verdict) -> str | None:
+def _whole(envelope: Envelope, verdict: Verdict) -> bool:
     attempt = next((made for made in envelope.attempts if made.number == verdict.attempt), None)
-    return None if attempt is None or attempt.error is not None or attempt.left_early else attempt.finish_reason
+    if attempt is None or attempt.error is not None or attempt.left_early:
+        return False
+    says = bool(attempt.tool_calls or (attempt.text or "").strip())
+    return says and attempt.finish_reason in COMPLETE
+
+
+def _poor(verdict: Verdict) -> bool:
+    """Whether it declines, or is less sure than a threshold asks; one of 1 asks nothing, it escalates everything."""
+    sure, asked = verdict.confidence, verdict.threshold
+    unsure = sure is not None and asked is not None and sure < asked < 1.0
+    return unsure or verdict.signals.get("declines") == 1.0
 
 
 def _answer(envelope: Envelope, now: float) -> CacheHit | None:

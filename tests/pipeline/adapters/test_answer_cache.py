@@ -240,6 +240,11 @@ async def test_a_sealed_value_that_is_no_answer_is_a_miss() -> None:
         {"verdict": {"attempt": 2}},
         {"plan": {"cacheable": False}},
         {"attempt": {"left_early": True}},
+        {"attempt": {"text": " "}},
+        {"attempt": {"text": None}},
+        {"attempt": {"finish_reason": "content_filter"}},
+        {"verdict": {"signals": {"declines": 1.0}}},
+        {"verdict": {"confidence": 0.4, "threshold": 0.6}},
         {"attempt": {"error": {"code": "target_overloaded", "message": "429"}}},
     ],
     ids=str,
@@ -251,6 +256,22 @@ async def test_an_answer_that_is_not_accepted_whole_or_wanted_is_not_remembered(
     assert not should_store(asked)
     assert not await cache.remember(asked, 60)
     assert await cache.lookup(asked) is None
+
+
+@pytest.mark.parametrize(
+    "fit",
+    [
+        {"verdict": {"signals": {"declines": 0.0}}},
+        {"verdict": {"confidence": None, "threshold": 0.6}},
+        {"verdict": {"confidence": 0.6, "threshold": 0.6}},
+        {"verdict": {"confidence": 0.4}},
+        {"verdict": {"confidence": 0.4, "threshold": 1.0}},
+    ],
+    ids=str,
+)
+def test_one_of_which_nothing_bad_is_known_is(fit: dict[str, object]) -> None:
+    """A threshold of 1 stands where nothing can be promised; no answer is held against it."""
+    assert should_store(envelope(**fit))  # type: ignore[arg-type]
 
 
 HIT = CacheHit(variant="small", target="small", model="m", request_id="r0", stored_at=1)
