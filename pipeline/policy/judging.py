@@ -5,6 +5,8 @@ from typing import Final
 
 from pipeline.confidence.score import signals_of
 from pipeline.confidence.signals import NAMES, RAW
+from pipeline.confidence.signals.calls import NAMES as OF_CALLS
+from pipeline.confidence.signals.tokens import NAMES as OF_TOKENS
 from pipeline.policy.calibration import Curve, Gate, Signal
 from pipeline.policy.compiled import Policy
 from pipeline.policy.models import Route
@@ -14,7 +16,8 @@ from pipeline.policy.resolve import Located, PolicySet
 __all__ = ["judging_doubts", "never_judged"]
 
 _MUCH: Final = 0.5
-_KNOWN: Final = frozenset({*NAMES, *RAW, "confidence"})
+_OF_TOKENS: Final = frozenset({*OF_TOKENS, *RAW, "confidence"}) - {"characters"}
+_KNOWN: Final = frozenset({*NAMES, *OF_CALLS, *RAW, "confidence"})
 
 
 def never_judged(joined: PolicySet) -> Iterator[Problem]:
@@ -34,8 +37,10 @@ def judging_doubts(policy: Policy, joined: PolicySet) -> Iterator[Problem]:
         yield from _pointless(route)
         yield from _unlooked(route)
         compiled = policy.route(route.spec.name)
-        if compiled is not None and compiled.calibrator is not None:
-            yield from _gate_doubts(route, compiled.calibrator.file)
+        file = compiled.calibrator.file if compiled is not None and compiled.calibrator is not None else None
+        yield from _calls(joined, route, file)
+        if file is not None:
+            yield from _gate_doubts(route, file)
 
 
 def _unheard(joined: PolicySet, route: Located[Route]) -> Iterator[Problem]:
@@ -54,6 +59,45 @@ def _unheard(joined: PolicySet, route: Located[Route]) -> Iterator[Problem]:
                     "(confidence: null)"
                 )
                 yield route.problem(text, "tiers", index, "variants", name)
+
+
+def _calls(joined: PolicySet, route: Located[Route], file: Curve | Gate | None) -> Iterator[Problem]:
+    """Calls of tools have no log-probabilities, so that under a threshold somebody has to say how they are judged."""
+    accept = route.spec.accept
+    if accept.calls == "valid":
+        if accept.confidence is None:
+            text = "without a threshold calls of tools stay by their schema anyway; leave it out"
+            yield route.problem(text, "accept", "calls")
+        elif accept.confidence == "promised":
+            text = "calls of tools stay without being judged, and the promise does not speak of them"
+            yield route.problem(text, "accept", "calls")
+        return
+    silent = "calls" in accept.model_fields_set or accept.confidence is None
+    asked = _asked(file)
+    if silent or not _drafts_call(joined, route) or not asked.isdisjoint(OF_CALLS):
+        return
+    text = "calls of tools have no log-probabilities, so drafts that call one always escalate here"
+    if not asked <= _OF_TOKENS:
+        text = "drafts that call a tool are judged by a score that learned nothing of calls"
+    yield route.problem(
+        f"{text}; write calls: valid to let the schemas of the tools decide, or name a calibrator_file that learned "
+        "the signals of calls (call_…); calls: judged says that it is meant",
+        "accept",
+    )
+
+
+def _drafts_call(joined: PolicySet, route: Located[Route]) -> bool:
+    """Whether a target of the drafts is given tools."""
+    names = {name for tier in route.spec.tiers[:-1] for name in (*tier.variants, *tier.fallbacks)}
+    variants = (joined.variants[name].spec.target for name in names if name in joined.variants)
+    return any("tools" in joined.filled[target].capabilities for target in variants if target in joined.filled)
+
+
+def _asked(file: Curve | Gate | None) -> set[str]:
+    """The signals that decide."""
+    if not isinstance(file, Gate):
+        return {"confidence"}
+    return {file.score.name} if isinstance(file.score, Signal) else set(signals_of(file.score))
 
 
 def _pointless(route: Located[Route]) -> Iterator[Problem]:
@@ -94,8 +138,7 @@ def _gate_doubts(route: Located[Route], file: Curve | Gate) -> Iterator[Problem]
     """Files that promise nothing to anybody, or whose score asks for signals that nobody gives."""
     if not isinstance(file, Gate):
         return
-    asked = {file.score.name} if isinstance(file.score, Signal) else set(signals_of(file.score))
-    unknown = sorted(asked - _KNOWN)
+    unknown = sorted(_asked(file) - _KNOWN)
     if unknown:
         text = f"its score asks for signals that there are not: {', '.join(unknown)}; calibrate anew"
         yield route.problem(text, "accept", "calibrator_file")

@@ -13,7 +13,7 @@ from stages.check.calls import HeldCalls, hold_calls
 from stages.check.findings import Findings
 from stages.check.gather import Around
 from stages.check.held import LARGEST_DOCUMENT, Held, hold
-from stages.check.thinking import parted
+from stages.check.thinking import CLOSES, parted
 
 __all__ = ["LARGEST_CALL", "LARGEST_DOCUMENT", "assess"]
 
@@ -49,7 +49,7 @@ def assess(
         return _of_calls(attempt, hold_calls(attempt.tool_calls or (), tools, choice, cut_off=cut_off), around, tools)
     if schema is None or attempt.tool_calls:
         signals = signals_of(_seen(attempt, None, around, None))
-        sure, empty = signals.get("token_mean"), not text.strip() and not attempt.tool_calls
+        sure, empty = signals.get("token_mean"), not attempt.tool_calls and not _said(text)
         return Findings(confidence=sure, signals=signals, empty=empty, agrees=around.agrees)
     held = hold(text, schema, cut_off=cut_off)
     signals = signals_of(_seen(_answering(attempt), schema, around, held))
@@ -63,6 +63,12 @@ def assess(
         signals=signals,
         agrees=around.agrees,
     )
+
+
+def _said(text: str) -> str:
+    """What is said in `text`; reasoning that has an end, and nothing after it, says nothing."""
+    thought, answer = parted(text)
+    return (answer if thought.endswith(CLOSES) else text).strip()
 
 
 def _answering(attempt: Attempt) -> Attempt:

@@ -1,10 +1,12 @@
 """Accept the answer, ask for more about it, go one tier further, or say that there is none. Pure."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from pipeline.confidence.explore import explores
 from pipeline.contracts import Attempt, Envelope, ErrorBody, Plan, Verdict
 from pipeline.ports import Outcome
+from stages.check.ended import FILTERED
 from stages.check.findings import Findings
 from stages.check.looks import Asking, asks_for
 from stages.check.rules import Rules
@@ -13,6 +15,7 @@ from stages.check.sure import Facts, calibrated
 __all__ = ["Findings", "Rules", "candidate_of", "decide"]
 
 _NO_RULES = Rules()
+_LACKS: Final = {None: "sure enough", "empty": "not empty", "filtered": "not filtered", "cut_off": "whole"}
 
 
 def candidate_of(envelope: Envelope) -> Attempt:
@@ -29,7 +32,7 @@ def decide(envelope: Envelope, plan: Plan, found: Findings, rules: Rules = _NO_R
     """
     found, calibration = calibrated(envelope, found, rules)
     candidate = candidate_of(envelope)
-    objection = _objection(plan, candidate, found)
+    objection = _objection(plan, candidate, found, rules)
     asking = asks_for(envelope, plan, candidate, found, rules)
     verdict = _verdict(envelope, plan, candidate, found, rules, asking)
     facts = {"confidence": found.confidence, "threshold": plan.threshold, "schema": found.schema_state, **calibration}
@@ -78,14 +81,27 @@ def _explores(envelope: Envelope, plan: Plan, candidate: Attempt, share: float) 
     return able and plan.signals is not None and explores(envelope.key, plan.signals.draw, share)
 
 
-def _objection(plan: Plan, candidate: Attempt, found: Findings) -> str | None:
-    """What speaks against the answer, in one word; None: nothing does."""
+def _objection(plan: Plan, candidate: Attempt, found: Findings, rules: Rules) -> str | None:
+    """What speaks against the answer, in one word; None: nothing does.
+
+    That it is no whole answer speaks against it at every tier, that it is not sure only where a surer one can be had.
+    """
     if found.schema_state == "invalid":
         return "schema"
+    if found.unfit is not None:
+        return found.unfit
     if candidate.tier >= len(plan.tiers) - 1 and plan.cut is None:
         return None
-    if found.empty:
-        return "empty"
+    return None if _by_schema_alone(candidate, found, rules) else _unsure(plan, found)
+
+
+def _by_schema_alone(candidate: Attempt, found: Findings, rules: Rules) -> bool:
+    """Whether these are calls that were offered, hold their schemas, and stay on this route for that."""
+    valid = bool(candidate.tool_calls) and found.schema_state in ("valid", "repaired")
+    return valid and rules.accept is not None and rules.accept.calls == "valid"
+
+
+def _unsure(plan: Plan, found: Findings) -> str | None:
     if plan.threshold is None:
         return None
     if found.confidence is None:
@@ -96,20 +112,37 @@ def _objection(plan: Plan, candidate: Attempt, found: Findings) -> str | None:
 def _end(envelope: Envelope, plan: Plan, candidate: Attempt, found: Findings, rules: Rules) -> Mapping[str, object]:
     """How the request ends when this answer is not good enough and no further tier is permitted."""
     degrades = plan.on_exhausted == "degrade"
-    if found.schema_state != "invalid":
-        if degrades or candidate.streamed:
-            return {"status": "answered", "degraded": _why_below(plan, candidate)}
-        message = "no permitted tier gave an answer that is sure enough, and the route would rather fail than degrade"
-        return _failed("quality_not_reached", message)
-    earlier = _earlier(envelope, candidate)
-    if earlier is not None and earlier.schema_state != "invalid" and (degrades or earlier.stays):
-        # An earlier answer satisfied the schema and was only not sure enough: that one is served, and marked. One that
-        # would have stayed, and was escalated for a label, is what it always was.
+    earlier = _instead(envelope, candidate, found)
+    if earlier is not None and (degrades or earlier.stays):
+        # An earlier answer is whole and was only not sure enough: that one is served, and marked. One that would have
+        # stayed, and was escalated for a label, is what it always was.
         marked = {} if earlier.stays else {"degraded": _why_below(plan, candidate)}
         return {"status": "answered", "verdict": earlier, **marked}
+    if found.schema_state != "invalid":
+        if degrades or candidate.streamed:
+            return {"status": "answered", "degraded": _why_below(plan, candidate, found)}
+        lacks = _LACKS[found.unfit]
+        message = f"no permitted tier gave an answer that is {lacks}, and the route would rather fail than degrade"
+        return _failed("quality_not_reached", message)
     message = "no tier gave an answer that satisfies the response schema: simplify it, or allow an escalation"
     carries = rules.accept is not None and rules.accept.on_invalid == "candidate"
     return _failed("schema_not_satisfied", message, candidate.text if carries else None)
+
+
+def _instead(envelope: Envelope, candidate: Attempt, found: Findings) -> Verdict | None:
+    """The verdict about an earlier answer that is served in place of this one, if there is one.
+
+    In place of one that breaks the schema or says nothing; and, where only its end is missing, one that would have
+    stayed. The caller has read nothing of it.
+    """
+    earlier = _earlier(envelope, candidate)
+    if earlier is None or earlier.schema_state == "invalid" or candidate.streamed:
+        return None
+    if not (found.schema_state == "invalid" or found.void or (found.unfit is not None and earlier.stays)):
+        return None
+    made = next((made for made in envelope.attempts if made.number == earlier.attempt), None)
+    said = made is not None and ((made.text or "").strip() or made.tool_calls) and made.finish_reason != FILTERED
+    return earlier if said else None
 
 
 def _earlier(envelope: Envelope, candidate: Attempt) -> Verdict | None:
@@ -121,12 +154,17 @@ def _earlier(envelope: Envelope, candidate: Attempt) -> Verdict | None:
     return verdict if judged is not None and judged.tier != candidate.tier else None
 
 
-def _why_below(plan: Plan, candidate: Attempt) -> str:
-    """Why an answer is served that is not sure enough, in a word of the API: money, where it took better ones away."""
+def _why_below(plan: Plan, candidate: Attempt, found: Findings | None = None) -> str:
+    """Why an answer is served that does not suffice, in a word of the API: money, where it took better ones away.
+
+    `found`: in the candidate, where that is the one that is served.
+    """
     if plan.stands_in(candidate.tier, candidate.fallback):
         return "budget"
     at_end = candidate.tier >= len(plan.tiers) - 1
-    return plan.cut if at_end and plan.cut is not None else "below_threshold"
+    if at_end and plan.cut is not None:
+        return plan.cut
+    return "below_threshold" if found is None else found.unfit or "below_threshold"
 
 
 def _failed(code: str, message: str, text: str | None = None) -> dict[str, object]:
@@ -138,7 +176,7 @@ def _verdict(
 ) -> Verdict:
     before = _earlier(envelope, candidate)
     return Verdict.model_construct(
-        accepted=_objection(plan, candidate, found) is None and asking.wants is None,
+        accepted=_objection(plan, candidate, found, rules) is None and asking.wants is None,
         attempt=candidate.number,
         confidence=found.confidence,
         threshold=plan.threshold,

@@ -22,6 +22,7 @@ class Findings:
         confidence: how sure it sounds, between 0 and 1, before any calibration; None: nothing is known.
         signals: all scores.
         empty: there is neither text nor a call of a tool.
+        ended: what the end of the answer has against it: a filter kept it back, or a limit of ours cut it off.
         tool_calls: those with repaired arguments; None: as they came, or none.
         agrees: how far the answer of the tier before says the same; None: there is none.
     """
@@ -34,5 +35,16 @@ class Findings:
     confidence: float | None = None
     signals: Mapping[str, float | None] = field(default_factory=dict)
     empty: bool = False
+    ended: Literal["filtered", "cut_off"] | None = None
     tool_calls: tuple[ToolCall, ...] | None = None
     agrees: float | None = None
+
+    @property
+    def unfit(self) -> Literal["empty", "filtered", "cut_off"] | None:
+        """Why this is not a whole answer, at whatever tier; None: it is one."""
+        return "empty" if self.empty and self.ended is None else self.ended
+
+    @property
+    def void(self) -> bool:
+        """Whether there is no answer in it that anybody could be sure of."""
+        return self.empty or self.ended == "filtered"

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from pipeline.contracts import Attempt, Envelope, Plan, Rung, Wanted
 from pipeline.policy.models import Look
+from stages.check.ended import FILTERED, STOPPED
 from stages.check.findings import Findings
 from stages.check.rules import Rules
 from stages.check.sure import looks_can_lift
@@ -48,7 +49,7 @@ def asks_for(envelope: Envelope, plan: Plan, candidate: Attempt, found: Findings
         return Asking(None, asked)
     if found.schema_state == "invalid":
         turns = asked.count(_REPAIR)
-        if turns >= accept.corrective_turns or candidate.finish_reason == "length":
+        if turns >= accept.corrective_turns or candidate.finish_reason in (STOPPED, FILTERED):
             return Asking(None, asked)
         return Asking(Wanted(kind="repair"), (*asked, _REPAIR))
     if not _grey(plan, candidate, found, rules):
@@ -70,7 +71,7 @@ def _grey(plan: Plan, candidate: Attempt, found: Findings, rules: Rules) -> bool
     last = candidate.tier >= len(plan.tiers) - 1 and plan.cut is None
     if threshold is None or threshold >= _CERTAIN or last or accept is None or not accept.looks:
         return False
-    if found.empty or candidate.tool_calls:
+    if found.unfit is not None or candidate.tool_calls:
         return False
     if found.confidence is None:
         return looks_can_lift(rules)

@@ -14,8 +14,13 @@ Facts = dict[str, str | float | int | bool | None]
 
 
 def calibrated(envelope: Envelope, found: Findings, rules: Rules) -> tuple[Findings, Facts]:
-    """The findings with the probability in place of the raw score, and what the story has to say about that."""
+    """The findings with the probability in place of the raw score, and what the story has to say about that.
+
+    Of nothing, and of what a filter kept back, nobody is sure, however probable its tokens were.
+    """
     told: Facts = {}
+    if found.void:
+        return replace(found, confidence=0.0), told
     sure, calibrator = found.confidence, rules.calibrator
     if calibrator is not None:
         task = envelope.request.metadata.get("task")

@@ -5,12 +5,12 @@ Callers get it as it came. What should be a document is what follows; a draft of
 
 from typing import Final
 
-__all__ = ["REMOVED", "parted"]
+__all__ = ["CLOSES", "REMOVED", "parted"]
 
 REMOVED: Final = "reasoning before the answer removed"
 
 _OPENS: Final = "<think>"
-_CLOSES: Final = "</think>"
+CLOSES: Final = "</think>"
 _DOCUMENT: Final = ("{", "[", '"', "`")
 
 
@@ -21,7 +21,7 @@ def parted(text: str) -> tuple[str, str]:
     """
     begins = text.lstrip()
     opened = begins.startswith(_OPENS)
-    if not opened and (begins.startswith(_DOCUMENT) or _CLOSES not in text):
+    if not opened and (begins.startswith(_DOCUMENT) or CLOSES not in text):
         return "", text
-    thought, closed, answer = text.partition(_CLOSES)
+    thought, closed, answer = text.partition(CLOSES)
     return (thought + closed, answer) if closed else (text, "")

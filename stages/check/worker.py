@@ -6,6 +6,7 @@ from pipeline.policy.source import PolicySource
 from pipeline.ports import Outcome, Run
 from stages.check.assess import assess
 from stages.check.decide import Rules, candidate_of, decide
+from stages.check.ended import with_ending
 from stages.check.gather import around
 
 __all__ = ["Check"]
@@ -40,4 +41,7 @@ class Check:
         candidate, request = candidate_of(envelope), envelope.request
         known = around(envelope, candidate, rules.calibrator)
         found = assess(candidate, request.response_schema, known, request.tools, request.tool_choice)
+        target = policy.targets.get(candidate.target)
+        at_most = target.max_output_tokens if target is not None else None
+        found = with_ending(found, candidate, request.parameters.max_tokens, at_most)
         return decide(envelope, envelope.plan, found, rules)

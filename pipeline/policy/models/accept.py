@@ -47,6 +47,10 @@ class Accept(Section):
         calibrator_file: a file beside the policies (see `pipeline.policy.calibration`), made by `stepwell calibrate`:
             what makes a probability of how sure an answer is, whichever tier it comes from. Without it the raw score is
             the confidence.
+        calls: which calls of tools stay on a route with a threshold. Endpoints give no log-probabilities for calls.
+            `judged`: those with a confidence that reaches it, which a calibrator that learned the signals of calls
+            gives; without such a one every call escalates. `valid`: those of tools that are offered, with arguments
+            that hold their schema; no confidence is asked for, and a promise does not speak of them.
         looks: further looks at a draft in the grey zone, in this order, until one of them takes it out of the zone.
             What they say counts as much as the confidence does, unless the file of the calibrator has learned to weigh
             it. Under `promised` a look that the file has not learned can only take a draft away: what is promised was
@@ -61,6 +65,7 @@ class Accept(Section):
 
     confidence: Share | Literal["promised"] | None = None
     calibrator_file: str | None = None
+    calls: Literal["judged", "valid"] = "judged"
     looks: tuple[Look, ...] = Field(default=(), max_length=4)
     grey: Share = 0.15
     corrective_turns: Whole = Field(default=1, ge=0, le=3)

@@ -123,3 +123,50 @@ def test_a_file_that_lets_nothing_stay_is_warned_about(tmp_path: Path, changed: 
     curve = {"kind": "platt", "slope": 1.0, "intercept": 0.0}
     gate(tmp_path, segments={"faq": {"curve": curve, "labels": 9, **KEPT}})
     assert found(tmp_path, f"confidence: promised, calibrator_file: {file}") == ("", "")
+
+
+TOOLS = swap(SCORED, "capabilities: [chat, logprobs]", "capabilities: [chat, logprobs, tools]")
+ESCALATE = "accept: calls of tools have no log-probabilities, so drafts that call one always escalate"
+
+
+@pytest.mark.parametrize(
+    ("accept", "said"),
+    [
+        ("confidence: 0.7", ESCALATE),
+        ("confidence: 0.7, calls: judged", ""),
+        ("confidence: 0.7, calls: valid", ""),
+        ("confidence: null", ""),
+        ("confidence: null, calls: valid", "calls: without a threshold calls of tools stay by their schema anyway"),
+    ],
+)
+def test_somebody_says_how_calls_of_tools_are_judged(tmp_path: Path, accept: str, said: str) -> None:
+    problems, warnings = found(tmp_path, accept, TOOLS)
+    assert problems == ""
+    assert (said in warnings) if said else warnings == ""
+
+
+def test_who_never_drafts_with_tools_is_not_told_of_them(tmp_path: Path) -> None:
+    assert ESCALATE not in found(tmp_path, "confidence: 0.7", TOOLS, ONE_TIER)[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("call_grounded", ""),
+        ("token_mean", ESCALATE),
+        ("coverage", "drafts that call a tool are judged by a score that learned nothing of calls"),
+    ],
+)
+def test_a_gate_that_learned_the_signals_of_calls_judges_them(tmp_path: Path, name: str, said: str) -> None:
+    linear = {"kind": "linear", "inputs": [name], "fill": [0.5], "weights": [1.0], "intercept": 0.0}
+    parts = [{"score": linear, "weight": 1.0}]
+    file = gate(tmp_path, **{**KEPT, "score": {"kind": "blend", "parts": parts, "link": "logistic"}})
+    problems, warnings = found(tmp_path, f"confidence: promised, calibrator_file: {file}", TOOLS)
+    assert problems == ""
+    assert (said in warnings) if said else warnings == ""
+
+
+def test_a_promise_does_not_speak_of_calls_that_nobody_judges(tmp_path: Path) -> None:
+    file = gate(tmp_path, **KEPT)
+    _, warnings = found(tmp_path, f"confidence: promised, calibrator_file: {file}, calls: valid", TOOLS)
+    assert "calls: calls of tools stay without being judged" in warnings

@@ -5,7 +5,8 @@ from fakes_stages import attempt, envelope, plan, scored, verdict
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.contracts import Budget, Plan, Request
+from pipeline.contracts import Budget, Plan, Request, ToolCall
+from pipeline.policy.models import Accept
 from pipeline.topology import outcomes_of
 from stages.check.decide import Findings, Rules, decide
 
@@ -164,3 +165,83 @@ def test_who_answers_because_a_budget_is_used_up_is_marked(tiers: dict[str, bool
     assert (sure.kind, sure.changes["degraded"]) == ("accepted", "budget")
     unsure = judged(Findings(confidence=0.1), made, tiers=plan(1, threshold=0.6, cut="budget", **tiers))
     assert unsure.changes["degraded"] == "budget"
+
+
+UNFIT = [
+    (Findings(confidence=1.0, empty=True), "empty"),
+    (Findings(confidence=1.0, ended="filtered"), "filtered"),
+    (Findings(confidence=1.0, empty=True, ended="filtered"), "filtered"),
+    (Findings(confidence=1.0, ended="cut_off"), "cut_off"),
+    (Findings("valid", confidence=1.0, ended="cut_off"), "cut_off"),
+]
+
+
+@pytest.mark.parametrize("threshold", [None, 0.6])
+@pytest.mark.parametrize(("found", "reason"), UNFIT)
+def test_no_whole_answer_goes_further_and_is_marked_at_the_end(
+    found: Findings, reason: str, threshold: float | None
+) -> None:
+    """Whatever the threshold; also where the last tier gave it."""
+    tiers = plan(threshold=threshold)
+    assert judged(found, tiers=tiers).reasons == (reason,)
+    for attempts, cap in (((FIRST,), 0), ((attempt(1, error={"code": "c", "message": "m"}), SECOND), None)):
+        end = judged(found, *attempts, tiers=tiers, cap=cap)
+        assert (end.kind, end.reasons) == ("exhausted", (reason,))
+        assert (end.changes["status"], end.changes["degraded"]) == ("answered", reason)
+        assert not end.changes["verdict"].accepted
+        strict = plan(threshold=threshold, on_exhausted="fail")
+        assert judged(found, *attempts, tiers=strict, cap=cap).changes["error"].code == "quality_not_reached"
+
+
+@pytest.mark.parametrize(("found", "reason"), UNFIT)
+def test_nobody_is_sure_of_nothing_or_of_what_a_filter_kept_back(found: Findings, reason: str) -> None:
+    sure = judged(found, FIRST, SECOND).changes["verdict"].confidence
+    assert sure == (1.0 if reason == "cut_off" else 0.0)
+
+
+@pytest.mark.parametrize(("found", "reason"), UNFIT[:3])
+def test_an_earlier_answer_is_served_before_nothing(found: Findings, reason: str) -> None:
+    earlier = verdict(1, confidence=0.3)
+    end = judged(found, FIRST, SECOND, verdict=earlier)
+    assert end.reasons == (reason,)
+    assert (end.changes["verdict"], end.changes["degraded"]) == (earlier, "below_threshold")
+    for nothing in (attempt(1, text=" "), attempt(1, text="So", finish_reason="content_filter")):
+        end = judged(found, nothing, SECOND, verdict=earlier)
+        assert (end.changes["verdict"].attempt, end.changes["degraded"]) == (2, reason)
+    read = judged(found, FIRST, attempt(2, text="", streamed=True), verdict=earlier)
+    assert read.changes["verdict"].attempt == 2
+
+
+@pytest.mark.parametrize(("found", "reason"), UNFIT)
+def test_a_draft_that_would_stay_is_what_it_was_where_the_answer_after_it_is_none(found: Findings, reason: str) -> None:
+    stays = verdict(1, confidence=0.9, stays=True, explored=0.1)
+    end = judged(found, FIRST, SECOND, verdict=stays)
+    assert end.reasons == (reason,)
+    assert (end.changes["verdict"], "degraded" in end.changes) == (stays, False)
+
+
+CALLS = attempt(1, tool_calls=(ToolCall(id="c", function={"name": "f", "arguments": "{}"}),))
+
+
+@pytest.mark.parametrize(
+    ("state", "calls", "confidence", "kind"),
+    [
+        ("valid", "judged", None, "rejected"),
+        ("valid", "judged", 0.7, "accepted"),
+        ("valid", "valid", None, "accepted"),
+        ("repaired", "valid", None, "accepted"),
+        ("valid", "valid", 0.1, "accepted"),
+        ("none", "valid", None, "rejected"),
+        ("invalid", "valid", None, "rejected"),
+    ],
+)
+def test_calls_are_judged_or_stay_by_their_schemas(state: str, calls: str, confidence: float | None, kind: str) -> None:
+    """One of a tool that nobody offered is not held against any, and does not stay for that."""
+    tiers, found = plan(threshold=0.6), Findings(state, confidence=confidence)  # type: ignore[arg-type]
+    rules = Rules(accept=Accept(confidence=0.6, calls=calls, corrective_turns=0))  # type: ignore[arg-type]
+    assert decide(envelope(CALLS, tiers=tiers), tiers, found, rules).kind == kind
+
+
+def test_documents_do_not_stay_as_calls_do() -> None:
+    tiers, rules = plan(threshold=0.6), Rules(accept=Accept(confidence=0.6, calls="valid"))
+    assert decide(envelope(FIRST, tiers=tiers), tiers, Findings("valid"), rules).reasons == ("no_confidence",)

@@ -94,13 +94,15 @@ def test_nobody_looks_at_a_tool_call_an_empty_answer_a_streamed_one_or_the_last_
     for part in (attempt(1, tool_calls=(call,)), attempt(1, text="seven", streamed=True)):
         assert wanted(looked(), known, envelope(part, tiers=stairs())) is None
     assert wanted(looked(empty=True), known) is None
+    assert wanted(looked(ended="cut_off"), known) is None
     deep = envelope(DRAFT, attempt(2, text="eight"), tiers=stairs(), verdict=verdict(1))
     assert wanted(looked(), known, deep) is None
 
 
 def test_a_cut_off_answer_is_not_told_its_errors() -> None:
-    cut = envelope(attempt(1, text="{", finish_reason="length"), tiers=stairs())
-    assert wanted(looked(schema_state="invalid"), rules(), cut) is None
+    for reason in ("length", "content_filter"):
+        cut = envelope(attempt(1, text="{", finish_reason=reason), tiers=stairs())
+        assert wanted(looked(schema_state="invalid"), rules(), cut) is None
     assert wanted(looked(schema_state="invalid"), rules()) == "repair"
 
 
