@@ -24,6 +24,9 @@ def diagram() -> str:
 def error_table() -> str:
     """Every code that a caller can meet."""
     rows = [f"| `{kind.code}` | {_group(kind)} | {kind.http_status} | {_first_line(kind)} |" for kind in _leaves()]
+    root = errors.StepwellError
+    defect = "A defect of Stepwell: report it with what the log of the worker or the door says."
+    rows.append(f"| `{root.code}` | failed | {root.http_status} | {defect} |")
     return "\n".join(["| code | kind | HTTP | means |", "|---|---|---|---|", *rows])
 
 

@@ -5,12 +5,13 @@ from typing import Final
 
 from pydantic import ValidationError
 
+from pipeline.audit.chain import split_audit_id
 from pipeline.audit.check import AUDIT
 from pipeline.contracts import AuditRecord, ChainedRecord, parse_record
 from pipeline.errors import NotFound
 from pipeline.ports import ResultStore, Stored, Streams
 
-__all__ = ["AUDIT", "Found", "find", "find_begun", "first_since", "last_sequence", "newest"]
+__all__ = ["AUDIT", "Found", "find", "find_begun", "find_named", "first_since", "last_sequence", "newest", "repeats"]
 
 _SLACK_S = 60.0
 """How far the clocks of a worker and of the store may be apart."""
@@ -35,6 +36,36 @@ async def find(streams: Streams, results: ResultStore, tenant: str, request_id: 
         if stored and isinstance(record, AuditRecord) and record.request_id == request_id:
             return record, stored
     return await _search(streams, tenant, request_id)
+
+
+async def find_named(streams: Streams, results: ResultStore, tenant: str, name: str) -> Found:
+    """The record of the request of this id, or the one of this name, as `x-stepwell-audit-id` says it.
+
+    Raises:
+        NotFound: the log has none.
+    """
+    named = split_audit_id(name)  # no id of a request has a dot
+    if named is None:
+        return await find(streams, results, tenant, name)
+    async for stored in streams.scan(AUDIT, subject=f"audit.{tenant}.>"):
+        record = _record(stored) if named[0].encode() in stored.body else None
+        if isinstance(record, AuditRecord) and (record.producer, record.n) == named:
+            return record, stored
+    raise NotFound(f"the log has no record of a decision {name} of tenant {tenant}: check both names")
+
+
+async def repeats(streams: Streams, found: Found) -> list[Found]:
+    """The other records of the same request: of repeated deliveries, and of retries by hand."""
+    record, at = found
+    others: list[Found] = []
+    after = await first_since(streams, record.received_at)
+    async for stored in streams.scan(AUDIT, after=after, subject=f"audit.{record.tenant}.>"):
+        if stored.sequence == at.sequence or record.request_id.encode() not in stored.body:
+            continue
+        other = _record(stored)
+        if isinstance(other, AuditRecord) and other.request_id == record.request_id:
+            others.append((other, stored))
+    return others
 
 
 async def find_begun(streams: Streams, results: ResultStore, tenant: str, beginning: str) -> Found:

@@ -1,6 +1,6 @@
 """An audit record as a tree for people: the stairs the request took, and why."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.text import Text
 from rich.tree import Tree
@@ -43,8 +43,14 @@ def _decision(record: AuditRecord) -> dict[str, object]:
     }
 
 
-def tree(record: AuditRecord, sequence: int) -> Tree:
-    """The whole record. Texts are shown as they are, never read as markup."""
+def tree(record: AuditRecord, sequence: int, others: Sequence[tuple[AuditRecord, int]] = ()) -> Tree:
+    """The whole record. Texts are shown as they are, never read as markup.
+
+    Args:
+        record: the one that counts.
+        sequence: its place in the log.
+        others: further records of the same request with their places, a line for each.
+    """
     root = Tree(_headline(record))
     for line in _about(record, sequence):
         root.add(_plain(line))
@@ -56,7 +62,19 @@ def tree(record: AuditRecord, sequence: int) -> Tree:
         paid = root.add(Text("model calls", style="bold"))
         for attempt in record.attempts:
             paid.add(_plain(_attempt(attempt)))
+    if others:
+        repeated = root.add(Text("other records of this request", style="bold"))
+        for other, place in others:
+            repeated.add(_plain(_repeat(other, place)))
     return root
+
+
+def _repeat(record: AuditRecord, place: int) -> str:
+    code = f" {record.error.code}" if record.error else ""
+    took = (record.at - record.received_at) * 1000
+    calls = f"{len(record.attempts)} model call{'' if len(record.attempts) == 1 else 's'}"
+    told = f"{record.status}{code}, {took:.1f} ms, {calls}, {money(record.cost_usd)}"
+    return f"record {record.producer}.{record.n} at place {place}: {told}"
 
 
 def _headline(record: AuditRecord) -> Text:

@@ -9,7 +9,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from pipeline.adapters.results import StreamResults
 from pipeline.audit.check import check
-from pipeline.audit.read import Found, find, newest
+from pipeline.audit.read import Found, find_named, newest, repeats
 from pipeline.audit.show import row, tree
 from pipeline.audit.verify import Report
 from pipeline.cli.pii_text import plain
@@ -37,25 +37,29 @@ def register(root: typer.Typer) -> None:
 
 @errors_as_sentences
 def show_command(
-    request_id: Annotated[str, typer.Argument(help="Id of the request.")],
+    name: Annotated[str, typer.Argument(help="Id of the request, or of its record (x-stepwell-audit-id).")],
     tenant: Annotated[str, typer.Option(help="Its tenant.")] = "default",
     as_json: JsonOption = False,
 ) -> None:
     """Explain what became of a request, step by step, and why.
 
+    Of several records of a request the one that its reply names counts, else the last; the others are listed.
+
     Example: stepwell audit show 0f3c2a --tenant acme
     """
-    record, stored = run(_find(tenant, request_id))
+    (record, stored), others = run(_find(tenant, name))
     if as_json:
-        print_json({"sequence": stored.sequence, "record": orjson.loads(stored.body)})
+        found = {"sequence": stored.sequence, "record": orjson.loads(stored.body)}
+        print_json({**found, "repeats": [row(other, each.sequence) for other, each in others]})
         return
-    console.print(tree(record, stored.sequence))
+    console.print(tree(record, stored.sequence, [(other, each.sequence) for other, each in others]))
 
 
-async def _find(tenant: str, request_id: str) -> Found:
+async def _find(tenant: str, name: str) -> tuple[Found, list[Found]]:
     link = await connect(settings_here(), name="cli")
     try:
-        return await find(link.streams, StreamResults(link.streams), tenant, request_id)
+        found = await find_named(link.streams, StreamResults(link.streams), tenant, name)
+        return found, await repeats(link.streams, found)
     finally:
         await link.close()
 

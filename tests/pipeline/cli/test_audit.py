@@ -1,7 +1,7 @@
 """`stepwell audit` against a real server."""
 
 import pytest
-from decisions import FakeClock, reply, write_log
+from decisions import FakeClock, fields, reply, write_log
 from desk import Desk
 from rich.console import Console
 from servers import NatsServer
@@ -34,6 +34,45 @@ def test_a_request_is_explained(desk: Desk) -> None:
     shown_json = desk.reads("audit", "show", "r1", "--tenant", "acme")
     assert isinstance(shown_json, dict)
     assert (shown_json["sequence"], shown_json["record"]["request_id"]) == (2, "r1")
+
+
+@pytest.mark.parametrize(("named", "counts"), [(1, 1), (2, 2), (None, 3)])
+def test_of_several_records_the_one_that_the_reply_names_counts_else_the_last_and_the_others_are_listed(
+    desk: Desk, named: int | None, counts: int
+) -> None:
+    """Of a request that was worked on again after a stall."""
+
+    async def repeated(link: Link) -> None:
+        log = ChainedAuditLog(link.streams, "p", FakeClock())
+        for number in range(3):
+            reference = await log.append(fields("r1"))
+            receipt = {"audit_id": reference.audit_id, "audit_sequence": reference.sequence}
+            if number + 1 == named:
+                await StreamResults(link.streams).put(reply("r1", **receipt))
+        await log.append(fields("r10"))
+
+    desk.given(repeated)
+    found = desk.reads("audit", "show", "r1", "--tenant", "acme")
+    assert isinstance(found, dict)
+    others = [place for place in (1, 2, 3) if place != counts]
+    assert found["sequence"] == counts
+    assert [each["sequence"] for each in found["repeats"]] == others
+    shown = desk.types("audit", "show", "r1", "--tenant", "acme").output
+    assert f"at place {counts} of the log" in shown
+    for place in others:
+        assert f"record p.{place - 1} at place {place}: answered" in shown
+    assert "r10" not in shown
+
+
+def test_a_record_is_shown_by_its_own_name_too(desk: Desk) -> None:
+    """As `x-stepwell-audit-id` says it."""
+    desk.given(_log_of_three)
+    shown = desk.reads("audit", "show", "p.2", "--tenant", "acme")
+    assert isinstance(shown, dict)
+    assert (shown["record"]["request_id"], shown["repeats"]) == ("r2", [])
+    missing = desk.types("audit", "show", "p.7", "--tenant", "acme")
+    assert missing.exit_code == 1
+    assert "not_found: the log has no record of a decision p.7" in missing.stderr
 
 
 def test_a_request_without_a_record_is_one_sentence_and_exit_code_1(desk: Desk) -> None:
