@@ -17,11 +17,10 @@ from typing import Final, NamedTuple
 
 from pipeline.contracts import TokenLogprob
 
-__all__ = ["FENCE", "Certainty", "Values", "certainty", "is_document", "sureness", "values_of"]
+__all__ = ["Certainty", "Values", "certainty", "fenced", "is_document", "sureness", "values_of"]
 
-FENCE: Final = re.compile(r"\s*```[\w+-]*[ \t]*\n?(.*?)\s*```\s*", re.DOTALL)
-"""A code fence that is the whole text; the group is what stands in it."""
-
+_FENCE: Final = "```"
+_FENCE_BEGINS: Final = re.compile(r"\s*+```[\w+-]*+[ \t]*+\n?")
 _STRING_OR_SCALAR: Final = re.compile(r'"((?:[^"\\]|\\.)*)"?(\s*:)?|[^\s{}\[\]:,"]+', re.DOTALL)
 _FENCE_LINE: Final = re.compile(r"^[ \t]*```.*$", re.MULTILINE)
 _WORD: Final = re.compile(r"\w")
@@ -49,6 +48,15 @@ def certainty(text: str, tokens: Sequence[TokenLogprob] | None, *, document: boo
     if not tokens:
         return Certainty(None, {})
     return sureness(values_of(text, tokens, document=document), tokens)
+
+
+def fenced(text: str) -> Span | None:
+    """Where it stands what a code fence around the whole text holds, without blanks at its end; None: there is none."""
+    begins = _FENCE_BEGINS.match(text)
+    end = len(text.rstrip()) - len(_FENCE)
+    if begins is None or begins.end() > end or not text.startswith(_FENCE, end):
+        return None
+    return begins.end(), max(begins.end(), len(text[:end].rstrip()))
 
 
 def is_document(text: str) -> bool:
@@ -95,9 +103,9 @@ def _offset(text: str, joined: str) -> int | None:
     blanks = len(text) - len(text.lstrip())
     if joined.strip() == bare:
         return len(joined) - len(joined.lstrip()) - blanks
-    fenced = FENCE.fullmatch(joined)
-    if fenced is not None and fenced.group(1).strip() == bare:
-        return joined.index(bare, fenced.start(1)) - blanks
+    inner = fenced(joined)
+    if inner is not None and joined[slice(*inner)].strip() == bare:
+        return joined.index(bare, inner[0]) - blanks
     first = joined.find(bare)
     return first - blanks if first >= 0 and joined.find(bare, first + 1) < 0 else None
 
@@ -133,11 +141,14 @@ def _within(tokens: Sequence[TokenLogprob], offset: int, spans: Sequence[Span]) 
 
 
 def _outside(tokens: Sequence[TokenLogprob], offset: int, fences: Sequence[Span]) -> list[TokenLogprob]:
-    return [
-        token
-        for start, end, token in _placed(tokens, offset)
-        if _WORD.search(token.token) and not any(first < end and start < last for first, last in fences)
-    ]
+    """The tokens with a letter or digit that share no character with a line of a fence. Both go from left to right."""
+    chosen, which = [], 0
+    for start, end, token in _placed(tokens, offset):
+        while which < len(fences) and fences[which][1] <= start:
+            which += 1
+        if _WORD.search(token.token) and not (which < len(fences) and fences[which][0] < end):
+            chosen.append(token)
+    return chosen
 
 
 def _words(tokens: Sequence[TokenLogprob]) -> list[TokenLogprob]:

@@ -6,7 +6,8 @@ from typing import Final
 import orjson
 
 from pipeline.confidence.reasoned import of_answer
-from pipeline.confidence.signals import Seen, signals_of
+from pipeline.confidence.signals import Seen, kept, signals_of
+from pipeline.confidence.signals.calls import NAMES as OF_CALLS
 from pipeline.confidence.signals.calls import calls_signals
 from pipeline.contracts import Attempt, JsonObject, ToolCall
 from stages.check.calls import HeldCalls, hold_calls
@@ -84,7 +85,7 @@ def _of_calls(attempt: Attempt, held: HeldCalls, around: Around, tools: Sequence
     made = list(_made(held.calls or attempt.tool_calls or ()))
     signals = {
         **signals_of(_seen(attempt, None, around, None)),
-        **calls_signals(around.question, tools, made, state=held.state),
+        **kept(OF_CALLS, calls_signals, around.question, tools, made, state=held.state),
         "schema_ok": _STATES[held.state],
     }
     return Findings(

@@ -17,6 +17,8 @@ from pipeline.contracts import Json
 __all__ = ["coerced"]
 
 DEEPEST: Final = 64
+MOST_STEPS: Final = 200_000
+"""Values, and members of lists that they are compared with, that are gone over in one document."""
 _WHOLE: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,17})(?:\.0{1,6})?")
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,15})?(?:[eE][+-]?[0-9]{1,2})?")
 _TRUTHS: Final = {"true": True, "false": False}
@@ -33,11 +35,13 @@ class _Coercion:
     def __init__(self, root: Any) -> None:
         self.root = root
         self.told: dict[str, None] = {}
+        self.left = MOST_STEPS
 
     def value(self, schema: Any, value: Json, depth: int) -> Json:
         """`value` as `schema` asks for it, as far as it can be brought there."""
+        self.left -= 1
         schema = self._meant(schema, 0)
-        if not isinstance(schema, dict) or depth > DEEPEST:
+        if self.left < 0 or not isinstance(schema, dict) or depth > DEEPEST:
             return value
         value = self._listed(schema, value)
         value = self._typed(schema, value)
@@ -72,7 +76,8 @@ class _Coercion:
         members = schema["enum"] if isinstance(schema.get("enum"), list) else None
         if members is None:
             members = [schema["const"]] if "const" in schema else []
-        if not members or value in members:
+        self.left -= len(members)
+        if not members or self.left < 0 or value in members:
             return value
         plain = _plain(value)
         alike = [each for each in members if _plain(each) == plain] if plain is not None else []

@@ -5,10 +5,10 @@ from typing import Final, Literal
 
 import orjson
 
-from pipeline.adapters.documents import problems
+from pipeline.adapters.documents import TOO_LARGE, problems
 from pipeline.contracts import Json, JsonObject
 from stages.check.coerce import coerced
-from stages.check.reading import Reading, read, scalar
+from stages.check.reading import Reading, others, read, scalar
 from stages.check.repair.library import second_reading
 from stages.check.thinking import REMOVED, parted
 
@@ -40,6 +40,8 @@ class Held:
 def hold(text: str, schema: JsonObject | bool, *, cut_off: bool = False) -> Held:
     """Hold the document in `text` against `schema`. `cut_off`: the model was stopped before its end.
 
+    Of several documents between words the last one that satisfies the schema is the answer: models correct themselves.
+
     Raises:
         InvalidRequest: the schema cannot be used.
     """
@@ -61,9 +63,14 @@ def _hold(text: str, schema: JsonObject | bool, *, cut_off: bool) -> Held:
     reading = read(text, cut_off=cut_off)
     if not reading.found:
         return _without_brackets(text, schema, cut_off=cut_off)
+    for other in others(text, reading):
+        if not problems(schema, other.document):
+            return _taken(other)
     found = problems(schema, reading.document)
     if not found:
         return _taken(reading)
+    if TOO_LARGE in found:
+        return Held("invalid", repairs=reading.repairs, problems=found)
     converted = _converted(reading, schema)
     if converted is None and reading.repairs and not cut_off:
         converted = _read_again(text, schema)

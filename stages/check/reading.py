@@ -2,7 +2,8 @@
 
 In this order, and the first that reads wins: the text as it is; without the code fence around it; without the words
 around it; with its syntax repaired. Syntax is not repaired in an answer that was cut off: closing its brackets would
-make a document out of half an answer. And a repair that had to supply a value which does not stand in the text is none.
+make a document out of half an answer. And a repair is none that had to supply a value which does not stand in the text,
+or leaves out what does.
 """
 
 import json
@@ -13,20 +14,19 @@ from typing import Final, NoReturn
 
 import orjson
 
+from pipeline.confidence.certainty import fenced
 from pipeline.contracts import Json
 from stages.check.repair import Mended, mend
 
-__all__ = ["FENCE", "LARGEST_REPAIR", "Reading", "made", "read", "scalar"]
+__all__ = ["LARGEST_REPAIR", "Reading", "made", "others", "read", "scalar"]
 
 LARGEST_REPAIR: Final = 131_072
 """Characters of a text whose syntax is repaired. The time grows with the length, at a second for a million characters,
 during which the worker does nothing else; a longer broken answer goes to the next tier."""
 
-FENCE: Final = re.compile(r"\s*```[\w+-]*[ \t]*\n?(.*?)\s*```\s*", re.DOTALL)
-"""A code fence that is the whole text; the group is what stands in it."""
-
 _OPENING: Final = re.compile(r"[{\[]")
-_TRIES: Final = 4
+_TRIES: Final = 16
+_AROUND: Final = "text around the document removed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +67,8 @@ def _parsed(text: str) -> Reading:
 
 
 def _unfenced(text: str) -> tuple[str, tuple[str, ...]]:
-    match = FENCE.fullmatch(text)
-    return (text, ()) if match is None else (match.group(1), ("code fence removed",))
+    inner = fenced(text)
+    return (text, ()) if inner is None else (text[slice(*inner)], ("code fence removed",))
 
 
 def _fenced(inner: str, repairs: tuple[str, ...]) -> Reading:
@@ -84,7 +84,19 @@ def _embedded(text: str, repairs: tuple[str, ...]) -> Reading:
     reading = _parsed(longest)
     if not reading.found:
         return _NOTHING
-    return Reading(True, reading.document, longest, (*repairs, "text around the document removed"))
+    return Reading(True, reading.document, longest, (*repairs, _AROUND))
+
+
+def others(text: str, taken: Reading) -> Iterator[Reading]:
+    """Where `taken` was one of several documents between words: all of them, the last one first."""
+    if _AROUND not in taken.repairs:
+        return
+    inner, repairs = _unfenced(text)
+    several = list(_documents(inner))
+    for each in reversed(several if len(several) > 1 else []):
+        reading = _parsed(each)
+        if reading.found:
+            yield Reading(True, reading.document, each, (*repairs, _AROUND, "one of several documents taken"))
 
 
 def _documents(text: str) -> Iterator[str]:
@@ -106,7 +118,13 @@ def _repaired(text: str, repairs: tuple[str, ...]) -> Reading:
     if len(text) > LARGEST_REPAIR or _OPENING.search(text) is None:
         return _NOTHING
     mended = mend(text)
-    if mended is None or mended.invented or mended.loose or not isinstance(mended.document, dict | list):
+    if (
+        mended is None
+        or mended.invented
+        or mended.incomplete
+        or mended.loose
+        or not isinstance(mended.document, dict | list)
+    ):
         return _NOTHING
     return made(mended, repairs)
 
@@ -130,6 +148,6 @@ def scalar(text: str) -> Reading:
     if len(text) > LARGEST_REPAIR:
         return _NOTHING
     mended = mend(text)
-    if mended is None or mended.invented or isinstance(mended.document, dict | list):
+    if mended is None or mended.invented or mended.incomplete or isinstance(mended.document, dict | list):
         return _NOTHING
     return made(mended)

@@ -23,7 +23,7 @@ from pipeline.adapters.documents.meta import fault
 from pipeline.contracts import Json, JsonObject
 from pipeline.errors import InvalidRequest
 
-__all__ = ["LARGEST_SCHEMA", "MOST_PROBLEMS", "check_schema", "problems", "reference"]
+__all__ = ["LARGEST_SCHEMA", "MOST_PROBLEMS", "TOO_LARGE", "check_schema", "problems", "reference"]
 
 LARGEST_SCHEMA: Final = 65_536
 """Bytes of a schema in canonical form."""

@@ -6,7 +6,8 @@ The more of it, the better the answer looks, but for `declines`, `hedges` and `c
 that are no shares (`RAW`) are recorded beside them under the names that they always had.
 """
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
@@ -26,9 +27,12 @@ __all__ = [
     "agreement",
     "agrees",
     "final_answer",
+    "kept",
     "probabilities",
     "signals_of",
 ]
+
+_log = logging.getLogger(__name__)
 
 Family = Callable[[Seen], Mapping[str, float | None]]
 
@@ -54,6 +58,18 @@ RAW: Final = ("logprob_mean", "logprob_min", "logprob_mean_all", "value_tokens",
 def signals_of(seen: Seen) -> dict[str, float | None]:
     """All signals of an answer, by their names, and the raw scores that there are."""
     found: dict[str, float | None] = {"characters": float(len(seen.text))}
-    for family in FAMILIES:
-        found.update(family(seen))
+    for family, names in FAMILIES.items():
+        found.update(kept(names, family, seen))
     return found
+
+
+def kept(
+    names: Sequence[str], family: Callable[..., Mapping[str, float | None]], *seen: object, **more: object
+) -> Mapping[str, float | None]:
+    """What a family gives, or nothing under all of its `names` where it has a defect: no answer is lost by a signal."""
+    try:
+        return family(*seen, **more)
+    except Exception as error:  # noqa: BLE001  whatever it is, the answer was paid for
+        # Its name alone, since its text may quote the answer.
+        _log.error("the signals of %s are left out: a defect (%s)", family.__module__, type(error).__name__)
+        return dict.fromkeys(names)

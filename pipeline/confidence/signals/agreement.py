@@ -13,7 +13,7 @@ from typing import Final
 
 import orjson
 
-from pipeline.confidence.certainty import FENCE
+from pipeline.confidence.certainty import fenced
 from pipeline.contracts import Json
 
 __all__ = ["agreement", "agrees", "final_answer"]
@@ -94,8 +94,8 @@ def _normal(text: str) -> str | None:
 
 
 def _document(text: str) -> Json:
-    inner = FENCE.fullmatch(text)
-    body = inner.group(1) if inner is not None else text
+    inner = fenced(text)
+    body = text if inner is None else text[slice(*inner)]
     if body[:1] not in ("{", "["):
         return None
     try:

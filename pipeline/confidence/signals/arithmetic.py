@@ -4,6 +4,7 @@ Every `a op b = c` is computed again, `<<a op b=c>>` too, by a parser of numbers
 nothing is ever evaluated as a program. A result may be rounded as it is written.
 """
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -83,6 +84,8 @@ def _left(window: str) -> float | None:
 def _same(value: float, written: str, *, percent: bool) -> bool:
     digits = _OTHER.sub("", written.replace("−", "-"))
     told = float(digits)
+    if not (math.isfinite(value) and math.isfinite(told)):
+        return False
     places = len(digits.partition(".")[2])
     near = 0.5 * 10.0**-places + 1e-9 * max(1.0, abs(value))
     if places == 0 and value == round(value):

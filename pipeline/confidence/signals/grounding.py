@@ -21,6 +21,8 @@ LONGEST: Final = 40_000
 _MOST: Final = 48
 """Values that are looked for."""
 _MOST_NUMBERS: Final = 16
+_MOST_DIGITS: Final = 40
+"""Digits that someone may write in groups; a number far longer than that cannot be converted at all."""
 _DEEPEST: Final = 8
 _HEAD: Final = 8_000
 _NUMBER: Final = re.compile(r"(?<![\w.])-?\d[\d,]*(?:\.\d+)?(?![\w])")
@@ -82,6 +84,8 @@ class _Source:
 
     def _has_number(self, form: str) -> bool:
         """Whether the number stands there, and not as a part of a longer one."""
+        if len(form) > 2 * _MOST_DIGITS:
+            return form in self._lower
         at = self._lower.find(form)
         while at >= 0:
             end = at + len(form)
@@ -117,7 +121,7 @@ def _forms(text: str) -> Iterator[str]:
     whole, point, rest = text.replace(",", "").lstrip("-").partition(".")
     short = rest.rstrip("0")
     tails = dict.fromkeys((rest, short, short.ljust(2, "0"))) if point else {"": None}
-    grouped = f"{int(whole):,}" if len(whole) > 3 and whole.isdigit() else None
+    grouped = f"{int(whole):,}" if 3 < len(whole) <= _MOST_DIGITS and whole.isdigit() else None
     for tail in tails:
         yield f"{whole}.{tail}" if tail else whole
         if tail:

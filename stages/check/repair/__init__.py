@@ -20,7 +20,7 @@ from stages.check.repair.words import NAMED
 __all__ = ["Mended", "mend"]
 
 _TRIES: Final = 4
-_FENCE_BEGINS: Final = re.compile(r"\s*([\[{]?)\s*```[\w+-]*[ \t]*\n?")
+_FENCE_BEGINS: Final = re.compile(r"\s*+(?:[\[{]\s*+)?```[\w+-]*+[ \t]*+\n?")
 _OPENING: Final = re.compile(r"[{\[]")
 _ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
 _FENCED: Final = re.compile(r"```[\w+-]*[ \t]*\n?(.*?)```", re.DOTALL)
@@ -35,12 +35,14 @@ class Mended:
         changes: what was changed, in words.
         invented: a value was supplied that does not stand in the text, such as null for one that is missing.
         loose: words without quotes were taken for a string although no bracket stands around them.
+        incomplete: something was left out, such as what an ellipsis stands for; or a text has two readings.
     """
 
     document: Json
     changes: tuple[str, ...]
     invented: bool = False
     loose: bool = False
+    incomplete: bool = False
 
 
 def mend(text: str) -> Mended | None:
@@ -70,7 +72,9 @@ def _whole(text: str) -> Mended:
             raise Irreparable from None
     if several:
         cursor.tell("several documents joined to an array")
-    return Mended(found if several else found[0], tuple(cursor.changes), cursor.invented, cursor.loose)
+    return Mended(
+        found if several else found[0], tuple(cursor.changes), cursor.invented, cursor.loose, cursor.incomplete
+    )
 
 
 def _unescaped(match: re.Match[str]) -> str:
@@ -103,7 +107,7 @@ def _from(text: str) -> tuple[int, Mended] | None:
     except (Irreparable, Escaped, RecursionError):
         return None
     if isinstance(document, dict | list) and document:
-        return cursor.at, Mended(document, tuple(cursor.changes), cursor.invented)
+        return cursor.at, Mended(document, tuple(cursor.changes), cursor.invented, incomplete=cursor.incomplete)
     return None
 
 

@@ -41,7 +41,9 @@ class Cursor:
         changes: what was changed, in words; a dict for its order.
         invented: a value was supplied that does not stand in the text.
         loose: words without quotes at the outermost level were taken as a string.
+        incomplete: something was left out, or has another reading that is as good.
         steps: how many are left.
+        escapes: whether the string at hand has such as begin a control character, and backslashes that begin nothing.
         lasts: where characters stand last, as far as it was asked.
     """
 
@@ -51,8 +53,10 @@ class Cursor:
     changes: dict[str, None] = field(default_factory=dict)
     invented: bool = False
     loose: bool = False
+    incomplete: bool = False
     steps: int = 0
     lasts: dict[str, int] = field(default_factory=dict)
+    escapes: set[Literal["meant", "kept"]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.steps = STEPS * len(self.text) + 1000

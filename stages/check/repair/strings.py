@@ -23,6 +23,8 @@ _STOPS: Final = {
     "“": re.compile(r'["“”\\]'),
     "‘": re.compile(r"['‘’`´\\]"),
 }
+_BARE: Final = frozenset("'‘’“”`´\n\r")
+"""Characters that other languages escape; before any other one, a backslash is a character of the text."""
 _SHORT: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _HEX: Final = re.compile(r"[0-9a-fA-F]{4}")
 _HALF: Final = re.compile(r"[0-9a-fA-F]{0,3}(?=\W*$)")
@@ -62,7 +64,10 @@ def _one(cursor: Cursor, role: Role) -> str:
     opening = cursor.char
     if opening != '"':
         cursor.tell("quotes replaced")
-    return _String(cursor, role, _kind(opening)).read()
+    cursor.escapes.clear()
+    found = _String(cursor, role, _kind(opening)).read()
+    cursor.incomplete |= len(cursor.escapes) > 1  # of C:\Users\new no one can tell whether a line ends in it
+    return found
 
 
 class _String:
@@ -273,10 +278,19 @@ def _unescape(cursor: Cursor, place: int, value: list[str]) -> int:
     escape = text[place + 1 : place + 2]
     if escape == "u":
         return _unicode(cursor, place, value)
-    if escape not in _SHORT and escape not in ('"', "\\", "/"):
+    if escape in _SHORT or escape in ('"', "\\", "/"):
+        value.append(_SHORT.get(escape, escape))
+        if escape in _SHORT:
+            cursor.escapes.add("meant")
+    else:
         cursor.tell("escapes corrected")
-    value.append(_SHORT.get(escape, escape))
+        value.append(escape if not escape or escape in _BARE else _kept(cursor, escape))
     return place + 1 + len(escape)
+
+
+def _kept(cursor: Cursor, escape: str) -> str:
+    cursor.escapes.add("kept")
+    return f"\\{escape}"
 
 
 def _unicode(cursor: Cursor, place: int, value: list[str]) -> int:
@@ -285,7 +299,7 @@ def _unicode(cursor: Cursor, place: int, value: list[str]) -> int:
     if digits is None:
         cursor.tell("escapes corrected")
         half = _HALF.match(text, place + 2)
-        value.append("" if half is not None else "\\u")
+        value.append("" if half is not None else _kept(cursor, "u"))
         return half.end() if half is not None else place + 2
     code, end = int(digits.group(), 16), digits.end()
     low = _HEX.match(text, end + 2) if text.startswith("\\u", end) else None

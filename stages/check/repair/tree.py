@@ -115,6 +115,7 @@ def _commas(cursor: Cursor, *, first: bool) -> None:
         if ellipsis is not None:
             cursor.at = ellipsis.end()
             cursor.tell("ellipsis removed")
+            cursor.incomplete = True
             seen = min(seen, 1)
         elif cursor.char == "," or (cursor.char == ";" and cursor.open):
             cursor.at += 1
@@ -196,6 +197,7 @@ def _key(cursor: Cursor) -> str:
     if cursor.char in QUOTES:
         return string(cursor, "key")
     key = bare_key(cursor)
+    cursor.incomplete |= not key  # a colon in the middle of a value, as in 12:30
     if cursor.char == '"' and NAMED.match(cursor.text, cursor.at) is not None:
         cursor.tell("words between members removed")
         return string(cursor, "key")

@@ -9,7 +9,7 @@ from stages.check.repair.cursor import Cursor
 __all__ = ["KEY_FOLLOWS", "NAMED", "bare_key", "bare_value"]
 
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
-_STUMP: Final = re.compile(r"[+-]?[0-9]*\.?[0-9]*(?:[eE][+-]?[0-9]*)?")
+_STUMP: Final = re.compile(r"[+-]?+[0-9]*+\.?+[0-9]*+(?:[eE][+-]?+[0-9]*+)?+")
 _GROUPED: Final = re.compile(r"-?[1-9][0-9]{0,2}(?:_[0-9]{3})+")
 _WORD_END: Final = {True: re.compile(r"[,\]\n\"“”{}\[]"), False: re.compile(r"[,}\]\n\"“”{\[]")}
 _KEY_END: Final = re.compile(r"[:,={}\[\]\n\"'“”`´‘’]")

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from itertools import pairwise
 
 import pytest
@@ -9,7 +10,7 @@ from fakes_stages import scored
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.confidence.certainty import certainty
+from pipeline.confidence.certainty import certainty, fenced
 
 SURE, DOUBT = -0.01, -2.0
 
@@ -165,3 +166,25 @@ def test_the_words_of_an_answer_cannot_raise_its_confidence() -> None:
     tokens = scored(("Confidence", DOUBT), (": 100", DOUBT), ("%", DOUBT))
     said = certainty("Confidence: 100%", tokens, document=False)
     assert said.confidence == pytest.approx(math.exp(DOUBT))
+
+
+_BY_PATTERN = re.compile(r"\s*```[\w+-]*[ \t]*\n?(.*?)\s*```\s*", re.DOTALL)
+
+
+@given(st.text(alphabet="`ja \n\t+x{", max_size=24) | st.text(max_size=6).map(lambda inner: f"```json\n{inner}\n```"))
+def test_what_a_fence_holds_is_found_without_going_back(text: str) -> None:
+    """A pattern says the same of short texts, and takes the square of the length of long ones."""
+    match, found = _BY_PATTERN.fullmatch(text), fenced(text)
+    assert (found is None) == (match is None)
+    if match is not None and found is not None:
+        assert text[slice(*found)].strip() == match.group(1).strip()
+
+
+@pytest.mark.parametrize("unit", ["\n", " ", "`", "```json\n", "```a\n", '"', "[", "7", '"a" ', "\\"])
+@pytest.mark.parametrize("document", [True, False])
+def test_whatever_a_long_answer_is_made_of_its_tokens_are_weighed(unit: str, document: bool) -> None:
+    """With the square of its length it would take minutes, and the limit of a test ends it."""
+    width = 4 if unit == "```a\n" else 32
+    text = "```json\n" + unit * (200_000 // len(unit)) + "x"
+    tokens = scored(*[(text[at : at + width], SURE) for at in range(0, len(text), width)])
+    assert certainty(text, tokens, document=document).signals["aligned"] == 1.0

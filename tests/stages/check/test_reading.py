@@ -135,7 +135,10 @@ def test_the_public_parsing_cases_are_taken_and_refused_as_they_must() -> None:
 
 @needs("json-repair-cases")
 def test_the_public_repair_cases() -> None:
-    """Valid ones untouched; of those another library can repair about half come out exactly; few come out wrong."""
+    """Valid ones untouched; of those another library can repair about half are served; few come out wrong.
+
+    It drops ellipses, which we would rather have the next tier write out.
+    """
     seen: Counter[str] = Counter()
     with gzip.open(DATA / "json-repair-cases" / "cases.jsonl.gz", "rt") as lines:
         for case in map(json.loads, lines):
@@ -147,5 +150,5 @@ def test_the_public_repair_cases() -> None:
             elif case["source"] == "jsonrepair":
                 seen["all"] += 1
                 seen["right" if right else "wrong" if reading.found else "refused"] += 1
-    assert seen["right"] / seen["all"] >= 0.6
+    assert seen["right"] / seen["all"] >= 0.55
     assert seen["wrong"] / seen["all"] <= 0.05

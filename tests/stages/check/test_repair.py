@@ -50,7 +50,7 @@ DAMAGE = "{}[]\"',:\\/ \n`+.-#()0aN"
         ('{"a": "b,', {"a": "b"}, "quote added at the end of a string"),
         ('{"a": "x, "b": "y"}', {"a": "x", "b": "y"}, "quote added at the end of a string"),
         ('{"a": "one\ntwo"}', {"a": "one\ntwo"}, "control characters escaped"),
-        ('{"a": "\\d"}', {"a": "d"}, "escapes corrected"),
+        ('{"a": "\\d"}', {"a": "\\d"}, "escapes corrected"),
         ('call({"a": 1});', {"a": 1}, "call around a value removed"),
         ('{"a": ObjectId("7")}', {"a": "7"}, "call around a value removed"),
         ('{\\"a\\": \\"b\\"}', {"a": "b"}, "escapes around the document removed"),

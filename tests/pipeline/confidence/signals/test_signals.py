@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.confidence import signals
 from pipeline.confidence.signals import FAMILIES, NAMES, RAW, Seen, Usual, probabilities, signals_of
 from pipeline.contracts import TokenLogprob, ToolCall
 
@@ -260,3 +261,26 @@ def test_every_way_of_declining_is_heard(text: str) -> None:
 )
 def test_every_way_of_hedging_is_heard(text: str) -> None:
     assert of(text=f"Well, {text} …")["hedges"] == 1.0
+
+
+@pytest.mark.parametrize("digits", [4_300, 4_301, 6_000, 100_000])
+@pytest.mark.parametrize(
+    "shape", ["{}", "-{}", "1{}.5", "The sum is 1 + {} = {}", "{}%", "2,{}", "{0} = {0}", "#### {}"]
+)
+def test_a_number_too_long_to_convert_is_no_trouble(shape: str, digits: int) -> None:
+    long = "7" * digits
+    found = of(text=shape.replace("{0}", "{}").replace("{}", long), question=f"What is {long}?", samples=(long, long))
+    assert all(value is None or 0 <= value <= 1 for name, value in found.items() if name in NAMES)
+
+
+def test_a_signal_with_a_defect_is_left_out_and_told_of_by_its_name_alone(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(seen: Seen) -> dict[str, float | None]:
+        raise ValueError(seen.text)
+
+    monkeypatch.setattr(signals, "FAMILIES", {**FAMILIES, broken: ("first", "second")})
+    found = of(text="the secret answer")
+    assert (found["first"], found["second"], found["answered"]) == (None, None, 1.0)
+    assert "ValueError" in caplog.text
+    assert "secret" not in caplog.text
