@@ -33,9 +33,17 @@ async def test_a_model_that_is_down_is_not_the_end() -> None:
     assert (outcome.kind, outcome.reasons) == ("unavailable", ("target_unavailable",))
 
 
-async def test_a_schema_that_cannot_be_used_is_found_before_anything_is_paid() -> None:
+TWICE: dict = {f"d{i}": {"anyOf": [{"$ref": f"#/$defs/d{i + 1}"}] * 2} for i in range(60)}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [{"type": "no such type"}, {"$ref": "#"}, {"$defs": {**TWICE, "d60": {"type": "string"}}, "$ref": "#/$defs/d0"}],
+    ids=["no schema", "a circle", "2^60 ways"],
+)
+async def test_a_schema_that_cannot_be_used_is_found_before_anything_is_paid(schema: dict) -> None:
     models = FakeModels()
-    request = Request(input="x", response_schema={"type": "no such type"})
+    request = Request(input="x", response_schema=schema)
     with pytest.raises(InvalidRequest) as caught:
         await draft(models).handle(envelope(request=request, classification=SEEN), Run())
     assert caught.value.param == "response_schema"
