@@ -14,7 +14,7 @@ from typing import Final
 import orjson
 from pydantic import ValidationError
 
-from pipeline.contracts import Envelope, ErrorBody, OutcomeEvent, Reply, Request, is_name
+from pipeline.contracts import Envelope, ErrorBody, JsonObject, OutcomeEvent, Reply, Request, is_name
 from pipeline.errors import (
     DeadlineExceeded,
     IdempotencyConflict,
@@ -54,7 +54,8 @@ def parse_request(body: bytes, tenant: str) -> Request:
     """Read a caller's request, and bring it into the one form that stages see: with messages and its tenant.
 
     Raises:
-        InvalidRequest: it breaks its contract; the message names the first field that does.
+        InvalidRequest: it breaks its contract, and the message names the first field that does; or it wants a call of
+            a tool that it does not offer.
     """
     try:
         request = Request.model_validate_json(body)
@@ -65,10 +66,30 @@ def parse_request(body: bytes, tenant: str) -> Request:
         raise InvalidRequest(f"{place}: {problem['msg']}{more}", param=place) from None
     if "tenant" in request.model_fields_set and request.tenant != tenant:
         raise InvalidRequest(f"tenant: the request says {request.tenant}, its subject {tenant}", param="tenant")
+    _check_choice(request)
     update: dict[str, object] = {"tenant": tenant}
     if request.input is not None:
         update |= {"messages": request.conversation(), "input": None}
     return request.model_copy(update=update)
+
+
+def _check_choice(request: Request) -> None:
+    """No model can call a tool that it is not offered."""
+    choice = request.tool_choice
+    if not (choice == "required" or isinstance(choice, dict)):
+        return
+    if not request.tools:
+        raise InvalidRequest("tool_choice: it asks for a call and there are no tools: give tools", param="tool_choice")
+    offered = {_named(tool) for tool in request.tools}
+    if isinstance(choice, dict) and (asked := _named(choice)) is not None and asked not in offered:
+        raise InvalidRequest("tool_choice: it names a tool that is not among tools: add it there", param="tool_choice")
+
+
+def _named(tool: JsonObject) -> str | None:
+    """The name of a tool, or of the one that is chosen."""
+    inner = tool.get("function")
+    name = (inner if isinstance(inner, dict) else tool).get("name")
+    return name if isinstance(name, str) else None
 
 
 def _traceparent(headers: Mapping[str, str]) -> str | None:

@@ -76,8 +76,10 @@ from pipeline.contracts.request import (
     TextPart,
     ToolCall,
 )
+from pipeline.contracts.unsatisfied import AMISS, unsatisfied
 
 __all__ = [
+    "AMISS",
     "MAX_WHOLE",
     "NAME_PATTERN",
     "Action",
@@ -148,4 +150,5 @@ __all__ = [
     "is_name",
     "parse_envelope",
     "parse_record",
+    "unsatisfied",
 ]

@@ -18,6 +18,7 @@ from pipeline.contracts import (
     Status,
     ToolCall,
     Usage,
+    unsatisfied,
 )
 from pipeline.policy import Policy
 from pipeline.topology import LAST
@@ -137,8 +138,7 @@ def _unexplained(envelope: Envelope) -> ErrorBody:
     if last is not None and last.error is not None:
         return last.error
     if envelope.verdict is not None and envelope.verdict.schema_state == "invalid":
-        message = "no tier gave an answer that satisfies the response schema: simplify it, or allow an escalation"
-        return ErrorBody(code="schema_not_satisfied", message=message)
+        return ErrorBody(code="schema_not_satisfied", message=unsatisfied(envelope.verdict.problems))
     return ErrorBody(code="target_unavailable", message="no model gave an answer that the policy accepts")
 
 

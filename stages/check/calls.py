@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pipeline.adapters.documents import as_schema, check_schema
-from pipeline.contracts import Json, JsonObject, ToolCall
+from pipeline.contracts import AMISS, Json, JsonObject, ToolCall
 from pipeline.errors import InvalidRequest
 from stages.check.held import hold
 
@@ -63,13 +63,13 @@ def _wanted(
 ) -> str | None:
     """What `tool_choice` has against these calls, in words."""
     if not calls:
-        return "no call of a tool" if choice == "required" or isinstance(choice, dict) else None
+        return AMISS["missing"] if choice == "required" or isinstance(choice, dict) else None
     if choice == "none":
-        return "a call of a tool"
+        return AMISS["unwanted"]
     asked = _name(_function(choice)) if isinstance(choice, dict) else None
     if asked is not None and any(call.function.get("name") != asked for call in calls):
-        return "a call of another tool"
-    return None if all(call.function.get("name") in offered for call in calls) else "a call of an unknown tool"
+        return AMISS["other"]
+    return None if all(call.function.get("name") in offered for call in calls) else AMISS["unknown"]
 
 
 def _held(

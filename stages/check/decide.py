@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from pipeline.confidence.explore import explores
-from pipeline.contracts import Attempt, Envelope, ErrorBody, Plan, Verdict
+from pipeline.contracts import AMISS, Attempt, Envelope, ErrorBody, Plan, Verdict, unsatisfied
 from pipeline.ports import Outcome
 from stages.check.ended import FILTERED
 from stages.check.findings import Findings
@@ -87,7 +87,7 @@ def _objection(plan: Plan, candidate: Attempt, found: Findings, rules: Rules) ->
     That it is no whole answer speaks against it at every tier, that it is not sure only where a surer one can be had.
     """
     if found.schema_state == "invalid":
-        return "schema"
+        return "calls" if not set(AMISS.values()).isdisjoint(found.problems) else "schema"
     if found.unfit is not None:
         return found.unfit
     if candidate.tier >= len(plan.tiers) - 1 and plan.cut is None:
@@ -124,9 +124,8 @@ def _end(envelope: Envelope, plan: Plan, candidate: Attempt, found: Findings, ru
         lacks = _LACKS[found.unfit]
         message = f"no permitted tier gave an answer that is {lacks}, and the route would rather fail than degrade"
         return _failed("quality_not_reached", message)
-    message = "no tier gave an answer that satisfies the response schema: simplify it, or allow an escalation"
     carries = rules.accept is not None and rules.accept.on_invalid == "candidate"
-    return _failed("schema_not_satisfied", message, candidate.text if carries else None)
+    return _failed("schema_not_satisfied", unsatisfied(found.problems), candidate.text if carries else None)
 
 
 def _instead(envelope: Envelope, candidate: Attempt, found: Findings) -> Verdict | None:

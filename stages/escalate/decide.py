@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from pipeline.contracts import Attempt, Envelope, ErrorBody
+from pipeline.contracts import Attempt, Envelope, ErrorBody, unsatisfied
 from pipeline.ports import Denial, Outcome
 from stages.escalate.choose import Facts
 
@@ -91,8 +91,7 @@ def _error(envelope: Envelope, reason: str) -> ErrorBody:
     if failed:
         return failed[-1]
     if envelope.verdict is not None and envelope.verdict.schema_state == "invalid":
-        message = "no tier gave an answer that satisfies the response schema: simplify it, or allow an escalation"
-        return ErrorBody(code="schema_not_satisfied", message=message)
+        return ErrorBody(code="schema_not_satisfied", message=unsatisfied(envelope.verdict.problems))
     message = "no permitted tier gave an answer that is sure enough, and the route would rather fail than degrade"
     return ErrorBody(code="quality_not_reached", message=message)
 

@@ -43,6 +43,37 @@ def test_a_wish_that_breaks_the_contract_is_refused_with_its_place(field: str, v
     assert "secret" not in raised.value.message
 
 
+ADD = {"type": "function", "function": {"name": "add"}}
+FLAT = {"type": "function", "name": "add"}
+
+
+@pytest.mark.parametrize(
+    ("choice", "tools"),
+    [
+        ("required", None),
+        ("required", []),
+        (ADD, None),
+        (ADD, [{"type": "function", "function": {"name": "secret"}}]),
+        (FLAT, [{"type": "function", "name": "secret"}]),
+    ],
+)
+def test_a_call_of_a_tool_that_is_not_offered_is_refused_before_anything_is_called(
+    choice: object, tools: object
+) -> None:
+    with pytest.raises(InvalidRequest, match="tool") as raised:
+        parse_request(orjson.dumps({"input": "hello", "tool_choice": choice, "tools": tools}), "shop")
+    assert raised.value.param == "tool_choice"
+    assert "secret" not in raised.value.message
+
+
+@pytest.mark.parametrize(
+    ("choice", "tools"),
+    [("auto", None), ("none", None), (None, [ADD]), ("required", [ADD]), (ADD, [ADD]), (FLAT, [ADD]), (ADD, [FLAT])],
+)
+def test_a_choice_among_what_is_offered_is_taken(choice: object, tools: object) -> None:
+    assert parse_request(orjson.dumps({"input": "hello", "tool_choice": choice, "tools": tools}), "shop").messages
+
+
 @pytest.mark.parametrize("name", WISHES)
 def test_a_request_with_another_wish_is_another_request(name: str) -> None:
     """The same id with it must not be given the answer that was made without it."""

@@ -55,7 +55,7 @@ def test_arguments_that_can_be_repaired_are_served_repaired(arguments: str, serv
         ([call("[1]")], "tools/weather/type"),
         ([call("[1]", "other")], "tools/other/type"),
         ([call("Ulm")], "tools/weather/no JSON"),
-        ([call('{"city": "Ulm"}'), call("{}", "unheard_of")], "a call of an unknown tool"),
+        ([call('{"city": "Ulm"}'), call("{}", "unheard_of")], "a call of a tool that was not offered"),
     ],
 )
 def test_what_cannot_is_invalid_and_its_places_are_told(calls: list[ToolCall], problem: str) -> None:

@@ -33,6 +33,7 @@ def test_a_sure_draft_stays() -> None:
         (Findings(confidence=0.59), "below_threshold"),
         (Findings(confidence=None), "no_confidence"),
         (Findings("invalid", confidence=1.0), "schema"),
+        (Findings("invalid", confidence=1.0, problems=("a call of a tool that was not offered",)), "calls"),
         (Findings(confidence=1.0, empty=True), "empty"),
     ],
 )
@@ -83,6 +84,20 @@ def test_unless_the_route_would_rather_fail() -> None:
     tiers = plan(threshold=0.6, on_exhausted="fail")
     outcome = judged(Findings("invalid"), FIRST, SECOND, tiers=tiers, verdict=earlier)
     assert outcome.changes["error"].code == "schema_not_satisfied"
+
+
+@pytest.mark.parametrize(
+    ("problem", "told"),
+    [
+        ("a call of a tool that was not offered", "the last answer has a call of a tool that was not offered"),
+        ("tools/weather/required", "arguments that hold its schema"),
+        ("required", "satisfies the response schema"),
+    ],
+)
+def test_the_error_says_whether_calls_their_arguments_or_the_document_were_wrong(problem: str, told: str) -> None:
+    error = judged(Findings("invalid", problems=(problem,)), FIRST, SECOND).changes["error"]
+    assert error.code == "schema_not_satisfied"
+    assert told in error.message
 
 
 @pytest.mark.parametrize(
