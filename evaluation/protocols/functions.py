@@ -1,10 +1,10 @@
 """H3: calls of functions by a small system, held, repaired, weighed, and escalated where that is expected to help.
 
 Read and repair → schemas of the functions → signals → learned gain → threshold → escalate, each by the product's own
-code. The threshold is chosen for a share of escalations on rows that were not learned from and are not scored. A second
-opinion is a third system that was asked for every request (`with`), for none (`without`), or where the draft's own
-signals leave doubt (`in doubt`); its price and its time are charged. Figures compare with the plain check: escalate
-what breaks the schema.
+code. The threshold is chosen for a share of escalations on the rows learned from, each scored by what was learned from
+the others. A second opinion is a third system that was asked for every request (`with`), for none (`without`), or where
+the draft's own signals leave doubt (`in doubt`); its price and its time are charged. Figures compare with the plain
+check: escalate what breaks the schema.
 """
 
 from collections.abc import Callable
@@ -27,8 +27,8 @@ SHARE: Final = 0.37
 """Share of escalations for which the threshold is chosen: with room beneath .40, since the rows scored are others."""
 _SURE: Final = 0.30
 """Share of drafts that are sure enough by their own signals for no second opinion to be asked."""
-_CALIBRATE: Final = 200
-"""Of a thousand keys: those by which the threshold is chosen."""
+_PARTS: Final = 4
+"""Of the rows learned from: the threshold is chosen on each by what was learned from the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def run(fit: Folder, data: Folder, options: Options) -> Report:
             f"AIREV alone {plain.mean():.3f}, repaired {weak.mean():.3f}; gemma4 alone {strong.mean():.3f}; "
             f"either right {np.maximum(weak, strong).mean():.3f}",
             f"our grading differs from the recorded verdict on {cases.disputed} of {len(rows)} drafts",
-            f"thresholds for {SHARE:.0%} escalated, chosen on rows that were neither learned from nor scored",
+            f"thresholds for {SHARE:.0%} escalated, chosen on the rows learned from, out of fold",
             "the draft's own time is not recorded; seconds are those of gemma4 and of the second opinion",
         ),
     )
@@ -83,13 +83,10 @@ def _gates(
     made = {name: Gate(np.zeros(size), np.zeros(size), np.zeros(size)) for name in ("with", "in doubt", "without")}
     for number, (learn_from, score) in enumerate(splits):
         options.step(f"calls of functions: part {number + 1} of {len(splits)}")
-        chooses = np.array([i for i in learn_from if fold(keys[i], "threshold", 1000) < _CALIBRATE])
-        learns = np.array([i for i in learn_from if fold(keys[i], "threshold", 1000) >= _CALIBRATE])
-        at = np.array(score)
-        own = learned(cases.own, cases, learns, quick=options.quick)
-        both = learned(cases.all, cases, learns, quick=options.quick)
-        own_chooses, own_scores = (scored(own, cases.own, cases, each) for each in (chooses, at))
-        all_chooses, all_scores = (scored(both, cases.all, cases, each) for each in (chooses, at))
+        chooses, at = np.array(learn_from), np.array(score)
+        part = np.array([fold(keys[i], "threshold", _PARTS) for i in learn_from])
+        own_chooses, own_scores = _scores(cases.own, cases, (chooses, part), at, options)
+        all_chooses, all_scores = _scores(cases.all, cases, (chooses, part), at, options)
         sure = float(np.quantile(own_chooses, _SURE))
         doubtful = _in_doubt(sure, cases)
         _decide(made["without"], at, own_chooses, own_scores, np.zeros(len(at)))
@@ -97,6 +94,19 @@ def _gates(
         mixed = doubtful(own_chooses, all_chooses, chooses), doubtful(own_scores, all_scores, at)
         _decide(made["in doubt"], at, *mixed, ((own_scores > sure) & (cases.refused[at] == 0)).astype(np.float64))
     return made
+
+
+def _scores(
+    columns: dict[str, Numbers], cases: Cases, known: tuple[Any, Any], at: Any, options: Options
+) -> tuple[Numbers, Numbers]:
+    """Scores of the rows learned from, each by what was learned from the other parts; and of the rows `at`, by all."""
+    rows, part = known
+    apart = np.zeros(len(rows))
+    for number in np.unique(part):
+        inside = part == number
+        fitted = learned(columns, cases, rows[~inside], quick=options.quick)
+        apart[inside] = scored(fitted, columns, cases, rows[inside])
+    return apart, scored(learned(columns, cases, rows, quick=options.quick), columns, cases, at)
 
 
 def _in_doubt(sure: float, cases: Cases) -> Callable[[Numbers, Numbers, Any], Numbers]:

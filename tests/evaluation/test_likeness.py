@@ -63,7 +63,7 @@ def test_it_learns_from_one_folder_and_scores_the_other(folders: tuple[Folder, F
     report = run(*folders, Options(rounds=20, quick=True))
     figures = {figure.name: figure for figure in report.figures}
     slots = figures["SNIPS: recall at 99 % precision, threshold from FIT"]
-    assert slots.ours > 0.2
+    assert slots.ours > 0.05
     hindsight = {(row["set"], row["order"]): row for row in report.tables["in hindsight"]}
     assert hindsight["SNIPS", "guard learned"]["R@0.99"] > 0.9
     assert hindsight["SNIPS", "n-grams"]["R@0.99"] < 0.5
@@ -127,11 +127,11 @@ def hits(right: int, wrong: int) -> Hits:
 
 
 def test_the_threshold_keeps_its_promise_with_confidence() -> None:
-    """299 right hits are the least that promise 99 % with 95 % confidence; further ones are taken while it holds."""
+    """299 right hits are the least that promise 99 % with 95 % confidence; the least sure tenth of them gives room."""
     everything, nothing = np.ones(800, bool), np.zeros(800, bool)
     assert lowest(hits(298, 502), everything, nothing) > 1
     least = lowest(hits(299, 501), everything, nothing)
-    assert (hits(299, 501).sure >= least).sum() == 299
+    assert (hits(299, 501).sure >= least).sum() == 269
 
 
 def test_wrong_hits_of_one_group_are_no_proof_of_few() -> None:
@@ -139,9 +139,9 @@ def test_wrong_hits_of_one_group_are_no_proof_of_few() -> None:
     count = 2500
     own = Hits(np.linspace(0.9, 0.1, count), np.arange(count) % 250 != 249)
     everything, nothing = np.ones(count, bool), np.zeros(count, bool)
-    assert lowest(own, everything, nothing, keys=tuple(map(str, range(count)))) == pytest.approx(0.1)
+    assert lowest(own, everything, nothing, keys=tuple(map(str, range(count)))) == pytest.approx(0.18, abs=0.001)
     bad = tuple("bad" if place % 250 == 249 else f"g{place % 5}" for place in range(count))
-    assert lowest(own, everything, nothing, keys=bad) > 0.1
+    assert lowest(own, everything, nothing, keys=bad) > 0.3
 
 
 def test_what_nothing_may_answer_stays_below_with_room() -> None:

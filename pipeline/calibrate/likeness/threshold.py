@@ -23,6 +23,8 @@ WRONG: Final = 0.01
 DELTA: Final = 0.05
 """How often a threshold may be too low."""
 _TAIL: Final = 20
+_ROOM: Final = 0.1
+"""The part of the hits, the least sure, that is not served although the promise would hold with them."""
 _NEVER: Final = 1.0 + 1e-9
 
 Guard = Literal["learned", "shipped", "none"]
@@ -35,7 +37,9 @@ def lowest(
     share: float = WRONG,
     keys: Sequence[str] | None = None,
 ) -> float:
-    """The lowest threshold that keeps the promise on these questions; above 1: none does, nothing is served.
+    """A threshold that keeps the promise on these questions, with room; above 1: none does, nothing is served.
+
+    It lies above the lowest that does so: errors gather there, where chance in the labels has chosen it.
 
     Args:
         hits: the best candidate of each question.
@@ -56,7 +60,8 @@ def lowest(
             break
         if alike[count - 1] and wrong[count - 1] <= most_errors(int(count), share, DELTA):
             threshold = float(ranked[count - 1])
-    return threshold
+    served = int((ranked >= threshold).sum())
+    return float(ranked[int(served * (1.0 - _ROOM)) - 1]) if served else threshold
 
 
 def _groups_agree(wrong: NDArray[np.bool_], groups: NDArray[np.int64], share: float) -> NDArray[np.bool_]:
