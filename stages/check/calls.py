@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pipeline.adapters.documents import as_schema, check_schema
+from pipeline.adapters.documents import TOO_LARGE, as_schema, check_schema
 from pipeline.contracts import AMISS, Json, JsonObject, ToolCall
 from pipeline.errors import InvalidRequest
 from stages.check.held import hold
@@ -53,6 +53,8 @@ def hold_calls(
         made.append(one)
         repairs |= dict.fromkeys(told)
         found |= dict.fromkeys(problems)
+        if any(each.endswith(TOO_LARGE) for each in problems):
+            break  # the others would take as long, and one of them is enough
     if found:
         return HeldCalls("invalid", repairs=tuple(repairs), problems=tuple(found)[:5])
     return HeldCalls("repaired", tuple(made), tuple(repairs)) if repairs else HeldCalls("valid")

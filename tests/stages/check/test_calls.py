@@ -3,6 +3,7 @@
 import orjson
 import pytest
 
+from pipeline.adapters.documents import TOO_LARGE
 from pipeline.contracts import ToolCall
 from stages.check.calls import hold_calls
 
@@ -96,3 +97,11 @@ def test_parameters_that_are_no_schema_take_every_object() -> None:
     tool = {"name": "f", "parameters": {"type": "object", "properties": {"x": {"minimum": "low"}}}}
     assert hold_calls([call('{"x": 1}', "f")], [tool]).state == "valid"
     assert hold_calls([call("[1]", "f")], [tool]).state == "invalid"
+
+
+def test_after_a_call_that_takes_too_much_work_no_other_one_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr("stages.check.held.problems", lambda _, document: asked.append(document) or (TOO_LARGE,))
+    calls = [ToolCall(id=str(i), function={"name": "f", "arguments": "{}"}) for i in range(3)]
+    held = hold_calls(calls, [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}])
+    assert (held.state, held.problems, len(asked)) == ("invalid", (f"tools/f/{TOO_LARGE}",), 1)
