@@ -2,6 +2,10 @@
 
 A score is an expected gain: how much more often the strong model is right than the weak one, on questions like this.
 It is learned from questions whose both answers are known; whoever calls has split them off from those that are scored.
+
+These learners are the protocol's own and not those of `pipeline.calibrate.learn`: linear forms and boosted trees are
+kinds that the product fits too, with other settings; randomised trees it neither fits nor exports. What is told of
+choices is what such signals and opinions are worth, not what a file of the product has been seen to decide.
 """
 
 from collections.abc import Sequence
