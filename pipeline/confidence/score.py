@@ -9,13 +9,15 @@ and only for many rows at once.
 from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from math import exp
-from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field, StringConstraints, TypeAdapter, ValidationError, model_validator
 
 from pipeline.contracts import Contract
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = [
     "MISSING",
@@ -41,8 +43,8 @@ _FARTHEST: Final = 30.0
 Number: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
 InputName: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Signals: TypeAlias = Mapping[str, float | None]
-Value = TypeVar("Value", float, NDArray[np.float64])
-Columns: TypeAlias = Mapping[str, NDArray[np.float64]]
+Value = TypeVar("Value", float, "NDArray[np.float64]")
+Columns: TypeAlias = "Mapping[str, NDArray[np.float64]]"
 """Signals of many rows: a column for each, nan where a signal is missing."""
 
 
@@ -68,8 +70,10 @@ class Linear(Contract):
             raise ValueError("a linear score needs one fill value and one weight for each input")
         return self
 
-    def rows(self, columns: Columns) -> NDArray[np.float64]:
+    def rows(self, columns: Columns) -> "NDArray[np.float64]":
         """The score of many rows."""
+        import numpy as np
+
         return _table(self, columns) @ np.array(self.weights, np.float64) + self.intercept
 
 
@@ -115,8 +119,10 @@ class Trees(Contract):
                 raise ValueError("a node of the score does not lead on to a later node")
         return self
 
-    def rows(self, columns: Columns) -> NDArray[np.float64]:
+    def rows(self, columns: Columns) -> "NDArray[np.float64]":
         """The score of many rows."""
+        import numpy as np
+
         table = _table(self, columns)
         split, left, right = (np.array(each, np.int64) for each in (self.split, self.left, self.right))
         limit, value = np.array(self.limit, np.float64), np.array(self.value, np.float64)
@@ -152,8 +158,10 @@ class Blend(Contract):
     intercept: Number = 0.0
     link: Literal["identity", "logistic"] = "identity"
 
-    def rows(self, columns: Columns) -> NDArray[np.float64]:
+    def rows(self, columns: Columns) -> "NDArray[np.float64]":
         """The score of many rows."""
+        import numpy as np
+
         first = np.full(len(next(iter(columns.values()))), self.intercept)
         total = reduce(lambda total, part: total + _share(part, part.score.rows(columns)), self.parts, first)
         return total if self.link == "identity" else 1.0 / (1.0 + np.exp(-np.clip(total, -_FARTHEST, _FARTHEST)))
@@ -196,8 +204,10 @@ def parse_score(document: object) -> Linear | Trees | Blend:
         raise ValueError(f"the score cannot be read at {place or 'its beginning'}: {first['msg']}") from None
 
 
-def column(values: Sequence[float | None]) -> NDArray[np.float64]:
+def column(values: Sequence[float | None]) -> "NDArray[np.float64]":
     """A column of a signal: nan where it is missing."""
+    import numpy as np
+
     return np.array([np.nan if value is None else value for value in values], np.float64)
 
 
@@ -253,7 +263,9 @@ def _input(signals: Signals, name: str, fill: float) -> float:
     return fill if value is None else value
 
 
-def _table(score: Linear | Trees, columns: Columns) -> NDArray[np.float64]:
+def _table(score: Linear | Trees, columns: Columns) -> "NDArray[np.float64]":
+    import numpy as np
+
     size = len(next(iter(columns.values())))
     table = np.empty((size, len(score.inputs)))
     for place, (name, fill) in enumerate(zip(score.inputs, score.fill, strict=True)):

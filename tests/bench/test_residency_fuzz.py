@@ -33,7 +33,7 @@ def test_under_more_random_policies_neither() -> None:
 
 
 def test_a_guard_that_believes_what_travels_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    def believing(request: Request, found: Classification, target: str, policy: Policy) -> Residency:
+    def believing(request: Request, found: Classification, target: str, policy: Policy, *_: object) -> Residency:
         return next(entry for entry in found.residency if entry.target == target)
 
     monkeypatch.setattr(guard, "judged", believing)

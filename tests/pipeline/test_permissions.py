@@ -416,7 +416,7 @@ async def converse(door: NatsLink) -> None:
     assert "draft:postponed" in waited.path
     assert "draft:drafted" in waited.path
     streamed = [item async for item in client.stream(Request(input="hello"), timeout_s=10)]
-    assert [type(item) for item in streamed] == [Chunk, Reply]
+    assert [type(item) for item in streamed] == [Chunk, Chunk, Reply], "what came live, the rest, and the end"
     later = await client.enqueue(Request(input="later", lane="batch"))
     async with asyncio.timeout(10):
         while await client.result(later) is None:

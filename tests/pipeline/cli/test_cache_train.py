@@ -45,8 +45,9 @@ def resists(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.calibrate.likeness.train.hijacks", lambda *_: (0, 10))
 
 
-def test_a_guard_that_serves_what_was_appended_is_not_written(tmp_path: Path) -> None:
+def test_a_guard_that_serves_what_was_appended_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And it is said which labels are missing."""
+    monkeypatch.setattr("pipeline.calibrate.likeness.train.hijacks", lambda *_: (8, 10))
     to = tmp_path / "guard.json"
     done = run(app, ["cache", "train", str(labels(tmp_path)), "--to", str(to), "--precision", "0.9"])
     assert done.exit_code == 1
