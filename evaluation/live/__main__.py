@@ -46,6 +46,8 @@ def main() -> int:
         "--models", choices=("local", "scripted"), default="local", help="scripted: to see that it runs"
     )
     parser.add_argument("--questions", type=int, default=160, help="of each half at most")
+    parser.add_argument("--warm", type=int, default=160, help="questions of the fitting half that warm the record")
+    parser.add_argument("--without-small", action="store_true", help="do not ask the small model alone of the others")
     parser.add_argument("--labels", type=Path, help="file of labels: read where it is there, written where it is not")
     parser.add_argument("--fit-only", action="store_true", help="end once the labels are made")
     parser.add_argument("--keep", type=Path, help="folder to keep labels, calibrator and answers in")
@@ -95,7 +97,7 @@ async def _halves(client: Client, streams: Any, folder: Path, options: Options, 
                 bars.advance(bar)
             return found
 
-        async def alone(half: Half, way: Way, name: str) -> list[Answer]:
+        async def alone(half: Half, way: Way, name: str, most: int = most) -> list[Answer]:
             asked = cases(half)[:most]
             return await all_of(ask_alone(client, streams, asked, way, f"{run}-{name}"), name, len(asked))
 
@@ -109,14 +111,15 @@ async def _halves(client: Client, streams: Any, folder: Path, options: Options, 
         made = calibrator(found)
         calibrated(folder, made.body)
         await _in_force(client, load_folder(folder, options.environment({})).revision)
-        warmed = await alone("fit", "cascade", "fit-cascade")
+        warmed = await alone("fit", "cascade", "fit-cascade", min(most, chosen.warm))
         scored = cases("score")[:most]
-        answers = await all_of(ask_in_turn(client, streams, scored, run), "score", len(scored) * len(WAYS))
+        ways = [way for way in WAYS if way != "small" or not chosen.without_small]
+        answers = await all_of(ask_in_turn(client, streams, scored, ways, run), "score", len(scored) * len(ways))
     told = {
         "models": chosen.models,
         "thresholds": list(made.told),
         "fit": {"right_small": sum(a.right for a in found), "right_large": sum(bool(a.large_right) for a in found)},
-        "fit_cascade": {"right": sum(a.right for a in warmed)},
+        "fit_cascade": {"questions": len(warmed), "right": sum(a.right for a in warmed)},
         "score": summary(answers),
     }
     if chosen.keep:
@@ -176,9 +179,11 @@ def _show(told: dict[str, Any]) -> None:
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
-    right = [f"{row[f'right_{way}']}/{row['questions']} {row[f'seconds_{way}']:.0f} s" for way in ("small", "large")]
-    cascade = f"{row['right_cascade']}/{row['questions']} {row['seconds_cascade']:.0f} s"
-    return [*right, cascade, *(str(row[name]) for name in ("quality", "time", "cost", "escalated", "drafts_skipped"))]
+    asked = [
+        f"{row[f'right_{way}']}/{row['questions']} {row[f'seconds_{way}']:.0f} s" if f"right_{way}" in row else "—"
+        for way in ("small", "large", "cascade")
+    ]
+    return [*asked, *(str(row[name]) for name in ("quality", "time", "cost", "escalated", "drafts_skipped"))]
 
 
 if __name__ == "__main__":

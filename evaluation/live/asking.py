@@ -39,11 +39,13 @@ async def ask_alone(
         yield await _ask(client, streams, place, case, way, run)
 
 
-async def ask_in_turn(client: Client, streams: Streams, cases: Sequence[Case], run: str) -> AsyncIterator[Answer]:
-    """Every question all three ways, beginning with another one each time."""
+async def ask_in_turn(
+    client: Client, streams: Streams, cases: Sequence[Case], ways: Sequence[Way], run: str
+) -> AsyncIterator[Answer]:
+    """Every question in all these ways, beginning with another one each time."""
     for place, case in enumerate(cases):
-        for turn in range(len(WAYS)):
-            yield await _ask(client, streams, place, case, WAYS[(place + turn) % len(WAYS)], run)
+        for turn in range(len(ways)):
+            yield await _ask(client, streams, place, case, ways[(place + turn) % len(ways)], run)
 
 
 async def _ask(client: Client, streams: Streams, place: int, case: Case, way: Way, run: str) -> Answer:

@@ -19,7 +19,8 @@ def summary(answers: Sequence[Answer], *, seed: int = 7) -> dict[str, Any]:
 
     Intervals hold 95 % of the bootstrap: questions are drawn with replacement, each with its three answers.
     """
-    by_way = {way: sorted((a for a in answers if a.way == way), key=lambda a: a.place) for way in WAYS}
+    asked = {answer.way for answer in answers}
+    by_way = {way: sorted((a for a in answers if a.way == way), key=lambda a: a.place) for way in WAYS if way in asked}
     kinds = [answer.case.kind for answer in by_way["cascade"]]
     told = {kind: _ratios(by_way, [place for place, own in enumerate(kinds) if own == kind]) for kind in KINDS}
     everything = list(range(len(kinds)))
@@ -41,8 +42,8 @@ def _ratios(by_way: Mapping[Way, Sequence[Answer]], places: Sequence[int]) -> di
     number = max(1, len(places))
     return {
         "questions": len(places),
-        **{f"right_{way}": right[way] for way in WAYS},
-        **{f"seconds_{way}": round(seconds[way], 2) for way in WAYS},
+        **{f"right_{way}": right[way] for way in chosen},
+        **{f"seconds_{way}": round(seconds[way], 2) for way in chosen},
         "escalated": round(sum(answer.escalated for answer in chosen["cascade"]) / number, 3),
         "drafts_skipped": round(sum(_skipped(answer) for answer in chosen["cascade"]) / number, 3),
         "quality": round(right["cascade"] / right["large"], 3) if right["large"] else None,
