@@ -69,12 +69,13 @@ def to_request(body: bytes, headers: Mapping[str, str]) -> Request:
     return to_call(read_object(body), headers).request
 
 
-def to_call(fields: JsonObject, headers: Mapping[str, str]) -> Call:
+def to_call(fields: JsonObject, headers: Mapping[str, str], tenant: str | None = None) -> Call:
     """Read a chat completion.
 
     Args:
         fields: the body.
         headers: the HTTP headers, names in lower case or a mapping that does not mind the case.
+        tenant: whose request it is; None: the header says so.
 
     Raises:
         InvalidRequest: the body or a header breaks the contract; names the field.
@@ -87,7 +88,7 @@ def to_call(fields: JsonObject, headers: Mapping[str, str]) -> Call:
     wanted = _wanted(said, headers)
     if model != AUTO and wanted.setdefault("route", model) != model:
         raise InvalidRequest("model and stepwell.route differ: give one of them, or model auto", param="stepwell.route")
-    wanted["tenant"] = tenant_of(headers)
+    wanted["tenant"] = tenant_of(headers) if tenant is None else tenant
     if key:
         wanted["id"] = request_id_of(key)
     trace = headers.get("traceparent", "")

@@ -3,6 +3,7 @@
 import logging
 import traceback
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from aiohttp import web
@@ -13,7 +14,17 @@ from pipeline.gateway.headers import about
 from pipeline.gateway.openai import to_completion
 from pipeline.gateway.problems import Problem, problem_of_error, problem_of_reply, problem_of_status
 
-__all__ = ["JSON", "answer", "defect", "echo", "json_response", "of_error", "of_http", "report", "route_of"]
+__all__ = [
+    "JSON",
+    "answer",
+    "echo",
+    "json_response",
+    "of_error",
+    "of_problem",
+    "problem_of_http",
+    "report",
+    "route_of",
+]
 
 _log = logging.getLogger("stepwell.door")
 
@@ -40,19 +51,23 @@ def of_error(error: StepwellError, headers: Mapping[str, str]) -> web.Response:
     return _problem(problem_of_error(error), headers)
 
 
-def of_http(error: web.HTTPException, headers: Mapping[str, str]) -> web.Response:
+def problem_of_http(error: web.HTTPException) -> Problem:
     """A refusal of the HTTP layer."""
-    response = _problem(problem_of_status(error.status, _sentence(error)), headers)
+    problem = problem_of_status(error.status, _sentence(error))
+    headers = dict(problem.headers)
     if "allow" in error.headers:
-        response.headers["allow"] = error.headers["allow"]
+        headers["allow"] = error.headers["allow"]
     if error.status in _CLOSING:
+        headers["connection"] = "close"
+    return replace(problem, headers=headers)
+
+
+def of_problem(problem: Problem, headers: Mapping[str, str]) -> web.Response:
+    """An error of whatever origin. What follows a body that was too large or too slow is not waited for."""
+    response = _problem(problem, headers)
+    if problem.headers.get("connection") == "close":
         response.force_close()
     return response
-
-
-def defect(headers: Mapping[str, str]) -> web.Response:
-    """What a caller may know of a defect of ours."""
-    return _problem(problem_of_status(500, "a defect in Stepwell; see the log of the door"), headers)
 
 
 def report(error: Exception) -> None:
@@ -79,5 +94,5 @@ def _problem(problem: Problem, headers: Mapping[str, str]) -> web.Response:
 
 def _sentence(error: web.HTTPException) -> str:
     if error.status == 404:
-        return "there is no such path: the door serves /v1/chat/completions and /v1/models"
+        return "there is no such path: see docs/HTTP.md for what the door serves, or begin with GET /v1/models"
     return error.text or error.reason or "the request was refused"

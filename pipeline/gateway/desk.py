@@ -1,0 +1,87 @@
+"""What all endpoints share: who calls, their body, the client of their tenant, the time, new ids."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from pipeline.contracts import JsonObject
+from pipeline.errors import InvalidRequest
+from pipeline.gateway.access import Access, Caller, Scope
+from pipeline.gateway.asker import Asker
+from pipeline.gateway.body import read_object
+from pipeline.gateway.catalogue import Catalogue
+from pipeline.gateway.lasting import Lasting, Tasks
+from pipeline.gateway.limits import Limits
+from pipeline.gateway.responses import JSON
+from pipeline.ports import Clock
+
+__all__ = ["Desk"]
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """One for a door; it serves all tenants.
+
+    Attributes:
+        asker_of: the client of a tenant.
+        catalogue: which models a tenant may name.
+        access: who may call.
+        limits: what the door bears.
+        clock: the time.
+        new_id: ids for requests whose caller gave none.
+        tasks: work that outlives its handler.
+    """
+
+    asker_of: Callable[[str], Asker]
+    catalogue: Catalogue
+    access: Access
+    limits: Limits
+    clock: Clock
+    new_id: Callable[[], str]
+    tasks: Tasks = field(default_factory=Tasks)
+
+    async def caller(self, request: web.Request, scope: Scope) -> Caller:
+        """Who calls.
+
+        Raises:
+            StepwellError: nobody knows them, or they may not do this.
+        """
+        return await self.access.admit(request.headers, scope)
+
+    async def object(self, request: web.Request) -> JsonObject:
+        """The body, which has to be a JSON object; see `body`."""
+        return read_object(await self.body(request))
+
+    async def body(self, request: web.Request) -> bytes:
+        """The body of a request that has to be JSON.
+
+        Raises:
+            InvalidRequest: it is said to be something else, or cannot be read.
+            HTTPRequestTimeout, HTTPRequestEntityTooLarge: too slow, or too large.
+        """
+        if request.content_type != JSON:
+            raise InvalidRequest(f"send the body as {JSON}", param="content-type")
+        try:
+            async with asyncio.timeout(self.limits.body_s):
+                return await request.read()
+        except TimeoutError:
+            late = f"the body did not arrive within {self.limits.body_s:g} s"
+            raise web.HTTPRequestTimeout(text=late) from None
+        except web.HTTPRequestEntityTooLarge:
+            largest = self.limits.body_bytes
+            raise web.HTTPRequestEntityTooLarge(
+                largest, 0, text=f"the body is larger than the {largest} bytes that this door takes"
+            ) from None
+        except web.RequestPayloadError:
+            raise InvalidRequest("the body broke off or its encoding is wrong") from None
+
+    def asker(self, tenant: str, *, resumable: bool) -> Asker:
+        """The tenant's client. A caller who goes away takes the request back, unless it may return with its key."""
+        asker = self.asker_of(tenant)
+        return Lasting(asker, self.tasks) if resumable else asker
+
+    def now(self) -> int:
+        """Unix seconds."""
+        return int(self.clock.now())
