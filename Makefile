@@ -122,7 +122,7 @@ COMPILE = CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --genera
 
 .PHONY: lock
 lock: env  ## Compile requirements/*.txt again
-	@$(COMPILE) --extra dev --extra local --extra train --extra tokenizers --extra embeddings --output-file requirements/dev.txt pyproject.toml
+	@$(COMPILE) --extra dev --extra local --extra train --extra tokenizers --extra embeddings --extra parquet --output-file requirements/dev.txt pyproject.toml
 	@$(COMPILE) --constraint requirements/dev.txt --output-file requirements/runtime.txt pyproject.toml
 	@$(COMPILE) --constraint requirements/dev.txt --output-file requirements/build.txt requirements/build.in
 
