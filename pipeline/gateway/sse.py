@@ -12,7 +12,7 @@ from pipeline.contracts import Chunk, Reply
 from pipeline.gateway.openai import content_of, finish_reason, usage_object
 from pipeline.gateway.problems import Problem, problem_of_reply
 
-__all__ = ["DONE", "Events"]
+__all__ = ["DONE", "UNTOLD", "Events", "summary"]
 
 DONE: Final = b"data: [DONE]\n\n"
 
@@ -56,7 +56,7 @@ class Events:
 
         Without a reply nobody knows what the request came to; its id says where to look.
         """
-        told = _summary(reply) if reply is not None else {**_UNTOLD, "request_id": self._request_id}
+        told = summary(reply) if reply is not None else {**UNTOLD, "request_id": self._request_id}
         return _event({**orjson.loads(problem.body), "stepwell": told})
 
     def _piece(self, chunk: Chunk) -> bytes:
@@ -83,7 +83,7 @@ class Events:
         """Why it ended and who answered; then the usage, where the caller asked for it."""
         model = reply.served.model if reply.served else ""
         choice = {"index": 0, "delta": {}, "logprobs": None, "finish_reason": finish_reason(reply)}
-        last: dict[str, Any] = {**self._base, "model": model, "choices": [choice], "stepwell": _summary(reply)}
+        last: dict[str, Any] = {**self._base, "model": model, "choices": [choice], "stepwell": summary(reply)}
         if not self._include_usage:
             return _event(last)
         usage = {**self._base, "model": model, "choices": [], "usage": usage_object(reply)}
@@ -94,7 +94,7 @@ def _event(value: dict[str, Any]) -> bytes:
     return b"data: " + orjson.dumps(value) + b"\n\n"
 
 
-def _summary(reply: Reply) -> dict[str, Any]:
+def summary(reply: Reply) -> dict[str, Any]:
     """What the headers of an unstreamed answer say; a stream's headers are gone before it is known."""
     return {
         "request_id": reply.id,
@@ -113,7 +113,7 @@ def _summary(reply: Reply) -> dict[str, Any]:
     }
 
 
-_UNTOLD: Final[dict[str, Any]] = dict.fromkeys(
+UNTOLD: Final[dict[str, Any]] = dict.fromkeys(
     ("request_id", "model", "variant", "attempts", "escalated", "degraded", "confidence", "cache", "cost_usd")
 )
 """A summary of a request whose end is not known."""

@@ -2,17 +2,16 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from typing import Final
+from typing import Final, Protocol
 
 from aiohttp import web
 
 from pipeline.contracts import Chunk, Reply
 from pipeline.errors import StepwellError, TransportUnavailable
-from pipeline.gateway.problems import problem_of_error, problem_of_status
+from pipeline.gateway.problems import Problem, problem_of_error, problem_of_status
 from pipeline.gateway.responses import report
-from pipeline.gateway.sse import Events
 
-__all__ = ["CallerGone", "send"]
+__all__ = ["CallerGone", "EventWriter", "send"]
 
 _HEADERS: Final = {"content-type": "text/event-stream", "cache-control": "no-cache", "x-accel-buffering": "no"}
 _BROKE_OFF: Final = "Stepwell could not end the answer; see the log of the door"
@@ -22,10 +21,26 @@ class CallerGone(ConnectionError):
     """The caller closed the connection, or does not take what is sent."""
 
 
+class EventWriter(Protocol):
+    """Writes the events of one stream in the dialect of its API."""
+
+    def chunk(self, chunk: Chunk) -> bytes:
+        """The events of a piece; nothing where there are none."""
+        ...
+
+    def end(self, reply: Reply) -> bytes:
+        """The last events of the stream."""
+        ...
+
+    def broke_off(self, problem: Problem, reply: Reply | None = None) -> bytes:
+        """The last events of a stream that did not come to its end."""
+        ...
+
+
 async def send(
     request: web.Request,
     headers: Mapping[str, str],
-    events: Events,
+    events: EventWriter,
     first: Chunk | Reply,
     rest: AsyncIterator[Chunk | Reply],
     write_s: float,
@@ -55,7 +70,7 @@ async def send(
     return response
 
 
-def _event(events: Events, item: Chunk | Reply) -> bytes:
+def _event(events: EventWriter, item: Chunk | Reply) -> bytes:
     return events.chunk(item) if isinstance(item, Chunk) else events.end(item)
 
 
