@@ -12,7 +12,6 @@ probabilities hardly say when it is right. For shift, thresholds come from the o
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -20,59 +19,28 @@ from numpy.typing import NDArray
 
 from evaluation.bootstrap import interval
 from evaluation.data import Absent, Folder, Row
+from evaluation.protocols.floors_cases import (
+    DELTA,
+    FLOORS,
+    Case,
+    Outcome,
+    cases_of,
+    finite,
+    measured,
+    ratios_of,
+    threshold_of,
+)
+from evaluation.protocols.floors_reach import reach
 from evaluation.report import Curve, Figure, Options, Report
 from evaluation.splits import fold
 from pipeline.confidence.bounds import upper
-from pipeline.confidence.floors import floor_threshold
 
-__all__ = ["FLOORS", "Case", "Outcome", "least_escalated", "measured", "plain_threshold", "run"]
+__all__ = ["run"]
 
 SET: Final = "mcq-confidence/rows"
-FLOORS: Final = (0.90, 0.95, 0.98)
-DELTA: Final = 0.05
 _HALVINGS, _FEW = 20, 3
 _PAIRS: Final = (("gpt-3.5-turbo", "gpt-4-turbo"), ("Llama3-8b", "Llama3-70b"), ("Yi-6b", "Yi-34b"))
 _MIXTRAL: Final = (("Mixtral", "gpt-4-turbo"), ("Mistral", "Mixtral"))
-
-Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """The rows of one set and one pair of models: scores of the drafts, and which answers were right."""
-
-    pair: str
-    group: str
-    scores: Floats
-    weak: Floats
-    strong: Floats
-
-    @property
-    def name(self) -> tuple[str, str]:
-        """By which labels and scored rows find each other."""
-        return self.pair, self.group
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a threshold did: the quality served as a part of the strong model's, what it escalated, and the least."""
-
-    case: Case
-    floor: float
-    quality: float
-    escalated: float
-    least: float
-    promised: bool
-
-    @property
-    def kept(self) -> bool:
-        """Whether the floor was kept."""
-        return self.quality >= self.floor - 1e-9
-
-    @property
-    def ratio(self) -> float:
-        """What was escalated against the least; nan where nothing had to be."""
-        return self.escalated / self.least if self.least > 0.0 else float("nan")
 
 
 def run(fit: Folder, data: Folder, options: Options) -> Report:
@@ -98,6 +66,9 @@ def run(fit: Folder, data: Folder, options: Options) -> Report:
             "floors, all cases": _by_floor(ours, plain, mixtral),
             "floors by set and pair": _by_case([*ours, *mixtral]),
             "under shift of set (thresholds of the other sets of the pair)": shifts,
+            "what more labels give (rows of FIT drawn anew)": reach(
+                cases_of(learned, _PAIRS), _FEW if options.quick else 2 * _HALVINGS, options.seed
+            ),
         },
         curves={"H2 escalation for a floor": _curves(ours, plain)},
         axes=("floor, part of the strong model's quality", "share escalated"),
@@ -105,32 +76,14 @@ def run(fit: Folder, data: Folder, options: Options) -> Report:
             f"A floor is promised with delta {DELTA:g} for a stretch as long as the labels. "
             "x least: what was escalated against the least in hindsight, with the same score on the same rows.",
             "Where no floor can be promised everything is escalated; that counts as kept, with its ratio as it is.",
+            "Under 'what more labels give' the rule is measured with other numbers of labels and rows; with the truth "
+            "known it has only the chance in the scored rows to cover, which no better rule is spared.",
             "Halvings of one set are not independent of each other: their interval is too narrow."
             if not apart
             else "Each case is one draw: the interval of the share kept is exact for independent cases.",
             "The pairs with Mixtral, as draft or as strong model, are in the tables and not in the figures.",
         ),
     )
-
-
-# ---------------------------------------------------------------- cases
-
-
-def cases_of(rows: Sequence[Row], pairs: Sequence[tuple[str, str]]) -> list[Case]:
-    """Every set and pair that the rows have."""
-    found = []
-    groups = sorted({str(row["dataset"]) for row in rows})
-    for weak, strong in pairs:
-        for group in groups:
-            own = [row for row in rows if row["dataset"] == group and weak in row and strong in row]
-            if own:
-                drafts = np.array([row[weak] for row in own], np.float64)
-                large = np.array([row[strong][0] for row in own], np.float64)
-                scores = (drafts[:, 1] + drafts[:, 3]) / 2.0 if weak == "Mixtral" else drafts[:, 1]
-                found.append(
-                    Case(f"{weak} → {strong}", group, scores, (drafts[:, 0] == 1).astype(float), (large == 1) * 1.0)
-                )
-    return found
 
 
 def _halves(rows: Sequence[Row], rounds: int, seed: int) -> Iterator[tuple[list[Row], list[Row]]]:
@@ -151,50 +104,8 @@ def _measured_all(
         for case in cases_of(scored, pairs):
             labels = known.get(case.name)
             for floor in FLOORS:
-                made.append(measured(case, floor, _threshold(labels, floor, plain)))
+                made.append(measured(case, floor, threshold_of(labels, floor, plain)))
     return made
-
-
-def _threshold(labels: Case | None, floor: float, plain: bool) -> float | None:
-    if labels is None:
-        return None
-    if plain:
-        return plain_threshold(labels, floor)
-    return floor_threshold(labels.scores, labels.weak, labels.strong, floor, DELTA).threshold
-
-
-# ---------------------------------------------------------------- what a threshold does
-
-
-def measured(case: Case, floor: float, threshold: float | None) -> Outcome:
-    """What a threshold did on a case; None escalates everything."""
-    leaves = np.ones(len(case.scores), np.bool_) if threshold is None else case.scores < threshold
-    served = float(np.where(leaves, case.strong, case.weak).mean())
-    best = float(case.strong.mean())
-    quality = served / best if best > 0.0 else 1.0
-    return Outcome(case, floor, quality, float(leaves.mean()), least_escalated(case, floor), threshold is not None)
-
-
-def least_escalated(case: Case, floor: float) -> float:
-    """The smallest share that keeps the floor on these very rows, escalating the lowest scores first."""
-    places, over = _over(case, floor)
-    return float(places[int(np.argmax(over >= -1e-9))]) / len(case.scores)
-
-
-def plain_threshold(labels: Case, floor: float) -> float | None:
-    """The lowest threshold at which the labels just show the floor; None: only with everything escalated."""
-    places, over = _over(labels, floor)
-    place = int(places[int(np.argmax(over >= -1e-9))])
-    return None if place == len(labels.scores) else float(np.sort(labels.scores)[place])
-
-
-def _over(case: Case, floor: float) -> tuple[NDArray[np.int64], Floats]:
-    """Numbers of rows that may be escalated, ties together, and by how much the floor is then passed in sum."""
-    order = np.argsort(case.scores, kind="stable")
-    ranked = case.scores[order]
-    places = np.concatenate(([0], np.flatnonzero(ranked[1:] != ranked[:-1]) + 1, [len(ranked)]))
-    gained = np.concatenate(([0.0], np.cumsum((case.strong - case.weak)[order])))
-    return places, float((case.weak - floor * case.strong).sum()) + gained[places]
 
 
 # ---------------------------------------------------------------- shift
@@ -207,8 +118,8 @@ def _shifted(learned: Sequence[Row], scored: Sequence[Row]) -> list[dict[str, An
     for case in cases_of(scored, _PAIRS):
         others = [other for other in known if other.pair == case.pair and other.group != case.group]
         for floor in FLOORS:
-            found["pooled"].append(measured(case, floor, _threshold(_pooled(others), floor, plain=False)))
-            each = [_threshold(other, floor, plain=False) for other in others]
+            found["pooled"].append(measured(case, floor, threshold_of(_pooled(others), floor, plain=False)))
+            each = [threshold_of(other, floor, plain=False) for other in others]
             set_by = [threshold for threshold in each if threshold is not None]
             strict = max(set_by) if len(set_by) == len(each) and each else None
             found["strictest"].append(measured(case, floor, strict))
@@ -230,7 +141,7 @@ def _pooled(cases: Sequence[Case]) -> Case | None:
 
 
 def _told(made: Sequence[Outcome]) -> dict[str, Any]:
-    ratios = _ratios(made)
+    ratios = ratios_of(made)
     return {
         "cases": len(made),
         "kept": float(np.mean([one.kept for one in made])),
@@ -244,16 +155,6 @@ def _told(made: Sequence[Outcome]) -> dict[str, Any]:
         ),
         "all escalated": float(np.mean([not one.promised for one in made])),
     }
-
-
-def _ratios(made: Sequence[Outcome]) -> Floats:
-    return _finite(np.array([one.ratio for one in made]))
-
-
-def _finite(ratios: Floats) -> Floats:
-    """Those of cases in which something had to be escalated."""
-    finite = ratios[np.isfinite(ratios)]
-    return finite if len(finite) else np.array([np.nan])
 
 
 def _by_floor(ours: list[Outcome], plain: list[Outcome], mixtral: list[Outcome]) -> list[dict[str, Any]]:
@@ -305,14 +206,14 @@ def _figures(ours: list[Outcome], plain: list[Outcome], options: Options) -> Ite
     )
     mine, base = np.array([one.ratio for one in ours]), np.array([one.ratio for one in plain])
     for name, of, mark, goal in (("median", np.median, 1.15, 1.10), ("mean", np.mean, None, None)):
-        each = np.array([of(_finite(mine[rows])) for rows in drawn])
-        other = np.array([of(_finite(base[rows])) for rows in drawn])
+        each = np.array([of(finite(mine[rows])) for rows in drawn])
+        other = np.array([of(finite(base[rows])) for rows in drawn])
         yield Figure(
             f"escalated, x the least in hindsight, {name} over cases",
-            float(of(_finite(mine))),
+            float(of(finite(mine))),
             *interval(each),
-            float(of(_finite(base))),
-            float(of(_finite(mine)) - of(_finite(base))),
+            float(of(finite(base))),
+            float(of(finite(mine)) - of(finite(base))),
             *interval(each - other),
             mark=mark,
             better="lower",

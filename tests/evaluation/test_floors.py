@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from evaluation.data import Absent, Folder
-from evaluation.protocols.floors import FLOORS, Case, least_escalated, measured, plain_threshold, run
+from evaluation.protocols.floors import run
+from evaluation.protocols.floors_cases import FLOORS, Case, least_escalated, measured, plain_threshold
+from evaluation.protocols.floors_reach import reach
 from evaluation.report import Options
 from tests.evaluation.small_choices import PROBABILITIES, sure_rows, written
 
@@ -64,6 +66,16 @@ def test_labels_of_the_scored_rows_set_no_threshold(tmp_path: Path) -> None:
         report = run(fit, written(tmp_path / name, PROBABILITIES, own), QUICK)
         tables.append([each["escalated"] for each in report.tables["floors by set and pair"]])
     assert tables[0] == tables[1]
+
+
+def test_more_labels_come_nearer_to_what_the_truth_would_leave() -> None:
+    chance = np.random.default_rng(3)
+    scores = chance.random(1500)
+    weak, strong = (chance.random(1500) < 0.3 + 0.6 * scores) * 1.0, (chance.random(1500) < 0.9) * 1.0
+    few, *_, many = reach([Case("a → b", "set", scores, weak, strong)], 8, 1)
+    assert few["x least, median"] > many["x least, median"] > 1.0
+    assert all(row["truth known: x least, median"] < row["x least, median"] for row in (few, many))
+    assert few["truth known: kept"] > 0.8
 
 
 def test_one_folder_is_split_into_halves(tmp_path: Path) -> None:
