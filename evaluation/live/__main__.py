@@ -21,7 +21,7 @@ from evaluation.live.asking import WAYS, Answer, Way, ask_alone, ask_in_turn
 from evaluation.live.cases import Half, cases
 from evaluation.live.fitting import calibrator, labels, read_labels, write_labels
 from evaluation.live.policy import calibrated, plain
-from evaluation.live.summary import summary
+from evaluation.live.summary import ORACLE, summary
 from pipeline.cli.models import pull_all
 from pipeline.cli.up import home_of
 from pipeline.client import Client
@@ -165,7 +165,7 @@ def _show(told: dict[str, Any]) -> None:
     out = Console(emoji=False, width=max(120, console.width))
     score = told["score"]
     table = Table(title=f"{score['questions']} questions, {told['models']} models", title_justify="left")
-    heads = ("", "small", "large", "cascade", "quality", "time", "cost", "escalated", "skipped")
+    heads = ("", "small", "large", "cascade", "oracle", "quality", "time", "cost", "escalated", "skipped")
     for head in heads:
         table.add_column(head, justify="left" if not head else "right")
     for name, row in [*score["kinds"].items(), ("all", score["all"])]:
@@ -174,14 +174,22 @@ def _show(told: dict[str, Any]) -> None:
     whole = score["all"]
     for name in ("quality", "time", "cost"):
         out.print(f"{name} against large alone: {whole[name]} (95 % {whole[f'{name}_interval']})", highlight=False)
+    out.print(_reachable(whole), highlight=False)
     for line in told["thresholds"]:
         out.print(line, highlight=False)
+
+
+def _reachable(whole: dict[str, Any]) -> str:
+    if any(name not in whole for name in ORACLE):
+        return "oracle: left out, since the small model was not asked alone"
+    quality, seconds, cost = (f"{whole[name]} (95 % {whole[f'{name}_interval']})" for name in ORACLE)
+    return f"oracle, which knows beforehand where the draft is right: quality {quality}, time {seconds}, cost {cost}"
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
     asked = [
         f"{row[f'right_{way}']}/{row['questions']} {row[f'seconds_{way}']:.0f} s" if f"right_{way}" in row else "—"
-        for way in ("small", "large", "cascade")
+        for way in ("small", "large", "cascade", "oracle")
     ]
     return [*asked, *(str(row[name]) for name in ("quality", "time", "cost", "escalated", "drafts_skipped"))]
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from evaluation.live.__main__ import _reachable
 from evaluation.live.asking import WAYS, Answer
 from evaluation.live.cases import KINDS, QUESTIONS, cases
 from evaluation.live.summary import summary
@@ -71,3 +72,32 @@ def test_the_summary_counts_each_way_and_compares_with_the_large_model() -> None
     assert (told["quality"], told["time"], told["cost"]) == (0.75, 0.5, 1.0)
     slower = [replace(answer, seconds=2.0) if answer.way == "cascade" else answer for answer in answers]
     assert summary(slower)["all"]["time"] == 2.0
+
+
+def test_the_oracle_keeps_the_right_drafts_and_asks_the_large_model_at_once_for_the_others() -> None:
+    right = {"cascade": (1, 1, 0, 1), "small": (1, 0, 0, 1), "large": (0, 1, 0, 1)}
+    took = {"cascade": 2.0, "small": 0.5, "large": 1.0}
+    paid = {"cascade": 0.2, "small": 0.0, "large": 0.1}
+    answers = [
+        Answer(place, case, way, bool(right[way][place]), took[way], paid[way], False, None)
+        for place, case in enumerate(cases("score")[:4])
+        for way in WAYS
+    ]
+    told = summary(answers)["all"]
+    assert (told["right_oracle"], told["seconds_oracle"]) == (3, 3.0)
+    assert (told["quality_oracle"], told["time_oracle"], told["cost_oracle"]) == (1.5, 0.75, 0.5)
+    low, high = told["time_oracle_interval"]
+    assert 0.5 <= low <= 0.75 <= high <= 1.0
+    assert "time 0.75" in _reachable(told)
+
+
+def test_without_the_small_model_alone_there_is_no_oracle() -> None:
+    answers = [
+        Answer(place, case, way, True, 1.0, 0.1, False, None)
+        for place, case in enumerate(cases("score")[:2])
+        for way in WAYS
+        if way != "small"
+    ]
+    told = summary(answers)["all"]
+    assert not any("oracle" in name for name in told)
+    assert "left out" in _reachable(told)
