@@ -21,6 +21,9 @@
     │       │   └── UnsupportedParameter  unsupported_parameter
     │       ├── IdempotencyConflict   idempotency_conflict
     │       ├── RequestTooLarge       request_too_large
+    │       ├── AuthenticationRequired  authentication_required
+    │       ├── InvalidApiKey         invalid_api_key
+    │       ├── PermissionDenied      permission_denied
     │       ├── UnknownModel          model_not_found
     │       ├── NotFound              not_found
     │       ├── NoWorker              no_worker
@@ -57,6 +60,7 @@ __all__ = [
     "RETRY",
     "AlreadyRunning",
     "AnswerLost",
+    "AuthenticationRequired",
     "BudgetRefused",
     "Cancelled",
     "ChangeRefused",
@@ -66,6 +70,7 @@ __all__ = [
     "EscalationCapped",
     "Failure",
     "IdempotencyConflict",
+    "InvalidApiKey",
     "InvalidRequest",
     "LeftEarly",
     "ModelMissing",
@@ -75,6 +80,7 @@ __all__ = [
     "NotRunning",
     "PartMissing",
     "Permanent",
+    "PermissionDenied",
     "PolicyInvalid",
     "PortInUse",
     "Postponed",
@@ -277,6 +283,27 @@ class RequestTooLarge(Permanent):
 
     code = "request_too_large"
     http_status = 413
+
+
+class AuthenticationRequired(Permanent):
+    """The door takes nobody without a key or token, and none came with the request."""
+
+    code = "authentication_required"
+    http_status = 401
+
+
+class InvalidApiKey(Permanent):
+    """The key or token is unknown, mistyped, expired or revoked, or its signature or issuer is none that we trust."""
+
+    code = "invalid_api_key"
+    http_status = 401
+
+
+class PermissionDenied(Permanent):
+    """The caller is known, and the key or token does not open this endpoint, route, lane or tenant."""
+
+    code = "permission_denied"
+    http_status = 403
 
 
 class UnknownModel(Permanent):

@@ -173,9 +173,13 @@ def _allocate() -> Permissions:
 
 
 def _door() -> Permissions:
-    """Ask, for any tenant, ask whether workers are there, and know which models the policy offers."""
+    """Ask, for any tenant, ask whether workers are there, and know which models the policy offers and who may come in.
+
+    Of keys it writes when they were used, and no key.
+    """
     asks = tuple(request_subject(verb, "*") for verb in VERBS)
-    return Permissions((*asks, cancel_subject("*.*"), "$SRV.PING.stepwell")) | _watched("policy")
+    probes = Permissions((*asks, cancel_subject("*.*"), "$SRV.PING.stepwell", "$KV.keys.used.*"))
+    return probes | _watched("policy") | _watched("keys")
 
 
 def _cli() -> Permissions:
@@ -188,7 +192,7 @@ def _cli() -> Permissions:
     dead = Permissions(("$JS.API.STREAM.MSG.DELETE.DEAD",))
     looks = Permissions(("$SRV.>", "$JS.API.INFO", "$JS.API.STREAM.INFO.*", f"$JS.API.CONSUMER.INFO.{STEPS}.*"))
     seen = _watched("weights") | _watched("experiments") | _watched("budgets")
-    seen |= _watched("calibration") | _written("calibration")
+    seen |= _watched("calibration") | _written("calibration") | _watched("keys") | _written("keys")
     buckets = seen | _watched("batches") | _written("batches") | _watched("policy") | _written("policy")
     own = Permissions((outcome_subject("*", "*"), audit_subject("*", "reveal")))
     return _door() | reads | work | dead | looks | buckets | own

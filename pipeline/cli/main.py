@@ -25,6 +25,7 @@ GROUPS: Final = (
     "demo",
     "difficulty",
     "doctor",
+    "keys",
     "models",
     "outcome",
     "pii",

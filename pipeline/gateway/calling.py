@@ -12,14 +12,20 @@ from pipeline.gateway.openai import Call, to_call
 __all__ = ["ask", "prepare", "streaming"]
 
 
-def prepare(desk: Desk, caller: Caller, fields: JsonObject, headers: Mapping[str, str]) -> Call:
-    """Read the body of a chat completion for a caller; every request gets an id.
+def prepare(
+    desk: Desk, caller: Caller, fields: JsonObject, headers: Mapping[str, str], *, alone: bool = True
+) -> Call:
+    """Read the body of a chat completion for a caller; every request gets an id. `alone`: see `to_call`.
 
     Raises:
         InvalidRequest, UnsupportedParameter, UnknownModel: see `to_call`; or the tenant may not name the model.
+        PermissionDenied: the caller's key or token does not open the model, or the lane.
     """
-    call = to_call(fields, headers, caller.tenant)
-    desk.catalogue.check(call.request.route or call.model, call.request.tenant)
+    call = to_call(fields, headers, caller.tenant, desk.catalogue.passes, alone=alone)
+    model = call.request.route or call.model
+    caller.check_model(model)
+    caller.check_lane(call.request.lane)
+    desk.catalogue.check(model, call.request.tenant)
     own = {"id": call.request.id or desk.new_id(), "api_key": caller.key_id}
     return replace(call, request=call.request.model_copy(update=own))
 
@@ -27,7 +33,9 @@ def prepare(desk: Desk, caller: Caller, fields: JsonObject, headers: Mapping[str
 async def ask(desk: Desk, call: Call) -> Reply:
     """Await the reply. Cancelling takes the request back, unless its caller may return for it."""
     asker = desk.asker(call.request.tenant, resumable=call.resumable)
-    return await asker.ask(call.request, traceparent=call.traceparent, fresh=not call.resumable)
+    reply = await asker.ask(call.request, traceparent=call.traceparent, fresh=not call.resumable)
+    desk.access.used(call.request.api_key, reply.usage)
+    return reply
 
 
 @asynccontextmanager
@@ -35,8 +43,22 @@ async def streaming(desk: Desk, call: Call) -> AsyncIterator[AsyncIterator[Chunk
     """Pieces of the answer, the reply last. What is not read to its end is ended, and its producer learns of it now."""
     asker = desk.asker(call.request.tenant, resumable=call.resumable)
     items = asker.stream(call.request, traceparent=call.traceparent, fresh=not call.resumable)
+    if desk.access.counts_tokens(call.request.api_key):
+        items = _counted(desk, call, items)
     try:
         yield items
+    finally:
+        if isinstance(items, AsyncGenerator):
+            await items.aclose()
+
+
+async def _counted(desk: Desk, call: Call, items: AsyncIterator[Chunk | Reply]) -> AsyncGenerator[Chunk | Reply]:
+    """The same pieces; what the reply says was used is told to who counts it."""
+    try:
+        async for item in items:
+            if isinstance(item, Reply):
+                desk.access.used(call.request.api_key, item.usage)
+            yield item
     finally:
         if isinstance(items, AsyncGenerator):
             await items.aclose()

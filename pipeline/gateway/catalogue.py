@@ -1,6 +1,6 @@
 """Which models the door offers a tenant: the routes and the variants of the policy in force, and `auto`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 import orjson
@@ -32,6 +32,11 @@ class Offer(Protocol):
     @property
     def routes(self) -> Sequence[NamedRoute]:
         """The routes, in order."""
+        ...
+
+    @property
+    def passes(self) -> Collection[str]:
+        """Names of fields that some target passes on to its model."""
         ...
 
     def variants_of(self, tenant: str) -> Sequence[str]:
@@ -67,9 +72,18 @@ class Catalogue:
                 f"no route or variant is called {model}: see GET /v1/models, or ask for {AUTO}", param="model"
             )
 
-    def listing(self, tenant: str) -> bytes:
-        """The answer of `GET /v1/models`."""
-        return self._offered(tenant).listing
+    @property
+    def passes(self) -> Collection[str]:
+        """Names of fields that some target passes on to its model; which of them counts for a request, plan says."""
+        return self._source.current().passes
+
+    def listing(self, tenant: str, only: Container[str] | None = None) -> bytes:
+        """The answer of `GET /v1/models`; of these names alone where they are given."""
+        offered = self._offered(tenant)
+        if only is None:
+            return offered.listing
+        data = [self._entry(name, kind) for name, kind in offered.kinds.items() if name in only]
+        return orjson.dumps({"object": "list", "data": data})
 
     def entry(self, model: str, tenant: str) -> bytes:
         """The answer of `GET /v1/models/{model}`.

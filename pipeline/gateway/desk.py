@@ -3,12 +3,15 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 from aiohttp import web
 
+from pipeline.batch.engine import Engine
 from pipeline.contracts import JsonObject
-from pipeline.errors import InvalidRequest
+from pipeline.errors import InvalidRequest, NotFound
 from pipeline.gateway.access import Access, Caller, Scope
+from pipeline.gateway.access.credentials import refuse_in_query
 from pipeline.gateway.asker import Asker
 from pipeline.gateway.body import read_object
 from pipeline.gateway.catalogue import Catalogue
@@ -17,7 +20,10 @@ from pipeline.gateway.limits import Limits
 from pipeline.gateway.responses import JSON
 from pipeline.ports import Clock
 
-__all__ = ["Desk"]
+__all__ = ["DONE", "Desk"]
+
+DONE: Final = "stepwell.done"
+"""Where a request holds what is to be called when it has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,7 @@ class Desk:
         clock: the time.
         new_id: ids for requests whose caller gave none.
         tasks: work that outlives its handler.
+        batches: what runs files of requests; None: this door serves none.
     """
 
     asker_of: Callable[[str], Asker]
@@ -41,6 +48,7 @@ class Desk:
     clock: Clock
     new_id: Callable[[], str]
     tasks: Tasks = field(default_factory=Tasks)
+    batches: Engine | None = None
 
     async def caller(self, request: web.Request, scope: Scope) -> Caller:
         """Who calls.
@@ -48,7 +56,12 @@ class Desk:
         Raises:
             StepwellError: nobody knows them, or they may not do this.
         """
-        return await self.access.admit(request.headers, scope)
+        if request.query_string:
+            refuse_in_query(request.query_string)
+        caller = await self.access.admit(request.headers, scope)
+        if caller.done is not None:
+            request[DONE] = caller.done
+        return caller
 
     async def object(self, request: web.Request) -> JsonObject:
         """The body, which has to be a JSON object; see `body`."""
@@ -81,6 +94,16 @@ class Desk:
         """The tenant's client. A caller who goes away takes the request back, unless it may return with its key."""
         asker = self.asker_of(tenant)
         return Lasting(asker, self.tasks) if resumable else asker
+
+    def engine(self) -> Engine:
+        """What runs files of requests.
+
+        Raises:
+            NotFound: this door serves none.
+        """
+        if self.batches is None:
+            raise NotFound("this door serves no files and no batches: ask one that is connected to NATS")
+        return self.batches
 
     def now(self) -> int:
         """Unix seconds."""

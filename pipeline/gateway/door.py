@@ -8,11 +8,12 @@ import orjson
 from aiohttp import web
 
 from pipeline.adapters.clock import SystemClock
+from pipeline.batch.engine import Engine
 from pipeline.errors import StepwellError
 from pipeline.gateway.access import Access, OpenAccess
 from pipeline.gateway.asker import Asker
 from pipeline.gateway.catalogue import Catalogue, OfferSource
-from pipeline.gateway.desk import Desk
+from pipeline.gateway.desk import DONE, Desk
 from pipeline.gateway.families import FAMILIES
 from pipeline.gateway.family import Family, as_openai
 from pipeline.gateway.keys import KeyId, key_ids
@@ -49,6 +50,7 @@ def build_door(
     new_id: Callable[[], str] | None = None,
     key_id: KeyId | None = None,
     access: Access | None = None,
+    batches: Engine | None = None,
 ) -> web.Application:
     """Build the application.
 
@@ -62,6 +64,7 @@ def build_door(
         new_id: ids for requests whose caller gave none.
         key_id: public ids of callers' keys where nobody checks them; None names none.
         access: who may call; None lets everybody in.
+        batches: what runs files of requests; None serves none.
     """
     clock = clock or SystemClock()
     limits = limits or Limits()
@@ -72,6 +75,7 @@ def build_door(
         limits=limits,
         clock=clock,
         new_id=new_id or (lambda: uuid4().hex),
+        batches=batches,
     )
     families = [family(desk) for family in FAMILIES]
     around = _Around(meter or Meter(), clock, _writers(families))
@@ -104,7 +108,12 @@ class _Around:
     async def request(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Guard and count."""
         begun = self._clock.monotonic()
-        response = await self._guarded(request, handler)
+        try:
+            response = await self._guarded(request, handler)
+        finally:
+            done = request.get(DONE)
+            if done is not None:
+                done()
         self.meter.request(route_of(request), response.status, self._clock.monotonic() - begun)
         return response
 

@@ -29,9 +29,10 @@ class Models:
     async def list(self, request: web.Request) -> web.Response:
         """`GET /v1/models`."""
         caller = await self._desk.caller(request, "models")
-        return json_response(self._desk.catalogue.listing(caller.tenant))
+        return json_response(self._desk.catalogue.listing(caller.tenant, caller.routes))
 
     async def retrieve(self, request: web.Request) -> web.Response:
         """`GET /v1/models/{model}`."""
         caller = await self._desk.caller(request, "models")
+        caller.check_model(request.match_info["model"])
         return json_response(self._desk.catalogue.entry(request.match_info["model"], caller.tenant))

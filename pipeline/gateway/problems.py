@@ -35,6 +35,7 @@ _OF_HTTP: Final[Mapping[int, str]] = {
     408: "request_timeout",
     413: "request_too_large",
     415: "unsupported_media_type",
+    431: "headers_too_large",
 }
 _TYPES: Final[Mapping[int, str]] = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 
@@ -81,12 +82,16 @@ def _problem(status: int, error: ErrorBody, *, refused: bool) -> Problem:
 
 
 _INVALID: Final = "invalid_request_error"
+_CHALLENGES: Final = {"invalid_api_key": 'Bearer realm="stepwell", error="invalid_token"'}
+"""How a 401 is told, by RFC 6750, to those who came with something."""
 
 
 def _headers(status: int, error: ErrorBody) -> dict[str, str]:
     headers: dict[str, str] = {}
     if error.rule is not None:
         headers["x-stepwell-rule"] = error.rule
+    if status == 401:
+        headers["www-authenticate"] = _CHALLENGES.get(error.code, 'Bearer realm="stepwell"')
     if error.code in _FINAL and not (error.retry_after_s is not None and error.retry_after_s <= _SOON_S):
         headers["x-should-retry"] = "false"
     if error.retry_after_s is not None:

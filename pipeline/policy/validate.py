@@ -3,10 +3,10 @@
 import re
 from collections.abc import Mapping
 from functools import cache
-from typing import Final
+from typing import Final, TypeVar
 
 import orjson
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from pipeline.contracts import NAME_PATTERN, Json
@@ -23,9 +23,10 @@ from pipeline.policy.models import (
 from pipeline.policy.problems import Path, Problem, did_you_mean
 from pipeline.policy.text import SourceFile
 
-__all__ = ["KINDS", "WRITTEN", "AnyFile", "first_of", "validated"]
+__all__ = ["KINDS", "WRITTEN", "AnyFile", "first_of", "held_against", "validated"]
 
 AnyFile = ModelsFile | RoutesFile | ResidencyFile | LimitsFile | BudgetsFile | TenantsFile | ExperimentsFile
+T = TypeVar("T", bound=BaseModel)
 KINDS: Final[Mapping[str, type[AnyFile]]] = {
     "Models": ModelsFile,
     "Routes": RoutesFile,
@@ -76,6 +77,11 @@ def validated(source: SourceFile) -> tuple[AnyFile | None, list[Problem]]:
     model = KINDS.get(kind) if isinstance(kind, str) else None
     if model is None:
         return None, [source.problem(("kind",), _unknown_kind(kind))]
+    return held_against(source, model)
+
+
+def held_against(source: SourceFile, model: type[T]) -> tuple[T | None, list[Problem]]:
+    """The same for a file of one kind, which need not be a policy."""
     try:
         # JSON is the strict mode that still takes a list for a tuple.
         return model.model_validate_json(orjson.dumps(source.data)), []
@@ -109,7 +115,7 @@ def _unknown_kind(kind: Json) -> str:
     return f"no such kind: {kind}{did_you_mean(str(kind), KINDS)}"
 
 
-def _problem(source: SourceFile, model: type[AnyFile], detail: ErrorDetails) -> Problem:
+def _problem(source: SourceFile, model: type[BaseModel], detail: ErrorDetails) -> Problem:
     path: Path = tuple(part for part in detail["loc"] if part != "[key]")
     kind = detail["type"]
     if kind == "extra_forbidden":
@@ -157,11 +163,11 @@ def _hint(detail: ErrorDetails) -> str:
 
 
 @cache
-def _schema(model: type[AnyFile]) -> dict[str, Json]:
+def _schema(model: type[BaseModel]) -> dict[str, Json]:
     return model.model_json_schema()
 
 
-def _keys_at(model: type[AnyFile], path: Path) -> tuple[str, ...]:
+def _keys_at(model: type[BaseModel], path: Path) -> tuple[str, ...]:
     """The keys that may stand in the mapping at `path`, looked up in the rendered schema."""
     schema = _schema(model)
     node: Json = schema

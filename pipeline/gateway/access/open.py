@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from pipeline.contracts import Usage
 from pipeline.gateway.access.caller import Caller, Scope
 from pipeline.gateway.keys import KeyId
 from pipeline.gateway.openai import tenant_of
@@ -19,3 +20,11 @@ class OpenAccess:
         """The caller, whoever it is; every scope is theirs."""
         del scope
         return Caller(tenant_of(headers), self._key_id(headers))
+
+    def counts_tokens(self, key_id: str | None) -> bool:
+        """Nobody wants to know."""
+        del key_id
+        return False
+
+    def used(self, key_id: str | None, usage: Usage) -> None:
+        """Not counted."""
