@@ -3,18 +3,20 @@
 import asyncio
 import uuid
 from collections.abc import AsyncIterator
+from hashlib import sha256
 from typing import Final
 
 import orjson
 from pydantic_core import PydanticSerializationError
 
-from pipeline import errors
 from pipeline.admission import ACCEPTED_HEADER, FRESH_HEADER
 from pipeline.begun import Begun, lost
 from pipeline.contracts import Chunk, OutcomeEvent, Reply, Request, is_name
-from pipeline.errors import DeadlineExceeded, InvalidRequest, NotFound, StepwellError, TransportUnavailable
+from pipeline.errors import DeadlineExceeded, InvalidRequest, NotFound, StepwellError, TransportUnavailable, kind_of
 from pipeline.ports import Conversation, Incoming, Link
 from pipeline.topology import cancel_subject, request_subject
+from pipeline.transport.answers import PART_HEADER, PARTS_HEADER
+from pipeline.transport.claims import BUCKET, INLINE, MARK, Claim, upload_name
 
 __all__ = ["Client", "raise_for"]
 
@@ -26,19 +28,19 @@ DEFAULT_TIMEOUT_S: Final = 120.0
 GRACE_S: Final = 2.0
 """The cascade itself answers at the deadline; a caller waits this much longer for that answer."""
 
-_BY_CODE: Final[dict[str, type[StepwellError]]] = {
-    kind.code: kind
-    for kind in vars(errors).values()
-    if isinstance(kind, type) and issubclass(kind, StepwellError) and kind.code not in ("failed", "internal")
-}
-
 
 def raise_for(body: dict[str, object]) -> None:
     """Raise the error of ours that `{"error": {"code": …}}` stands for; return when there is none."""
     trouble = body.get("error")
     if isinstance(trouble, dict):
-        kind = _BY_CODE.get(str(trouble.get("code")), StepwellError)
-        raise kind(str(trouble.get("message")), param=trouble.get("param"))
+        kind = kind_of(str(trouble.get("code")))
+        pause = trouble.get("retry_after_s")
+        raise kind(
+            str(trouble.get("message")),
+            rule=trouble.get("rule"),
+            param=trouble.get("param"),
+            retry_after_s=float(pause) if isinstance(pause, int | float) else None,
+        )
 
 
 class Client:
@@ -104,16 +106,24 @@ class Client:
     async def enqueue(self, request: Request) -> str:
         """Hand in for later; return the request id once it is durable."""
         ready, headers = _prepared(request, self.tenant, stream=False)
-        body = await self._call("enqueue", _body(ready), headers)
+        body = await self._call("enqueue", await self.carried(ready), headers)
         return str(body["accepted"])
 
     async def result(self, request_id: str) -> Reply | None:
         """The stored reply, or None while there is none."""
-        try:
-            body = await self._call("result", orjson.dumps({"id": request_id}), {})
-        except NotFound:
-            return None
-        return Reply.model_validate_json(orjson.dumps(body))
+        for _ in range(3):
+            conversation = await self._link.converse(
+                request_subject("result", self.tenant), orjson.dumps({"id": request_id}), headers={PARTS_HEADER: "1"}
+            )
+            try:
+                whole = await _together(conversation)
+            except NotFound:
+                return None
+            finally:
+                conversation.close()
+            if whole is not None:
+                return Reply.model_validate_json(whole)
+        raise TransportUnavailable("no answer to result: NATS or the workers are overloaded or restarting")
 
     async def outcome(self, event: OutcomeEvent) -> bool:
         """Report an outcome. False: this event was known already."""
@@ -125,6 +135,15 @@ class Client:
         await self._link.publish(cancel_subject(f"{self.tenant}.{request_id}"), b"")
 
     # ------------------------------------------------------------ how
+
+    async def carried(self, request: Request) -> bytes:
+        """The bytes that carry `request`: itself, or where it is too large, a reference to where it lies."""
+        body = _body(request)
+        if len(body) <= INLINE:
+            return body
+        claim = Claim(upload_name(self.tenant, str(request.id)), len(body), sha256(body).hexdigest())
+        await self._link.objects(BUCKET).put(claim.name, body)
+        return claim.dump()
 
     async def _call(self, verb: str, body: bytes, headers: dict[str, str]) -> dict[str, object]:
         """A request with one answer, sent again when none comes: every verb is idempotent."""
@@ -175,7 +194,7 @@ class _Asking:
     async def items(self) -> AsyncIterator[Chunk | Reply]:
         """Chunks, then the reply."""
         subject = request_subject("ask", self._client.tenant)
-        body = _body(self._request)
+        body = await self._client.carried(self._request)
         while True:
             self.close()
             self._conversation = await self._link.converse(subject, body, headers=self._headers)
@@ -197,7 +216,7 @@ class _Asking:
                     yield self._end(stored)
                     return
                 continue
-            item = _read(answer)
+            item = await self._whole(answer) if answer.body.startswith(MARK) else _read(answer)
             if isinstance(item, Reply):
                 yield self._end(item)
                 return
@@ -219,6 +238,11 @@ class _Asking:
             return await self._client.result(str(self._request.id))
         except (TransportUnavailable, StepwellError):
             return None
+
+    async def _whole(self, answer: Incoming) -> Reply | None:
+        """The reply that was too large for one message."""
+        claim = Claim.read(answer.body)
+        return None if claim is None else await self._client.result(claim.name)
 
     def _end(self, reply: Reply) -> Reply:
         self.ended = True
@@ -271,3 +295,17 @@ def _read(answer: Incoming) -> Chunk | Reply | None:
     if body.startswith(b'{"seq"'):
         return Chunk.model_validate_json(body)
     return Reply.model_validate_json(body)
+
+
+async def _together(conversation: Conversation) -> bytes | None:
+    """A body that came in parts; None: one is missing."""
+    pieces: list[bytes] = []
+    while (answer := await conversation.next(2 * ACCEPT_WAIT_S)) is not None:
+        if not answer.body:
+            return b"".join(pieces)
+        if not pieces and answer.body.startswith(b'{"error"'):
+            raise_for(orjson.loads(answer.body))
+        if answer.headers.get(PART_HEADER, "").partition("/")[0] != str(len(pieces) + 1):
+            return None
+        pieces.append(answer.body)
+    return None

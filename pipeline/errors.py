@@ -12,6 +12,7 @@
     │   ├── Transient                 worth another try, later
     │   │   ├── TransportUnavailable  transport_unavailable
     │   │   ├── StoreUnavailable      store_unavailable
+    │   │   ├── Overloaded            overloaded
     │   │   ├── TargetUnavailable     target_unavailable
     │   │   ├── TargetTimeout         target_timeout
     │   │   └── TargetOverloaded      target_overloaded
@@ -78,6 +79,7 @@ __all__ = [
     "NoWorker",
     "NotFound",
     "NotRunning",
+    "Overloaded",
     "PartMissing",
     "Permanent",
     "PermissionDenied",
@@ -106,6 +108,7 @@ __all__ = [
     "UnsupportedParameter",
     "disposition",
     "first_of",
+    "kind_of",
 ]
 
 
@@ -212,6 +215,12 @@ class StoreUnavailable(Transient):
     """Valkey does not answer. Callers go on without it."""
 
     code = "store_unavailable"
+
+
+class Overloaded(Transient):
+    """More is on its way than can be served soon, or more of this tenant than is its share. Nothing was begun."""
+
+    code = "overloaded"
 
 
 class _Tried:
@@ -454,6 +463,19 @@ class PartMissing(SetupError):
     """An optional part is not installed."""
 
     code = "part_missing"
+
+
+def kind_of(code: str) -> type[StepwellError]:
+    """The class of the errors with this code; the root where it is unknown.
+
+    Where a class leaves its code to those below it, the one that is furthest up stands for all.
+    """
+    waiting: list[type[StepwellError]] = [StepwellError]
+    for kind in waiting:
+        if kind.code == code:
+            return kind
+        waiting += kind.__subclasses__()
+    return StepwellError
 
 
 Action = Literal["retry", "postpone", "dead_letter", "answer"]

@@ -19,12 +19,14 @@ __all__ = [
     "STREAMS",
     "BucketSpec",
     "ConsumerSpec",
+    "ObjectSpec",
     "StreamSpec",
     "consumers",
     "stream_of",
 ]
 
 DAY: Final = 86_400.0
+HOUR: Final = 3_600.0
 STEPS: Final = "STEPS"
 ACK_WAIT_S: Final = 10.0
 """Seconds after which unacknowledged work goes to another worker. Workers extend it every third of it while they live,
@@ -76,6 +78,14 @@ class ConsumerSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class ObjectSpec:
+    """A bucket of objects. With `max_age_s`, each vanishes at that age."""
+
+    name: str
+    max_age_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class BucketSpec:
     """A watched key-value bucket."""
 
@@ -97,7 +107,12 @@ BUCKETS: Final[tuple[BucketSpec, ...]] = tuple(
     BucketSpec(name) for name in ("policy", "weights", "calibration", "experiments", "keys", "batches", "budgets")
 )
 
-OBJECT_BUCKETS: Final = ("files",)
+OBJECT_BUCKETS: Final[tuple[ObjectSpec, ...]] = (
+    ObjectSpec("files"),
+    ObjectSpec("bodies", max_age_s=DAY + HOUR),
+)
+"""Files of batches; and requests, envelopes, attempts and replies too large for one message, which vanish an hour after
+what refers to them would."""
 
 
 def consumers(*, interactive: int = 1000, batch: int = 2, ack_wait_s: float = ACK_WAIT_S) -> tuple[ConsumerSpec, ...]:
@@ -118,7 +133,9 @@ def stream_of(subject: str) -> str:
     Raises:
         LookupError: none does.
     """
-    head = subject.partition(".")[0]
+    head, _, rest = subject.partition(".")
+    if head == "$O":
+        return f"OBJ_{rest.partition('.')[0]}"
     for stream in STREAMS:
         if any(pattern.partition(".")[0] == head for pattern in stream.subjects):
             return stream.name

@@ -11,8 +11,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from pipeline.contracts import StageName
-from pipeline.layout import BUCKETS, STEPS, STREAMS
+from pipeline.contracts import StageName, is_name
+from pipeline.layout import BUCKETS, OBJECT_BUCKETS, STEPS, STREAMS
 from pipeline.topology import (
     FIRST,
     LANES,
@@ -34,11 +34,11 @@ from pipeline.topology import (
     step_subject,
 )
 
-__all__ = ["CALLERS", "FILE", "USERS", "Permissions", "password_variable", "permissions", "render_nats_conf"]
+__all__ = ["CALLERS", "FILE", "USERS", "Permissions", "password_variable", "permissions", "render_nats_conf", "tenant"]
 
 FILE: Final = Path("deploy/nats/users.conf")
-CALLERS: Final = ("door", "cli")
-"""Users who ask: the stages that answer may write to their inboxes."""
+CALLERS: Final = ("door", "cli", "tenant")
+"""Who asks: the stages that answer may write to their inboxes. Those of tenants begin with `_INBOX_tenant.<tenant>`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def permissions(stage: StageName) -> Permissions:
 
     A stage that may let requests wait names the queue that they come back to; NATS holds it to none within STEPS.
     """
-    heard = Permissions(subscribe=(cancel_subject("*.*"),)) | _watched("policy")
+    heard = Permissions(subscribe=(cancel_subject("*.*"),)) | _watched("policy") | _objects("bodies")
     return _work(stage) | heard | _EXTRA.get(stage, Permissions())
 
 
@@ -105,6 +105,20 @@ def _written(name: str) -> Permissions:
     return _bucket(name) | Permissions((f"$KV.{name}.>",))
 
 
+def _objects_read(name: str) -> Permissions:
+    return _read(f"OBJ_{name}")
+
+
+def _objects(name: str) -> Permissions:
+    """Put bodies aside that are too large for a message, and fetch them. Names follow from contents."""
+    return _objects_read(name) | Permissions((f"$O.{name}.>",))
+
+
+def _files() -> Permissions:
+    """Files of batches are written, read and deleted."""
+    return _objects("files") | Permissions(("$JS.API.STREAM.PURGE.OBJ_files",))
+
+
 def _asking() -> Permissions:
     """Model calls: written down once, and charged."""
     return _read("JOURNAL") | Permissions((journal_subject("*.*", "*"),)) | _charging()
@@ -126,7 +140,11 @@ def _admission() -> Permissions:
         _read("RESULTS")
         | _answer()
         | Permissions(
-            (*(step_subject(lane, FIRST) for lane in LANES), outcome_subject("*", "*")),
+            (
+                *(step_subject(lane, FIRST) for lane in LANES),
+                outcome_subject("*", "*"),
+                f"$JS.API.STREAM.INFO.{STEPS}",  # how much is on its way
+            ),
             (*(request_subject(verb, "*") for verb in VERBS), "$SRV.>", result_subject("*", "*")),
         )
     )
@@ -169,7 +187,7 @@ def _allocate() -> Permissions:
     """Reads what was recorded and said of answers, and publishes what follows: weights, and who broke its promise."""
     reads = _read("OUTCOMES") | _read("RESULTS") | _read("AUDIT")
     writes = _written("experiments") | _written("weights") | _written("calibration")
-    return reads | writes | _watched("policy")
+    return reads | writes | _watched("policy") | _objects_read("bodies")
 
 
 def _door() -> Permissions:
@@ -179,7 +197,7 @@ def _door() -> Permissions:
     """
     asks = tuple(request_subject(verb, "*") for verb in VERBS)
     probes = Permissions((*asks, cancel_subject("*.*"), "$SRV.PING.stepwell", "$KV.keys.used.*"))
-    return probes | _watched("policy") | _watched("keys")
+    return probes | _watched("policy") | _objects("bodies") | _files() | _watched("keys")
 
 
 def _cli() -> Permissions:
@@ -200,7 +218,8 @@ def _cli() -> Permissions:
 
 def _provisioner() -> Permissions:
     """Makes streams, consumers and buckets. Deletes, purges and reads none."""
-    names = [stream.name for stream in STREAMS] + [f"KV_{bucket.name}" for bucket in BUCKETS] + ["OBJ_files"]
+    names = [stream.name for stream in STREAMS] + [f"KV_{bucket.name}" for bucket in BUCKETS]
+    names += [f"OBJ_{bucket.name}" for bucket in OBJECT_BUCKETS]
     streams = [f"$JS.API.STREAM.{verb}.{name}" for name in names for verb in ("INFO", "CREATE", "UPDATE")]
     consumers = [f"$JS.API.CONSUMER.{verb}.{STEPS}.>" for verb in ("INFO", "CREATE", "DURABLE.CREATE")]
     return Permissions(("$JS.API.INFO", *streams, *consumers))
@@ -209,7 +228,16 @@ def _provisioner() -> Permissions:
 def _auditor() -> Permissions:
     """Reads records and results, and writes nothing."""
     looks = Permissions(("$JS.API.STREAM.INFO.AUDIT", "$JS.API.STREAM.INFO.RESULTS"))
-    return _read("AUDIT") | _read("RESULTS") | looks
+    return _read("AUDIT") | _read("RESULTS") | _objects_read("bodies") | looks
+
+
+def tenant(name: str) -> Permissions:
+    """What a service of one tenant needs that speaks NATS itself: ask, take back, and leave large requests.
+
+    It can neither ask for another tenant nor read what any bucket or stream holds; results come through `result`.
+    """
+    asks = tuple(request_subject(verb, name) for verb in VERBS)
+    return Permissions((*asks, cancel_subject(f"{name}.*"), "$O.bodies.>"), (f"_INBOX_tenant.{name}.>",))
 
 
 def _own_inbox(user: str, granted: Permissions) -> Permissions:
@@ -265,7 +293,14 @@ def _subjects(subjects: Iterable[str]) -> str:
 
 
 def main() -> int:
-    """Write the file; with `--check`, only say whether it differs."""
+    """Write the file; with `--check`, only say whether it differs; with `--tenant NAME`, print a user for a tenant."""
+    if "--tenant" in sys.argv[1:]:
+        name = sys.argv[-1]
+        if not is_name(name):
+            sys.stderr.write("--tenant: 1 to 64 letters, digits, - or _\n")
+            return 1
+        sys.stdout.write(_user(f"tenant_{name.replace('-', '_')}", tenant(name)))
+        return 0
     path = Path(__file__).resolve().parents[1] / FILE
     rendered = render_nats_conf()
     if path.is_file() and path.read_text() == rendered:

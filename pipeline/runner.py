@@ -44,6 +44,8 @@ POSTPONE_S: Final = 1.0
 """How long a postponed request waits whose error names no pause; a tenth of it at least, whatever the error names."""
 SPREAD_S: Final = 1.0
 """Over how long those are spread that wait for the same moment, for instance the end of a budget's window."""
+LARGEST_LETTER: Final = 640 * 1024
+"""Bytes of a message that a dead letter can hold: written as text they are a third more."""
 CANCELLED_KEPT: Final = 10_000
 """How many cancelled requests a worker remembers."""
 
@@ -273,7 +275,7 @@ class Runner:
     async def _store_dead(
         self, delivery: Delivery, envelope: Envelope | None, error: Exception, stage: StageName
     ) -> None:
-        withheld = self._withheld(envelope)
+        withheld = self._withheld(envelope) or _too_large(delivery.body)
         letter = DeadLetter(
             id=_dead_id(envelope, delivery, stage),
             stage=stage,
@@ -368,6 +370,13 @@ def _dead_id(envelope: Envelope | None, delivery: Delivery, stage: StageName) ->
     if envelope is None or not is_name(envelope.id):
         return f"unreadable-{abs(hash(delivery.body)):x}"[:64]
     return f"{envelope.id[:40]}-{stage}-{delivery.delivered}"
+
+
+def _too_large(body: bytes) -> str | None:
+    """Why a message does not fit into a dead letter, which is one message itself; None: it does."""
+    if len(body) <= LARGEST_LETTER:
+        return None
+    return f"the message has {len(body)} bytes, and a dead letter holds {LARGEST_LETTER} at most"
 
 
 def _waiting(envelope: Envelope, stage: StageName, error: Exception, now: float, until: float, worker: str) -> Envelope:

@@ -23,6 +23,7 @@ class Settings:
         otlp_endpoint: where traces go (`OTEL_EXPORTER_OTLP_ENDPOINT`); None: nowhere.
         vault_keys: keys of the vault of pseudonyms, `id:base64,id2:base64` (`STEPWELL_VAULT_KEYS`): the first encrypts,
             all decrypt; None: one derived from `secret`.
+        max_body: bytes of a request at most (`STEPWELL_MAX_BODY`); what exceeds a message of NATS lies in a bucket.
         otlp_ratio: share of the requests that are traced when their caller does not say (`OTEL_TRACES_SAMPLER_ARG`).
     """
 
@@ -35,6 +36,7 @@ class Settings:
     secret: bytes = field(repr=False)
     otlp_endpoint: str | None
     otlp_ratio: float = 1.0
+    max_body: int = 33_554_432
     vault_keys: str | None = field(default=None, repr=False)
 
     @classmethod
@@ -52,6 +54,7 @@ class Settings:
             secret=env.get("STEPWELL_SECRET", "").encode(),
             otlp_endpoint=env.get("OTEL_EXPORTER_OTLP_ENDPOINT") or None,
             otlp_ratio=_share(env.get("OTEL_TRACES_SAMPLER_ARG") or "1"),
+            max_body=_count(env.get("STEPWELL_MAX_BODY"), 33_554_432),
             vault_keys=env.get("STEPWELL_VAULT_KEYS") or None,
         )
 
@@ -62,3 +65,8 @@ def _share(text: str) -> float:
         return min(1.0, max(0.0, float(text)))
     except ValueError:
         return 1.0
+
+
+def _count(text: str | None, otherwise: int) -> int:
+    """A positive whole number; what is none counts as not said."""
+    return int(text) if text and text.isascii() and text.isdigit() and int(text) else otherwise

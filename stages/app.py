@@ -350,7 +350,7 @@ def build_worker(
         worker=worker_name(),
         policies=policies,
     )
-    admission = Admission(link, parts.results, policies, parts.clock)
+    admission = Admission(link, parts.results, policies, parts.clock, max_body=settings.max_body)
     return Worker(stages, runner, link, admission, parts.starts, parts.stops, slots or Slots())
 
 

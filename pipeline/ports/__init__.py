@@ -16,6 +16,7 @@ from pipeline.ports.models import (
     Try,
 )
 from pipeline.ports.money import Charge, Denial, Ledger, RateCheck, RateMeter, RateVerdict
+from pipeline.ports.objects import Objects
 from pipeline.ports.privacy import PiiScanner, ScanReport
 from pipeline.ports.records import AuditLog, AuditReference, Journal, ResultStore
 from pipeline.ports.road import Delivery, Handler, Transport
@@ -52,6 +53,7 @@ __all__ = [
     "Made",
     "ModelCall",
     "ModelClient",
+    "Objects",
     "Observer",
     "Outcome",
     "Permit",

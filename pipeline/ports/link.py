@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from pipeline.ports.objects import Objects
 from pipeline.ports.road import Transport
 from pipeline.ports.streams import Bucket, Streams
 
@@ -54,6 +55,10 @@ class Link(Protocol):
 
     def bucket(self, name: str) -> Bucket:
         """A key-value bucket that the provisioner made."""
+        ...
+
+    def objects(self, name: str) -> Objects:
+        """A bucket of objects that the provisioner made."""
         ...
 
     async def publish(self, subject: str, body: bytes, headers: Mapping[str, str] | None = None) -> None:

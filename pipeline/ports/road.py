@@ -67,6 +67,13 @@ class Transport(Protocol):
         """Start to hand messages for `stage` to `handler`, at most `slots` at a time. Returns at once."""
         ...
 
+    async def on_the_way(self, lane: Lane) -> int:
+        """How many messages of this lane wait for a stage or are held by one, over all workers.
+
+        Those that wait for their time do not count.
+        """
+        ...
+
     def caller(self, address: str, streaming: bool) -> Caller:
         """The caller who waits at `address`."""
         ...

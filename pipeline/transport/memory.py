@@ -4,7 +4,7 @@ import asyncio
 import itertools
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pipeline.contracts import Chunk, Lane, Reply, StageName
 from pipeline.errors import NoWorker, TransportUnavailable
@@ -18,11 +18,14 @@ from pipeline.ports import (
     Entry,
     Handler,
     Incoming,
+    Objects,
     Stored,
     Streams,
     Subscription,
 )
-from pipeline.topology import step_subject
+from pipeline.topology import STAGES, step_subject
+from pipeline.transport.answers import error_headers, inbox_body
+from pipeline.transport.claims import BUCKET, Claims
 
 __all__ = ["MemoryLink", "MemoryTransport", "matches"]
 
@@ -74,7 +77,8 @@ class _Stream:
 class MemoryStreams:
     """Streams as dictionaries."""
 
-    def __init__(self, on_append: Callable[[str, bytes], None]) -> None:
+    def __init__(self, on_append: Callable[[str, bytes], None], claims: Claims) -> None:
+        self._claims = claims
         self._streams = {spec.name: _Stream(spec.per_subject, spec.sealed) for spec in STREAMS}
         self._on_append = on_append
 
@@ -88,7 +92,9 @@ class MemoryStreams:
         self, subject: str, body: bytes, *, once: str | None = None, expected: int | None = None
     ) -> Appended:
         """Append; see the port."""
-        appended = self._of(subject).append(subject, body, once, expected)
+        stream = self._of(subject)
+        body = await self._claims.stored(subject, body)
+        appended = stream.append(subject, body, once, expected)
         if not appended.duplicate:
             self._on_append(subject, body)
         return appended
@@ -96,21 +102,53 @@ class MemoryStreams:
     async def last(self, subject: str) -> Stored | None:
         """The newest message on `subject`."""
         stream = self._of(subject)
-        return stream.messages.get(stream.newest.get(subject, 0))
+        return await self._whole(stream.messages.get(stream.newest.get(subject, 0)))
+
+    async def _whole(self, stored: Stored | None) -> Stored | None:
+        """The message with its body, wherever that lies; None once the body is gone."""
+        body = None if stored is None else await self._claims.collect(stored.body)
+        return None if stored is None or body is None else replace(stored, body=body)
 
     async def at(self, stream: str, sequence: int) -> Stored | None:
         """The message with this sequence number."""
-        return self._streams[stream].messages.get(sequence)
+        return await self._whole(self._streams[stream].messages.get(sequence))
 
     async def scan(self, stream: str, *, after: int = 0, subject: str | None = None) -> AsyncIterator[Stored]:
         """All messages after `after`, oldest first."""
         for number, message in sorted(self._streams[stream].messages.items()):
             if number > after and (subject is None or matches(subject, message.subject)):
-                yield message
+                whole = await self._whole(message)
+                if whole is not None:
+                    yield whole
 
     async def delete(self, stream: str, sequence: int) -> bool:
         """Delete one message where the stream permits it."""
         return self._streams[stream].delete(sequence)
+
+
+class MemoryObjects:
+    """A bucket of objects as a dictionary."""
+
+    def __init__(self) -> None:
+        self._objects: dict[str, bytes] = {}
+
+    async def put(self, name: str, body: bytes) -> None:
+        """Store `body`."""
+        self._objects[name] = bytes(body)
+
+    async def get(self, name: str, *, most: int | None = None) -> bytes | None:
+        """The bytes of `name`."""
+        body = self._objects.get(name)
+        return None if body is None or (most is not None and len(body) > most) else body
+
+    async def delete(self, name: str) -> bool:
+        """Delete it."""
+        return self._objects.pop(name, None) is not None
+
+    async def names(self) -> AsyncIterator[str]:
+        """The names of all objects."""
+        for name in tuple(self._objects):
+            yield name
 
 
 class MemoryBucket:
@@ -208,7 +246,9 @@ class MemoryLink:
 
     def __init__(self) -> None:
         self.listeners: list[_Listener] = []
-        self._streams = MemoryStreams(self._spread)
+        self._objects: dict[str, MemoryObjects] = defaultdict(MemoryObjects)
+        self.claims = Claims(self.objects(BUCKET))
+        self._streams = MemoryStreams(self._spread, self.claims)
         self._buckets: dict[str, MemoryBucket] = defaultdict(MemoryBucket)
         self._tasks: set[asyncio.Task[None]] = set()
         self._inboxes = itertools.count()
@@ -222,6 +262,10 @@ class MemoryLink:
     def bucket(self, name: str) -> Bucket:
         """A key-value bucket."""
         return self._buckets[name]
+
+    def objects(self, name: str) -> Objects:
+        """A bucket of objects."""
+        return self._objects[name]
 
     def _spread(self, subject: str, body: bytes) -> None:
         self._deliver(Incoming(subject, body))
@@ -322,7 +366,8 @@ class MemoryCaller:
 
     async def reply(self, reply: Reply) -> None:
         """Send the reply, and the empty message that ends a stream."""
-        await self._link.publish(self._address, reply.model_dump_json().encode())
+        body = reply.model_dump_json(exclude_none=True).encode()
+        await self._link.publish(self._address, inbox_body(reply, body), error_headers(reply.error))
         if self._streaming:
             await self._link.publish(self._address, b"")
 
@@ -337,6 +382,12 @@ class MemoryTransport:
         self._seen: set[str] = set()
         self._loops: list[asyncio.Task[None]] = []
         self._running: set[asyncio.Task[None]] = set()
+        self._held: dict[Lane, int] = defaultdict(int)
+
+    async def on_the_way(self, lane: Lane) -> int:
+        """How many messages of this lane wait or are held."""
+        waiting = sum(len(self._queues[step_subject(lane, stage)]) for stage in STAGES)
+        return waiting + self._held[lane]
 
     def _put(self, subject: str, body: bytes, delivered: int) -> None:
         self._queues[subject].append((body, delivered))
@@ -352,7 +403,7 @@ class MemoryTransport:
         if message_id in self._seen:
             return False
         self._seen.add(message_id)
-        self._put(step_subject(lane, stage), body, 1)
+        self._put(step_subject(lane, stage), await self._link.claims.deposit(message_id, body), 1)
         return True
 
     async def postpone(self, lane: Lane, stage: StageName, body: bytes, message_id: str, delay_s: float) -> bool:
@@ -360,6 +411,7 @@ class MemoryTransport:
         if message_id in self._seen:
             return False
         self._seen.add(message_id)
+        body = await self._link.claims.deposit(message_id, body)
         asyncio.get_running_loop().call_later(max(0.0, delay_s), self._put, step_subject(lane, stage), body, 1)
         return True
 
@@ -376,10 +428,19 @@ class MemoryTransport:
                 wake.clear()
                 await wake.wait()
             body, delivered = queue.popleft()
-            task = asyncio.ensure_future(_call_delivery(handler, MemoryDelivery(stage, lane, body, delivered, self)))
+            task = asyncio.ensure_future(self._hand_out(handler, MemoryDelivery(stage, lane, body, delivered, self)))
             self._running.add(task)
             task.add_done_callback(self._running.discard)
             task.add_done_callback(lambda _: slots.release())
+
+    async def _hand_out(self, handler: Handler, delivery: MemoryDelivery) -> None:
+        reference = delivery.body
+        delivery.body = await self._link.claims.collect(reference) or reference
+        self._held[delivery.lane] += 1
+        try:
+            await handler(delivery)
+        finally:
+            self._held[delivery.lane] -= 1
 
     def caller(self, address: str, streaming: bool) -> Caller:
         """The caller at `address`."""
@@ -391,7 +452,3 @@ class MemoryTransport:
             loop.cancel()
         if self._running:
             await asyncio.wait(self._running, timeout=grace_s)
-
-
-async def _call_delivery(handler: Handler, delivery: MemoryDelivery) -> None:
-    await handler(delivery)

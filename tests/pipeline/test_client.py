@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from hashlib import sha256
 
 import orjson
 import pytest
@@ -11,19 +12,21 @@ from servers import until
 
 from pipeline.adapters.clock import SystemClock
 from pipeline.adapters.results import StreamResults
-from pipeline.admission import MAX_BODY, Admission
+from pipeline.admission import Admission
 from pipeline.client import Client
 from pipeline.contracts import Budget, Chunk, Envelope, ImagePart, Message, OutcomeEvent, Reply, Request, TextPart
-from pipeline.errors import DeadlineExceeded, InvalidRequest, NoWorker, RequestTooLarge
-from pipeline.policy.models import Lanes
-from pipeline.ports import Link, Outcome, Run
+from pipeline.errors import DeadlineExceeded, InvalidRequest, NoWorker, Overloaded, RateLimited, RequestTooLarge
+from pipeline.policy.models.limits import AdmissionLimits, Lanes
+from pipeline.ports import Incoming, Link, Outcome, Run
 from pipeline.runner import Runner
 from pipeline.topology import DONE
+from pipeline.transport.claims import INLINE, MAX_BODY
 from pipeline.worker import Worker
 
 
 class Limits:
     lanes = Lanes(interactive_deadline_ms=5_000)
+    admission = AdmissionLimits()
 
 
 class NoPolicy:
@@ -56,10 +59,10 @@ def keeping(link: Link):  # type: ignore[no-untyped-def]
 
 
 @contextlib.asynccontextmanager
-async def working(link: Link, *chosen: Scripted) -> AsyncIterator[Worker]:
+async def working(link: Link, *chosen: Scripted, max_body: int = MAX_BODY) -> AsyncIterator[Worker]:
     clock = SystemClock()
     runner = Runner(chosen, link.transport(), link.streams, clock=clock, random=Middle(), observer=Notes(), worker="w")
-    admission = Admission(link, StreamResults(link.streams), NoPolicy(), clock)
+    admission = Admission(link, StreamResults(link.streams), NoPolicy(), clock, max_body=max_body)
     worker = Worker(chosen, runner, link, admission, ack_wait_s=1.0)
     await worker.start()
     yield worker
@@ -327,11 +330,103 @@ async def test_a_request_that_breaks_its_contract_is_answered_with_the_field(
     assert answer.headers["Nats-Service-Error-Code"] == "400"
 
 
-@pytest.mark.parametrize("characters", [MAX_BODY, 2_000_000])
+@pytest.mark.parametrize("characters", [5_000, INLINE, 2_000_000])
 async def test_a_request_that_is_too_large_is_said_to_be_so(link: Link, characters: int) -> None:
     """Also one that NATS itself would not carry."""
-    async with working(link, *stages()):
+    async with working(link, *stages(), max_body=5_000):
         assert await _code_of(Client(link), Request(input="x" * characters)) == "request_too_large"
+
+
+@pytest.mark.parametrize("characters", [10, INLINE - 200, INLINE, 3_000_000])
+async def test_requests_and_replies_of_any_size_are_carried(link: Link, characters: int) -> None:
+    """What is too large for a message lies in a bucket on the way; neither the caller nor a stage notices."""
+    text = "ü" * (characters // 2)
+
+    async def end(envelope: Envelope, run: Run) -> Outcome:
+        assert run.caller is not None
+        kept = await StreamResults(link.streams).put(reply_of(envelope, content=envelope.request.messages[0].content))
+        await run.caller.reply(kept)
+        return Outcome(DONE)
+
+    async with working(link, *stages(audit=end)):
+        client = Client(link)
+        reply = await client.ask(Request(id="r1", input=text))
+        assert reply.content == text
+        assert await client.ask(Request(id="r1", input=text)) == reply
+        assert await client.result("r1") == reply
+        streamed = [item async for item in client.stream(Request(input=text))]
+        assert isinstance(streamed[-1], Reply)
+        assert streamed[-1].content == text
+
+
+async def test_a_reply_that_is_too_large_for_the_inbox_is_told_by_its_id_and_fetched_in_parts(link: Link) -> None:
+    async def end(envelope: Envelope, run: Run) -> Outcome:
+        assert run.caller is not None
+        await run.caller.reply(await StreamResults(link.streams).put(reply_of(envelope, content="x" * 2_000_000)))
+        return Outcome(DONE)
+
+    async with working(link, *stages(audit=end)):
+        (told,) = await _heard(link, "request.ask.default", b'{"id": "r1", "input": "hello"}', {}, 1)
+        claim = orjson.loads(told.body)["claim"]
+        assert claim["name"] == "r1"
+        *pieces, last = await _heard(link, "request.result.default", b'{"id": "r1"}', {"Stepwell-Parts": "1"}, 5)
+        body = b"".join(piece.body for piece in pieces)
+        assert last.body == b""
+        assert [piece.headers["Stepwell-Part"] for piece in pieces] == ["1/4", "2/4", "3/4", "4/4"]
+        assert {piece.headers["Stepwell-Sha256"] for piece in pieces} == {sha256(body).hexdigest()}
+        assert (len(body), sha256(body).hexdigest()) == (claim["size"], claim["sha256"])
+        (short,) = await _heard(link, "request.result.default", b'{"id": "r1"}', {}, 1)
+        assert orjson.loads(short.body) == {"claim": claim}
+
+
+async def test_a_failing_reply_says_so_in_the_headers_as_well(link: Link) -> None:
+    async def draft(envelope: Envelope, run: Run) -> Outcome:
+        raise RateLimited("enough\nfor now", retry_after_s=2.5)
+
+    async with working(link, *stages(draft=draft, audit=keeping(link))):
+        (heard,) = await _heard(link, "request.ask.default", b'{"input": "hello"}', {}, 1)
+    assert orjson.loads(heard.body)["error"]["retry_after_s"] == 2.5
+    assert heard.headers["Nats-Service-Error"] == "enough for now"
+    assert (heard.headers["Nats-Service-Error-Code"], heard.headers["Retry-After"]) == ("429", "3")
+
+
+async def test_beyond_the_limit_the_caller_is_told_at_once_when_to_come_again(
+    link: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Limits, "admission", AdmissionLimits(interactive=3))
+    gate = asyncio.Event()
+
+    async def draft(envelope: Envelope, run: Run) -> Outcome:
+        await gate.wait()
+        return Outcome("drafted")
+
+    async with working(link, *stages(draft=draft, audit=keeping(link))):
+        flood, quiet = Client(link, "flood"), Client(link, "quiet")
+        asking = [asyncio.create_task(flood.ask(Request(input="hello"))) for _ in range(3)]
+        await until(lambda: not asking[0].done())
+        for _ in asking:
+            await flood.enqueue(Request(input="later", lane="batch"))
+        refused = await flood.ask(Request(input="one more"))
+        taken = asyncio.create_task(quiet.ask(Request(input="hello")))
+        await asyncio.sleep(0.1)
+        assert not taken.done()
+        with pytest.raises(Overloaded) as raised:
+            await flood.enqueue(Request(input="one more"))
+        gate.set()
+        answers = await asyncio.gather(*asking, taken)
+    assert refused.error is not None
+    assert (refused.status, refused.error.code) == ("failed", "overloaded")
+    assert refused.error.retry_after_s is not None
+    assert raised.value.retry_after_s is not None
+    assert [answer.status for answer in answers] == ["answered"] * 4
+
+
+async def _heard(link: Link, subject: str, body: bytes, headers: dict[str, str], count: int) -> list[Incoming]:
+    conversation = await link.converse(subject, body, headers=headers)
+    heard = [await conversation.next(5) for _ in range(count)]
+    assert await conversation.next(0.05) is None
+    conversation.close()
+    return [each for each in heard if each is not None]
 
 
 async def test_a_bare_nats_client_gets_one_message_the_reply(link: Link) -> None:

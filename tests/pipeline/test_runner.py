@@ -10,7 +10,7 @@ import pytest
 from cascade import FakeClock, HeldMessage, Middle, Notes, Scripted, envelope, forever, stages
 from policies_pii import policy
 
-from pipeline.contracts import Classification, DataClass, DeadLetter, Envelope, StageName, parse_envelope
+from pipeline.contracts import Classification, DataClass, DeadLetter, Envelope, Request, StageName, parse_envelope
 from pipeline.errors import (
     PolicyInvalid,
     Postponed,
@@ -346,6 +346,18 @@ async def test_a_worker_without_the_last_stage_buries_and_hands_the_answer_over(
     held = await bench.step(message("draft", delivered=MAX_DELIVERIES + 1))
     assert [stage for stage, _, _ in bench.published] == ["audit"]
     assert held.settled == ["ack"]
+
+
+async def test_a_message_too_large_for_a_dead_letter_leaves_one_that_says_so() -> None:
+    """Written whole it would be more than NATS takes, and the request would never be settled."""
+    bench = fused(plan=raising(ZeroDivisionError(SECRET)))
+    body = dump_envelope(envelope(request=Request(input="x" * 800_000)))
+    held = await bench.step(HeldMessage(body, delivered=MAX_FAILURES))
+    assert held.settled == ["ack"]
+    (letter,) = await bench.letters()
+    assert letter.envelope == ""
+    assert letter.withheld is not None
+    assert "bytes" in letter.withheld
 
 
 async def test_a_request_past_its_deadline_reaches_no_stage_but_the_last() -> None:

@@ -1,14 +1,25 @@
 """`kind: Limits`: patience and persistence, rates, and who may change policies."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from pipeline.contracts import Name, Share, Whole
+from pipeline.contracts import Lane, Name, Share, Tenant, Whole
 from pipeline.policy.models.base import Seconds, Section
 from pipeline.policy.models.scopes import Scope
 
-__all__ = ["Breaker", "Changes", "Concurrency", "Hedge", "Lanes", "LimitsFile", "Outlier", "Rate", "Retry"]
+__all__ = [
+    "AdmissionLimits",
+    "Breaker",
+    "Changes",
+    "Concurrency",
+    "Hedge",
+    "Lanes",
+    "LimitsFile",
+    "Outlier",
+    "Rate",
+    "Retry",
+]
 
 
 class Retry(Section):
@@ -37,6 +48,22 @@ class Lanes(Section):
 
     interactive_deadline_ms: Whole = Field(default=120_000, ge=1)
     batch_deadline_ms: Whole = Field(default=86_400_000, ge=1)
+
+
+class AdmissionLimits(Section):
+    """How many requests of a lane may be on their way over all workers; beyond, `overloaded`, with a pause to wait.
+
+    Where a lane is full, only those are kept back who hold more than their share: the limit divided by `weights`, 1 for
+    who is not named, among those who want that much. Up to twice the limit, for who comes later.
+    """
+
+    interactive: Whole = Field(default=4_000, ge=1)
+    batch: Whole = Field(default=250_000, ge=1)
+    weights: dict[Tenant, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
+
+    def of(self, lane: Lane) -> int:
+        """The limit of `lane`."""
+        return self.interactive if lane == "interactive" else self.batch
 
 
 class Hedge(Section):
@@ -106,5 +133,6 @@ class LimitsFile(Section):
     outlier: Outlier = Outlier()
     concurrency: Concurrency = Concurrency()
     lanes: Lanes = Lanes()
+    admission: AdmissionLimits = AdmissionLimits()
     rates: tuple[Rate, ...] = ()
     changes: Changes = Changes()

@@ -17,9 +17,11 @@ from nats.micro.request import Request as ServiceRequest
 from nats.micro.service import EndpointConfig, Service, ServiceConfig
 
 from pipeline.errors import NotRunning, NoWorker
-from pipeline.ports import Bucket, Conversation, Incoming, Streams, Subscription
+from pipeline.ports import Bucket, Conversation, Incoming, Objects, Streams, Subscription
 from pipeline.settings import Settings
+from pipeline.transport.claims import BUCKET, Claims
 from pipeline.transport.nats.mux import Mux, status_of
+from pipeline.transport.nats.objects import NatsObjects
 from pipeline.transport.nats.queue import NatsTransport
 from pipeline.transport.nats.streams import NatsBucket, NatsStreams
 
@@ -67,6 +69,7 @@ class NatsLink:
         self._mux = mux
         self.jetstream = client.jetstream()
         self._streams = NatsStreams(mux, self.jetstream)
+        self._claims = self._streams.claims = Claims(self.objects(BUCKET))
         self.closing = False
         self._services: list[Service] = []
         self._transports: list[NatsTransport] = []
@@ -86,9 +89,13 @@ class NatsLink:
         """A key-value bucket."""
         return NatsBucket(self.jetstream, name)
 
+    def objects(self, name: str) -> Objects:
+        """A bucket of objects."""
+        return NatsObjects(self._mux, self._streams, name)
+
     def transport(self) -> NatsTransport:
         """The work queue over this connection."""
-        made = NatsTransport(self.client, self._mux, self._streams)
+        made = NatsTransport(self.client, self._mux, self._streams, self._claims)
         self._transports.append(made)
         return made
 

@@ -11,6 +11,7 @@ from nats.js.api import (
     DeliverPolicy,
     DiscardPolicy,
     KeyValueConfig,
+    ObjectStoreConfig,
     RetentionPolicy,
     StorageType,
     StreamConfig,
@@ -18,7 +19,7 @@ from nats.js.api import (
 from nats.js.errors import BucketNotFoundError, NotFoundError
 
 from pipeline.errors import ProvisionRefused
-from pipeline.layout import BUCKETS, OBJECT_BUCKETS, STEPS, STREAMS, BucketSpec, ConsumerSpec, StreamSpec
+from pipeline.layout import BUCKETS, OBJECT_BUCKETS, STEPS, STREAMS, BucketSpec, ConsumerSpec, ObjectSpec, StreamSpec
 from pipeline.transport.nats.link import NatsLink
 
 __all__ = ["Change", "apply", "check_server", "compare"]
@@ -150,12 +151,12 @@ async def _compare_bucket(link: NatsLink, spec: BucketSpec) -> Change:
     return Change("bucket", spec.name, "keep")
 
 
-async def _compare_objects(link: NatsLink, name: str) -> Change:
+async def _compare_objects(link: NatsLink, spec: ObjectSpec) -> Change:
     try:
-        await link.jetstream.object_store(name)
+        await link.jetstream.object_store(spec.name)
     except (BucketNotFoundError, NotFoundError):
-        return Change("objects", name, "create")
-    return Change("objects", name, "keep")
+        return Change("objects", spec.name, "create")
+    return Change("objects", spec.name, "keep")
 
 
 async def compare(link: NatsLink, consumers: Sequence[ConsumerSpec], *, replicas: int = 1) -> tuple[Change, ...]:
@@ -163,7 +164,7 @@ async def compare(link: NatsLink, consumers: Sequence[ConsumerSpec], *, replicas
     changes = [await _compare_stream(link, spec, replicas) for spec in STREAMS]
     changes += [await _compare_consumer(link, spec) for spec in consumers]
     changes += [await _compare_bucket(link, spec) for spec in BUCKETS]
-    changes += [await _compare_objects(link, name) for name in OBJECT_BUCKETS]
+    changes += [await _compare_objects(link, spec) for spec in OBJECT_BUCKETS]
     return tuple(changes)
 
 
@@ -183,6 +184,7 @@ async def apply(
     streams = {spec.name: spec for spec in STREAMS}
     by_name = {spec.name: spec for spec in consumers}
     buckets = {spec.name: spec for spec in BUCKETS}
+    objects = {spec.name: spec for spec in OBJECT_BUCKETS}
     for change in changes:
         if change.action == "keep":
             continue
@@ -196,7 +198,12 @@ async def apply(
                 KeyValueConfig(bucket=spec.name, history=spec.history, replicas=replicas, direct=True)
             )
         else:
-            await link.jetstream.create_object_store(change.name)
+            await _make_objects(link, objects[change.name], replicas)
+
+
+async def _make_objects(link: NatsLink, spec: ObjectSpec, replicas: int) -> None:
+    config = ObjectStoreConfig(ttl=spec.max_age_s or None, replicas=replicas)
+    await link.jetstream.create_object_store(spec.name, config=config)
 
 
 def check_server(version: ServerVersion) -> None:

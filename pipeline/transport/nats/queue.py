@@ -11,9 +11,12 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from pipeline.contracts import Chunk, Lane, Reply, StageName
+from pipeline.errors import TransportUnavailable
 from pipeline.layout import STEPS
 from pipeline.ports import Caller, Handler
 from pipeline.topology import consumer_name, later_subject, step_subject
+from pipeline.transport.answers import error_headers, inbox_body
+from pipeline.transport.claims import INLINE, MARK, Claims
 from pipeline.transport.nats.mux import Mux, status_of
 from pipeline.transport.nats.pull import Puller
 from pipeline.transport.nats.streams import NatsStreams
@@ -22,6 +25,8 @@ __all__ = ["NatsCaller", "NatsDelivery", "NatsTransport"]
 
 _log = logging.getLogger("stepwell.nats")
 
+FETCH_AGAIN_S: Final = 1.0
+COUNT_S: Final = 2.0
 PROBE_EVERY: Final = 16
 """One chunk in so many asks whether anybody still listens: a caller who vanished costs no more tokens than that."""
 
@@ -84,7 +89,8 @@ class NatsCaller:
 
     async def reply(self, reply: Reply) -> None:
         """Send the reply, and the empty message that ends a stream."""
-        await self._client.publish(self._address, reply.model_dump_json(exclude_none=True).encode())
+        body = reply.model_dump_json(exclude_none=True).encode()
+        await self._client.publish(self._address, inbox_body(reply, body), headers=error_headers(reply.error))
         if self._streaming:
             await self._client.publish(self._address, b"")
         if self._probe is not None:
@@ -94,16 +100,20 @@ class NatsCaller:
 class NatsTransport:
     """The work queue."""
 
-    def __init__(self, client: Client, mux: Mux, streams: NatsStreams) -> None:
+    def __init__(self, client: Client, mux: Mux, streams: NatsStreams, claims: Claims) -> None:
         self._client = client
         self._mux = mux
         self._streams = streams
+        self._claims = claims
         self._pullers: list[Puller] = []
         self._running: set[asyncio.Task[None]] = set()
 
     async def hand_over(self, lane: Lane, stage: StageName, body: bytes, message_id: str) -> bool:
         """Store for `stage`, once for each id; returns when durable."""
-        appended = await self._streams.append(step_subject(lane, stage), body, once=message_id)
+        subject = step_subject(lane, stage)
+        if len(body) > INLINE:
+            body = await self._claims.deposit(f"{subject}.{message_id}", body)
+        appended = await self._streams.append(subject, body, once=message_id)
         return not appended.duplicate
 
     async def postpone(self, lane: Lane, stage: StageName, body: bytes, message_id: str, delay_s: float) -> bool:
@@ -112,8 +122,10 @@ class NatsTransport:
         Handing back with a delay would be no way to wait for long: a delayed message keeps its place among those that
         may be out at once, which are few in the lane of batches.
         """
+        subject = later_subject(lane, stage, message_id)
+        body = await self._claims.deposit(subject, body)
         appended = await self._streams.schedule(
-            later_subject(lane, stage, message_id),
+            subject,
             body,
             once=message_id,
             target=step_subject(lane, stage),
@@ -125,7 +137,9 @@ class NatsTransport:
         """Start to hand out the work of one stage in one lane."""
 
         def take(message: Msg) -> None:
-            task = asyncio.ensure_future(_run(handler, NatsDelivery(self._client, message, stage, lane)))
+            delivery = NatsDelivery(self._client, message, stage, lane)
+            work = self._fetched if delivery.body.startswith(MARK) else _run
+            task = asyncio.ensure_future(work(handler, delivery))
             self._running.add(task)
             task.add_done_callback(self._running.discard)
             task.add_done_callback(lambda _: puller.done())
@@ -133,6 +147,25 @@ class NatsTransport:
         puller = Puller(self._client, STEPS, consumer_name(lane, stage), slots, take)
         self._pullers.append(puller)
         await puller.start()
+
+    async def _fetched(self, handler: Callable[[NatsDelivery], Awaitable[None]], delivery: NatsDelivery) -> None:
+        """Hand on a message whose body lies elsewhere. What is gone is handed on as it is: nobody can read it."""
+        try:
+            delivery.body = await self._claims.collect(delivery.body) or delivery.body
+        except TransportUnavailable as error:
+            _log.warning("the body of a message for %s: %s; it is delivered again", delivery.stage, error.message)
+            await delivery.retry(FETCH_AGAIN_S)
+            return
+        await _run(handler, delivery)
+
+    async def on_the_way(self, lane: Lane) -> int:
+        """How many messages of this lane wait or are held: the stream keeps each until it is acknowledged."""
+        question = orjson.dumps({"subjects_filter": f"step.{lane}.>"})
+        answer = await self._mux.request(f"$JS.API.STREAM.INFO.{STEPS}", question, timeout_s=COUNT_S)
+        state = orjson.loads(answer.data or b"{}").get("state")
+        if state is None:
+            raise TransportUnavailable(f"NATS did not say what is in {STEPS}: run `stepwell provision`")
+        return sum((state.get("subjects") or {}).values())
 
     def ask_again(self) -> None:
         """The connection is back."""

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -24,6 +25,7 @@ from nats.js.kv import KeyValue
 from pipeline.errors import TransportUnavailable
 from pipeline.layout import stream_of
 from pipeline.ports import Appended, Conflict, Entry, Stored
+from pipeline.transport.claims import INLINE, Claims
 from pipeline.transport.nats.mux import Mux, status_of
 
 __all__ = ["NatsBucket", "NatsStreams"]
@@ -47,12 +49,16 @@ class NatsStreams:
     def __init__(self, mux: Mux, jetstream: JetStreamContext) -> None:
         self._mux = mux
         self._jetstream = jetstream
+        self.claims: Claims | None = None
+        """Where bodies lie that are too large for a message."""
 
     async def append(
         self, subject: str, body: bytes, *, once: str | None = None, expected: int | None = None
     ) -> Appended:
         """Append; see the port. Sent again until confirmed, which is safe: the server recognises a repetition."""
-        return await self._confirmed(subject, body, _append_headers(once, expected))
+        if self.claims is not None and len(body) > INLINE:
+            body = await self.claims.stored(subject, body)
+        return await self.confirmed(subject, body, _append_headers(once, expected))
 
     async def schedule(self, subject: str, body: bytes, *, once: str, target: str, at: float) -> Appended:
         """Store `body` on `subject` until `at` (Unix time by the server's clock); the server then moves it to `target`.
@@ -60,11 +66,12 @@ class NatsStreams:
         `subject` and `target` belong to one stream, and there is one message to a subject (NATS ADR-51).
         """
         when = datetime.fromtimestamp(at, UTC).strftime("@at %Y-%m-%dT%H:%M:%S.%fZ")
-        return await self._confirmed(
+        return await self.confirmed(
             subject, body, {"Nats-Msg-Id": once, "Nats-Schedule": when, "Nats-Schedule-Target": target}
         )
 
-    async def _confirmed(self, subject: str, body: bytes, headers: dict[str, str] | None) -> Appended:
+    async def confirmed(self, subject: str, body: bytes, headers: dict[str, str] | None) -> Appended:
+        """Store these bytes, with these headers; sent again until that is confirmed."""
         for attempt in range(TRIES):
             try:
                 answer = await self._mux.request(subject, body, headers=headers, timeout_s=CONFIRM_S)
@@ -82,18 +89,31 @@ class NatsStreams:
 
     async def _own(self, subject: str, body: bytes) -> Appended:
         """After a repetition, the conflicting message may be our own first try."""
-        stored = await self.last(subject)
+        stored = await self.newest(stream_of(subject), subject)
         if stored is None or stored.body != body:
             raise Conflict(subject)
         return Appended(stored.sequence, duplicate=True)
 
     async def last(self, subject: str) -> Stored | None:
         """The newest message on `subject`."""
-        return await self._direct(stream_of(subject), {"last_by_subj": subject})
+        return await self._whole(await self.newest(stream_of(subject), subject))
+
+    async def newest(self, stream: str, subject: str) -> Stored | None:
+        """The newest message on `subject` as it is stored, were it a reference."""
+        return await self._direct(stream, {"last_by_subj": subject})
 
     async def at(self, stream: str, sequence: int) -> Stored | None:
         """The message with this sequence number."""
-        return await self._direct(stream, {"seq": sequence})
+        return await self._whole(await self._direct(stream, {"seq": sequence}))
+
+    async def _whole(self, stored: Stored | None) -> Stored | None:
+        """The message with its body, wherever that lies; None once the body is gone."""
+        if stored is None or self.claims is None:
+            return stored
+        body = await self.claims.collect(stored.body)
+        if body is stored.body:
+            return stored
+        return None if body is None else replace(stored, body=body)
 
     async def _direct(self, stream: str, question: dict[str, object]) -> Stored | None:
         answer = await self._mux.request(f"$JS.API.DIRECT.GET.{stream}", orjson.dumps(question))
@@ -103,17 +123,20 @@ class NatsStreams:
         """All messages after `after` up to what is stored now, fetched by the hundreds through direct get."""
         cursor = after + 1
         while True:
-            batch, more = await self._batch(stream, cursor, subject or ">")
+            batch, more = await self.batch(stream, cursor, subject or ">")
             for stored in batch:
-                yield stored
+                whole = await self._whole(stored)
+                if whole is not None:
+                    yield whole
             if not batch or not more:
                 return
             cursor = batch[-1].sequence + 1
 
-    async def _batch(self, stream: str, first: int, subject: str) -> tuple[list[Stored], bool]:
+    async def batch(self, stream: str, first: int, subject: str, most: int = SCAN_BATCH) -> tuple[list[Stored], bool]:
+        """Up to `most` messages from `first` on as they are stored, and whether there are more."""
         queue: asyncio.Queue[Msg] = asyncio.Queue()
         address = self._mux.open(queue.put_nowait)
-        question = {"seq": first, "batch": SCAN_BATCH, "next_by_subj": subject}
+        question = {"seq": first, "batch": most, "next_by_subj": subject}
         found: list[Stored] = []
         try:
             await self._mux.send(f"$JS.API.DIRECT.GET.{stream}", orjson.dumps(question), address)

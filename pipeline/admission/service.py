@@ -1,95 +1,34 @@
-"""The way in: service endpoints that take requests, make them durable, and say at once what is wrong with them.
-
-They run in the workers of the first stage, so that a request finds either somebody who takes it or, without any delay,
-that nobody is there.
-"""
+"""The service endpoints: they take requests, make them durable, and say at once what is wrong with them."""
 
 import asyncio
-import hashlib
 import logging
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 import orjson
-from pydantic import ValidationError
 
-from pipeline.contracts import Envelope, ErrorBody, JsonObject, OutcomeEvent, Reply, Request, is_name
-from pipeline.errors import (
-    DeadlineExceeded,
-    IdempotencyConflict,
-    InvalidRequest,
-    NotFound,
-    RequestTooLarge,
-    StepwellError,
-)
+from pipeline.admission.gate import Gate
+from pipeline.admission.reading import fingerprint, named_id, parse_outcome, parse_request
+from pipeline.contracts import Envelope, ErrorBody, Reply, Request, is_name
+from pipeline.errors import DeadlineExceeded, IdempotencyConflict, InvalidRequest, NotFound, StepwellError
 from pipeline.policy.source import PolicySource
 from pipeline.ports import Clock, Conflict, Incoming, Link, ResultStore
 from pipeline.runner import dump_envelope, error_body
 from pipeline.topology import FIRST, VERBS, outcome_subject, request_subject, result_subject
+from pipeline.transport.answers import PARTS_HEADER, error_headers, inbox_body, parts
+from pipeline.transport.claims import BUCKET, MARK, MAX_BODY, Claims
 
-__all__ = ["ACCEPTED_HEADER", "FRESH_HEADER", "Admission", "fingerprint", "parse_request"]
+__all__ = ["ACCEPTED_HEADER", "FRESH_HEADER", "Admission"]
 
 _log = logging.getLogger("stepwell.admission")
 
 ACCEPTED_HEADER: Final = "Stepwell-Accepted"
 """Set by a caller that wants `{"accepted": id}` as soon as its request is durable, before the reply."""
-MAX_BODY: Final = 917_504
-"""Bytes of a request at most: seven eighths of a message of NATS, so that what stages add to it has room as well."""
+FETCHES: Final = 4
+"""Large requests that are fetched at a time."""
 FRESH_HEADER: Final = "Stepwell-Fresh"
 """Set by a caller that has just made up the request id: there cannot be a result under it yet."""
-
-
-def fingerprint(request: Request) -> str:
-    """A digest of what is asked: equal for a true repetition only.
-
-    Without the id, the form of delivery, what it may cost and which key pays. With whatever else may change the answer:
-    the pin, the providers, and whether another target may answer.
-    """
-    body = request.model_dump_json(exclude={"id", "stream", "lane", "budget", "api_key"}, exclude_defaults=True)
-    return hashlib.blake2b(body.encode(), digest_size=16).hexdigest()
-
-
-def parse_request(body: bytes, tenant: str) -> Request:
-    """Read a caller's request, and bring it into the one form that stages see: with messages and its tenant.
-
-    Raises:
-        InvalidRequest: it breaks its contract, and the message names the first field that does; or it wants a call of
-            a tool that it does not offer.
-    """
-    try:
-        request = Request.model_validate_json(body)
-    except ValidationError as error:
-        problem = error.errors(include_input=False, include_url=False, include_context=False)[0]
-        place = ".".join(str(part) for part in problem["loc"]) or "request"
-        more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-        raise InvalidRequest(f"{place}: {problem['msg']}{more}", param=place) from None
-    if "tenant" in request.model_fields_set and request.tenant != tenant:
-        raise InvalidRequest(f"tenant: the request says {request.tenant}, its subject {tenant}", param="tenant")
-    _check_choice(request)
-    update: dict[str, object] = {"tenant": tenant}
-    if request.input is not None:
-        update |= {"messages": request.conversation(), "input": None}
-    return request.model_copy(update=update)
-
-
-def _check_choice(request: Request) -> None:
-    """No model can call a tool that it is not offered."""
-    choice = request.tool_choice
-    if not (choice == "required" or isinstance(choice, dict)):
-        return
-    if not request.tools:
-        raise InvalidRequest("tool_choice: it asks for a call and there are no tools: give tools", param="tool_choice")
-    offered = {_named(tool) for tool in request.tools}
-    if isinstance(choice, dict) and (asked := _named(choice)) is not None and asked not in offered:
-        raise InvalidRequest("tool_choice: it names a tool that is not among tools: add it there", param="tool_choice")
-
-
-def _named(tool: JsonObject) -> str | None:
-    """The name of a tool, or of the one that is chosen."""
-    inner = tool.get("function")
-    name = (inner if isinstance(inner, dict) else tool).get("name")
-    return name if isinstance(name, str) else None
 
 
 def _traceparent(headers: Mapping[str, str]) -> str | None:
@@ -106,6 +45,7 @@ class Admission:
         policies: PolicySource,
         clock: Clock,
         new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
+        max_body: int = MAX_BODY,
     ) -> None:
         self._link = link
         self._transport = link.transport()
@@ -113,6 +53,10 @@ class Admission:
         self._policies = policies
         self._clock = clock
         self._new_id = new_id
+        self._max_body = max_body
+        self._claims = Claims(link.objects(BUCKET))
+        self._gate = Gate(self._transport.on_the_way, clock)
+        self._fetches = asyncio.Semaphore(FETCHES)
 
     async def start(self, version: str) -> None:
         """Offer the endpoints."""
@@ -126,7 +70,8 @@ class Admission:
                 tenant = incoming.subject.rsplit(".", 1)[-1]
                 if not is_name(tenant):
                     raise InvalidRequest("tenant: 1 to 64 letters, digits, - or _", param="tenant")
-                await handler(incoming, tenant)
+                with self._gate.handling():
+                    await handler(incoming, tenant)
             except Exception as error:
                 await self._fail(incoming, error)
 
@@ -143,21 +88,22 @@ class Admission:
         await self._admit(incoming, tenant, None)
 
     async def result(self, incoming: Incoming, tenant: str) -> None:
-        """Give the stored reply of `{"id": …}`."""
-        request_id = _field(incoming.body, "id")
+        """Give the stored reply of `{"id": …}`: in one message, or in parts to a caller that takes them."""
+        request_id = named_id(incoming.body)
         reply = await self._results.get(tenant, request_id)
         if reply is None:
             raise NotFound(f"no result under {request_id}: it is still on its way, has expired, or was never asked")
-        await self._respond(incoming, reply.model_dump_json(exclude_none=True).encode())
+        body = reply.model_dump_json(exclude_none=True).encode()
+        if PARTS_HEADER not in incoming.headers:
+            await self._respond(incoming, inbox_body(reply, body))
+            return
+        for part, headers in parts(body):
+            await self._respond(incoming, part, headers)
+        await self._respond(incoming, b"")
 
     async def outcome(self, incoming: Incoming, tenant: str) -> None:
         """Store an outcome event, once for each event id."""
-        try:
-            event = OutcomeEvent.model_validate_json(incoming.body)
-        except ValidationError as error:
-            problem = error.errors(include_input=False, include_url=False, include_context=False)[0]
-            place = ".".join(str(part) for part in problem["loc"]) or "event"
-            raise InvalidRequest(f"{place}: {problem['msg']}", param=place) from None
+        event = parse_outcome(incoming.body)
         stamped = event.model_copy(update={"tenant": tenant, "at": event.at or self._clock.now()})
         try:
             await self._link.streams.append(
@@ -171,18 +117,24 @@ class Admission:
     # ------------------------------------------------------------ admission
 
     async def _admit(self, incoming: Incoming, tenant: str, reply_to: str | None) -> None:
-        if len(incoming.body) > MAX_BODY:
-            raise RequestTooLarge(f"the request has {len(incoming.body)} bytes; {MAX_BODY} are the most that is taken")
-        request = parse_request(incoming.body, tenant)
+        request = parse_request(await self._whole(incoming.body, tenant), tenant)
         envelope = self._envelope(request, reply_to, _traceparent(incoming.headers))
         if request.id is not None and FRESH_HEADER not in incoming.headers and await self._known(incoming, envelope):
             return
+        self._gate.admit(tenant, envelope.lane, self._policies.current().limits.admission)
         body = dump_envelope(envelope)
         new = await self._transport.hand_over(envelope.lane, FIRST, body, f"{envelope.key}.0")
         if reply_to is None or ACCEPTED_HEADER in incoming.headers:
             await self._respond(incoming, orjson.dumps({"accepted": envelope.id}))
         if not new and reply_to is not None:
             await self._await_other(incoming, envelope)
+
+    async def _whole(self, body: bytes, tenant: str) -> bytes:
+        """The request itself, wherever it lies. Few are fetched at a time: what they hold is memory."""
+        if not body.startswith(MARK):
+            return await self._claims.uploaded(body, tenant, self._max_body)
+        async with self._fetches:
+            return await self._claims.uploaded(body, tenant, self._max_body)
 
     def _envelope(self, request: Request, reply_to: str | None, traceparent: str | None) -> Envelope:
         policy = self._policies.current()
@@ -216,6 +168,10 @@ class Admission:
 
     async def _await_other(self, incoming: Incoming, envelope: Envelope) -> None:
         """The same request is already on its way for another inbox: answer this one too when the result is there."""
+        with self._gate.waiting(envelope.tenant):
+            await self._await_result(incoming, envelope)
+
+    async def _await_result(self, incoming: Incoming, envelope: Envelope) -> None:
         arrived = asyncio.Event()
 
         async def wake(_: Incoming) -> None:
@@ -247,8 +203,7 @@ class Admission:
         if not isinstance(error, StepwellError):
             _log.error("admission raised %s", type(error).__name__, exc_info=error)
         body = error_body(error)
-        status = error.http_status if isinstance(error, StepwellError) else 500
-        headers = {"Nats-Service-Error": body.message, "Nats-Service-Error-Code": str(status)}
+        headers = error_headers(body)
         if incoming.subject.split(".")[1] != "ask":
             await self._respond(incoming, orjson.dumps({"error": body.model_dump(exclude_none=True)}), headers)
             return
@@ -257,20 +212,10 @@ class Admission:
         await self._respond(incoming, b"")
 
 
-def _field(body: bytes, name: str) -> str:
-    try:
-        value = orjson.loads(body).get(name)
-    except (orjson.JSONDecodeError, AttributeError):
-        value = None
-    if not isinstance(value, str) or not is_name(value):
-        raise InvalidRequest(f"{name}: give {{{name!r}: …}} with 1 to 64 letters, digits, - or _", param=name)
-    return value
-
-
 def _failed(incoming: Incoming, body: ErrorBody, revision: str, now: float) -> Reply:
     """The reply to a request that was never let in. It has no record: there was nothing to decide."""
     try:
-        request_id = _field(incoming.body, "id")
+        request_id = named_id(incoming.body)
     except InvalidRequest:
         request_id = "none"
     tenant = incoming.subject.rsplit(".", 1)[-1]

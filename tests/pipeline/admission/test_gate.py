@@ -1,0 +1,165 @@
+"""What a worker lets in, from what NATS says is on its way and what it has let in itself."""
+
+import asyncio
+from collections import Counter
+
+import pytest
+from cascade import FakeClock
+
+from pipeline.admission import gate as module
+from pipeline.admission.gate import Gate
+from pipeline.contracts import Lane
+from pipeline.errors import Overloaded, TransportUnavailable
+from pipeline.policy.models.limits import AdmissionLimits
+
+LIMITS = AdmissionLimits(interactive=100, batch=10)
+
+
+class Road:
+    """A cascade that ends requests in their order, and says how many it holds."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.holds: list[str] = []
+        self.away = False
+        self.asked = 0
+        self.gate = Gate(self.count, self.clock)
+        self.kept_back: Counter[str] = Counter()
+
+    async def count(self, lane: Lane) -> int:
+        self.asked += 1
+        if self.away:
+            raise TransportUnavailable("away")
+        return len(self.holds) if lane == "interactive" else 0
+
+    async def ask(self, tenant: str, times: int = 1) -> None:
+        for _ in range(times):
+            try:
+                self.gate.admit(tenant, "interactive", LIMITS)
+            except Overloaded:
+                self.kept_back[tenant] += 1
+            else:
+                self.holds.append(tenant)
+        await asyncio.sleep(0)
+
+    async def later(self, seconds: float = 1.0, ended: int = 0) -> None:
+        self.clock.time += seconds
+        del self.holds[:ended]
+        await self.ask("tick")  # who asks next makes it look
+        await asyncio.sleep(0)
+
+
+async def test_up_to_the_limit_everything_is_let_in() -> None:
+    road = Road()
+    await road.ask("a", 100)
+    assert not road.kept_back
+
+
+async def test_a_flood_is_kept_back_at_once_and_says_when_to_come_again() -> None:
+    road = Road()
+    await road.ask("a", 100)
+    with pytest.raises(Overloaded, match="100 interactive requests") as raised:
+        road.gate.admit("a", "interactive", LIMITS)
+    assert raised.value.retry_after_s is not None
+    assert raised.value.http_status == 503
+
+
+async def test_a_flood_of_one_tenant_does_not_lock_out_another() -> None:
+    road = Road()
+    for _ in range(20):
+        await road.ask("flood", 500)
+        await road.ask("quiet", 2)
+        await road.later(ended=5)
+    assert road.kept_back["flood"]
+    assert not road.kept_back["quiet"]
+    assert len(road.holds) <= 200
+
+
+async def test_two_floods_end_with_the_same_share() -> None:
+    road = Road()
+    for _ in range(60):
+        await road.ask("a", 50)
+        await road.ask("b", 20)
+        await road.later(ended=10)
+    held = Counter(road.holds)
+    assert abs(held["a"] - held["b"]) <= 20
+
+
+async def test_what_has_ended_makes_place_again() -> None:
+    road = Road()
+    await road.ask("a", 150)
+    await road.later(ended=90)
+    road.kept_back.clear()
+    await road.ask("a", 50)
+    assert not road.kept_back
+
+
+async def test_a_worker_that_begins_beside_a_full_queue_lets_in_up_to_the_brim() -> None:
+    """It knows of nobody who holds more than his share."""
+    road = Road()
+    road.holds = ["before"] * 120
+    await road.ask("a", 1)
+    await asyncio.sleep(0)
+    await road.ask("a", 30)
+    assert not road.kept_back
+    await road.ask("b", 300)
+    assert len(road.holds) == 200
+
+
+async def test_while_nats_says_nothing_what_was_known_long_ago_keeps_nobody_back() -> None:
+    road = Road()
+    await road.ask("a", 100)
+    road.away = True
+    road.clock.time += 10
+    await road.ask("a")
+    assert not road.kept_back
+
+
+async def test_it_looks_at_most_a_few_times_a_second() -> None:
+    road = Road()
+    await road.ask("a", 50)
+    await road.ask("a", 50)
+    assert road.asked == 1
+    await road.later(module.LOOK_EVERY_S)
+    assert road.asked == 2
+
+
+async def test_lanes_are_apart() -> None:
+    road = Road()
+    for _ in range(10):
+        road.gate.admit("a", "batch", LIMITS)
+    with pytest.raises(Overloaded):
+        road.gate.admit("a", "batch", LIMITS)
+    await road.ask("a", 50)
+    assert not road.kept_back
+
+
+async def test_what_it_remembers_is_bounded() -> None:
+    road = Road()
+    for number in range(3000):
+        await road.ask(f"t{number}")
+        await road.later(0.3, ended=2)
+    lane = road.gate._lanes["interactive"]
+    assert len(lane._last) < 210
+    assert len(lane._of) < 210
+
+
+def test_no_more_are_handled_at_a_time_than_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "HANDLED", 1)
+    gate = Road().gate
+    with gate.handling(), pytest.raises(Overloaded), gate.handling():
+        pass
+    with gate.handling():
+        pass
+
+
+def test_one_tenant_cannot_take_all_places_to_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "WAITING_OF_ONE", 1)
+    gate = Road().gate
+    with gate.waiting("a"):
+        with pytest.raises(Overloaded), gate.waiting("a"):
+            pass
+        with gate.waiting("b"):
+            pass
+    with gate.waiting("a"):
+        pass
