@@ -1,11 +1,11 @@
 """What the door needs of a client of one tenant; `pipeline.client.Client` is one."""
 
 from collections.abc import AsyncIterator
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from pipeline.contracts import Chunk, Reply, Request
+from pipeline.contracts import Chunk, OutcomeEvent, Reply, Request
 
-__all__ = ["Asker"]
+__all__ = ["Asker", "Hearer", "Keeper"]
 
 
 class Asker(Protocol):
@@ -23,4 +23,22 @@ class Asker(Protocol):
         self, request: Request, *, traceparent: str | None = None, fresh: bool = False
     ) -> AsyncIterator[Chunk | Reply]:
         """Pieces of the answer as they come; the reply is the last item."""
+        ...
+
+
+@runtime_checkable
+class Keeper(Protocol):
+    """Has the replies of its tenant for as long as they are kept; `pipeline.client.Client` does."""
+
+    async def result(self, request_id: str) -> Reply | None:
+        """The stored reply; None: there is none, or none yet."""
+        ...
+
+
+@runtime_checkable
+class Hearer(Protocol):
+    """Is told what became of answers of its tenant; `pipeline.client.Client` is."""
+
+    async def outcome(self, event: OutcomeEvent) -> bool:
+        """Keep an event. False: one of this id is known already, and nothing was changed."""
         ...
