@@ -103,7 +103,8 @@ def _budgets(made: Stack) -> None:
     models = yaml.load(path)
     for target in models["targets"].values():
         target["price"] = dict(PRICE)
-        target["model"] = "mini"
+        if "embedding" not in target["capabilities"]:
+            target["model"] = "mini"
     yaml.dump(models, path)
     (made.policies / "budgets.yaml").write_text(BUDGETS)
 

@@ -2,7 +2,7 @@
 
 The same: how a text is composed in Unicode (NFC), how its lines end, white space at its ends; one piece of text as a
 list of parts; the order of keys in tools and schemas; lists that are empty instead of absent. Of no account: id, user,
-session, lane, metadata, the form of delivery, and what the answer may cost.
+session, lane, metadata, the form of delivery, whether log-probabilities are wanted, and what the answer may cost.
 
 Everything else keeps requests apart, also where it would rarely matter: every parameter of sampling, as it was given;
 the wishes about who answers; names and ids inside messages. Who may see an answer does so always: tenant, class of
@@ -78,7 +78,7 @@ def _partition(envelope: Envelope) -> list[Json]:
 
 def _parameters(request: Request) -> Json:
     given = request.parameters.model_dump(mode="json", exclude_none=True)
-    return {name: value for name, value in given.items() if value != []}
+    return {name: value for name, value in given.items() if value not in ([], {})}
 
 
 def _messages(messages: Sequence[Message]) -> list[Json]:

@@ -1,14 +1,17 @@
 """What a caller sent, brought into the one form that stages see, or refused with the field that is wrong."""
 
 import hashlib
+from typing import Final
 
 import orjson
 from pydantic import ValidationError
 
 from pipeline.contracts import JsonObject, OutcomeEvent, Request, is_name
-from pipeline.errors import InvalidRequest
+from pipeline.errors import InvalidRequest, UnsupportedParameter
 
 __all__ = ["fingerprint", "named_id", "parse_outcome", "parse_request"]
+
+_OF_ANSWERS: Final = ("tools", "tool_choice", "response_schema", "parameters", "stream", "quality_floor", "logprobs")
 
 
 def fingerprint(request: Request) -> str:
@@ -35,10 +38,21 @@ def parse_request(body: bytes, tenant: str) -> Request:
     if "tenant" in request.model_fields_set and request.tenant != tenant:
         raise InvalidRequest(f"tenant: the request says {request.tenant}, its subject {tenant}", param="tenant")
     _check_choice(request)
+    _check_embed(request)
     update: dict[str, object] = {"tenant": tenant}
     if request.input is not None:
         update |= {"messages": request.conversation(), "input": None}
     return request.model_copy(update=update)
+
+
+def _check_embed(request: Request) -> None:
+    """Vectors have no form and no first piece: what asks for that beside texts to embed is not passed over."""
+    if request.embed is None:
+        return
+    for name in _OF_ANSWERS:
+        value = getattr(request, name)
+        if value is not None and value != Request.model_fields[name].get_default():
+            raise UnsupportedParameter(f"{name} is not supported with embed: leave it out", param=name)
 
 
 def _check_choice(request: Request) -> None:

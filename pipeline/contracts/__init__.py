@@ -37,7 +37,6 @@ from pipeline.contracts.envelope import (
     Shielded,
     Step,
     Tier,
-    TokenLogprob,
     Verdict,
     Wanted,
     parse_envelope,
@@ -66,6 +65,7 @@ from pipeline.contracts.records import (
 from pipeline.contracts.reply import Chunk, ErrorBody, Remembered, Reply, Served, Status, Usage
 from pipeline.contracts.request import (
     Budget,
+    Embed,
     ImagePart,
     MaxPrice,
     Message,
@@ -76,6 +76,7 @@ from pipeline.contracts.request import (
     TextPart,
     ToolCall,
 )
+from pipeline.contracts.scores import Alternative, TokenLogprob
 from pipeline.contracts.unsatisfied import AMISS, unsatisfied
 
 __all__ = [
@@ -83,6 +84,7 @@ __all__ = [
     "MAX_WHOLE",
     "NAME_PATTERN",
     "Action",
+    "Alternative",
     "Attempt",
     "AttemptRecord",
     "AuditRecord",
@@ -96,6 +98,7 @@ __all__ = [
     "Cover",
     "DataClass",
     "DeadLetter",
+    "Embed",
     "Envelope",
     "ErrorBody",
     "Exclusion",

@@ -20,6 +20,7 @@ from pipeline.contracts.findings import DataClass
 from pipeline.contracts.planning import Cover, Metered, RateState, Rung, Signals, Snapshot
 from pipeline.contracts.reply import ErrorBody, Status, Usage
 from pipeline.contracts.request import Request, ToolCall
+from pipeline.contracts.scores import TokenLogprob
 
 __all__ = [
     "Action",
@@ -37,7 +38,6 @@ __all__ = [
     "Shielded",
     "Step",
     "Tier",
-    "TokenLogprob",
     "Verdict",
     "Wanted",
     "parse_envelope",
@@ -45,8 +45,9 @@ __all__ = [
 
 ENVELOPE_VERSION = "1.0"
 
-MadeFor = Literal["answer", "repair", "samples", "opinion", "verify", "judge"]
-"""What an attempt was made for: an answer of a tier; the same with its errors told; or a further look at a draft."""
+MadeFor = Literal["answer", "repair", "samples", "opinion", "verify", "judge", "embedding"]
+"""What an attempt was made for: an answer of a tier; the same with its errors told; a further look at a draft; or the
+vector of a question that is compared with remembered ones."""
 
 Action = Literal["allow", "pseudonymise", "mask", "local_only", "deny"]
 """What may happen with data at a target, from the weakest to the strongest."""
@@ -212,17 +213,6 @@ class CacheHit(OpenContract):
     usage: Usage | None = None
 
 
-class TokenLogprob(OpenContract):
-    """One token of an answer with its natural log-probability.
-
-    `top`: those of the likeliest tokens at its place, the best first, where the endpoint shows them.
-    """
-
-    token: str
-    logprob: float
-    top: tuple[float, ...] = ()
-
-
 class Attempt(OpenContract):
     """One target's try at an answer, whether it succeeded or not. Cost in US dollars; null when the price is unknown.
 
@@ -235,6 +225,7 @@ class Attempt(OpenContract):
     it was cancelled, since its beginning said already that it would not stay. `exit_at`: tokens after which its
     beginning said so; without `left_early` it was finished all the same, so that wrong exits can be counted.
     `reasoning`: what the model wrote beside its answer to get there; it is passed on and never weighed or recorded.
+    `embeddings`: vectors, where those were asked for, as in a reply.
     """
 
     number: Whole = Field(ge=1)
@@ -249,6 +240,7 @@ class Attempt(OpenContract):
     reasoning: str | None = None
     tool_calls: tuple[ToolCall, ...] | None = None
     finish_reason: str | None = None
+    embeddings: tuple[str, ...] | None = None
     tokens: tuple[TokenLogprob, ...] | None = None
     usage: Usage = Usage()
     cost_usd: float | None = None

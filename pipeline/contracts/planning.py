@@ -32,11 +32,16 @@ class Signals(OpenContract):
         tokens: of the whole question, estimated.
         counted: the same by target, counted with its own tokenizer, where the estimate is near a limit of the target.
         max_tokens: what the caller allows for the answer.
+        passes: names of the fields that a target has to pass on to its model (`passes` in its policy).
+        wants_logprobs: the caller wants log-probabilities.
         complexity: how hard the whole conversation looks, by an explained score.
         difficulty: how likely a small model fails, by a learned score; None: no model of it is in force.
         modalities: what else than text there is.
         metadata: the keys that the policy lets a record keep.
         has_session: the caller named a session.
+        embeds: vectors are asked for, and no answer.
+        longest: tokens of the longest text that is to be embedded, estimated.
+        dimensions: numbers of a vector that are asked for.
         busy_with: the variant whose tool call is answered here; the loop stays on it.
         deadline_left_ms: at the time of planning.
         key: whose assignment it is, as a keyed digest: the session's, else the user's, else the request's own.
@@ -56,12 +61,17 @@ class Signals(OpenContract):
     has_system: bool = False
     has_tool_results: bool = False
     has_session: bool = False
+    embeds: bool = False
+    longest: Whole = 0
+    dimensions: Whole | None = None
     message_count: Whole = 1
     turns: Whole = 1
     characters: Whole = 0
     tokens: Whole = 0
     counted: dict[Name, Whole] = Field(default_factory=dict)
     max_tokens: Whole | None = None
+    passes: tuple[str, ...] = ()
+    wants_logprobs: bool = False
     complexity: Share = 0.0
     difficulty: Share | None = None
     wants_code: bool = False

@@ -83,6 +83,7 @@ class AuditRecord(OpenContract):
     at once; null where that is not known. `signals_seen` and `snapshot` are all that planning saw. `signals` are those
     of the answer that was judged last, `drafted` those of the first tier's answer, with `agrees_with_next` how far the
     answer after it says the same. `explored`: the probability with which an answer that would stay was escalated.
+    `inputs`: how many texts were to be embedded.
     """
 
     version: str = Field(default="1.0", pattern=r"^1\.[0-9]+$")
@@ -95,6 +96,7 @@ class AuditRecord(OpenContract):
     request_id: RequestId
     fingerprint: str
     lane: Lane
+    inputs: Whole | None = None
     status: Status
     error: ErrorBody | None = None
     degraded: str | None = None

@@ -7,6 +7,7 @@ from pydantic import Field
 from pipeline.contracts.base import Json, Name, OpenContract, RequestId, Share, Tenant, UnixTime, Whole
 from pipeline.contracts.planning import RateState
 from pipeline.contracts.request import ToolCall
+from pipeline.contracts.scores import TokenLogprob
 
 __all__ = ["Chunk", "ErrorBody", "Remembered", "Reply", "Served", "Status", "Usage"]
 
@@ -81,7 +82,9 @@ class Reply(OpenContract):
 
     `attempts` are the calls of models that went out: drafts, escalations, fallbacks, retries, and second calls beside
     slow ones. `reasoning`: what the model that was served wrote beside its answer to get there; a remembered answer has
-    none.
+    none. `embeddings`: of a request for them, one for each text, as the base64 of little-endian float32.
+    `logprobs`: of the tokens of `content`, where they were asked for and are the model's own: null for an answer from
+    memory, and for one in which something was mended, masked or put back.
 
     `audit_id`, `audit_sequence` and `audit_sha256` are a receipt: they name the record of this decision, its place in
     the log and the digest of its bytes, so that whoever keeps the reply can tell whether the log was changed.
@@ -95,6 +98,8 @@ class Reply(OpenContract):
     parsed: Json = None
     tool_calls: tuple[ToolCall, ...] | None = None
     finish_reason: str | None = None
+    logprobs: tuple[TokenLogprob, ...] | None = None
+    embeddings: tuple[str, ...] | None = None
     served: Served | None = None
     attempts: Whole = 0
     escalated: bool = False

@@ -7,6 +7,7 @@ from pydantic.config import JsonDict
 
 from pipeline.contracts.base import (
     Contract,
+    Json,
     JsonObject,
     Lane,
     Name,
@@ -19,6 +20,7 @@ from pipeline.contracts.base import (
 
 __all__ = [
     "Budget",
+    "Embed",
     "ImagePart",
     "MaxPrice",
     "Message",
@@ -32,12 +34,16 @@ __all__ = [
 
 MAX_MESSAGES = 4096
 MAX_METADATA = 16
+MAX_EXTRA = 32
+MOST_ALTERNATIVES = 20
+MAX_TEXTS = 2048
 
 
 _ONE_FORM: Final[JsonDict] = {
     "oneOf": [
         {"required": ["input"], "properties": {"input": {"type": "string"}}},
         {"required": ["messages"], "properties": {"messages": {"minItems": 1}}},
+        {"required": ["embed"], "properties": {"embed": {"type": "object"}}},
     ]
 }
 """What the validator of Request says, for readers of the schema."""
@@ -78,8 +84,15 @@ class Message(Contract):
     tool_call_id: str | None = Field(default=None, max_length=256)
 
 
+ExtraName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$")]
+
+
 class Parameters(Contract):
-    """How a model should sample. What is not given is left to the variant."""
+    """How a model should sample. What is not given is left to the variant.
+
+    `parallel_tool_calls`: false asks for one call of a tool at a time. `extra` are fields of the model's own API, which
+    go to it unchanged; only targets whose policy declares their names (`passes`) are asked then.
+    """
 
     temperature: float | None = Field(default=None, ge=0.0, le=2.0)
     top_p: float | None = Field(default=None, gt=0.0, le=1.0)
@@ -88,6 +101,15 @@ class Parameters(Contract):
     seed: Whole | None = None
     presence_penalty: float | None = Field(default=None, ge=-2.0, le=2.0)
     frequency_penalty: float | None = Field(default=None, ge=-2.0, le=2.0)
+    parallel_tool_calls: bool | None = None
+    extra: dict[ExtraName, Json] = Field(default_factory=dict, max_length=MAX_EXTRA)
+
+
+class Embed(Contract):
+    """Texts of which vectors are wanted; `dimensions`: of how many numbers each, where the model can make fewer."""
+
+    texts: tuple[Annotated[str, Field(min_length=1)], ...] = Field(min_length=1, max_length=MAX_TEXTS)
+    dimensions: Whole | None = Field(default=None, ge=1, le=65_536)
 
 
 class Budget(Contract):
@@ -122,7 +144,7 @@ class ProviderPreferences(Contract):
 
 
 class Request(Contract):
-    """A question to the cascade. Give either `messages` or the short form `input`.
+    """A question to the cascade. Give either `messages` or the short form `input`; or `embed`, to be given vectors.
 
     `id` makes the request idempotent: the same id with the same content is answered once and paid once.
     `origin` says where the data comes from (for instance `EU`), for the residency policy. `pin` names the one variant
@@ -130,7 +152,8 @@ class Request(Contract):
     the key that the caller came with, for budgets by key; never the key itself. `cache`: a remembered answer may serve
     it (`use`), it is answered anew and then remembered (`refresh`), or neither (`off`). `cache_max_age_s` is the
     highest age of a remembered answer, `cache_similarity` how alike its question has to be at least; the policy may ask
-    for more, never less.
+    for more, never less. `logprobs`: the log-probabilities of the answer's tokens are wanted, with so many alternatives
+    each; only targets that give them are asked then.
     """
 
     model_config = ConfigDict(json_schema_extra=_ONE_FORM)
@@ -147,9 +170,11 @@ class Request(Contract):
     api_key: Name | None = None
     input: str | None = None
     messages: tuple[Message, ...] = Field(default=(), max_length=MAX_MESSAGES)
+    embed: Embed | None = None
     tools: tuple[JsonObject, ...] | None = None
     tool_choice: str | JsonObject | None = None
     response_schema: JsonObject | None = None
+    logprobs: Whole | None = Field(default=None, ge=0, le=MOST_ALTERNATIVES)
     parameters: Parameters = Parameters()
     origin: Origin | None = None
     budget: Budget = Budget()
@@ -162,12 +187,14 @@ class Request(Contract):
 
     @model_validator(mode="after")
     def _one_form_of_question(self) -> Self:
-        if (self.input is None) == (not self.messages):
-            raise ValueError("give either messages or input, and not both")
+        if (self.input is not None) + bool(self.messages) + (self.embed is not None) != 1:
+            raise ValueError("give one of messages, input and embed, and not several")
         return self
 
     def conversation(self) -> tuple[Message, ...]:
-        """The messages, whichever form the caller used."""
+        """The messages, whichever form the caller used; of texts to embed, each as one of its own."""
+        if self.embed is not None:
+            return tuple([Message(role="user", content=text) for text in self.embed.texts])
         if self.input is None:
             return self.messages
         return (Message(role="user", content=self.input),)

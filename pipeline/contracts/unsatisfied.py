@@ -9,6 +9,7 @@ AMISS: Final = {
     "missing": "no call of a tool",
     "unwanted": "a call of a tool, though none was wanted",
     "other": "a call of another tool than the one that was chosen",
+    "several": "several calls of tools, though one at a time was wanted",
     "unknown": "a call of a tool that was not offered",
 }
 """What may be amiss with the calls of an answer, whatever their arguments are."""

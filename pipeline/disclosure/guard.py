@@ -12,8 +12,8 @@ from collections.abc import Collection, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, Final, Literal, NamedTuple
 
-from pipeline.contracts import Classification, Finding, Json, Mark, Request, Residency, Shielded
-from pipeline.disclosure.prompts import Added, Hide, messages_for, parameters_for, with_added
+from pipeline.contracts import Classification, Embed, Finding, Json, Mark, Request, Residency, Shielded
+from pipeline.disclosure.prompts import Added, Hide, messages_for, parameters_for, question_of, with_added
 from pipeline.disclosure.pseudonyms import Hidden, Pseudonyms, Style
 from pipeline.disclosure.units import Place, everywhere, fingerprint, rewritten, standing_in, units_of
 from pipeline.disclosure.view import GUARD, Permit, View
@@ -70,14 +70,17 @@ def permit(
     seen = policy.sees(target)
     hidden, hide = _hidden(request, classification, decision, policy, shield)
     shown, left_out = trimmed(hidden, seen)
-    messages = messages_for(shown, variant)
-    if added is not None:
+    embed = shown.embed if added is None else _question(decision, shown, added)
+    messages = messages_for(shown, variant) if embed is None else ()
+    if added is not None and embed is None:
         messages = with_added(messages, shown, added, hide)
     plain = added is not None and added.judges
     replaced = _replaced(shield) if shield is not None else ()
     fields: dict[str, Any] = {
         "messages": neutral_ids(messages) if spec.external else messages,
+        "embed": embed,
         "parameters": parameters_for(shown, variant, added),
+        "logprobs": None if plain else shown.logprobs,
         "tools": None if plain else shown.tools,
         "tool_choice": None if plain else shown.tool_choice,
         "response_schema": None if plain else shown.response_schema,
@@ -138,6 +141,19 @@ def _may_compare(decision: Residency, spec: Target, added: Added) -> None:
         raise _refused(decision, "it may not see this question as it is")
     if decision.target not in added.seen_by:
         raise _refused(decision, "it may not see the remembered question as it is")
+
+
+def _question(decision: Residency, shown: Request, added: Added) -> Embed | None:
+    """The question of which a vector is wanted, that remembered ones are found by; None: this call is for no vector.
+
+    Raises:
+        ResidencyRefused: the target may not see it as it is. What hides something makes another vector of it each time.
+    """
+    if added.kind != "embedding":
+        return None
+    if not as_it_is(decision):
+        raise _refused(decision, "it may not see this question as it is")
+    return Embed(texts=(question_of(shown),))
 
 
 def may_keep(sink: Sink, classification: Classification | None, policy: Policy) -> bool:

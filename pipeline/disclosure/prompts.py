@@ -14,7 +14,7 @@ from pipeline.contracts import Finding, MadeFor, Message, Parameters, Request
 from pipeline.disclosure.units import Place
 from pipeline.policy.models import Variant
 
-__all__ = ["VERDICT_TOKENS", "Added", "messages_for", "parameters_for", "with_added"]
+__all__ = ["VERDICT_TOKENS", "Added", "messages_for", "parameters_for", "question_of", "with_added"]
 
 VERDICT_TOKENS: Final = 4
 """Tokens of an answer that is only yes or no."""
@@ -24,6 +24,7 @@ Hide = Callable[[str, Sequence[Place]], str]
 
 _SAMPLING: Final = tuple(Parameters.model_fields)
 _NOTHING: Final = Parameters()
+_INSTRUCTING: Final = frozenset({"system", "developer"})
 
 _JUDGE: Final = (
     "You check answers. The user shows you a question and an answer to it, each between two lines that hold the mark "
@@ -61,8 +62,8 @@ class Added:
     """What a call is sent besides the request.
 
     Attributes:
-        kind: what the call is for; `answer`: another model shall do better.
-        answer: the answer that it is about, as its caller would have it.
+        kind: what the call is for; `answer`: another model shall do better; `embedding`: a vector of the last question.
+        answer: the answer that it is about, as its caller would have it; of a vector, the question.
         problems: what is wrong with it, in words.
         source: the target that gave the answer.
         found: personal data in it that the request does not hold, and `places` where it stands.
@@ -102,7 +103,7 @@ def messages_for(request: Request, variant: Variant) -> tuple[Message, ...]:
     if not variant.system:
         return conversation
     first = conversation[0]
-    if first.role == "system" and isinstance(first.content, str):
+    if first.role in _INSTRUCTING and isinstance(first.content, str):
         joined = first.model_copy(update={"content": f"{variant.system}\n\n{first.content}"})
         return (joined, *conversation[1:])
     return (_system(variant.system), *conversation)
@@ -170,6 +171,11 @@ def _told(conversation: Sequence[Message]) -> str:
     return "\n\n".join(f"{role}: {text}" for role, text in told)
 
 
+def question_of(request: Request) -> str:
+    """The text of the last message, which is what remembered questions are compared with."""
+    return _text_of(request.conversation()[-1])
+
+
 def _text_of(message: Message) -> str:
     content = message.content
     if content is None or isinstance(content, str):
@@ -191,6 +197,7 @@ def _merged(asked: Parameters, usual: Parameters) -> Parameters:
     for name in _SAMPLING:
         value = getattr(asked, name)
         merged[name] = getattr(usual, name) if value is None else value
+    merged["extra"] = {**usual.extra, **asked.extra}
     return Parameters.model_construct(**merged)
 
 

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from pydantic import BaseModel
 
-from pipeline.contracts import ImagePart, Json, JsonObject, Mark, Message, Request, ToolCall
+from pipeline.contracts import Embed, ImagePart, Json, JsonObject, Mark, Message, Request, ToolCall
 
 __all__ = [
     "MAX_DEPTH",
@@ -177,6 +177,11 @@ class _Reader:
         for at, call in enumerate(message.tool_calls or ()):
             self._call(call, (((link, "tool_calls"), at), "function"))
 
+    def embed(self, embed: Embed | None) -> None:
+        """Each text."""
+        for at, text in enumerate(embed.texts if embed is not None else ()):
+            self.text(text, (((None, "embed"), "texts"), at))
+
     def _call(self, call: ToolCall, link: Link) -> None:
         function: dict[str, Any] = {**call.function}
         arguments = function.get("arguments")
@@ -241,6 +246,7 @@ def _read(request: Request, reader: _Reader, seen: Collection[str]) -> None:
     reader.text(request.input, (None, "input"))
     for at, message in enumerate(request.messages):
         reader.message(message, ((None, "messages"), at))
+    reader.embed(request.embed)
     for at, tool in enumerate(request.tools or ()):
         reader.lines(tool, ((None, "tools"), at))
     if isinstance(request.tool_choice, dict):
@@ -253,6 +259,8 @@ def _read(request: Request, reader: _Reader, seen: Collection[str]) -> None:
         reader.lines(request.metadata, (None, "metadata"))
     for at, stop in enumerate(request.parameters.stop or ()):
         reader.text(stop, (((None, "parameters"), "stop"), at))
+    if request.parameters.extra:
+        reader.lines(request.parameters.extra, ((None, "parameters"), "extra"))
     for name in ("user", "session"):
         if name in seen:
             reader.text(getattr(request, name), (None, name))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final, NoReturn
 
-from pipeline.contracts import JsonObject, Message, Parameters, Shielded
+from pipeline.contracts import Embed, JsonObject, Message, Parameters, Shielded
 from pipeline.policy.models import Target
 
 __all__ = ["GUARD", "Permit", "View"]
@@ -40,8 +40,10 @@ class View(_Sealed):
     """Everything that will be sent. What is None or empty is not sent at all.
 
     Attributes:
-        messages: the conversation, the variant's system prompt before it.
+        messages: the conversation, the variant's system prompt before it; none where texts are to be embedded.
+        embed: the texts to embed.
         parameters: how to sample.
+        logprobs: how many alternatives of each token are asked for; None: as few as we need ourselves.
         tools: tool definitions.
         tool_choice: which of them to use.
         response_schema: the schema that the answer must satisfy.
@@ -54,7 +56,9 @@ class View(_Sealed):
     """
 
     __slots__ = (
+        "embed",
         "idempotency_key",
+        "logprobs",
         "messages",
         "metadata",
         "parameters",
@@ -67,7 +71,9 @@ class View(_Sealed):
         "user",
     )
     messages: tuple[Message, ...]
+    embed: Embed | None
     parameters: Parameters
+    logprobs: int | None
     tools: tuple[JsonObject, ...] | None
     tool_choice: str | JsonObject | None
     response_schema: JsonObject | None

@@ -13,7 +13,7 @@ from jsonschema.validators import validator_for
 from pipeline.contracts import JsonObject
 from pipeline.policy.calibration import BrokenFile, Calibrator, Gate, read_calibrator
 from pipeline.policy.files import Files, Unreadable
-from pipeline.policy.guards import BrokenGuard, Guard, read_guard, unfit
+from pipeline.policy.guards import BrokenGuard, Guard, encoder_of, read_guard, unfit
 from pipeline.policy.models import Route
 from pipeline.policy.problems import Path, Problem
 from pipeline.policy.resolve import Located, PolicySet
@@ -162,7 +162,9 @@ def _unfit(joined: PolicySet) -> Iterator[Problem]:
     for route in joined.routes:
         semantic = route.spec.cache.semantic
         guard = joined.guards.get(semantic.guard_file or "") if semantic is not None else None
-        why = unfit(guard, semantic) if guard is not None and semantic is not None else None
+        variants = {name: part.spec for name, part in joined.variants.items()}
+        encoder = encoder_of(semantic, variants, joined.filled) if semantic is not None else ""
+        why = unfit(guard, semantic, encoder) if guard is not None and semantic is not None else None
         if why is not None and semantic is not None:
             said = f"{semantic.guard_file} {why} (stepwell cache train)"
             yield route.problem(said, "cache", "semantic", "guard_file")

@@ -192,4 +192,5 @@ def _targets(joined: PolicySet) -> Iterator[tuple[str, Json]]:
     for name, target in joined.targets.items():
         content: dict[str, Json] = target.spec.model_dump(mode="json")
         content["capabilities"] = [*sorted(target.spec.capabilities)]
+        content["passes"] = [*sorted(target.spec.passes)]
         yield name, {**content, "model": joined.filled[name].model}

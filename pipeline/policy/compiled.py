@@ -120,6 +120,11 @@ class Policy:
         """The fields that the provider of at least one target may see."""
         return frozenset(field for target in self.targets for field in self.sees(target))
 
+    @cached_property
+    def passes(self) -> frozenset[str]:
+        """Names of fields that some target passes on to its model."""
+        return frozenset[str]().union(*(target.passes for target in self.targets.values()))
+
     # ------------------------------------------------------------ money and limits
 
     @cached_property

@@ -41,6 +41,7 @@ REQUEST_FACTS: Final[Mapping[str, FactType]] = MappingProxyType(
         "req.user_tier": "text or null",
         "req.task": "text or null",
         "req.language": "text or null",
+        "req.embeds": "boolean",
         "req.has_schema": "boolean",
         "req.has_tools": "boolean",
         "req.has_images": "boolean",
@@ -121,6 +122,11 @@ class RequestFacts:
         """The named facts of the request as conditions take them; names that are none of its facts are passed over."""
         source = self._source
         return {name: _plain(_GET[name](source)) for name in names if name in _GET}
+
+    @property
+    def embeds(self) -> bool:
+        """Whether vectors are asked for, and no answer."""
+        return bool(getattr(self._source, "embeds", False))
 
     def but(self, **changed: object) -> "RequestFacts":
         """The same facts, but for these."""

@@ -1,6 +1,7 @@
 """The file of a guard of likeness: weights that `stepwell cache train` learned, and what they were learned with."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal, Self
 
@@ -11,7 +12,7 @@ from pipeline.likeness import ENCODER, Weights
 from pipeline.likeness.features import FEATURES
 from pipeline.likeness.objections import CHECKS
 from pipeline.likeness.weights import LEARNED_CHECKS
-from pipeline.policy.models import SemanticCache
+from pipeline.policy.models import SemanticCache, Target, Variant
 from pipeline.policy.models.base import Section
 from pipeline.policy.validate import first_of
 
@@ -101,9 +102,8 @@ def guard_name(path: str, body: bytes) -> str:
     return f"{path}@{hashlib.sha256(body).hexdigest()[:16]}"
 
 
-def unfit(guard: Guard, semantic: SemanticCache) -> str | None:
+def unfit(guard: Guard, semantic: SemanticCache, encoder: str) -> str | None:
     """Why the guard is not one for a route that compares like this, as the rest of a sentence; None: it is."""
-    encoder = encoder_of(semantic)
     if guard.encoder != encoder:
         return f"was fitted with the encoder {guard.encoder}, and this route compares with {encoder}: fit it again"
     if semantic.similarity < guard.similarity:
@@ -114,6 +114,8 @@ def unfit(guard: Guard, semantic: SemanticCache) -> str | None:
     return None
 
 
-def encoder_of(_semantic: SemanticCache) -> str:
-    """Whose cosines a route compares: of the built-in encoder."""
-    return ENCODER
+def encoder_of(semantic: SemanticCache, variants: Mapping[str, Variant], targets: Mapping[str, Target]) -> str:
+    """Whose cosines a route compares: of the encoder that comes along, or of that of its embedder."""
+    variant = variants.get(semantic.embedder) if semantic.embedder is not None else None
+    target = targets.get(variant.target) if variant is not None else None
+    return ENCODER if target is None else target.encoder

@@ -29,7 +29,8 @@ def hopeless(joined: PolicySet, found: Compiled) -> Iterator[Problem]:
     yield from unanswerable(found.written)
     yield from _never_true(found.written)
     if joined.route_files[0].spec.choose == "first":
-        yield from _never_asked([route for route, _, _ in found.routes])
+        for kind in ("chat", "embedding"):
+            yield from _never_asked([route for route, _, _ in found.routes if route.spec.kind == kind])
     yield from unaffordable(joined)
     yield from unpriced(joined)
     yield from pointless(joined)

@@ -8,6 +8,7 @@ from pathlib import Path
 from pipeline.policy.attached import LARGEST, attach, references
 from pipeline.policy.compile import Compiled, compiled, policy_of
 from pipeline.policy.compiled import Policy
+from pipeline.policy.embedding import embedding
 from pipeline.policy.examples import failing_examples
 from pipeline.policy.files import MAX_FILES, SUFFIXES, BundleFiles, Files, FolderFiles, Unreadable
 from pipeline.policy.gaps import gaps
@@ -134,6 +135,7 @@ def _tried(
     if complete and not joined.absent:
         problems.extend(dangling(joined))
         problems.extend(remembering(joined))
+        problems.extend(embedding(joined))
         problems.extend(misspelt(joined))
     found = compiled(joined, problems)
     if problems:

@@ -10,11 +10,13 @@ __all__ = ["remembering"]
 
 
 def remembering(joined: PolicySet) -> Iterator[Problem]:
-    """What is refused of `cache.semantic`: a verifier that there is not, or that stands outside."""
+    """What is refused of `cache.semantic`: a verifier or embedder that there is not, or that cannot be one."""
     for route in joined.routes:
         semantic = route.spec.cache.semantic
         if semantic is not None and semantic.verifier is not None:
             yield from _verifier(joined, route, semantic.verifier.variant)
+        if semantic is not None and semantic.embedder is not None:
+            yield from _embedder(joined, route, semantic.embedder)
 
 
 def _verifier(joined: PolicySet, route: Located[Route], name: str) -> Iterator[Problem]:
@@ -45,3 +47,15 @@ def _outside(joined: PolicySet, name: str) -> str | None:
     variant = joined.variants.get(name)
     target = joined.targets.get(variant.spec.target) if variant is not None else None
     return variant.spec.target if variant is not None and target is not None and target.spec.external else None
+
+
+def _embedder(joined: PolicySet, route: Located[Route], name: str) -> Iterator[Problem]:
+    """Who makes vectors of questions has to be one who makes vectors."""
+    below = ("cache", "semantic", "embedder")
+    variant = joined.variants.get(name)
+    if variant is None:
+        yield route.problem(f"no such variant: {name}{did_you_mean(name, joined.variants)}", *below)
+        return
+    target = joined.filled.get(variant.spec.target)
+    if target is not None and "embedding" not in target.capabilities:
+        yield route.problem(f"{name} makes no vectors (capabilities: embedding); name a variant that does", *below)

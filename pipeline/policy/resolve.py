@@ -10,6 +10,7 @@ from pipeline.policy.calibration import Calibrator
 from pipeline.policy.guards import Guard
 from pipeline.policy.keys import is_a_key, query_of
 from pipeline.policy.models import (
+    BUILTIN,
     BudgetsFile,
     BudgetSpec,
     EscalationCap,
@@ -261,5 +262,5 @@ def _indiscreet(target: Located[Target], endpoint: str) -> Iterator[Problem]:
             yield target.inside(_NO_KEY, 1, target.spec.endpoint.index(f"{name}={value}") + len(name) + 2, "endpoint")
     if _USERINFO.search(endpoint):
         yield target.problem("a password does not belong into an address; use api_key", "endpoint")
-    elif endpoint and not endpoint.startswith(("http://", "https://")):
-        yield target.problem("the address must begin with http:// or https://", "endpoint")
+    elif endpoint and endpoint != BUILTIN and not endpoint.startswith(("http://", "https://")):
+        yield target.problem(f"the address must begin with http:// or https://, or be {BUILTIN}", "endpoint")

@@ -19,13 +19,14 @@ class RouteBook:
         self._routes = tuple(routes)
         self._scored = choose == "scored"
         self._asked = Asked(Questions([route.condition for route in routes]))
+        self._embedding = sum(1 << at for at, route in enumerate(routes) if route.spec.kind == "embedding")
         self._plain = tuple(RouteChoice(route) for route in routes)
         names = {name for route in routes if route.score is not None for name in route.score.names}
         self._score_names = tuple(sorted(names))
 
     def choose(self, facts: RequestFacts) -> RouteChoice:
         """The route, and those that were asked before it (all of them, if scored) and had no answer."""
-        true, silent = self._asked.ask(facts)
+        true, silent = self._ask(facts)
         if self._scored:
             return self._best(facts, true, silent)
         if not true:
@@ -36,8 +37,16 @@ class RouteBook:
 
     def scores(self, facts: RequestFacts) -> dict[str, float | None]:
         """The score of each route that matches; None where it has no answer."""
-        true, _ = self._asked.ask(facts)
+        true, _ = self._ask(facts)
         return {self._routes[at].spec.name: score for at, score in self._scores(facts, true).items()}
+
+    def _ask(self, facts: RequestFacts) -> tuple[int, int]:
+        """Which routes match, and which have no answer, of those of the kind that is asked for."""
+        true, silent = self._asked.ask(facts)
+        if not self._embedding and not facts.embeds:
+            return true, silent
+        kind = self._embedding if facts.embeds else ~self._embedding
+        return true & kind, silent & kind
 
     def forget(self) -> None:
         """Empty the memory."""

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from pipeline.policy.models import BudgetSpec, EscalationCap, Rate, Route, Target, TierSpec
+from pipeline.policy.models import BudgetSpec, EscalationCap, Rate, Route, Target, TierSpec, Variant
 from pipeline.policy.problems import Problem
 from pipeline.policy.resolve import Located, PolicySet
 
@@ -79,6 +79,17 @@ def _prompts(joined: PolicySet) -> Iterator[Problem]:
     for variant in joined.variants.values():
         if variant.spec.system is not None and variant.spec.system_file is not None:
             yield variant.problem("there is a text in system already; keep one of the two", "system_file")
+        yield from _passed(variant, joined.targets.get(variant.spec.target))
+
+
+def _passed(variant: Located[Variant], target: Located[Target] | None) -> Iterator[Problem]:
+    """A field for the model's own API reaches it only where its target passes it."""
+    if target is None:
+        return
+    for name in variant.spec.parameters.extra:
+        if name not in target.spec.passes:
+            text = f"target {variant.spec.target} does not pass {name}; add it to its passes, or leave it out"
+            yield variant.problem(text, "parameters", "extra", name)
 
 
 def _adapters(targets: Mapping[str, Located[Target]]) -> Iterator[Problem]:

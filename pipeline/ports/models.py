@@ -92,6 +92,7 @@ class Completion:
     """What a model answered. Times in milliseconds; `calls`: tries that went out.
 
     `reasoning`: what it wrote beside its answer to get there; no part of `text`, nor of `tokens`.
+    `embeddings`: where texts were to be embedded, a vector for each; then there is no text.
     `usage_reported` is False where the endpoint did not say what it used: then nobody knows what the call cost.
     """
 
@@ -101,6 +102,7 @@ class Completion:
     usage: Usage
     tool_calls: tuple[ToolCall, ...] | None = None
     reasoning: str | None = None
+    embeddings: tuple[str, ...] | None = None
     tokens: tuple[TokenLogprob, ...] | None = None
     latency_ms: float = 0.0
     first_token_ms: float | None = None

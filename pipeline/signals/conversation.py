@@ -46,6 +46,7 @@ class Survey:
 
     Attributes:
         request: the request itself.
+        embeds: vectors are asked for; each text counts as a message, and nobody says anything.
         message_count: messages; the short form is one.
         has_schema: the answer has to have a form.
         has_system: the caller brings a prompt of its own.
@@ -57,9 +58,11 @@ class Survey:
 
     def __init__(self, request: Request) -> None:
         self.request = request
+        self.embeds = request.embed is not None
+        self._texts = request.embed.texts if request.embed is not None else ()
         messages = request.messages
         roles = {message.role for message in messages}
-        self.message_count = len(messages) or 1
+        self.message_count = len(messages) or len(self._texts) or 1
         self.has_schema = request.response_schema is not None
         self.has_system = not roles.isdisjoint(_SYSTEM)
         self.has_tool_results = "tool" in roles
@@ -72,7 +75,7 @@ class Survey:
 
     @Once
     def said(self) -> tuple[Said, ...]:
-        """Every message as its role and its text; parts of a message are joined by a line's end."""
+        """Every message as its role and its text; parts of a message are joined by a line's end. No text to embed."""
         request = self.request
         if request.input is not None:
             return (("user", request.input),)
@@ -92,7 +95,7 @@ class Survey:
     def characters(self) -> int:
         """Characters of all texts, arguments of tool calls included."""
         if self._plain:
-            return sum([len(text) for _, text in self.said])
+            return sum([len(text) for _, text in self.said]) + sum(map(len, self._texts))
         messages = self.request.messages
         return sum([_characters(message) + _arguments(message) for message in messages])
 
@@ -111,10 +114,21 @@ class Survey:
         """Tokens of the whole question, estimated from above: three bytes of UTF-8 make one."""
         size = self.tools_bytes + self.schema_bytes
         if self._plain:
-            size += sum([bytes_of(text) for _, text in self.said])
+            size += sum([bytes_of(text) for _, text in self.said]) + sum(map(bytes_of, self._texts))
         else:
             size += sum([_bytes(message) for message in self.request.messages])
         return ceil(size / BYTES_PER_TOKEN) + TOKENS_PER_MESSAGE * self.message_count + TOKENS_PER_IMAGE * self.images
+
+    @property
+    def dimensions(self) -> int | None:
+        """Numbers of a vector that are asked for."""
+        return self.request.embed.dimensions if self.request.embed is not None else None
+
+    @Once
+    def longest(self) -> int:
+        """Tokens of the longest text to embed, estimated as `tokens` is; 0 where none is."""
+        longest = max(map(bytes_of, self._texts), default=0)
+        return ceil(longest / BYTES_PER_TOKEN) + TOKENS_PER_MESSAGE if longest else 0
 
 
 def bytes_of(text: str) -> int:

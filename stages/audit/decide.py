@@ -16,6 +16,7 @@ from pipeline.contracts import (
     Reply,
     Served,
     Status,
+    TokenLogprob,
     ToolCall,
     Usage,
     unsatisfied,
@@ -40,6 +41,8 @@ class _Answer(NamedTuple):
     finish_reason: str | None
     confidence: float | None
     reasoning: str | None = None
+    logprobs: tuple[TokenLogprob, ...] | None = None
+    embeddings: tuple[str, ...] | None = None
 
 
 def decide(envelope: Envelope, now: float) -> Reply:
@@ -56,6 +59,8 @@ def decide(envelope: Envelope, now: float) -> Reply:
         parsed=answer.parsed if answer else None,
         tool_calls=answer.tool_calls if answer else None,
         finish_reason=answer.finish_reason if answer else None,
+        logprobs=answer.logprobs if answer else None,
+        embeddings=answer.embeddings if answer else None,
         served=answer.served if answer else None,
         attempts=sum([attempt.calls for attempt in envelope.attempts]),
         escalated=any(attempt.stage == "escalate" for attempt in envelope.attempts),
@@ -98,7 +103,21 @@ def _answer(envelope: Envelope) -> _Answer | None:
         attempt.finish_reason,
         verdict.confidence,
         attempt.reasoning,
+        _logprobs(attempt, content) if envelope.request.logprobs is not None else None,
+        attempt.embeddings,
     )
+
+
+def _logprobs(attempt: Attempt, content: str | None) -> tuple[TokenLogprob, ...] | None:
+    """The scored tokens of the answer as the model gave it; None where its caller has another text than that.
+
+    Where something was masked or put back, tokens of the model are none of the answer's, and the alternatives might
+    even tell what was hidden.
+    """
+    changed = bool(attempt.found) or any(each.action != "omit" for each in attempt.shielded)
+    if attempt.tokens is None or changed or not content or content != attempt.text:
+        return None
+    return attempt.tokens
 
 
 def _judged(envelope: Envelope) -> Attempt | None:
@@ -222,6 +241,7 @@ def record_fields(envelope: Envelope, reply: Reply, policy: Policy | None = None
         "request_id": reply.id,
         "fingerprint": reply.fingerprint,
         "lane": envelope.lane,
+        "inputs": len(envelope.request.embed.texts) if envelope.request.embed is not None else None,
         "status": reply.status,
         "error": _without_text(reply.error),
         "degraded": reply.degraded,

@@ -29,6 +29,8 @@ def assess(
     around: Around = _NOTHING,
     tools: Sequence[JsonObject] | None = None,
     choice: str | JsonObject | None = None,
+    *,
+    alone: bool = False,
 ) -> Findings:
     """Look at `attempt`, whose answer should satisfy `schema` where there is one.
 
@@ -40,6 +42,7 @@ def assess(
         around: what is known beside it.
         tools: that the request offers.
         choice: which of them have to be called.
+        alone: they may be called one at a time.
 
     Raises:
         InvalidRequest: `schema` cannot be used.
@@ -47,7 +50,8 @@ def assess(
     text = attempt.text or ""
     cut_off = attempt.finish_reason == "length"
     if tools and (attempt.tool_calls or choice == "required" or isinstance(choice, dict)):
-        return _of_calls(attempt, hold_calls(attempt.tool_calls or (), tools, choice, cut_off=cut_off), around, tools)
+        held_calls = hold_calls(attempt.tool_calls or (), tools, choice, cut_off=cut_off, alone=alone)
+        return _of_calls(attempt, held_calls, around, tools)
     if schema is None or attempt.tool_calls:
         signals = signals_of(_seen(attempt, None, around, None))
         sure, empty = signals.get("token_mean"), not attempt.tool_calls and not _said(text)

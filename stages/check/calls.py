@@ -37,10 +37,14 @@ def hold_calls(
     choice: str | JsonObject | None = None,
     *,
     cut_off: bool = False,
+    alone: bool = False,
 ) -> HeldCalls:
-    """Hold `calls` against `tools`; `choice` says whether there must be one, may not be, or which."""
+    """Hold `calls` against `tools`; `choice` says whether there must be one, may not be, or which.
+
+    `alone`: there may be one at a time.
+    """
     offered = {name: function for tool in tools or () if (name := _name(function := _function(tool)))}
-    wanted = _wanted(calls, offered, choice)
+    wanted = AMISS["several"] if alone and len(calls) > 1 else _wanted(calls, offered, choice)
     if wanted is not None:
         return HeldCalls("invalid", problems=(wanted,))
     if not calls:

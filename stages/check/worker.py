@@ -8,6 +8,7 @@ from stages.check.assess import assess
 from stages.check.decide import Rules, candidate_of, decide
 from stages.check.ended import with_ending
 from stages.check.gather import around
+from stages.check.vectors import decide_vectors
 
 __all__ = ["Check"]
 
@@ -39,9 +40,13 @@ class Check:
         if route is not None:
             rules = Rules(route.calibrator, route.spec.accept, policy.tenant(envelope.tenant).variants)
         candidate, request = candidate_of(envelope), envelope.request
-        known = around(envelope, candidate, rules.calibrator)
-        found = assess(candidate, request.response_schema, known, request.tools, request.tool_choice)
         target = policy.targets.get(candidate.target)
+        if request.embed is not None:
+            usual = target.vectors.dimensions if target is not None else None
+            return decide_vectors(envelope, request.embed, candidate, usual)
+        known = around(envelope, candidate, rules.calibrator)
+        alone = request.parameters.parallel_tool_calls is False
+        found = assess(candidate, request.response_schema, known, request.tools, request.tool_choice, alone=alone)
         at_most = target.max_output_tokens if target is not None else None
         found = with_ending(found, candidate, request.parameters.max_tokens, at_most)
         return decide(envelope, envelope.plan, found, rules)

@@ -24,7 +24,7 @@ class Case:
     """One variant for one request: all that the conditions look at.
 
     `cost_usd` is what one call costs at most, None where the price is unknown. `rests`: what is left of the budgets
-    that leave it to other variants where that does not suffice.
+    that leave it to other variants where that does not suffice. `encoder`: whose vectors the route gives.
     """
 
     signals: Signals
@@ -40,6 +40,7 @@ class Case:
     tokens_out: int
     cost_usd: float | None
     rests: Sequence[Rest] = ()
+    encoder: str | None = None
 
 
 def listed(names: Sequence[str], name: str, target: Target) -> bool:
@@ -76,18 +77,48 @@ def _preference(case: Case) -> str | None:
 
 def _capability(case: Case) -> str | None:
     signals, able = case.signals, case.target.capabilities
-    missing = []
+    if signals.embeds:
+        return _embeds(case)
+    missing = ["chat"] if "chat" not in able and "embedding" in able else []
     if (signals.has_schema or case.route.response_schema_file) and "json_schema" not in able:
         missing.append("json_schema")
     if (signals.has_tools or signals.has_tool_results) and "tools" not in able:
         missing.append("tools")
     if signals.has_images and "vision" not in able:
         missing.append("vision")
-    return f"it lacks {', '.join(missing)}" if missing else None
+    if signals.wants_logprobs and "logprobs" not in able:
+        missing.append("logprobs")
+    if missing:
+        return f"it lacks {', '.join(missing)}"
+    unknown = [name for name in signals.passes if name not in case.target.passes] if signals.passes else []
+    return f"it does not pass {', '.join(unknown)}" if unknown else None
+
+
+def _embeds(case: Case) -> str | None:
+    """Why it does not make the vectors that are asked for, and such as the others of its route make."""
+    target, asked = case.target, case.signals.dimensions
+    if "embedding" not in target.capabilities:
+        return "it lacks embedding"
+    if case.encoder is not None and target.encoder != case.encoder:
+        return f"its encoder is {target.encoder}, and vectors of the route {case.route.name} are of {case.encoder}"
+    vectors = target.vectors
+    if asked is None or asked == vectors.dimensions:
+        return None
+    if not vectors.shortens:
+        known = f"of {vectors.dimensions} numbers" if vectors.dimensions is not None else "of one length"
+        return f"it makes vectors {known}, and none of {asked}"
+    if vectors.dimensions is not None and asked > vectors.dimensions:
+        return f"it makes vectors of at most {vectors.dimensions} numbers, and none of {asked}"
+    return None
 
 
 def _context(case: Case) -> str | None:
-    needed, window = case.tokens_in + case.tokens_out, case.target.context_window
+    window = case.target.context_window
+    if case.signals.embeds:
+        if case.signals.longest <= window:
+            return None
+        return f"about {case.signals.longest} tokens of one text do not fit into its window of {window}"
+    needed = case.tokens_in + case.tokens_out
     if needed <= window:
         return None
     about = "" if case.name in case.signals.counted else "about "

@@ -15,7 +15,7 @@ from pipeline.ports import Outcome
 from stages.plan.budgets import Degrade, degrading
 from stages.plan.eligible import Judge
 from stages.plan.promise import Asked, asked_of
-from stages.plan.refuse import refusal
+from stages.plan.refuse import refusal, unsupported_by
 from stages.plan.route import Chosen, choose_route
 from stages.plan.skip import Skip, skip_draft
 from stages.plan.stairs import Builder, Stair, affordable
@@ -55,7 +55,7 @@ def decide(
     lookers = builder.lookers(drafts=len(kept) > 1)
     if lookers:
         told["lookers"] = lookers
-    asked = asked_of(chosen.route, signals, policy, snapshot.fallen)
+    asked = Asked(None) if signals.embeds else asked_of(chosen.route, signals, policy, snapshot.fallen)
     return _planned(signals, snapshot, chosen, excluded, kept, skip, told, asked)
 
 
@@ -125,7 +125,9 @@ def _planned(
             "threshold": asked.threshold,
             "max_escalations": _climbs(chosen, signals, stairs),
             "on_exhausted": route.on_exhausted,
-            "cacheable": route.cache.enabled and (signals.cache != "off" or "no-store" not in route.cache.callers_may),
+            "cacheable": not signals.embeds
+            and route.cache.enabled
+            and (signals.cache != "off" or "no-store" not in route.cache.callers_may),
             "excluded": tuple(excluded),
             "skipped": "budget" if cut else skip.why if skip else None,
             "on_capped": route.on_capped,
@@ -153,7 +155,9 @@ def _refused(
         snapshot=snapshot,
     )
     ceiling = "max_cost" in judge.by_money.values()
-    error = refusal(plan.route, plan.excluded, rule, degrade.resets_s, snapshot.targets, policy, ceiling=ceiling)
+    error = unsupported_by(plan.route, plan.excluded, signals, policy) or refusal(
+        plan.route, plan.excluded, rule, degrade.resets_s, snapshot.targets, policy, ceiling=ceiling
+    )
     changes = {"plan": plan, "status": "refused", "error": error}
     return Outcome("refused", _reasons(plan, None), changes, {"route": plan.route, "rule": rule})
 

@@ -47,6 +47,7 @@ class Judge:
         self._tells_apart = self._first != degrade.rests
         self.tenant: TenantSpec = policy.tenant(signals.tenant)
         self._conditions = asked_of(signals, route, self.tenant, wishes, degrades=bool(degrade.rests))
+        self._encoder = _encoder(route, policy) if signals.embeds else None
         self.outliers = {name: at for name, at in snapshot.targets.items() if at.why == "outlier" and not at.healthy}
         self.by_money: dict[str, Cut] = {}
         self._cases: dict[str, Case] = {}
@@ -71,6 +72,17 @@ class Judge:
         if known is None:
             known = self._verdicts[key] = self._judge(variant, deeper)
         return known
+
+    def embeds(self, variant: str) -> bool:
+        """Whether it may make the vector of the last question. What it is asked for is no answer, and short."""
+        case = self.case(variant)
+        case.rests = self._first
+        for condition, fault in self._conditions:
+            reason = fault(case) if condition not in ("capability", "context") else None
+            if reason is not None:
+                self.exclude(case.name, condition, reason)
+                return False
+        return "embedding" in case.target.capabilities
 
     def stands_out(self, variant: str) -> bool:
         """Whether the target does so much worse than those beside it that one of them is called where one can be."""
@@ -118,7 +130,9 @@ class Judge:
         target = self._policy.targets[name]
         signals = self._signals
         tokens_in = signals.counted.get(name, signals.tokens) + _prompt_tokens(spec.system)
-        tokens_out = output_tokens(signals.max_tokens, spec.parameters.max_tokens, target.max_output_tokens)
+        tokens_out = 0
+        if not signals.embeds:
+            tokens_out = output_tokens(signals.max_tokens, spec.parameters.max_tokens, target.max_output_tokens)
         return Case(
             signals,
             self._route,
@@ -132,4 +146,12 @@ class Judge:
             tokens_in,
             tokens_out,
             worst_cost(target.price, tokens_in, tokens_out, signals.modalities),
+            encoder=self._encoder,
         )
+
+
+def _encoder(route: Route, policy: Policy) -> str | None:
+    """The encoder of a route: that of the first variant it names."""
+    names = (name for tier in route.tiers for name in tier.variants)
+    first = policy.variants.get(next(names, ""))
+    return policy.targets[first.target].encoder if first is not None else None

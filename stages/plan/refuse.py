@@ -3,12 +3,19 @@
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
-from pipeline.contracts import ErrorBody, Exclusion, TargetStanding
-from pipeline.errors import BudgetRefused, ContextTooLong, NoEligibleTarget, RateLimited, ResidencyRefused
+from pipeline.contracts import ErrorBody, Exclusion, Signals, TargetStanding
+from pipeline.errors import (
+    BudgetRefused,
+    ContextTooLong,
+    NoEligibleTarget,
+    RateLimited,
+    ResidencyRefused,
+    UnsupportedParameter,
+)
 from pipeline.policy import Policy
 from pipeline.ports import RateVerdict
 
-__all__ = ["over_the_rate", "refusal"]
+__all__ = ["over_the_rate", "refusal", "unsupported_by"]
 
 
 def refusal(
@@ -44,6 +51,19 @@ def refusal(
         param="messages" if code == ContextTooLong.code else None,
         retry_after_s=min(waits, default=None),
     )
+
+
+def unsupported_by(route: str, excluded: Sequence[Exclusion], signals: Signals, policy: Policy) -> ErrorBody | None:
+    """That no target which might have served takes a field of the request; None: each is taken by some."""
+    targets = [policy.targets[name] for name in dict.fromkeys(e.target for e in excluded)]
+    for name in signals.passes:
+        if not any(name in target.passes for target in targets):
+            why = f"{name} is not supported: no target of the route {route} passes it on; leave it out"
+            return ErrorBody(code=UnsupportedParameter.code, message=why, param=name)
+    if signals.wants_logprobs and not any("logprobs" in target.capabilities for target in targets):
+        why = f"logprobs is not supported: no target of the route {route} gives log-probabilities; leave it out"
+        return ErrorBody(code=UnsupportedParameter.code, message=why, param="logprobs")
+    return None
 
 
 def _back_s(standing: TargetStanding | None, policy: Policy) -> float:

@@ -39,10 +39,10 @@ def choose_route(signals: Signals, facts: RequestFacts, policy: Policy) -> Chose
 
     Raises:
         UnknownModel: the caller named a route or variant that there is not, or not for this tenant.
-        InvalidRequest: nothing was named and no route matches, the tenant may not pin a variant, or what was named
-            does not hold the pinned one.
+        InvalidRequest: nothing was named and no route matches, the tenant may not pin a variant, what was named does
+            not hold the pinned one, or vectors are asked of who answers, or an answer of who makes vectors.
     """
-    chosen = _named(signals, policy) if signals.route not in (None, AUTO) else _matching(facts, policy)
+    chosen = _named(signals, policy) if signals.route not in (None, AUTO) else _matching(signals, facts, policy)
     if signals.pin is None:
         return chosen
     _may_pin(signals, "pin", policy)
@@ -50,6 +50,7 @@ def choose_route(signals: Signals, facts: RequestFacts, policy: Policy) -> Chose
     if signals.pin not in there:
         raise UnknownModel(f"pin: there is no variant {signals.pin}; there is {_list(there)}", param="pin")
     pinned = _own(signals.pin, signals, policy)
+    _makes(pinned, signals, policy, "pin")
     if signals.route not in (None, AUTO) and pinned not in _held(chosen.route, signals, policy):
         message = f"pin: {signals.route} is named too and does not hold {signals.pin}; name one of them, or {AUTO}"
         raise InvalidRequest(message, param="pin")
@@ -59,23 +60,44 @@ def choose_route(signals: Signals, facts: RequestFacts, policy: Policy) -> Chose
 def _named(signals: Signals, policy: Policy) -> Chosen:
     name = signals.route or ""
     if route := policy.route(name):
+        if (route.spec.kind == "embedding") != signals.embeds:
+            raise InvalidRequest(f"route: {name} {_other(signals)}; name {_of_kind(signals, policy)}", param="route")
         return Chosen(route.spec, "named")
     there = policy.variants_of(signals.tenant)
     if name in there:
         _may_pin(signals, "route", policy)
-        only = _only(_own(name, signals, policy))
-        single = Route(name=name, tiers=(only,), max_escalations=0, cache=CachePolicy(enabled=False))
+        own = _own(name, signals, policy)
+        _makes(own, signals, policy, "route")
+        single = Route(name=name, tiers=(_only(own),), max_escalations=0, cache=CachePolicy(enabled=False))
         return Chosen(single, "variant", pinned=True)
     known = _list([*(route.spec.name for route in policy.routes), *there])
     raise UnknownModel(f"route: there is no route or variant {name}; there is {known}", param="route")
 
 
-def _matching(facts: RequestFacts, policy: Policy) -> Chosen:
+def _matching(signals: Signals, facts: RequestFacts, policy: Policy) -> Chosen:
     choice = policy.route_for(facts)
     if choice.route is None:
-        names = _list(route.spec.name for route in policy.routes)
-        raise InvalidRequest(f"route: no route matches this request; name one of {names}", param="route")
+        text = f"route: no route matches this request; name {_of_kind(signals, policy)}"
+        raise InvalidRequest(text, param="route")
     return Chosen(choice.route.spec, silent=choice.silent)
+
+
+def _makes(variant: str, signals: Signals, policy: Policy, field: str) -> None:
+    """Refuse a variant that was named for what it does not make."""
+    able = policy.targets[policy.variants[variant].target].capabilities
+    if "embedding" not in able if signals.embeds else able == {"embedding"}:
+        raise InvalidRequest(f"{field}: {variant} {_other(signals)}; name {_of_kind(signals, policy)}", param=field)
+
+
+def _other(signals: Signals) -> str:
+    return "answers and makes no vectors" if signals.embeds else "makes vectors and does not answer"
+
+
+def _of_kind(signals: Signals, policy: Policy) -> str:
+    """The routes that a request like this one may name."""
+    kind = "embedding" if signals.embeds else "chat"
+    names = _list(route.spec.name for route in policy.routes if route.spec.kind == kind)
+    return f"one of {names}" if names else f"a route of the kind {kind}, which this policy has none of"
 
 
 def _may_pin(signals: Signals, field: str, policy: Policy) -> None:

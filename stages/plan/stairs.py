@@ -86,6 +86,9 @@ class Builder:
         named += [semantic.verifier.variant] if semantic is not None and semantic.verifier is not None else []
         names = dict.fromkeys(self._own(name) for name in named if name is not None)
         able = [name for name in names if self._judge.takes(name, deeper=True)]
+        if semantic is not None and semantic.embedder is not None:
+            embedder = self._own(semantic.embedder)
+            able += [embedder] if self._judge.embeds(embedder) else []
         return tuple([trusted(Rung, {"variant": name, "target": variants[name].target}) for name in able])
 
     def cut(self, stairs: Sequence[Stair]) -> Cut | None:

@@ -48,7 +48,8 @@ def policies_for(folder: Path, small: str, large: str) -> Path:
     models = yaml.load(folder / "models.yaml")
     for name, target in models["targets"].items():
         target["slots"] = 32
-        target["model"] = small if name == "small" else large
+        if "embedding" not in target["capabilities"]:
+            target["model"] = small if name == "small" else large
     yaml.dump(models, folder / "models.yaml")
     residency = yaml.load(folder / "residency.yaml")
     residency["scan"]["names"] = False

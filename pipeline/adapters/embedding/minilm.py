@@ -77,8 +77,25 @@ class Encoder:
             vectors[places] = self._run([texts[place] for place in places])
         return vectors
 
+    def whole(self, text: str) -> tuple[Floats, int]:
+        """The unit vector of all of a text, and how many tokens it has; of a short one the same as `embed(exact=True)`.
+
+        What is longer than the model reads goes through it window by window, and counts by the tokens in each.
+        """
+        first = self._tokenizer.encode(text)
+        windows = [first, *first.overflowing]
+        if len(windows) == 1:
+            return self._run_encoded([first])[0], len(first.ids)
+        rows = np.stack([self._run_encoded([window])[0] for window in windows])
+        weights = np.array([len(window.ids) for window in windows], dtype=np.float32)
+        mean = (rows * weights[:, None]).sum(axis=0)
+        vector: Floats = (mean / max(float(np.linalg.norm(mean)), 1e-12)).astype(np.float32)
+        return vector, int(weights.sum())
+
     def _run(self, texts: list[str]) -> Floats:
-        encoded = self._tokenizer.encode_batch(texts)
+        return self._run_encoded(self._tokenizer.encode_batch(texts))
+
+    def _run_encoded(self, encoded: Sequence[Any]) -> Floats:
         ids = np.array([one.ids for one in encoded], dtype=np.int64)
         mask = np.array([one.attention_mask for one in encoded], dtype=np.int64)
         feeds = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}

@@ -13,7 +13,7 @@ import orjson
 from pipeline.adapters.models.reasoning import Reasoning, reasoning_in
 from pipeline.adapters.models.usage import merged, read_usage
 from pipeline.confidence.reasoned import of_answer
-from pipeline.contracts import TokenLogprob, ToolCall, Usage
+from pipeline.contracts import Alternative, TokenLogprob, ToolCall, Usage
 from pipeline.policy.models import Price
 from pipeline.policy.pricing import estimated_tokens
 from pipeline.ports import Completion
@@ -28,9 +28,9 @@ class MalformedAnswer(Exception):
     """The endpoint answered something that is no chat completion. The text says what was wrong with it."""
 
 
-def whole(payload: bytes, model: str, price: Price | None = None) -> "Collected":
+def whole(payload: bytes, model: str, price: Price | None = None, alternatives: int | None = None) -> "Collected":
     """Read the body of a plain answer. `model` is the name to record where the endpoint gives none."""
-    collected = Collected(model, price)
+    collected = Collected(model, price, alternatives)
     try:
         document = orjson.loads(payload)
         message = document["choices"][0]["message"]
@@ -43,16 +43,20 @@ def whole(payload: bytes, model: str, price: Price | None = None) -> "Collected"
 class Collected:
     """An answer in the making. `price` is that of its target and says how its provider counts tokens.
 
+    `alternatives`: so many of the tokens that might have stood at each place are kept; None: nobody asked for them.
+
     Attributes:
         begun: something was generated already.
     """
 
     __slots__ = (
-        "_aside", "_calls", "_finish_reason", "_model", "_price", "_reasoning", "_scored", "_texts", "_usage", "begun",
+        "_alternatives", "_aside", "_calls", "_finish_reason", "_model", "_price", "_reasoning", "_scored", "_texts",
+        "_usage", "begun",
     )  # fmt: skip
 
-    def __init__(self, model: str, price: Price | None = None) -> None:
+    def __init__(self, model: str, price: Price | None = None, alternatives: int | None = None) -> None:
         self._model = model
+        self._alternatives = alternatives
         self._price = price
         self._texts: list[str] = []
         self._reasoning = Reasoning()
@@ -121,7 +125,7 @@ class Collected:
     def _choice(self, choice: Mapping[str, Any]) -> str:
         delta = choice.get("delta") or {}
         self._finish_reason = _text(choice.get("finish_reason")) or self._finish_reason
-        text, reasoning = _text(delta.get("content")), reasoning_in(delta)
+        text, reasoning = _text(delta.get("content") or delta.get("refusal")), reasoning_in(delta)
         self._take_scores(choice.get("logprobs"), aside=bool(reasoning and not text))
         if delta.get("tool_calls"):
             self._take_calls(delta["tool_calls"])
@@ -141,7 +145,7 @@ class Collected:
         if aside:
             self._aside += len(entries)
         else:
-            self._scored.extend(_scored(entries))
+            self._scored.extend(_scored(entries, self._alternatives))
 
     def _take_calls(self, calls: Iterable[Mapping[str, Any]]) -> None:
         self.begun = True
@@ -172,14 +176,38 @@ class Collected:
         )
 
 
-def _scored(entries: Iterable[Mapping[str, Any]]) -> Iterable[TokenLogprob]:
+def _scored(entries: Iterable[Mapping[str, Any]], alternatives: int | None) -> Iterable[TokenLogprob]:
     """The scored tokens; one whose score is no finite number is left out, which check notices."""
     for entry in entries:
         score = entry.get("logprob")
         if isinstance(score, int | float):
             top = entry.get("top_logprobs")
             found = _alternatives(top) if isinstance(top, list) and len(top) > 1 else ()
-            yield TokenLogprob(token=_text(entry["token"]), logprob=float(score), top=found)
+            token = TokenLogprob(token=_text(entry["token"]), logprob=float(score), top=found)
+            yield token if alternatives is None else _in_full(token, entry, alternatives)
+
+
+def _in_full(token: TokenLogprob, entry: Mapping[str, Any], most: int) -> TokenLogprob:
+    """The token with its bytes and with what else might have stood there, for a caller who asked for that."""
+    top = entry.get("top_logprobs")
+    others = tuple(_others(top[:most])) if isinstance(top, list) else ()
+    return token.model_copy(update={"raw": _raw(entry, token.token), "alternatives": others})
+
+
+def _others(top: Iterable[Any]) -> Iterable[Alternative]:
+    for each in top:
+        score = each.get("logprob") if isinstance(each, dict) else None
+        if isinstance(score, int | float) and isfinite(score):
+            token = _text(each.get("token"))
+            yield Alternative(token=token, logprob=float(score), raw=_raw(each, token))
+
+
+def _raw(entry: Mapping[str, Any], token: str) -> tuple[int, ...] | None:
+    """The bytes that the endpoint gives for a token, where they are not the token in UTF-8."""
+    given = entry.get("bytes")
+    if not isinstance(given, list) or not all(isinstance(byte, int) and 0 <= byte < 256 for byte in given):
+        return None
+    return None if bytes(given) == token.encode("utf-8", "surrogatepass") else tuple(given)
 
 
 def _alternatives(top: Sequence[Any]) -> tuple[float, ...]:

@@ -11,7 +11,8 @@ from pipeline.policy.models import Target
 
 __all__ = ["Template", "call_body"]
 
-_SAMPLING: Final = tuple(Parameters.model_fields)
+_APART: Final = frozenset({"max_tokens", "extra", "parallel_tool_calls"})
+_SAMPLING: Final = tuple(name for name in Parameters.model_fields if name not in _APART)
 _INSTRUCTION: Final = "Answer with one JSON document and nothing else. It must satisfy this JSON Schema: "
 
 
@@ -21,7 +22,7 @@ class Template:
     Log-probabilities are asked for with one alternative: some servers send twenty when none is named.
     """
 
-    __slots__ = ("fixed", "most_tokens", "schema_native")
+    __slots__ = ("fixed", "most_tokens", "passes", "schema_native")
 
     def __init__(self, spec: Target) -> None:
         self.fixed: dict[str, Any] = {}
@@ -30,18 +31,28 @@ class Template:
         self.fixed |= spec.extra
         self.fixed["model"] = spec.model
         self.most_tokens = spec.max_output_tokens
+        self.passes = spec.passes
         self.schema_native = "json_schema" in spec.capabilities
 
 
 def call_body(view: View, template: Template, *, stream: bool) -> bytes:
-    """The JSON body for `view`. The model, the messages and the form of the answer are never taken from `extra`."""
+    """The JSON body for `view`. The model, the messages and the form of the answer are never taken from `extra`.
+
+    Of the fields that a caller gave for the model's own API, those go out that the target passes.
+    """
     body: dict[str, Any] = {**template.fixed}
+    if view.parameters.extra:
+        body.update((name, value) for name, value in view.parameters.extra.items() if name in template.passes)
+    if view.logprobs is not None:
+        body.update(logprobs=True, top_logprobs=max(1, view.logprobs))
     body["messages"] = [_message(message) for message in view.messages]
     body.update(_sampling(view.parameters, template.most_tokens))
     if view.tools:
         body["tools"] = view.tools
         if view.tool_choice is not None:
             body["tool_choice"] = view.tool_choice
+        if view.parameters.parallel_tool_calls is not None:
+            body["parallel_tool_calls"] = view.parameters.parallel_tool_calls
     if view.response_schema is not None:
         _ask_for_schema(body, view.response_schema, native=template.schema_native)
     body.update(_asker(view))
@@ -81,7 +92,7 @@ def _with_instruction(messages: list[dict[str, Any]], text: str) -> list[dict[st
 def _sampling(parameters: Parameters, most_tokens: int) -> Iterator[tuple[str, Any]]:
     for name in _SAMPLING:
         value = getattr(parameters, name)
-        if value is not None and name != "max_tokens":
+        if value is not None:
             yield name, value
     asked = parameters.max_tokens
     yield "max_tokens", most_tokens if asked is None else min(asked, most_tokens)
@@ -89,7 +100,7 @@ def _sampling(parameters: Parameters, most_tokens: int) -> Iterator[tuple[str, A
 
 def _message(message: Message) -> Mapping[str, Any]:
     content = message.content
-    shaped: dict[str, Any] = {"role": message.role}
+    shaped: dict[str, Any] = {"role": "system" if message.role == "developer" else message.role}
     shaped["content"] = [_part(part) for part in content] if isinstance(content, tuple) else content
     if message.name is not None:
         shaped["name"] = message.name

@@ -56,6 +56,7 @@ class Endpoint:
     def _define(self, spec: Target) -> None:
         self.spec = spec
         self.url = below(spec.endpoint, "chat/completions")
+        self.embeddings_url = below(spec.endpoint, "embeddings")
         self.template = Template(spec)
         self.timeout = ClientTimeout(total=None, sock_connect=spec.timeouts.connect)
         self.always_streams = spec.timeouts.first_token is not None or spec.timeouts.idle is not None

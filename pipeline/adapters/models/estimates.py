@@ -32,12 +32,16 @@ class Size(NamedTuple):
 def size_of(envelope: Envelope, variant: Variant, spec: Target, added: Added | None = None) -> Size:
     """What a call of this variant may use: as counted by the target's own tokenizer where that was done.
 
-    `added`: what it is sent besides the request; a judgement is short.
+    `added`: what it is sent besides the request; a judgement is short. A vector is no text of any length.
     """
+    if added is not None and added.kind == "embedding":
+        return Size(added_tokens(added), 0)
     request = envelope.request
     signals = envelope.plan.signals if envelope.plan is not None else None
     asked = input_tokens(request) if signals is None else signals.counted.get(variant.target, signals.tokens)
     answered = output_tokens(request.parameters.max_tokens, variant.parameters.max_tokens, spec.max_output_tokens)
+    if request.embed is not None:
+        return Size(asked, 0)
     images = signals is not None and "image" in signals.modalities
     if added is not None:
         asked += added_tokens(added)

@@ -13,6 +13,7 @@ from pipeline.adapters.models.body import call_body
 from pipeline.adapters.models.endpoint import Endpoint
 from pipeline.adapters.models.retries import retry_after_s
 from pipeline.adapters.models.sse import EventReader
+from pipeline.adapters.models.vectors import LARGEST_VECTORS, Vectors, embed_body, vectors
 from pipeline.disclosure.view import View
 from pipeline.errors import (
     Cancelled,
@@ -156,10 +157,12 @@ class Exchange:
         self._view = view
         self._relay = relay
         self._clock = clock
-        self._streams = relay.sink is not None or relay.reader is not None or endpoint.always_streams
+        self._streams = view.embed is None and (
+            relay.sink is not None or relay.reader is not None or endpoint.always_streams
+        )
         self._patience = _Patience(endpoint.spec.timeouts, ends_at)
 
-    async def run(self) -> Collected:
+    async def run(self) -> Collected | Vectors:
         """Send the call and read the answer.
 
         Raises:
@@ -195,12 +198,12 @@ class Exchange:
     def _name(self) -> str:
         return self._endpoint.name
 
-    async def _exchange(self) -> Collected:
+    async def _exchange(self) -> Collected | Vectors:
         if self._streams:
             self._patience.expect("the first token", self._endpoint.spec.timeouts.first_token)
         async with self._session.post(
-            self._endpoint.url,
-            data=call_body(self._view, self._endpoint.template, stream=self._streams),
+            self._endpoint.url if self._view.embed is None else self._endpoint.embeddings_url,
+            data=self._body(),
             headers=self._endpoint.headers(self._view),
             timeout=self._endpoint.timeout,
             allow_redirects=False,  # an address that the residency policy does not know is no target
@@ -213,11 +216,19 @@ class Exchange:
                 return await self._stream(response)
             return await self._plain(response)
 
+    def _body(self) -> bytes:
+        if self._view.embed is not None:
+            return embed_body(self._view, self._view.embed, self._endpoint.spec)
+        return call_body(self._view, self._endpoint.template, stream=self._streams)
+
     # ------------------------------------------------------------ reading
 
-    async def _plain(self, response: aiohttp.ClientResponse) -> Collected:
+    async def _plain(self, response: aiohttp.ClientResponse) -> Collected | Vectors:
+        if self._view.embed is not None:
+            payload = await _read(response, LARGEST_VECTORS)
+            return vectors(payload, self._endpoint.spec.model, self._endpoint.spec.price)
         payload = await _read(response)
-        collected = whole(payload, self._endpoint.spec.model, self._endpoint.spec.price)
+        collected = whole(payload, self._endpoint.spec.model, self._endpoint.spec.price, self._view.logprobs)
         if self._relay.sink is not None:
             self._relay.first_at = self._clock.monotonic()
             await self._relay.hand_on_reasoning(collected.reasoned())
@@ -226,7 +237,8 @@ class Exchange:
 
     async def _stream(self, response: aiohttp.ClientResponse) -> Collected:
         idle = self._endpoint.spec.timeouts.idle
-        collected, reader, size = Collected(self._endpoint.spec.model, self._endpoint.spec.price), EventReader(), 0
+        spec = self._endpoint.spec
+        collected, reader, size = Collected(spec.model, spec.price, self._view.logprobs), EventReader(), 0
         async for chunk in response.content.iter_any():
             size += len(chunk)
             if size > LARGEST_ANSWER:
@@ -303,15 +315,15 @@ def _charged(error: TargetTimeout | TargetUnavailable) -> TargetTimeout | Target
     return error
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes:
-    if response.content_length is not None and response.content_length <= LARGEST_ANSWER:
+async def _read(response: aiohttp.ClientResponse, largest: int = LARGEST_ANSWER) -> bytes:
+    if response.content_length is not None and response.content_length <= largest:
         return await response.read()
     parts, size = [], 0
     async for chunk in response.content.iter_any():
         parts.append(chunk)
         size += len(chunk)
-        if size > LARGEST_ANSWER:
-            raise MalformedAnswer(f"more than {LARGEST_ANSWER} bytes")
+        if size > largest:
+            raise MalformedAnswer(f"more than {largest} bytes")
     return b"".join(parts)
 
 

@@ -14,17 +14,22 @@ import aiohttp
 from pipeline.adapters.board_sights import Opening, Shut, Sight
 from pipeline.adapters.models.answer import Collected
 from pipeline.adapters.models.breaker import State
+from pipeline.adapters.models.builtin import BuiltIn
 from pipeline.adapters.models.endpoint import Endpoint
 from pipeline.adapters.models.exchange import Exchange, Relay
 from pipeline.adapters.models.retries import RETRYABLE, pause_s
+from pipeline.adapters.models.vectors import Vectors
 from pipeline.contracts import Lane
 from pipeline.disclosure.view import Permit, View
 from pipeline.errors import ResidencyRefused, TargetOverloaded, TargetRejected, TargetTimeout, TargetUnavailable
+from pipeline.policy.models import BUILTIN
 from pipeline.policy.source import PolicySource
 from pipeline.ports import Clock, Completion, ModelCall, Random, TokenSink
 
 __all__ = ["HttpModelClient"]
 
+Came = Collected | Vectors
+"""What a try brought."""
 _KEPT_ALIVE_S: Final = 60.0
 _DNS_S: Final = 60
 _NEARLY_S: Final = 0.01
@@ -159,12 +164,16 @@ class HttpModelClient:
             endpoint.update(permit.spec, limits)
         return endpoint
 
-    async def _try(self, endpoint: Endpoint, lane: Lane, view: View, relay: Relay, ends_at: float) -> Collected:
+    async def _try(self, endpoint: Endpoint, lane: Lane, view: View, relay: Relay, ends_at: float) -> Came:
         self._refuse_early(endpoint, ends_at)
         if not endpoint.slots.take(lane):
             await self._queue(endpoint, lane, ends_at)
         try:
-            exchange = Exchange(self._open_session(), endpoint, view, relay, self._clock, ends_at)
+            exchange: Exchange | BuiltIn
+            if endpoint.spec.endpoint == BUILTIN:
+                exchange = BuiltIn(endpoint, view, relay, ends_at)
+            else:
+                exchange = Exchange(self._open_session(), endpoint, view, relay, self._clock, ends_at)
             return await self._watched(endpoint, exchange, ends_at)
         finally:
             endpoint.slots.give_back(lane)
@@ -191,7 +200,7 @@ class HttpModelClient:
         if left <= 0:
             raise TargetTimeout(f"no time was left to call target {endpoint.name}")
 
-    async def _watched(self, endpoint: Endpoint, exchange: Exchange, ends_at: float) -> Collected:
+    async def _watched(self, endpoint: Endpoint, exchange: Exchange | BuiltIn, ends_at: float) -> Came:
         """Run the exchange and tell the breaker how it ended."""
         breaker = endpoint.breaker
         ticket = breaker.admit(self._clock.monotonic())
@@ -227,7 +236,7 @@ class HttpModelClient:
         self._note(endpoint, exchange, collected, begun)
         return collected
 
-    def _note(self, endpoint: Endpoint, exchange: Exchange, collected: Collected, begun: float) -> None:
+    def _note(self, endpoint: Endpoint, exchange: Exchange | BuiltIn, collected: Came, begun: float) -> None:
         first_at = exchange.first_at
         endpoint.answered(
             self._clock.now(),
@@ -246,7 +255,7 @@ class HttpModelClient:
             return False
         return endpoint.budget.spend()
 
-    def _completion(self, collected: Collected, relay: Relay, started: float, calls: int) -> Completion:
+    def _completion(self, collected: Came, relay: Relay, started: float, calls: int) -> Completion:
         spent = self._clock.monotonic() - started
         first = relay.first_at
         return collected.completion(

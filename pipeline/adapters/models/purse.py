@@ -35,6 +35,7 @@ _LOOKS: Final[Mapping[MadeFor, Purpose]] = {
     "opinion": "opinion",
     "verify": "verify",
     "judge": "judge",
+    "embedding": "embedding",
 }
 
 
@@ -58,6 +59,8 @@ class Bill(NamedTuple):
         """What the ledger calls it."""
         if self.made_for != "answer":
             return _LOOKS[self.made_for]
+        if self.envelope.request.embed is not None:
+            return "embedding"
         if self.place:
             return "fallback"
         return "draft" if self.stage == "draft" else "escalate"

@@ -52,6 +52,7 @@ def succeeded(
         tool_calls=completion.tool_calls,
         reasoning=completion.reasoning if what.get("made_for", "answer") in _SERVED else None,
         finish_reason=completion.finish_reason,
+        embeddings=completion.embeddings,
         tokens=completion.tokens,
         usage=usage,
         cost_usd=cost_usd(usage, price) if known else None,

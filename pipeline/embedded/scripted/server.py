@@ -12,6 +12,7 @@ from pipeline.embedded.scripted import wire
 from pipeline.embedded.scripted.answers import Answer, answer, draw_of
 from pipeline.embedded.scripted.behaviour import Behaviour, behaviour_of
 from pipeline.embedded.scripted.ledger import Ledger
+from pipeline.embedded.scripted.vectors import asked_tokens, embeddings, texts_of
 
 __all__ = ["ScriptedServer", "serve"]
 
@@ -73,6 +74,7 @@ class ScriptedServer:
     def _app(self) -> web.Application:
         app = web.Application(client_max_size=_LARGEST_BODY)
         app.router.add_post("/v1/chat/completions", self._chat)
+        app.router.add_post("/v1/embeddings", self._embeddings)
         app.router.add_get("/v1/models", self._models)
         app.router.add_get("/health", self._health)
         app.router.add_get("/__stats", self._stats)
@@ -83,7 +85,7 @@ class ScriptedServer:
         return _json(b'{"status":"ok"}')
 
     async def _models(self, _request: web.Request) -> web.Response:
-        names = ("scripted-small", "scripted-large")
+        names = ("scripted-small", "scripted-large", "scripted-embedder")
         models = [{"id": name, "object": "model", "created": 0, "owned_by": "stepwell"} for name in names]
         return _json(orjson.dumps({"object": "list", "data": models}))
 
@@ -103,6 +105,26 @@ class ScriptedServer:
             return _json(wire.problem("The body is no chat completion request.", _CODES[400]), 400)
         with self.ledger.running():
             return await self._play(request, body, model, given)
+
+    async def _embeddings(self, request: web.Request) -> web.StreamResponse:
+        try:
+            body = orjson.loads(await request.read())
+            model, texts = body["model"], texts_of(body)
+            behaviour = behaviour_of(model)
+        except (KeyError, TypeError, AttributeError, ValueError):
+            return _json(wire.problem("The body is no request for embeddings.", _CODES[400]), 400)
+        key = request.headers.get("Idempotency-Key")
+        with self.ledger.running():
+            if behaviour.hang:
+                await asyncio.Event().wait()
+            status = self._status(behaviour, key)
+            if status != 200:
+                self.ledger.failed()
+                return _json(wire.problem("The script says so.", _CODES[status]), status)
+            used = asked_tokens(texts)
+            await self._wait(behaviour, used, draw_of(self._seed, texts[0]), streamed=False)
+            used = self.ledger.settle(model, key, used)
+            return _json(embeddings(body, texts, behaviour, self._seed, used.input_tokens))
 
     async def _play(self, request: web.Request, body: dict[str, Any], model: str, given: Answer) -> web.StreamResponse:
         behaviour = behaviour_of(model)

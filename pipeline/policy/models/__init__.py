@@ -10,7 +10,18 @@ from pipeline.policy.models.budgets import Allowance, BudgetExample, BudgetsFile
 from pipeline.policy.models.escalation import EarlyExit, Escalation, OpenEarly
 from pipeline.policy.models.examples import Given
 from pipeline.policy.models.experiments import ExperimentsFile, ExperimentSpec
-from pipeline.policy.models.limits import Breaker, Changes, Concurrency, Hedge, Lanes, LimitsFile, Outlier, Rate, Retry
+from pipeline.policy.models.limits import (
+    AdmissionLimits,
+    Breaker,
+    Changes,
+    Concurrency,
+    Hedge,
+    Lanes,
+    LimitsFile,
+    Outlier,
+    Rate,
+    Retry,
+)
 from pipeline.policy.models.remember import CachePolicy, SemanticCache, Verifier
 from pipeline.policy.models.residency import (
     TRANSFORMS,
@@ -31,15 +42,27 @@ from pipeline.policy.models.routes import (
     TierSpec,
 )
 from pipeline.policy.models.scopes import Scope
-from pipeline.policy.models.targets import ModelsFile, Price, Probe, Properties, Target, Timeouts, Variant
+from pipeline.policy.models.targets import (
+    BUILTIN,
+    ModelsFile,
+    Price,
+    Probe,
+    Properties,
+    Target,
+    Timeouts,
+    Variant,
+    Vectors,
+)
 from pipeline.policy.models.tenants import TenantsFile, TenantSpec
 from pipeline.policy.models.visibility import REQUIRED, Ceiling, Exposed, Sinks, Visibility
 
 __all__ = [
     "API_VERSION",
+    "BUILTIN",
     "REQUIRED",
     "TRANSFORMS",
     "Accept",
+    "AdmissionLimits",
     "Allowance",
     "Breaker",
     "BudgetExample",
@@ -90,6 +113,7 @@ __all__ = [
     "TierSpec",
     "Timeouts",
     "Variant",
+    "Vectors",
     "Verifier",
     "Visibility",
     "Window",

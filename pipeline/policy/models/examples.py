@@ -14,11 +14,13 @@ class Given(Section):
     """The facts an example states; what it leaves out has the value of a plain English chat request.
 
     `data_class` and `identifiable` follow from the types where they are left out, and so does what is special in them.
+    `embeds`: vectors are asked for.
     """
 
     tenant: Name = "default"
     task: str | None = None
     language: str | None = None
+    embeds: bool = False
     has_schema: bool = False
     has_tools: bool = False
     has_images: bool = False

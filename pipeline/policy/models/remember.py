@@ -29,7 +29,7 @@ class Verifier(Section):
 
 
 class SemanticCache(Section):
-    """Answers to questions that mean the same, found by the built-in encoder (the extra `embeddings`).
+    """Answers to questions that mean the same, found by the vectors of an encoder.
 
     The vector only finds candidates: a guard compares numbers, units, names, negation, direction and word order, and
     decides; where a verifier is named, it has the last word about what the guard lets through.
@@ -39,6 +39,9 @@ class SemanticCache(Section):
             no user (or session) then has none.
         similarity: the cosine below which a remembered question is no candidate. Callers may ask for more, and answers
             that turned out wrong raise it.
+        embedder: the variant that makes vectors of questions; None: the encoder that comes along (the extra
+            `embeddings`). It is asked only about questions that its target may see as they are, and what it costs is
+            paid like every call.
         candidates: how many are looked at.
         most: questions that are kept for one user, session or tenant; the oldest make room.
         verifier: who is asked about what the guard lets through; None: nobody.
@@ -48,6 +51,7 @@ class SemanticCache(Section):
 
     within: Literal["session", "user", "tenant"] = "user"
     similarity: Share = 0.7
+    embedder: Name | None = None
     candidates: Whole = Field(default=5, ge=1, le=50)
     most: Whole = Field(default=2000, ge=1, le=20_000)
     verifier: Verifier | None = None

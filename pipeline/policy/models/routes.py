@@ -80,6 +80,8 @@ class Route(Section):
     """What kind of request this is (`match`, CEL over `req`) and how it may be served, cheapest tier first.
 
     Attributes:
+        kind: whether it answers (`chat`) or makes vectors of texts (`embedding`); requests for the one never come to a
+            route of the other. All targets of a route that makes vectors have one encoder.
         score: with `choose: scored`, CEL that gives a number; of the routes that match the highest takes the request.
         only: the targets or providers that may serve it; None: any.
         ignore: the targets or providers that may not.
@@ -93,6 +95,7 @@ class Route(Section):
     """
 
     name: Name
+    kind: Literal["chat", "embedding"] = "chat"
     match: str = "true"
     score: ScoreText | None = None
     tiers: tuple[TierSpec, ...] = Field(min_length=1, max_length=8)

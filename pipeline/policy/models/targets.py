@@ -1,15 +1,29 @@
 """`kind: Models`: targets, what they cost and promise, and the variants made of them."""
 
-from typing import Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from pipeline.contracts import Json, Name, Origin, Parameters, Whole
 from pipeline.policy.models.base import Day, Money, Seconds, Section
 
-__all__ = ["ModelsFile", "Price", "Probe", "Properties", "Target", "Timeouts", "Variant"]
+__all__ = [
+    "BUILTIN",
+    "OWN_FIELDS",
+    "ModelsFile",
+    "Price",
+    "Probe",
+    "Properties",
+    "Target",
+    "Timeouts",
+    "Variant",
+    "Vectors",
+]
 
-Capability = Literal["chat", "logprobs", "json_schema", "tools", "vision", "stream"]
+Capability = Literal["chat", "logprobs", "json_schema", "tools", "vision", "stream", "embedding"]
+
+BUILTIN: Final = "builtin:"
+"""The address of the encoder that comes along (the extra `embeddings`): it runs inside the worker."""
 
 
 class Price(Section):
@@ -66,13 +80,55 @@ class Probe(Section):
     timeout: Seconds = 2.0
 
 
+OWN_FIELDS: Final = frozenset(
+    {
+        "audio", "frequency_penalty", "function_call", "functions", "logprobs", "max_completion_tokens", "max_tokens",
+        "messages", "metadata", "modalities", "model", "moderation", "n", "parallel_tool_calls", "presence_penalty",
+        "prompt_cache_key", "provider", "response_format", "safety_identifier", "seed", "stepwell", "stop", "store",
+        "stream", "stream_options", "temperature", "tool_choice", "tools", "top_logprobs", "top_p", "user",
+        "web_search_options",
+    }
+)  # fmt: skip
+"""Fields of a chat completion that Stepwell writes itself, or whose answer it could not hand back."""
+
+
+def _passed(name: str) -> str:
+    if name in OWN_FIELDS:
+        raise ValueError(f"{name} is never passed on: Stepwell writes it itself, or refuses it; leave it out")
+    return name
+
+
+Passed = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$"), AfterValidator(_passed)]
+
+
+class Vectors(Section):
+    """What is known of the vectors that a target makes.
+
+    Attributes:
+        dimensions: how many numbers each has, where fewer are not asked for.
+        encoder: names what made them: vectors of one encoder may be compared with each other, whichever target they
+            come from. Left out, it is the model.
+        shortens: makes vectors of fewer numbers where a caller asks for that.
+    """
+
+    dimensions: Whole | None = Field(default=None, ge=1)
+    encoder: str | None = Field(default=None, min_length=1, max_length=200)
+    shortens: bool = False
+
+
 class Target(Section):
     """A model at an endpoint, in a region, under a provider.
+
+    `builtin:` as an endpoint is the encoder that comes along, inside the worker that calls it. What a target with the
+    capability `embedding` makes of texts is told by `vectors`, and its window is that of each text.
 
     Attributes:
         tokenizer: its own tokenizer as a file in the policy folder (`tokenizer.json`); without it tokens are estimated.
         adapter_of: the target whose weights it shares, where it is an adapter (LoRA) on the same server.
         hedge: whether a slow call may be made a second time beside the first (see `hedge` in the limits).
+        extra: fields that stand in every call of it.
+        passes: fields of its API that callers may give, and that go to it unchanged (`reasoning_effort`, `top_k`); a
+            request with one of them goes to targets alone that pass it, and what no target passes is refused.
         probe: how its health is asked for; without it only its answers tell.
     """
 
@@ -91,10 +147,17 @@ class Target(Section):
     price: Price | None = None
     timeouts: Timeouts = Timeouts()
     extra: dict[str, Json] = Field(default_factory=dict)
+    passes: frozenset[Passed] = frozenset()
     tokenizer: str | None = None
     adapter_of: Name | None = None
     hedge: bool = False
     probe: Probe | None = None
+    vectors: Vectors = Vectors()
+
+    @property
+    def encoder(self) -> str:
+        """What its vectors are called by those who compare them."""
+        return self.vectors.encoder or self.model
 
     @property
     def may_train(self) -> bool:
