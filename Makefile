@@ -77,6 +77,7 @@ faults: env  ## Kill workers, nats-server and Valkey under load, and count what 
 .PHONY: bench
 bench: env  ## Throughput, latency and memory beside a bare relay; interactive latency beside a batch backlog
 	@$(BIN)/python -m bench.run $(BENCH)
+	@$(BIN)/python -m bench.door $(if $(findstring --quick,$(BENCH)),--quick)
 	@$(BIN)/python -m bench.backlog
 
 # DATA=folder and ARGS="--json --against presidio" take further options; ARGS=--quick takes seconds.

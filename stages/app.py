@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from pipeline.adapters.watch import BucketWatch
     from pipeline.revisions import AppliedPolicies
 
-__all__ = ["BUILDERS", "Parts", "build_worker", "main", "run_worker"]
+__all__ = ["BUILDERS", "Parts", "build_worker", "main", "run_beside", "run_worker"]
 
 _log = logging.getLogger("stepwell.app")
 
@@ -383,6 +383,13 @@ async def _run_stages(names: Sequence[StageName], settings: Settings, metrics_po
             await metrics.stop()
 
 
+async def run_beside(settings: Settings, link: Link, policies: PolicySource) -> Worker:
+    """Start all stages over a connection that somebody else holds too; who has the worker stops it."""
+    worker = build_worker(tuple(BUILDERS), link, settings, policies)
+    await worker.start()
+    return worker
+
+
 async def _policies(settings: Settings, link: Link) -> "AppliedPolicies":
     """The source of the policy in force, once it is known what governs."""
     from pipeline.revisions import AppliedPolicies
@@ -453,6 +460,6 @@ def main() -> None:
         from pipeline.cli.main import make_app
         from stages.plan import again
 
-        make_app(Hooks(run_worker, again))()
+        make_app(Hooks(run_worker, again, run_beside))()
     except KeyboardInterrupt:  # while the verbs were still being read
         sys.exit(130)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from pipeline.cli.serve import Beside
 from pipeline.cli.worker import RunWorker
 from pipeline.costs.again import Planner
 from pipeline.errors import PartMissing
@@ -11,10 +12,17 @@ __all__ = ["Hooks", "planner_of"]
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
-    """`run_worker` runs stages; `planner` makes plans from what was written down of requests."""
+    """What the stages do for the verbs.
+
+    Attributes:
+        run_worker: runs stages.
+        planner: makes plans from what was written down of requests.
+        beside: starts all stages over a connection that is there.
+    """
 
     run_worker: RunWorker
     planner: Planner | None = None
+    beside: Beside | None = None
 
 
 def planner_of(planner: Planner | None) -> Planner:

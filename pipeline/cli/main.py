@@ -45,9 +45,10 @@ def make_app(hooks: Hooks) -> typer.Typer:
         pretty_exceptions_show_locals=False,
     )
     root.callback()(_before)
+    handed: dict[str, tuple[object, ...]] = {"policy": (hooks.planner,), "serve": (hooks.beside,)}
     for group in GROUPS:
         module = importlib.import_module(f"pipeline.cli.{group}")
-        module.register(root, *((hooks.planner,) if group == "policy" else ()))
+        module.register(root, *handed.get(group, ()))
     register_worker(root, hooks.run_worker)
     return root
 

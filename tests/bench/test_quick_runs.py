@@ -44,6 +44,16 @@ def test_the_bench_measures_the_fused_worker_and_the_door_beside_their_relays() 
     assert rows["fused"]["cpu_ms"] > rows["relay"]["cpu_ms"] > 0
 
 
+@pytest.mark.slow
+def test_the_bench_of_the_door_measures_answers_hits_and_streams_beside_a_relay_and_the_upstream() -> None:
+    rows = {row["name"]: row for row in run("bench.door", "--quick")["rows"]}
+    assert set(rows) == {"plain upstream", "HTTP relay", "door, fused", "door, exact hits"}
+    assert all(row["requests_per_s"] > 0 and row["latency_ms"][0] > 0 for row in rows.values())
+    assert rows["door, fused"]["cpu_ms"] > rows["door, exact hits"]["cpu_ms"] > 0
+    streamed = [row for name, row in rows.items() if name != "door, exact hits"]
+    assert all(row["chunks_per_s"] > 0 and row["chunk_delay_ms"][0] > 0 for row in streamed)
+
+
 def test_the_backlog_bench_has_a_backlog_to_the_end() -> None:
     found = run("bench.backlog", "--backlog", "1500", "--seconds", "2")
     assert found["batch_left"] > 0

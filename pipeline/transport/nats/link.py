@@ -74,6 +74,8 @@ class NatsLink:
         self._services: list[Service] = []
         self._transports: list[NatsTransport] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        self._own: dict[str, Callable[[Incoming], Awaitable[None]]] = {}
+        """What this process serves itself: subjects without their last token, and handlers."""
 
     @property
     def streams(self) -> Streams:
@@ -101,7 +103,7 @@ class NatsLink:
 
     async def publish(self, subject: str, body: bytes, headers: Mapping[str, str] | None = None) -> None:
         """Send a core message."""
-        await self.client.publish(subject, body, headers=dict(headers) if headers else None)
+        await self._mux.tell(subject, body, headers=headers)
 
     async def subscribe(
         self, subject: str, handler: Callable[[Incoming], Awaitable[None]], *, queue: str | None = None
@@ -127,6 +129,8 @@ class NatsLink:
                 name=subject.split(".")[1], subject=subject, queue_group="stepwell", handler=self._spawning(handler)
             )
             await service.add_endpoint(config)
+            if subject.endswith(".*"):
+                self._own[subject[:-2]] = handler
         await self._arrived()  # from here on no caller is told that nobody listens
 
     async def _arrived(self) -> None:
@@ -139,16 +143,22 @@ class NatsLink:
         """One task for each request: the client delivers the next one only when the callback returned."""
 
         async def endpoint(request: ServiceRequest) -> None:
-            message = request._msg  # its public properties would build again what is already there
-            task = asyncio.ensure_future(_call(handler, _incoming(message)))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._spawn(handler, _incoming(request._msg))  # its public properties would build again what is there
 
         return endpoint
 
+    def _spawn(self, handler: Callable[[Incoming], Awaitable[None]], incoming: Incoming) -> None:
+        task = asyncio.ensure_future(_call(handler, incoming))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
     async def converse(self, subject: str, body: bytes, *, headers: Mapping[str, str] | None = None) -> Conversation:
-        """Send a request; its answers come to the conversation."""
+        """Send a request; its answers come to the conversation. What this process serves does not leave it."""
         conversation = NatsConversation(self._mux, subject)
+        own = self._own.get(subject.rpartition(".")[0])
+        if own is not None and not self.closing:
+            self._spawn(own, Incoming(subject, body, conversation.address, headers or {}))
+            return conversation
         await self._mux.send(subject, body, conversation.address, headers)
         return conversation
 

@@ -12,6 +12,7 @@ from nats.errors import Error as NatsError
 from nats.errors import MaxPayloadError
 
 from pipeline.errors import RequestTooLarge, TransportUnavailable
+from pipeline.transport.nats.straight import listen, post
 
 __all__ = ["Mux", "status_of"]
 
@@ -44,7 +45,7 @@ class Mux:
 
     async def start(self) -> None:
         """Subscribe to the inbox and begin to watch for time-outs."""
-        await self._client.subscribe(self._prefix + "*", cb=self._receive)
+        await listen(self._client, self._prefix + "*", self._receive)
         self._sweeper = asyncio.create_task(self._sweep())
 
     async def stop(self) -> None:
@@ -53,7 +54,7 @@ class Mux:
             self._sweeper.cancel()
         self.fail_all("the connection was closed")
 
-    async def _receive(self, message: Msg) -> None:
+    def _receive(self, message: Msg) -> None:
         number = message.subject[len(self._prefix) :]
         waiting = self._waiting.pop(number, None)
         if waiting is not None:
@@ -113,12 +114,23 @@ class Mux:
     async def send(self, subject: str, body: bytes, reply: str, headers: Mapping[str, str] | None = None) -> None:
         """Publish with an address for answers."""
         try:
-            await self._client.publish(subject, body, reply=reply, headers=dict(headers) if headers else None)
+            await post(self._client, subject, body, reply, headers)
         except MaxPayloadError:
             message = f"{len(body)} bytes are more than NATS takes in one message ({self._client.max_payload})"
             raise RequestTooLarge(message) from None
         except (NatsError, OSError) as error:
             raise TransportUnavailable(f"NATS is not connected ({type(error).__name__})") from None
+
+    async def tell(
+        self, address: str, body: bytes, *, reply: str = "", headers: Mapping[str, str] | None = None
+    ) -> None:
+        """Publish to an address. Where it is one of ours, what is said does not leave this process."""
+        if not address.startswith(self._prefix):
+            await post(self._client, address, body, reply, headers)
+            return
+        sink = self._sinks.get(address[len(self._prefix) :])
+        if sink is not None:
+            sink(Msg(self._client, address, reply, body, dict(headers) if headers else None))
 
     def open(self, sink: Callable[[Msg], None]) -> str:
         """An address at which any number of messages go to `sink`, until `close`."""

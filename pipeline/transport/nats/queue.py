@@ -19,6 +19,7 @@ from pipeline.transport.answers import error_headers, inbox_body
 from pipeline.transport.claims import INLINE, MARK, Claims
 from pipeline.transport.nats.mux import Mux, status_of
 from pipeline.transport.nats.pull import Puller
+from pipeline.transport.nats.straight import post
 from pipeline.transport.nats.streams import NatsStreams
 
 __all__ = ["NatsCaller", "NatsDelivery", "NatsTransport"]
@@ -45,7 +46,7 @@ class NatsDelivery:
         self.delivered = int(message.reply.split(".")[-5])
 
     async def _say(self, word: bytes) -> None:
-        await self._client.publish(self._message.reply, word)
+        await post(self._client, self._message.reply, word)
 
     async def working(self) -> None:
         """Extend the time in which the message is ours."""
@@ -80,19 +81,19 @@ class NatsCaller:
         aside = {} if chunk.reasoning is None else {"reasoning": chunk.reasoning}
         body = orjson.dumps({"seq": chunk.seq, "text": chunk.text, **aside})
         if chunk.seq % PROBE_EVERY:
-            await self._client.publish(self._address, body)
+            await self._mux.tell(self._address, body)
         else:
             if self._probe is None:
                 self._probe = self._mux.open(self._answered)
-            await self._client.publish(self._address, body, reply=self._probe)
+            await self._mux.tell(self._address, body, reply=self._probe)
         return not self._gone
 
     async def reply(self, reply: Reply) -> None:
         """Send the reply, and the empty message that ends a stream."""
         body = reply.model_dump_json(exclude_none=True).encode()
-        await self._client.publish(self._address, inbox_body(reply, body), headers=error_headers(reply.error))
+        await self._mux.tell(self._address, inbox_body(reply, body), headers=error_headers(reply.error))
         if self._streaming:
-            await self._client.publish(self._address, b"")
+            await self._mux.tell(self._address, b"")
         if self._probe is not None:
             self._mux.close(self._probe)
 
