@@ -53,6 +53,7 @@ check: env  ## Lint, format, types, architecture, rendered files
 	@$(BIN)/mypy
 	@PATH="$(CURDIR)/$(BIN):$$PATH" NO_COLOR=1 $(BIN)/lint-imports
 	@$(BIN)/python -m pipeline.schemas --check
+	@$(BIN)/python -m pipeline.gateway.openapi --check
 	@$(BIN)/python -m pipeline.permissions --check
 	@$(BIN)/python docs/render.py --check
 
@@ -111,9 +112,14 @@ bench-likeness: env  ## Attempts to have a question answered with the answer of 
 bench-budget: env  ## 200 requests at once on a budget with room for 10, a worker killed in each of 50 repetitions
 	@$(BIN)/python -m bench.budget $(ARGS)
 
+.PHONY: fuzz-http
+fuzz-http: env  ## Made-up requests to every endpoint of the door (N=10000 in all), each held against the OpenAPI document
+	@STEPWELL_FUZZ=$$(( ($(or $(N),10000) + 23) / 24 )) $(BIN)/pytest -q -p no:cacheprovider tests/pipeline/gateway/test_openapi.py
+
 .PHONY: schemas
 schemas: env  ## Render from the code: schemas, permissions, diagram, tables
 	@$(BIN)/python -m pipeline.schemas
+	@$(BIN)/python -m pipeline.gateway.openapi
 	@$(BIN)/python -m pipeline.permissions
 	@$(BIN)/python docs/render.py
 

@@ -3,11 +3,11 @@
 import json
 from typing import Any
 
-from pipeline.gateway.openapi import completions, listed, parts
+from pipeline.gateway.openapi import completions, dialects, listed, parts, vectors
 
 __all__ = ["document", "render"]
 
-_FAMILIES = (completions, listed)
+_FAMILIES = (completions, dialects, listed, vectors)
 
 
 def document() -> dict[str, Any]:
