@@ -80,7 +80,10 @@ class Policies:
 
     def current(self) -> SimpleNamespace:
         """The policy."""
-        return SimpleNamespace(revision="r", routes=(SimpleNamespace(spec=SimpleNamespace(name="chat")),), variants={})
+        routes = (SimpleNamespace(spec=SimpleNamespace(name="chat")),)
+        return SimpleNamespace(
+            revision="r", routes=routes, variants_of=lambda _: ("small", "large"), passes=frozenset()
+        )
 
 
 def _bare() -> web.Application:

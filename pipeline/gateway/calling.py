@@ -12,9 +12,7 @@ from pipeline.gateway.openai import Call, to_call
 __all__ = ["ask", "prepare", "streaming"]
 
 
-def prepare(
-    desk: Desk, caller: Caller, fields: JsonObject, headers: Mapping[str, str], *, alone: bool = True
-) -> Call:
+def prepare(desk: Desk, caller: Caller, fields: JsonObject, headers: Mapping[str, str], *, alone: bool = True) -> Call:
     """Read the body of a chat completion for a caller; every request gets an id. `alone`: see `to_call`.
 
     Raises:

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from pipeline.contracts import RateState, Remembered, Reply
 
-__all__ = ["about", "rate_limits"]
+__all__ = ["about", "lossy", "rate_limits"]
 
 
 def about(reply: Reply) -> dict[str, str]:
@@ -30,6 +30,12 @@ def about(reply: Reply) -> dict[str, str]:
     if reply.audit_id is not None:
         headers["x-stepwell-audit-id"] = _plain(reply.audit_id)
     return headers | rate_limits(reply.rates) if reply.rates else headers
+
+
+def lossy(names: Iterable[str]) -> dict[str, str]:
+    """The header that names what was asked for and is not in the answer; none where nothing is missing."""
+    told = ", ".join(dict.fromkeys(names))
+    return {"x-stepwell-lossy": told} if told else {}
 
 
 def rate_limits(rates: Iterable[RateState]) -> dict[str, str]:

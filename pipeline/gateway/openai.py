@@ -1,7 +1,7 @@
-"""The chat completion of the OpenAI API to our request, and our reply back to it. Pure: bytes and values in and out."""
+"""The chat completion of the OpenAI API to our request. Pure. The way back is `completion`, named here too."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
@@ -9,17 +9,21 @@ from typing import Any, Final
 import orjson
 from pydantic import ValidationError
 
-from pipeline.contracts import Json, JsonObject, Reply, Request, is_name
+from pipeline.contracts import Json, JsonObject, Request, is_name
 from pipeline.errors import InvalidRequest, UnknownModel
 from pipeline.gateway.body import read_object
-from pipeline.gateway.messages import messages_of, schema_of, tool_choice_of, tools_of
+from pipeline.gateway.completion import completion_object, content_of, finish_reason, to_completion, usage_object
+from pipeline.gateway.messages import messages_of
 from pipeline.gateway.parameters import given, refuse
+from pipeline.gateway.tools import add_tools, schema_of, with_functions
 from pipeline.gateway.wishes import add_wishes, text_of
 
 __all__ = [
     "AUTO",
+    "MOST_CHOICES",
     "Call",
     "completion_object",
+    "content_of",
     "finish_reason",
     "request_id_of",
     "tenant_of",
@@ -29,6 +33,10 @@ __all__ = [
     "usage_object",
 ]
 
+MOST_CHOICES: Final = 8
+"""Answers that one request may ask for."""
+_ALONE: Final = "it goes with a request to /v1/chat/completions alone"
+_INSTEAD: Final = {True: "use `tools`", False: "send one request for each answer"}
 AUTO: Final = "auto"
 """The model that lets the routes decide."""
 
@@ -37,21 +45,25 @@ _TOP: Final = (
     "cache", "cache_max_age_s", "cache_similarity",
 )  # fmt: skip
 _BUDGET: Final = ("deadline_ms", "max_escalations", "max_cost_usd")
-_SAMPLING: Final = ("temperature", "top_p", "seed", "presence_penalty", "frequency_penalty")
+_SAMPLING: Final = (
+    "temperature", "top_p", "seed", "presence_penalty", "frequency_penalty", "parallel_tool_calls",
+)  # fmt: skip
 _PARAMS: Final[dict[str, str]] = {
     "parameters": "",
+    "logprobs": "top_logprobs",
     "budget": "stepwell",
     "response_schema": "response_format.json_schema.schema",
 } | {name: f"stepwell.{name}" for name in _TOP}
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
-_FINISH: Final = frozenset({"stop", "length", "tool_calls", "content_filter"})
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
     """A chat completion as asked: our request, and what concerns the shape of the answer alone.
 
-    `model` is the name the caller used. `resumable`: the caller gave an idempotency key and may come back.
+    `model` is the name the caller used. `resumable`: the caller gave an idempotency key and may come back. `n`:
+    so many answers are wanted. `obfuscate`: all pieces of a stream shall be of like size. `functions`: calls of tools
+    shall have the deprecated form.
     """
 
     request: Request
@@ -59,9 +71,9 @@ class Call:
     include_usage: bool
     resumable: bool
     traceparent: str | None
-
-
-# ---------------------------------------------------------------- the question
+    n: int = 1
+    obfuscate: bool = False
+    functions: bool = False
 
 
 def to_request(body: bytes, headers: Mapping[str, str]) -> Request:
@@ -69,35 +81,59 @@ def to_request(body: bytes, headers: Mapping[str, str]) -> Request:
     return to_call(read_object(body), headers).request
 
 
-def to_call(fields: JsonObject, headers: Mapping[str, str], tenant: str | None = None) -> Call:
+def to_call(
+    fields: JsonObject,
+    headers: Mapping[str, str],
+    tenant: str | None = None,
+    passes: Collection[str] = (),
+    *,
+    alone: bool = True,
+) -> Call:
     """Read a chat completion.
 
     Args:
         fields: the body.
         headers: the HTTP headers, names in lower case or a mapping that does not mind the case.
         tenant: whose request it is; None: the header says so.
+        passes: names of fields that some target passes on to its model.
+        alone: the call has to be told by its request alone, so several answers, and the deprecated form of calls, are
+            not supported.
 
     Raises:
         InvalidRequest: the body or a header breaks the contract; names the field.
         UnsupportedParameter: the body asks for something that Stepwell does not do.
         UnknownModel: the model cannot be the name of a route or a variant.
     """
-    said = given(fields)
+    said, extra = given(fields, passes)
+    functions = "functions" in said or "function_call" in said
+    if functions:
+        said = with_functions(said)
+    choices = _choices(said) if "n" in said else 1
+    if alone and (choices > 1 or functions):
+        raise refuse("functions" if functions else "n", advice=f"{_ALONE}: {_INSTEAD[functions]}")
     key = headers.get("idempotency-key")
     model = _model(said)
     wanted = _wanted(said, headers)
-    if model != AUTO and wanted.setdefault("route", model) != model:
+    if extra:
+        wanted["parameters"]["extra"] = extra
+    if ":" in model:
+        _add_variant(wanted, model)
+    elif model != AUTO and wanted.setdefault("route", model) != model:
         raise InvalidRequest("model and stepwell.route differ: give one of them, or model auto", param="stepwell.route")
     wanted["tenant"] = tenant_of(headers) if tenant is None else tenant
     if key:
         wanted["id"] = request_id_of(key)
     trace = headers.get("traceparent", "")
+    options = _stream_options(said) if "stream_options" in said else {}
     return Call(
         request=_validated(wanted, {"provider": "provider"} if "provider" in said else {}),
         model=model,
-        include_usage=_include_usage(said),
+        include_usage=bool(options.get("include_usage")),
         resumable=bool(key),
         traceparent=trace if _TRACEPARENT.fullmatch(trace) else None,
+        n=choices,
+        obfuscate=bool(options.get("include_obfuscation")),
+        functions=functions,
     )
 
 
@@ -126,9 +162,24 @@ def _model(said: JsonObject) -> str:
     model = said.get("model", AUTO)
     if not isinstance(model, str):
         raise InvalidRequest("model must be a string", param="model")
-    if not is_name(model):
+    if not is_name(model) and not all(map(is_name, model.split(":", 1))):
         raise UnknownModel("no route or variant has such a name: see GET /v1/models, or ask for auto", param="model")
     return model
+
+
+def _add_variant(wanted: dict[str, Any], model: str) -> None:
+    """`route:variant` is a route with a pin."""
+    route, variant = model.split(":", 1)
+    for name, value in (("route", route), ("pin", variant)):
+        if wanted.setdefault(name, value) != value:
+            raise InvalidRequest(f"model and stepwell.{name} differ: give one of them", param=f"stepwell.{name}")
+
+
+def _choices(said: JsonObject) -> int:
+    wanted = said["n"]
+    if type(wanted) is not int or not 1 <= wanted <= MOST_CHOICES:
+        raise InvalidRequest(f"n must be a whole number from 1 to {MOST_CHOICES}", param="n")
+    return wanted
 
 
 def _wanted(said: JsonObject, headers: Mapping[str, str]) -> dict[str, Any]:
@@ -140,7 +191,10 @@ def _wanted(said: JsonObject, headers: Mapping[str, str]) -> dict[str, Any]:
         if name in said:
             wanted[name] = said[name]
     _add_user(wanted, said)
-    _add_tools(wanted, said)
+    if "tools" in said or "tool_choice" in said:
+        add_tools(wanted, said)
+    if "logprobs" in said or "top_logprobs" in said:
+        _add_logprobs(wanted, said)
     if "response_format" in said:
         wanted["response_schema"] = schema_of(said["response_format"])
     session = text_of(headers, "x-session-id") or text_of(headers, "x-conversation-id") or said.get("prompt_cache_key")
@@ -157,11 +211,14 @@ def _add_user(wanted: dict[str, Any], said: JsonObject) -> None:
         wanted["user"] = user
 
 
-def _add_tools(wanted: dict[str, Any], said: JsonObject) -> None:
-    if "tools" in said:
-        wanted["tools"] = tools_of(said["tools"])
-    if "tool_choice" in said:
-        wanted["tool_choice"] = tool_choice_of(said["tool_choice"])
+def _add_logprobs(wanted: dict[str, Any], said: JsonObject) -> None:
+    asked, top = said.get("logprobs", False), said.get("top_logprobs")
+    if not isinstance(asked, bool):
+        raise InvalidRequest("logprobs must be true or false", param="logprobs")
+    if asked:
+        wanted["logprobs"] = 0 if top is None else top
+    elif top:
+        raise InvalidRequest("top_logprobs goes with logprobs: true", param="top_logprobs")
 
 
 def _parameters(said: JsonObject) -> JsonObject:
@@ -182,16 +239,19 @@ def _one_of(said: JsonObject, name: str, older: str) -> Json:
     return said.get(name, said.get(older))
 
 
-def _include_usage(said: JsonObject) -> bool:
-    options = said.get("stream_options")
-    if options is None:
-        return False
+_STREAM_OPTIONS: Final = frozenset({"include_usage", "include_obfuscation"})
+
+
+def _stream_options(said: JsonObject) -> JsonObject:
+    options = said["stream_options"]
     if not isinstance(options, dict) or not said.get("stream"):
         raise InvalidRequest("stream_options is an object that goes with stream: true", param="stream_options")
     for name, value in options.items():
-        if name != "include_usage" and not (name == "include_obfuscation" and not value):
+        if name not in _STREAM_OPTIONS:
             raise refuse(f"stream_options.{name}")
-    return options.get("include_usage") is True
+        if value is not None and not isinstance(value, bool):
+            raise InvalidRequest(f"stream_options.{name} must be true or false", param=f"stream_options.{name}")
+    return options
 
 
 def _add_extension(wanted: dict[str, Any], said: JsonObject) -> None:
@@ -241,62 +301,3 @@ def _param(location: tuple[int | str, ...], places: Mapping[str, str]) -> str:
         name = places.get(word, word) if not words else word
         words.append(f".{name}" if words and words != [""] else name)
     return "".join(words)
-
-
-# ---------------------------------------------------------------- the answer
-
-
-def to_completion(reply: Reply, created: int) -> bytes:
-    """The bytes of a `chat.completion`. `created` in Unix seconds. The model is the one that really answered."""
-    return orjson.dumps(completion_object(reply, created))
-
-
-def completion_object(reply: Reply, created: int) -> dict[str, Any]:
-    """A `chat.completion` as an object, for those who put it inside something else."""
-    message: dict[str, Any] = {"role": "assistant", "content": content_of(reply), "refusal": None}
-    if reply.reasoning:
-        message["reasoning_content"] = reply.reasoning
-    if reply.tool_calls:
-        message["tool_calls"] = [call.model_dump() for call in reply.tool_calls]
-    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish_reason(reply)}
-    return {
-        "id": f"chatcmpl-{reply.id}",
-        "object": "chat.completion",
-        "created": created,
-        "model": reply.served.model if reply.served else "",
-        "choices": [choice],
-        "usage": usage_object(reply),
-        "system_fingerprint": reply.policy_revision,
-    }
-
-
-def content_of(reply: Reply) -> str | None:
-    """The text of the answer; a parsed object without text is written out."""
-    if reply.content is None and reply.parsed is not None:
-        return orjson.dumps(reply.parsed).decode()
-    return reply.content
-
-
-def finish_reason(reply: Reply) -> str:
-    """Why the model stopped, in the words of the API. A provider's own words count as `stop`."""
-    if reply.finish_reason in _FINISH:
-        return str(reply.finish_reason)
-    return "tool_calls" if reply.tool_calls else "stop"
-
-
-def usage_object(reply: Reply) -> dict[str, Any]:
-    """Tokens of all attempts; cached ones are a part of the prompt's, reasoning a part of the completion's."""
-    usage = reply.usage
-    return {
-        "prompt_tokens": usage.input_tokens,
-        "completion_tokens": usage.output_tokens,
-        "total_tokens": usage.input_tokens + usage.output_tokens,
-        "prompt_tokens_details": {
-            "cached_tokens": usage.cached_tokens,
-            "audio_tokens": usage.audio_input_tokens,
-        },
-        "completion_tokens_details": {
-            "reasoning_tokens": usage.reasoning_tokens,
-            "audio_tokens": usage.audio_output_tokens,
-        },
-    }

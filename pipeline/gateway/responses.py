@@ -33,9 +33,9 @@ _CLOSING: Final = frozenset({408, 413})
 """Statuses after which the rest of the body is not worth waiting for."""
 
 
-def json_response(body: bytes, status: int = 200) -> web.Response:
+def json_response(body: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
     """A JSON document."""
-    return web.Response(body=body, status=status, content_type=JSON)
+    return web.Response(body=body, status=status, headers=headers, content_type=JSON)
 
 
 def answer(reply: Reply, created: int, headers: Mapping[str, str]) -> web.Response:

@@ -9,12 +9,15 @@ import orjson
 
 from pipeline.begun import Begun, lost
 from pipeline.contracts import Chunk, Reply
-from pipeline.gateway.openai import content_of, finish_reason, usage_object
+from pipeline.gateway.completion import content_of, finish_reason, logprobs_object, older_reason, usage_object
 from pipeline.gateway.problems import Problem, problem_of_reply
+from pipeline.gateway.tools import as_functions
 
 __all__ = ["DONE", "UNTOLD", "Events", "summary"]
 
 DONE: Final = b"data: [DONE]\n\n"
+_BLOCK: Final = 64
+"""Bytes to a multiple of which a piece is filled up that shall tell nothing by its size."""
 
 
 class Events:
@@ -25,16 +28,45 @@ class Events:
     begun, the stream ends with an error.
     """
 
-    def __init__(self, request_id: str, created: int, model: str, *, include_usage: bool) -> None:
+    def __init__(
+        self,
+        request_id: str,
+        created: int,
+        model: str,
+        *,
+        include_usage: bool,
+        index: int = 0,
+        obfuscate: bool = False,
+        functions: bool = False,
+        logprobs: bool = False,
+    ) -> None:
+        """Begin a stream.
+
+        Args:
+            request_id: the id of the request.
+            created: Unix seconds.
+            model: the name that the caller used.
+            include_usage: a last event tells what was used.
+            index: which choice it is.
+            obfuscate: pieces of text are filled up to like sizes, so that who sees the traffic learns less of them.
+            functions: calls of tools have the deprecated form.
+            logprobs: log-probabilities were asked for.
+        """
         self._request_id = request_id
+        self._index = index
+        self._obfuscate = obfuscate
+        self._functions = functions
+        self._logprobs = logprobs
         self._base = {"id": f"chatcmpl-{request_id}", "object": "chat.completion.chunk", "created": created}
         self._include_usage = include_usage
-        self._head = b"data: " + orjson.dumps({**self._base, "model": model})[:-1] + b',"choices":[{"index":0,"delta":'
-        self._tail = b',"logprobs":null,"finish_reason":null}]' + (b',"usage":null}' if include_usage else b"}")
-        self._tail += b"\n\n"
+        frame = orjson.dumps({**self._base, "model": model})[:-1]
+        self._head = b'data: %b,"choices":[{"index":%d,"delta":' % (frame, index)
+        self._after = b',"usage":null' if include_usage else b""
+        self._tail = b',"logprobs":null,"finish_reason":null}]%b}\n\n' % self._after
         self._text_head = self._head + b'{"content":'
         self._text_tail = b"}" + self._tail
         self._begun = Begun()
+        self._rest: tuple[Chunk, ...] = ()
         self._told_role = False
 
     def chunk(self, chunk: Chunk) -> bytes:
@@ -43,13 +75,24 @@ class Events:
 
     def end(self, reply: Reply) -> bytes:
         """The last events of the stream."""
+        told = self.answered(reply)
+        if told.status != "answered":
+            return self.broke_off(problem_of_reply(told), told)
+        return b"".join((self.close(told), self.usage(told) if self._include_usage else b"", DONE))
+
+    def answered(self, reply: Reply) -> Reply:
+        """The reply, as its caller is told it: a failure where another answer was begun than the one that counts."""
         if reply.status != "answered":
-            return self.broke_off(problem_of_reply(reply), reply)
+            return reply
         rest = self._begun.rest(content_of(reply) or "", reply.reasoning or "")
         if rest is None:
-            told = lost(reply)
-            return self.broke_off(problem_of_reply(told), told)
-        return b"".join((*map(self._piece, rest), self._calls(reply), self._finish(reply), DONE))
+            return lost(reply)
+        self._rest = rest
+        return reply
+
+    def close(self, reply: Reply) -> bytes:
+        """What is missing of an answer, and why it ended."""
+        return b"".join((*map(self._piece, self._rest), self._calls(reply), self._scores(reply), self._finish(reply)))
 
     def broke_off(self, problem: Problem, reply: Reply | None = None) -> bytes:
         """The last event of a stream that did not come to its end. No `[DONE]` follows: it was not.
@@ -63,10 +106,21 @@ class Events:
         return self._text(chunk.text) if chunk.reasoning is None else self._reasoning(chunk.reasoning)
 
     def _text(self, text: str) -> bytes:
+        if self._obfuscate:
+            return self._padded(text)
         if self._told_role:
             return self._text_head + orjson.dumps(text) + self._text_tail
         self._told_role = True
         return self._head + b'{"role":"assistant","content":' + orjson.dumps(text) + self._text_tail
+
+    def _padded(self, text: str) -> bytes:
+        """The event of a text with so much behind it that its size says little."""
+        role = {} if self._told_role else {"role": "assistant"}
+        self._told_role = True
+        delta = orjson.dumps({**role, "content": text})
+        padding = b"x" * (-len(delta) % _BLOCK)
+        tail = b',"logprobs":null,"finish_reason":null}],"obfuscation":"%b"%b}\n\n' % (padding, self._after)
+        return self._head + delta + tail
 
     def _reasoning(self, text: str) -> bytes:
         role = {} if self._told_role else {"role": "assistant"}
@@ -76,18 +130,40 @@ class Events:
     def _calls(self, reply: Reply) -> bytes:
         if not reply.tool_calls:
             return b""
+        self._told_role = True
         calls = [{"index": place, **call.model_dump()} for place, call in enumerate(reply.tool_calls)]
-        return self._head + orjson.dumps({"role": "assistant", "tool_calls": calls}) + self._tail
+        delta: dict[str, Any] = {"role": "assistant", "tool_calls": calls}
+        return self._head + orjson.dumps(as_functions(delta) if self._functions else delta) + self._tail
+
+    def _scores(self, reply: Reply) -> bytes:
+        """The log-probabilities of the whole text: which tokens count is known when the answer is."""
+        if reply.logprobs is None:
+            return b""
+        scores = orjson.dumps(logprobs_object(reply.logprobs))
+        return self._head + b'{},"logprobs":%b,"finish_reason":null}]%b}\n\n' % (scores, self._after)
 
     def _finish(self, reply: Reply) -> bytes:
-        """Why it ended and who answered; then the usage, where the caller asked for it."""
-        model = reply.served.model if reply.served else ""
-        choice = {"index": 0, "delta": {}, "logprobs": None, "finish_reason": finish_reason(reply)}
-        last: dict[str, Any] = {**self._base, "model": model, "choices": [choice], "stepwell": summary(reply)}
-        if not self._include_usage:
-            return _event(last)
-        usage = {**self._base, "model": model, "choices": [], "usage": usage_object(reply)}
-        return _event({**last, "usage": None}) + _event(usage)
+        """Why it ended and who answered."""
+        reason = finish_reason(reply)
+        choice = {
+            "index": self._index,
+            "delta": {} if self._told_role else {"role": "assistant"},
+            "logprobs": None,
+            "finish_reason": older_reason(reason) if self._functions else reason,
+        }
+        told = summary(reply)
+        if self._logprobs and reply.logprobs is None and content_of(reply):
+            told["lossy"] = ["logprobs"]
+        last: dict[str, Any] = {**self._base, "model": _model(reply), "choices": [choice], "stepwell": told}
+        return _event({**last, "usage": None} if self._include_usage else last)
+
+    def usage(self, reply: Reply) -> bytes:
+        """The event that tells what was used."""
+        return _event({**self._base, "model": _model(reply), "choices": [], "usage": usage_object(reply)})
+
+
+def _model(reply: Reply) -> str:
+    return reply.served.model if reply.served else ""
 
 
 def _event(value: dict[str, Any]) -> bytes:

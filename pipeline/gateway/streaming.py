@@ -1,7 +1,7 @@
 """One streamed answer over HTTP."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Final, Protocol
 
 from aiohttp import web
@@ -11,7 +11,7 @@ from pipeline.errors import StepwellError, TransportUnavailable
 from pipeline.gateway.problems import Problem, problem_of_error, problem_of_status
 from pipeline.gateway.responses import report
 
-__all__ = ["CallerGone", "EventWriter", "send"]
+__all__ = ["CallerGone", "EventWriter", "send", "send_bytes"]
 
 _HEADERS: Final = {"content-type": "text/event-stream", "cache-control": "no-cache", "x-accel-buffering": "no"}
 _BROKE_OFF: Final = "Stepwell could not end the answer; see the log of the door"
@@ -50,22 +50,56 @@ async def send(
     Raises:
         CallerGone: nobody takes it, or not within `write_s` seconds for a piece.
     """
-    response = web.StreamResponse(headers={**headers, **_HEADERS})
-    await response.prepare(request)
-    last = first
-    try:
+
+    async def pass_on(response: web.StreamResponse) -> None:
+        last = first
         await _write(response, _event(events, first), write_s)
         async for last in rest:
             await _write(response, _event(events, last), write_s)
         if isinstance(last, Chunk):
             raise TransportUnavailable("the answer broke off; ask again")
+
+    return await _sent(request, headers, pass_on, events.broke_off, write_s)
+
+
+async def send_bytes(
+    request: web.Request,
+    headers: Mapping[str, str],
+    pieces: AsyncIterator[bytes],
+    broke_off: Callable[[Problem], bytes],
+    write_s: float,
+) -> web.StreamResponse:
+    """Send events that are written already; trouble on the way becomes a last event, as `broke_off` writes it.
+
+    Raises:
+        CallerGone: see `send`.
+    """
+
+    async def pass_on(response: web.StreamResponse) -> None:
+        async for piece in pieces:
+            await _write(response, piece, write_s)
+
+    return await _sent(request, headers, pass_on, broke_off, write_s)
+
+
+async def _sent(
+    request: web.Request,
+    headers: Mapping[str, str],
+    pass_on: Callable[[web.StreamResponse], Awaitable[None]],
+    broke_off: Callable[[Problem], bytes],
+    write_s: float,
+) -> web.StreamResponse:
+    response = web.StreamResponse(headers={**headers, **_HEADERS})
+    await response.prepare(request)
+    try:
+        await pass_on(response)
     except StepwellError as error:
-        await _write(response, events.broke_off(problem_of_error(error)), write_s)
+        await _write(response, broke_off(problem_of_error(error)), write_s)
     except CallerGone:
         raise
     except Exception as error:  # noqa: BLE001 - report() logs where, never what
         report(error)
-        await _write(response, events.broke_off(problem_of_status(500, _BROKE_OFF)), write_s)
+        await _write(response, broke_off(problem_of_status(500, _BROKE_OFF)), write_s)
     await response.write_eof()
     return response
 

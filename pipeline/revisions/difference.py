@@ -28,7 +28,7 @@ Key = tuple[str, str]
 """The kind of a part in words, and its name."""
 
 _HEAD: Final = frozenset({"apiVersion", "kind"})
-_UNORDERED: Final = frozenset({"capabilities"})
+_UNORDERED: Final = frozenset({"capabilities", "passes"})
 _ORDERED: Final = "route"
 """The kind of part whose order decides: the first route that matches takes the request."""
 

@@ -1,7 +1,7 @@
 """A client that answers as it is told, and a policy of a few names."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from types import SimpleNamespace
 
 from pipeline.contracts import Chunk, ErrorBody, Reply, Request, Served, Usage
@@ -95,15 +95,17 @@ class Names:
         routes: Sequence[str] = ("chat", "labels"),
         variants: Sequence[str] = ("small", "large"),
         own: Mapping[str, str] | None = None,
+        passes: Collection[str] = (),
     ) -> None:
         self.routes = routes
         self.variants = variants
         self.own = own or {}
+        self.passes = frozenset(passes)
         self.revision = REVISION
 
     def current(self) -> SimpleNamespace:
         routes = tuple(SimpleNamespace(spec=SimpleNamespace(name=name)) for name in self.routes)
-        return SimpleNamespace(revision=self.revision, routes=routes, variants_of=self.variants_of)
+        return SimpleNamespace(revision=self.revision, routes=routes, variants_of=self.variants_of, passes=self.passes)
 
     def variants_of(self, tenant: str) -> tuple[str, ...]:
         return (*self.variants, *(name for whose, name in self.own.items() if whose == tenant))

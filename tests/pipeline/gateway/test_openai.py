@@ -1,5 +1,7 @@
 """The chat completion of the OpenAI API to our request and back."""
 
+import re
+from pathlib import Path
 from typing import Any, get_type_hints
 
 import orjson
@@ -11,10 +13,12 @@ from openai.types.chat import ChatCompletion, completion_create_params
 
 from pipeline.contracts import Request, ToolCall
 from pipeline.errors import InvalidRequest, UnknownModel, UnsupportedParameter
-from pipeline.gateway.body import MAX_DEPTH
-from pipeline.gateway.openai import completion_object, request_id_of, to_call, to_completion, to_request
-from pipeline.gateway.parameters import CARRIED, NEUTRAL, REFUSED
+from pipeline.gateway.body import MAX_DEPTH, read_object
+from pipeline.gateway.openai import MOST_CHOICES, completion_object, request_id_of, to_call, to_completion, to_request
+from pipeline.gateway.parameters import CARRIED, NEUTRAL, PASSED, REFUSED
+from pipeline.policy.models.targets import OWN_FIELDS
 
+ROOT = Path(__file__).parents[3]
 ASK = [{"role": "user", "content": "2 + 2?"}]
 
 
@@ -22,11 +26,28 @@ def read(headers: dict[str, str] | None = None, **fields: Any) -> Request:
     return to_request(orjson.dumps({"model": "auto", "messages": ASK, **fields}), headers or {})
 
 
-def test_every_field_that_the_official_client_knows_is_carried_neutral_or_refused() -> None:
-    documented = set(get_type_hints(completion_create_params.CompletionCreateParamsNonStreaming))
-    assert documented - {"stream"} <= CARRIED | NEUTRAL.keys() | REFUSED
-    assert not CARRIED & NEUTRAL.keys()
+DOCUMENTED = set(get_type_hints(completion_create_params.CompletionCreateParamsNonStreaming))
+
+
+def test_every_field_that_the_official_client_knows_has_one_of_three_fates() -> None:
+    assert CARRIED | PASSED | REFUSED >= DOCUMENTED
+    assert not CARRIED & PASSED
     assert not CARRIED & REFUSED
+    assert not PASSED & REFUSED
+    assert NEUTRAL.keys() <= PASSED | REFUSED
+
+
+def test_the_table_of_the_documentation_names_every_field_with_its_fate() -> None:
+    text = (ROOT / "docs" / "HTTP.md").read_text()
+    rows = re.findall(r"^\| (`[^|]+`) \| (carried|passed on|refused)[^|]*\|", text, re.MULTILINE)
+    told = {name: fate for names, fate in rows for name in re.findall(r"`(\w+)`", names)}
+    ours = (("carried", CARRIED), ("passed on", PASSED), ("refused", REFUSED))
+    assert told == {name: fate for fate, names in ours for name in names}
+
+
+def test_what_stepwell_writes_or_refuses_can_never_be_passed_on() -> None:
+    assert (CARRIED | REFUSED) - {"messages"} <= OWN_FIELDS
+    assert not OWN_FIELDS & PASSED
 
 
 def test_what_is_asked_arrives_where_the_contract_holds_it() -> None:
@@ -53,6 +74,8 @@ def test_what_is_asked_arrives_where_the_contract_holds_it() -> None:
         "seed": 7,
         "presence_penalty": 0.1,
         "frequency_penalty": -0.1,
+        "parallel_tool_calls": None,
+        "extra": {},
     }
     assert (request.user, request.metadata, request.tool_choice) == ("u-1", {"task": "arithmetic"}, "auto")
     assert request.tools == ({"type": "function", "function": {"name": "add"}},)
@@ -94,9 +117,6 @@ def test_the_tenant_comes_from_its_header_and_must_be_a_name() -> None:
     ("name", "value"),
     [
         ("n", 2),
-        ("n", True),
-        ("logprobs", True),
-        ("top_logprobs", 3),
         ("audio", {"voice": "x", "format": "wav"}),
         ("modalities", ["text", "audio"]),
         ("store", True),
@@ -104,7 +124,6 @@ def test_the_tenant_comes_from_its_header_and_must_be_a_name() -> None:
         ("reasoning_effort", "high"),
         ("functions", [{"name": "f"}]),
         ("logit_bias", {"1": 2}),
-        ("parallel_tool_calls", False),
         ("prediction", {"type": "content", "content": "x"}),
         ("web_search_options", {}),
         ("temprature", 0.2),
@@ -180,7 +199,10 @@ def test_parts_and_tool_calls_of_a_history_pass_and_echoed_empty_fields_fall_awa
         messages=[
             {
                 "role": "user",
-                "content": [{"type": "text", "text": "hi"}, {"type": "image_url", "image_url": {"url": "u"}}],
+                "content": [
+                    {"type": "text", "text": "hi"},
+                    {"type": "image_url", "image_url": {"url": "https://e.example/x.png"}},
+                ],
             },
             {
                 "role": "assistant",
@@ -303,17 +325,18 @@ JSON_VALUES = st.recursive(
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.dictionaries(st.sampled_from(sorted(CARRIED | NEUTRAL.keys() | {"x"})), JSON_VALUES, max_size=5))
+@given(st.dictionaries(st.sampled_from(sorted(CARRIED | PASSED | REFUSED | {"x"})), JSON_VALUES, max_size=5))
 def test_any_json_is_a_request_or_a_typed_refusal_and_nothing_else(fields: dict[str, Any]) -> None:
     try:
         body = orjson.dumps({"messages": ASK, **fields})
     except orjson.JSONEncodeError:
         return
     try:
-        request = to_request(body, {})
+        call = to_call(read_object(body), {}, passes=frozenset({"x", "logit_bias", "verbosity"}), alone=False)
     except (InvalidRequest, UnknownModel):
         return
-    assert request.conversation()
+    assert call.request.conversation()
+    assert 1 <= call.n <= MOST_CHOICES
 
 
 def test_the_official_client_reads_our_completion() -> None:
