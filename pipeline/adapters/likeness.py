@@ -21,6 +21,7 @@ import orjson
 from pipeline.adapters.answer_cache import AnswerCache, Patience, groups_of, reason_of, should_store
 from pipeline.adapters.answer_identity import last_question, surroundings
 from pipeline.adapters.embedding import DIMENSIONS, MODEL, Batches
+from pipeline.adapters.question_vectors import Known
 from pipeline.contracts import CacheHit, Envelope
 from pipeline.disclosure.guard import as_it_is
 from pipeline.errors import PartMissing, StoreUnavailable
@@ -41,7 +42,8 @@ _PAGE: Final = 256
 _PAGES: Final = 4
 _FLOOR_S: Final = 5.0
 _NOTES: Final = 64
-_VECTOR: Final = 2 * DIMENSIONS
+_NUMBER: Final = 2
+"""Bytes of one number of a vector that is kept."""
 _NEAR: Final = "near:"
 _TOLD: Final = 16
 """Characters of a digest that name a question where it is told of."""
@@ -71,12 +73,20 @@ class Alike:
 
 
 class _Partition:
-    """An index of vectors, and what they belong to."""
+    """An index of vectors, and what they belong to.
 
-    def __init__(self) -> None:
-        from usearch.index import Index
+    Raises:
+        PartMissing: the extra `embeddings` is not installed.
+    """
 
-        self.index: Any = Index(ndim=DIMENSIONS, metric="cos", dtype="f16")
+    def __init__(self, dimensions: int) -> None:
+        try:
+            from usearch.index import Index
+        except ImportError as error:
+            said = "usearch is not installed; install the extra `embeddings`: stepwell[embeddings]"
+            raise PartMissing(said) from error
+        self.size = _NUMBER * dimensions
+        self.index: Any = Index(ndim=dimensions, metric="cos", dtype="f16")
         self.names: dict[int, str] = {}
         self.places: dict[str, int] = {}
         self.read_to = 0
@@ -134,17 +144,24 @@ class Likeness:
 
     # ------------------------------------------------------------ looking
 
-    async def find(self, envelope: Envelope, spec: SemanticCache) -> Alike:
-        """Remembered questions that may mean the same as this one. Never raises."""
-        question, name = last_question(envelope.request), self._partition(envelope, spec)
-        if question is None or name is None or self._missing:
-            return Alike(reason="no_encoder" if self._missing else "nothing_to_compare")
+    def compares(self, envelope: Envelope, spec: SemanticCache) -> bool:
+        """Whether the request has a question that may be compared with others."""
+        return last_question(envelope.request) is not None and self._whose(envelope, spec) is not None
+
+    async def find(self, envelope: Envelope, spec: SemanticCache, known: Known | None = None) -> Alike:
+        """Remembered questions that may mean the same as this one. Never raises.
+
+        `known`: the vector of the question, where a target made it; None: the encoder that comes along makes one.
+        """
+        question, name = last_question(envelope.request), self._partition(envelope, spec, known)
+        missing = known is None and self._missing
+        if question is None or name is None or missing:
+            return Alike(reason="no_encoder" if missing else "nothing_to_compare")
         try:
-            partition = await self._filled(name)
+            partition = await self._filled(name, DIMENSIONS if known is None else len(known.row))
             if not partition.names:
                 return Alike(question)
-            async with asyncio.timeout(ENCODE_S):
-                vector = await self._batches.vector(question)
+            vector = known.row if known is not None else await self._encoded(question)
             floor = await self._floor(envelope, spec)
             # What is added in a thread meanwhile must neither be searched nor removed.
             async with partition.lock:
@@ -156,6 +173,10 @@ class Likeness:
             return Alike(reason="encoder_slow")
         except StoreUnavailable as error:
             return Alike(reason=reason_of(error))
+
+    async def _encoded(self, question: str) -> Any:
+        async with asyncio.timeout(ENCODE_S):
+            return await self._batches.vector(question)
 
     async def answer(self, candidate: Candidate) -> CacheHit | None:
         """The answer to a candidate's question; None: it is gone."""
@@ -179,7 +200,7 @@ class Likeness:
             if body is None:
                 partition.drop(name)
                 continue
-            question, key, *seen_by = orjson.loads(body[_VECTOR:])
+            question, key, *seen_by = orjson.loads(body[partition.size :])
             found.append(Candidate(question, similarity, key, tuple(seen_by), name.removeprefix(_NEAR)[:_TOLD]))
         return tuple(found)
 
@@ -198,16 +219,22 @@ class Likeness:
 
     # ------------------------------------------------------------ keeping
 
-    def note(self, envelope: Envelope, spec: SemanticCache, ttl_s: float) -> None:
-        """Keep the question of an answer that was remembered, in the background. It may be lost."""
-        question, name = last_question(envelope.request), self._partition(envelope, spec)
-        fit = question is not None and name is not None and should_store(envelope)
-        if fit and question and name and not self._missing and len(self._tasks) < _NOTES:
-            self._later(self._keep(envelope, question, name, spec, ttl_s))
+    def note(self, envelope: Envelope, spec: SemanticCache, ttl_s: float, known: Known | None = None) -> None:
+        """Keep the question of an answer that was remembered, in the background. It may be lost.
 
-    async def _keep(self, envelope: Envelope, question: str, partition: str, spec: SemanticCache, ttl_s: float) -> None:
+        `known`: its vector, where a target made it.
+        """
+        question, name = last_question(envelope.request), self._partition(envelope, spec, known)
+        fit = question is not None and name is not None and should_store(envelope)
+        missing = known is None and self._missing
+        if fit and question and name and not missing and len(self._tasks) < _NOTES:
+            self._later(self._keep(envelope, question, name, spec, ttl_s, known))
+
+    async def _keep(
+        self, envelope: Envelope, question: str, partition: str, spec: SemanticCache, ttl_s: float, known: Known | None
+    ) -> None:
         try:
-            vector = await self._batches.vector(question)
+            vector = known.row if known is not None else await self._batches.vector(question)
             answers = self._answers
             name = _NEAR + answers.seals.name(partition.encode(), question.encode())
             body = vector.astype(np.float16).tobytes() + orjson.dumps(
@@ -229,23 +256,28 @@ class Likeness:
 
     # ------------------------------------------------------------ inside
 
-    def _partition(self, envelope: Envelope, spec: SemanticCache) -> str | None:
+    def _whose(self, envelope: Envelope, spec: SemanticCache) -> str | None:
         request = envelope.request
-        whose = {"session": request.session, "user": request.user, "tenant": ""}[spec.within]
+        return {"session": request.session, "user": request.user, "tenant": ""}[spec.within]
+
+    def _partition(self, envelope: Envelope, spec: SemanticCache, known: Known | None = None) -> str | None:
+        whose = self._whose(envelope, spec)
         if whose is None:
             return None
         parts = [MODEL, spec.within, whose]
+        if known is not None:  # vectors of another encoder, or of another length, are never met
+            parts = [f"{known.encoder}/{len(known.row)}", spec.within, whose]
         named = [part.encode("utf-8", "surrogatepass") for part in parts]
         return self._answers.seals.name(b"near", *named, surroundings(envelope))
 
     def _learned(self, tenant: str, route: str) -> str:
         return self._answers.seals.group("floor", tenant, route)
 
-    async def _filled(self, name: str) -> _Partition:
+    async def _filled(self, name: str, dimensions: int) -> _Partition:
         """The partition with what came since it was last asked about, as far as there is time."""
         partition = self._partitions.get(name)
         if partition is None:
-            partition = self._partitions[name] = _Partition()
+            partition = self._partitions[name] = _Partition(dimensions)
         self._partitions.move_to_end(name)
         async with partition.lock:
             for _ in range(_PAGES):
@@ -265,7 +297,8 @@ class Likeness:
         for (key, place), value in zip(page, values, strict=True):
             body = answers.seals.open(key, value) if value is not None else None
             if body is not None:
-                entries.append((key, place, np.frombuffer(body[:_VECTOR], dtype=np.float16).astype(np.float32)))
+                row = np.frombuffer(body[: partition.size], dtype=np.float16)
+                entries.append((key, place, row.astype(np.float32)))
         if entries:
             await asyncio.to_thread(partition.add, entries)
         if page:

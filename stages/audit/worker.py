@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from pipeline.contracts import Envelope, Reply, StageName
 from pipeline.disclosure.guard import may_keep
@@ -12,6 +12,9 @@ from pipeline.policy.source import PolicySource
 from pipeline.ports import AuditLog, Caller, Clock, Observer, Outcome, ResultStore, Run
 from pipeline.topology import DONE
 from stages.audit.decide import chunks, conflict, decide, leads, record_fields, rememberable
+
+if TYPE_CHECKING:
+    from pipeline.adapters.question_vectors import Known
 
 __all__ = ["Answers", "Audit"]
 
@@ -36,8 +39,8 @@ class Answers(Protocol):
 class Questions(Protocol):
     """Where questions are kept that later ones are compared with."""
 
-    def note(self, envelope: Envelope, spec: SemanticCache, ttl_s: float) -> None:
-        """Keep the question of an answer that was remembered."""
+    def note(self, envelope: Envelope, spec: SemanticCache, ttl_s: float, known: "Known | None" = None) -> None:
+        """Keep the question of an answer that was remembered; `known` is its vector, where a target made that."""
         ...
 
 
@@ -126,8 +129,20 @@ class Audit:
             _log.debug("the answer to %s is not remembered: %s", envelope.key, type(error).__name__)
             return False
         if kept and self._questions is not None and rules.semantic is not None:
-            self._questions.note(envelope, rules.semantic, rules.ttl)
+            self._note(self._questions, envelope, rules.semantic, rules.ttl)
         return kept
+
+    def _note(self, questions: Questions, envelope: Envelope, spec: SemanticCache, ttl_s: float) -> None:
+        """Keep the question with its vector. Where a target should have made that and did not, nothing finds it."""
+        if spec.embedder is None:
+            questions.note(envelope, spec, ttl_s)
+            return
+        from pipeline.adapters.question_vectors import known_vector
+
+        policy = self._policies.revision(envelope.policy_revision) if self._policies else None
+        known = known_vector(envelope.attempts, policy.targets) if policy is not None else None
+        if known is not None:
+            questions.note(envelope, spec, ttl_s, known)
 
     def _memory(self, envelope: Envelope) -> CachePolicy | None:
         """How the request's own policy lets its answer be remembered; None: it does not."""

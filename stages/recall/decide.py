@@ -10,7 +10,19 @@ from pipeline.policy.guards import Guard
 from pipeline.policy.models import CachePolicy, Verifier
 from pipeline.ports import Made, Outcome
 
-__all__ = ["DEFAULT", "Chosen", "Verified", "choose", "decide", "not_verified", "objection_to", "verified", "why_not"]
+__all__ = [
+    "DEFAULT",
+    "Chosen",
+    "Verified",
+    "choose",
+    "decide",
+    "no_vector",
+    "not_verified",
+    "objection_to",
+    "of_vector",
+    "verified",
+    "why_not",
+]
 
 DEFAULT: Final = CachePolicy()
 """What holds where the route is not known any more."""
@@ -87,6 +99,23 @@ def verified(verifier: Verifier, made: Made) -> Verified:
 def not_verified(verifier: Verifier, why: str, facts: Facts | None = None) -> Verified:
     """The remembered answer is not served, and why."""
     return Verified(False, {**(facts or {}), "verifier": verifier.variant, "not_verified": why})
+
+
+def no_vector(embedder: str, why: str) -> Facts:
+    """What the trail says where a target made no vector of the question, so that nothing was compared."""
+    return {"likeness": "no_vector", "embedder": embedder, "no_vector": why}
+
+
+def of_vector(embedder: str, made: Made, *, used: bool) -> Facts:
+    """What the trail says of a vector that a target was asked for."""
+    attempt = made.last
+    if attempt is None:
+        return no_vector(embedder, _why_not_asked(made))
+    facts: dict[str, str | float | int | bool | None] = {"embedder": embedder, "vector_usd": attempt.cost_usd}
+    if used:
+        return facts
+    why = f"failed:{attempt.error.code}" if attempt.error is not None else "unfit"
+    return {**no_vector(embedder, why), **facts}
 
 
 def _why_not_asked(made: Made) -> str:

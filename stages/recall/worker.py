@@ -5,10 +5,13 @@ from typing import Final, NamedTuple
 
 from pipeline.adapters.answer_cache import AnswerCache, Lookup
 from pipeline.adapters.answer_flights import Flights
+from pipeline.adapters.answer_identity import last_question
 from pipeline.adapters.likeness import Candidate, Likeness
 from pipeline.adapters.models import Attempts
+from pipeline.adapters.question_vectors import Known, known_vector
 from pipeline.contracts import Attempt, CacheHit, Envelope, Rung, StageName
 from pipeline.disclosure.guard import Added, may_keep
+from pipeline.policy import Policy
 from pipeline.policy.guards import Guard
 from pipeline.policy.models import CachePolicy, SemanticCache, Verifier
 from pipeline.policy.source import PolicySource
@@ -19,14 +22,18 @@ from stages.recall.decide import (
     Verified,
     choose,
     decide,
+    no_vector,
     not_verified,
     objection_to,
+    of_vector,
     verified,
     why_not,
 )
 
 __all__ = ["Recall"]
 
+VECTOR_S: Final = 1.0
+"""Seconds that a target has for the vector of a question, and never more than a third of what the request has left."""
 _FLIGHT: Final = frozenset({"leads", "landed", "no_room_to_wait", "waited_too_long"})
 """What there is to say of an answer that was under way; otherwise there was none."""
 
@@ -35,6 +42,14 @@ class _Compared(NamedTuple):
     """What likeness brought: the answer, if any, what the trail says of it, and the calls that were made for it."""
 
     hit: CacheHit | None
+    facts: Facts
+    made: tuple[Attempt, ...] = ()
+
+
+class _Vector(NamedTuple):
+    """The vector of a question by a target, if it could be had, what the trail says of it, and the calls for it."""
+
+    known: Known | None
     facts: Facts
     made: tuple[Attempt, ...] = ()
 
@@ -121,7 +136,41 @@ class Recall:
         self, likeness: Likeness, envelope: Envelope, rules: CachePolicy, spec: SemanticCache, run: Run
     ) -> _Compared:
         """The answer to another question that means the same."""
-        alike = await likeness.find(envelope, spec)
+        if spec.embedder is None:
+            return await self._among(likeness, envelope, rules, spec, run, None)
+        if not likeness.compares(envelope, spec):
+            return _Compared(None, {"likeness": "nothing_to_compare"})
+        vector = await self._vector(spec.embedder, envelope, run)
+        if vector.known is None:
+            return _Compared(None, vector.facts, vector.made)
+        asked = envelope.model_copy(update={"attempts": (*envelope.attempts, *vector.made)})
+        found = await self._among(likeness, asked, rules, spec, run, vector.known)
+        return _Compared(found.hit, {**vector.facts, **found.facts}, (*vector.made, *found.made))
+
+    async def _vector(self, embedder: str, envelope: Envelope, run: Run) -> _Vector:
+        """The vector of the question by a target, and the call that was made for it."""
+        rung, policy = self._who(embedder, envelope), self._policy(envelope)
+        if self._attempts is None or rung is None or policy is None:
+            return _Vector(None, no_vector(embedder, "not_eligible"))
+        if envelope.request.budget.max_cost_usd is not None:
+            # What the vector costs could be what the answer then lacks.
+            return _Vector(None, no_vector(embedder, "ceiling"))
+        attempts = await self._attempts()
+        made = await attempts.embed(envelope, run, rung, last_question(envelope.request) or "", VECTOR_S)
+        known = known_vector(made.attempts, policy.targets)
+        return _Vector(known, of_vector(embedder, made, used=known is not None), made.attempts)
+
+    async def _among(
+        self,
+        likeness: Likeness,
+        envelope: Envelope,
+        rules: CachePolicy,
+        spec: SemanticCache,
+        run: Run,
+        known: Known | None,
+    ) -> _Compared:
+        """The answer to one of the questions that a vector finds."""
+        alike = await likeness.find(envelope, spec, known)
         if alike.reason is not None:
             return _Compared(None, {"likeness": alike.reason})
         if not alike.candidates:
@@ -144,7 +193,7 @@ class Recall:
         self, verifier: Verifier, envelope: Envelope, candidate: Candidate, run: Run
     ) -> tuple[Verified, tuple[Attempt, ...]]:
         """Whether a model holds both questions for the same, and the call that was made for it."""
-        rung = self._who(verifier, envelope)
+        rung = self._who(verifier.variant, envelope)
         if self._attempts is None or rung is None:
             return not_verified(verifier, "not_eligible"), ()
         if envelope.request.budget.max_cost_usd is not None:
@@ -161,11 +210,14 @@ class Recall:
         made = await attempts.compare(envelope, run, rung, added, verifier.timeout)
         return verified(verifier, made), made.attempts
 
-    def _who(self, verifier: Verifier, envelope: Envelope) -> Rung | None:
+    def _policy(self, envelope: Envelope) -> Policy | None:
+        return self._policies.revision(envelope.policy_revision) if self._policies is not None else None
+
+    def _who(self, variant: str, envelope: Envelope) -> Rung | None:
         """Who is asked: the variant named, or the one that takes its place for this tenant, where planning let it."""
-        policy = self._policies.revision(envelope.policy_revision) if self._policies is not None else None
+        policy = self._policy(envelope)
         if policy is None or envelope.plan is None:
             return None
         tenant = policy.tenants.get(envelope.tenant)
-        wanted = tenant.variants.get(verifier.variant, verifier.variant) if tenant is not None else verifier.variant
+        wanted = tenant.variants.get(variant, variant) if tenant is not None else variant
         return next((rung for rung in envelope.plan.lookers if rung.variant == wanted), None)

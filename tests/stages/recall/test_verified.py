@@ -119,7 +119,7 @@ class Finds:
         self.stored_at = stored_at
         self.hits = 0
 
-    async def find(self, envelope: Envelope, spec: SemanticCache) -> Alike:
+    async def find(self, envelope: Envelope, spec: SemanticCache, known: object = None) -> Alike:
         return Alike("How deep is the well?", (Candidate("How deep is the well", 0.98, "k", ("judge",), "0123"),))
 
     async def answer(self, candidate: Candidate) -> CacheHit:

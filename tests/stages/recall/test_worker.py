@@ -147,7 +147,7 @@ class Finds:
         self.asked: list[SemanticCache] = []
         self.hits = 0
 
-    async def find(self, envelope: Envelope, spec: SemanticCache) -> Alike:
+    async def find(self, envelope: Envelope, spec: SemanticCache, known: object = None) -> Alike:
         self.asked.append(spec)
         return Alike(str(envelope.request.conversation()[-1].content), self.candidates)
 
