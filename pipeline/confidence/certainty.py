@@ -37,10 +37,11 @@ class Values(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Certainty:
-    """The confidence (None without log-probabilities) and the scores behind it."""
+    """The confidence (None without log-probabilities), the scores behind it, and those of the tokens, ascending."""
 
     confidence: float | None
     signals: Mapping[str, float | None]
+    scores: Sequence[float] = ()
 
 
 def certainty(text: str, tokens: Sequence[TokenLogprob] | None, *, document: bool) -> Certainty:
@@ -81,16 +82,17 @@ def values_of(text: str, tokens: Sequence[TokenLogprob], *, document: bool) -> V
 def sureness(values: Values, tokens: Sequence[TokenLogprob]) -> Certainty:
     """The confidence that follows from the tokens of values; of all `tokens`, where there is no such one."""
     everything = [token.logprob for token in tokens]
-    scores = [token.logprob for token in values.tokens] or everything
+    # A sum does not depend on the order, and whoever asks for quantiles needs them sorted.
+    scores = sorted([token.logprob for token in values.tokens] or everything)
     mean = _mean(scores)
     signals = {
         "logprob_mean": mean,
-        "logprob_min": min(scores),
+        "logprob_min": scores[0],
         "logprob_mean_all": _mean(everything),
         "value_tokens": float(len(values.tokens)),
         "aligned": float(values.aligned),
     }
-    return Certainty(min(1.0, math.exp(mean)), signals)
+    return Certainty(min(1.0, math.exp(mean)), signals, scores)
 
 
 def _offset(text: str, joined: str) -> int | None:
@@ -114,9 +116,12 @@ def _values(text: str) -> list[Span]:
     """The places of values in JSON text, which may be broken: strings that are no keys, numbers and literals."""
     spans = []
     for match in _STRING_OR_SCALAR.finditer(text):
-        if match.group(2) is None:
-            spans.append(match.span(1) if match.group(1) is not None else match.span())
-    return [(start, end) for start, end in spans if start < end]
+        inner, key = match.span(1), match.start(2)
+        if key < 0:
+            span = inner if inner[0] >= 0 else match.span()
+            if span[0] < span[1]:
+                spans.append(span)
+    return spans
 
 
 def _placed(tokens: Sequence[TokenLogprob], offset: int) -> Iterator[tuple[int, int, TokenLogprob]]:
@@ -129,13 +134,17 @@ def _placed(tokens: Sequence[TokenLogprob], offset: int) -> Iterator[tuple[int, 
 
 def _within(tokens: Sequence[TokenLogprob], offset: int, spans: Sequence[Span]) -> list[TokenLogprob]:
     """The tokens that share a character with a span. Both go from left to right."""
-    chosen, which = [], 0
-    for start, end, token in _placed(tokens, offset):
-        while which < len(spans) and spans[which][1] <= start:
-            which += 1
-        if which == len(spans):
+    chosen: list[TokenLogprob] = []
+    ahead = iter(spans)
+    span = next(ahead, None)
+    end = -offset
+    for token in tokens:
+        start, end = end, end + len(token.token)
+        while span is not None and span[1] <= start:
+            span = next(ahead, None)
+        if span is None:
             break
-        if spans[which][0] < end and not token.token.isspace():
+        if span[0] < end and not token.token.isspace():
             chosen.append(token)
     return chosen
 
@@ -152,8 +161,9 @@ def _outside(tokens: Sequence[TokenLogprob], offset: int, fences: Sequence[Span]
 
 
 def _words(tokens: Sequence[TokenLogprob]) -> list[TokenLogprob]:
+    """Most tokens end in a letter or digit, which is seen sooner than a pattern is tried."""
     has_word = _WORD.search
-    return [token for token in tokens if has_word(token.token)]
+    return [token for token in tokens if token.token[-1:].isalnum() or has_word(token.token)]
 
 
 def _mean(scores: Sequence[float]) -> float:

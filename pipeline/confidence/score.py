@@ -227,10 +227,15 @@ class _Weighted:
 class _Walk:
     """A score of trees, applied to one answer: nested tuples, which Python walks fastest."""
 
-    __slots__ = ("_base", "_inputs", "_trees")
+    __slots__ = ("_base", "_inputs", "_names", "_trees")
 
     def __init__(self, score: Trees) -> None:
-        self._inputs = tuple(zip(score.inputs, score.fill, strict=True))
+        self._names = signals_of(score)
+        place = {name: at for at, name in enumerate(self._names)}
+        self._inputs = tuple(
+            (place[name[:-1]], 1.0, 0.0) if name[-1] == MISSING else (place[name], fill, None)
+            for name, fill in zip(score.inputs, score.fill, strict=True)
+        )
         self._base = score.base
         made: list[_Node] = [()] * len(score.split)
         for node in reversed(range(len(score.split))):
@@ -243,7 +248,13 @@ class _Walk:
         self._trees = tuple(made[root] for root in score.roots)
 
     def __call__(self, signals: Signals) -> float:
-        row = [_input(signals, name, fill) for name, fill in self._inputs]
+        get = signals.get
+        known = [get(name) for name in self._names]
+        # For each input the place of its signal, and what it is where that is missing, and where not (None: itself).
+        row = [
+            lacking if (value := known[at]) is None else value if given is None else given
+            for at, lacking, given in self._inputs
+        ]
         total = self._base
         for node in self._trees:
             while (split := node[0]) >= 0:

@@ -27,6 +27,8 @@ _DEEPEST: Final = 8
 _HEAD: Final = 8_000
 _NUMBER: Final = re.compile(r"(?<![\w.])-?\d[\d,]*(?:\.\d+)?(?![\w])")
 _QUOTE: Final = re.compile(r"[\"“„«]([^\"“”„«»\n]{8,400})[\"”“»]")
+_DIGIT: Final = re.compile(r"\d")
+_MARKS: Final = '"“„«'
 _DATE: Final = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:[T ].*)?")
 _MONTHS: Final = (
     ("jan", "jän", "ene"), ("feb", "fév"), ("mar", "mär"), ("apr", "avr", "abr"), ("may", "mai"), ("jun", "juin"),
@@ -136,10 +138,14 @@ def _forms(text: str) -> Iterator[str]:
 
 
 def _of_text(text: str) -> list[_Value]:
+    """Most texts have neither a digit nor a quotation mark; looking for these alone is several times as quick."""
     head = text[:_HEAD]
-    numbers = [_Value("numbers", number) for number in dict.fromkeys(_NUMBER.findall(head))]
-    quotes = [_Value("quotes", match.group(1)) for match in _QUOTE.finditer(head)]
-    return [*numbers[:_MOST_NUMBERS], *quotes[:_MOST]]
+    found: list[_Value] = []
+    if _DIGIT.search(head):
+        found += [_Value("numbers", number) for number in dict.fromkeys(_NUMBER.findall(head))][:_MOST_NUMBERS]
+    if any(mark in head for mark in _MARKS):
+        found += [_Value("quotes", match.group(1)) for match in _QUOTE.finditer(head)][:_MOST]
+    return found
 
 
 def _of_document(seen: Seen) -> list[_Value]:

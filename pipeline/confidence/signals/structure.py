@@ -20,6 +20,7 @@ _ENDS: Final = {
     "max_tokens": 0.0,
     "content_filter": 0.0,
 }
+_HOLDS: Final = (dict, list)
 _DEEPEST: Final = 4
 _MOST: Final = 256
 
@@ -57,9 +58,12 @@ def _required(schema: Json, document: Json, depth: int) -> Iterator[bool]:
         yield isinstance(name, str) and not _blank(document.get(name))
     parts = schema.get("properties")
     for name, part in list(parts.items())[:_MOST] if isinstance(parts, dict) else ():
-        if isinstance(document.get(name), dict | list):
-            yield from _required(part, document[name], depth - 1)
+        inner = document.get(name)
+        if isinstance(inner, _HOLDS):
+            yield from _required(part, inner, depth - 1)
 
 
 def _blank(value: Json) -> bool:
-    return value is None or value in ([], {}) or (isinstance(value, str) and not value.strip())
+    if isinstance(value, str):
+        return not value.strip()
+    return value is None or value in ([], {})

@@ -35,11 +35,10 @@ def signals(seen: Seen) -> Mapping[str, float | None]:
     values = values_of(seen.text, seen.tokens, document=held or is_document(seen.text))
     sure = sureness(values, seen.tokens)
     chosen = values.tokens or seen.tokens
-    scores = sorted([token.logprob for token in chosen])
     return {
         "token_mean": sure.confidence,
-        **_quantiles(scores),
-        **_alternatives([token.top for token in chosen if len(token.top) > 1]),
+        **_quantiles(sure.scores),
+        **_alternatives([top for token in chosen if len(top := token.top) > 1]),
         **sure.signals,
     }
 
