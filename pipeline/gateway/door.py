@@ -14,6 +14,7 @@ from pipeline.gateway.access import Access, OpenAccess
 from pipeline.gateway.asker import Asker
 from pipeline.gateway.catalogue import Catalogue, OfferSource
 from pipeline.gateway.desk import DONE, Desk
+from pipeline.gateway.draining import DRAINING, Draining
 from pipeline.gateway.families import FAMILIES
 from pipeline.gateway.family import Family, as_openai
 from pipeline.gateway.keys import KeyId, key_ids
@@ -78,11 +79,13 @@ def build_door(
         batches=batches,
     )
     families = [family(desk) for family in FAMILIES]
-    around = _Around(meter or Meter(), clock, _writers(families))
+    draining = Draining()
+    around = _Around(meter or Meter(), clock, _writers(families), draining)
     app = web.Application(middlewares=[around.request], client_max_size=limits.body_bytes)
+    app[DRAINING] = draining
     for family in families:
         app.router.add_routes(family.routes())
-    app.router.add_routes(_Probes(Readiness(ready, clock), around.meter).routes())
+    app.router.add_routes(_Probes(Readiness(ready, clock), around.meter, draining).routes())
 
     async def settle(_app: web.Application) -> None:
         await desk.tasks.settle(SETTLE_S)
@@ -99,8 +102,9 @@ def _writers(families: list[Family]) -> Mapping[str, Write]:
 class _Around:
     """Around every request: errors in the shape of its API, and a count of everything."""
 
-    def __init__(self, meter: Meter, clock: Clock, writers: Mapping[str, Write]) -> None:
+    def __init__(self, meter: Meter, clock: Clock, writers: Mapping[str, Write], draining: Draining) -> None:
         self.meter = meter
+        self._draining = draining
         self._clock = clock
         self._writers = writers
 
@@ -115,6 +119,8 @@ class _Around:
             if done is not None:
                 done()
         self.meter.request(route_of(request), response.status, self._clock.monotonic() - begun)
+        if self._draining.on and not response.prepared:
+            response.force_close()
         return response
 
     async def _guarded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -138,7 +144,8 @@ class _Around:
 class _Probes:
     """`/livez`, `/readyz` and `/metrics`."""
 
-    def __init__(self, readiness: Readiness, meter: Meter) -> None:
+    def __init__(self, readiness: Readiness, meter: Meter, draining: Draining) -> None:
+        self._draining = draining
         self._readiness = readiness
         self._meter = meter
 
@@ -156,6 +163,8 @@ class _Probes:
 
     async def readyz(self, _request: web.Request) -> web.Response:
         """`GET /readyz`: requests would be served."""
+        if self._draining.on:
+            return json_response(b'{"status":"not_ready","code":"draining","reason":"this door closes"}', status=503)
         trouble = await self._readiness.trouble()
         if trouble is None:
             return json_response(b'{"status":"ready"}')
