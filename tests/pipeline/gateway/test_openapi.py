@@ -20,7 +20,7 @@ from pipeline.gateway.openapi import document, render
 
 ROOT = Path(__file__).parents[3]
 DOCUMENT = document()
-CASES = int(os.environ.get("STEPWELL_FUZZ", "20"))
+CASES = int(os.environ.get("STEPWELL_FUZZ", "8"))
 """Cases for each endpoint; `make fuzz-http` asks for more."""
 SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)
 HELD = [
