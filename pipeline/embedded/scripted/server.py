@@ -165,7 +165,7 @@ class ScriptedServer:
             await asyncio.Event().wait()
         given = self.ledger.settle(model, key, given)
         shown = _first_half(given) if behaviour.cut else given
-        return _json(wire.plain(model, shown, logprobs=bool(body.get("logprobs"))))
+        return _json(wire.plain(model, shown, logprobs=bool(body.get("logprobs")), top=_top(body)))
 
     async def _stream(
         self, request: web.Request, body: dict[str, Any], given: Answer, key: str | None
@@ -175,7 +175,7 @@ class ScriptedServer:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"})
         await response.prepare(request)
         usage = bool((body.get("stream_options") or {}).get("include_usage"))
-        events = list(wire.pieces(model, given, logprobs=bool(body.get("logprobs")), usage=usage))
+        events = list(wire.pieces(model, given, logprobs=bool(body.get("logprobs")), usage=usage, top=_top(body)))
         if behaviour.cut or behaviour.stall or behaviour.midway:
             return await self._break_off(response, request, behaviour, events[: 1 + (len(events) - 1) // 2])
         await _send(response, events, behaviour.between_s)
@@ -195,6 +195,11 @@ class ScriptedServer:
         elif request.transport is not None:
             request.transport.close()
         return response
+
+
+def _top(body: dict[str, Any]) -> int:
+    wanted = body.get("top_logprobs")
+    return wanted if isinstance(wanted, int) else 0
 
 
 async def _send(response: web.StreamResponse, events: list[bytes], between_s: float) -> None:

@@ -23,10 +23,20 @@ def event(data: Mapping[str, Any]) -> bytes:
     return b"data: " + orjson.dumps(data) + b"\n\n"
 
 
-def _scores(pairs: Sequence[tuple[str, float]]) -> dict[str, Any]:
-    return {
-        "content": [{"token": token, "logprob": score, "bytes": None, "top_logprobs": []} for token, score in pairs]
-    }
+def _scores(pairs: Sequence[tuple[str, float]], top: int) -> dict[str, Any]:
+    """The scores of tokens; with so many alternatives to each, where more than the token itself is asked for."""
+    content = [{**_score(token, score), "top_logprobs": _alternatives(token, score, top)} for token, score in pairs]
+    return {"content": content}
+
+
+def _score(token: str, score: float) -> dict[str, Any]:
+    return {"token": token, "logprob": score, "bytes": None}
+
+
+def _alternatives(token: str, score: float, top: int) -> list[dict[str, Any]]:
+    if top < 2:
+        return []
+    return [_score(token, score), *(_score(f"{token}{place}", score - 3 * place) for place in range(1, top))]
 
 
 def _usage(given: Answer) -> dict[str, Any]:
@@ -40,7 +50,7 @@ def _usage(given: Answer) -> dict[str, Any]:
     }
 
 
-def plain(model: str, given: Answer, *, logprobs: bool) -> bytes:
+def plain(model: str, given: Answer, *, logprobs: bool, top: int = 0) -> bytes:
     """A whole completion."""
     message: dict[str, Any] = {"role": "assistant", "content": given.text if not given.tool_calls else None}
     if given.tool_calls:
@@ -51,7 +61,7 @@ def plain(model: str, given: Answer, *, logprobs: bool) -> bytes:
         "index": 0,
         "message": message,
         "finish_reason": given.finish_reason,
-        "logprobs": _scores((*given.reasoning, *given.logprobs)) if logprobs else None,
+        "logprobs": _scores((*given.reasoning, *given.logprobs), top) if logprobs else None,
     }
     return orjson.dumps(
         {
@@ -65,7 +75,7 @@ def plain(model: str, given: Answer, *, logprobs: bool) -> bytes:
     )
 
 
-def pieces(model: str, given: Answer, *, logprobs: bool, usage: bool) -> Iterator[bytes]:
+def pieces(model: str, given: Answer, *, logprobs: bool, usage: bool, top: int = 0) -> Iterator[bytes]:
     """The events of a streamed completion: role, one for each token (of the reasoning first), finish reason, usage."""
     frame: dict[str, Any] = {"id": _ID, "object": "chat.completion.chunk", "created": 0, "model": model}
 
@@ -75,11 +85,11 @@ def pieces(model: str, given: Answer, *, logprobs: bool, usage: bool) -> Iterato
 
     yield chunk({"role": "assistant", "content": ""})
     for pair in given.reasoning:
-        yield chunk({"reasoning_content": pair[0]}, None, _scores([pair]) if logprobs else None)
+        yield chunk({"reasoning_content": pair[0]}, None, _scores([pair], top) if logprobs else None)
     ahead = given.logprobs[: _offset(given)]
     for i, token in enumerate(given.tokens):
         scores = (*(ahead if i == 0 else ()), given.logprobs[_offset(given) + i])
-        yield chunk({"content": token}, None, _scores(scores) if logprobs else None)
+        yield chunk({"content": token}, None, _scores(scores, top) if logprobs else None)
     for i, call in enumerate(given.tool_calls):
         yield from (chunk({"tool_calls": [part]}) for part in _call_pieces(i, call))
     yield chunk({}, given.finish_reason)
