@@ -81,7 +81,7 @@ class MessageEvents:
 
     def _piece(self, chunk: Chunk) -> bytes:
         if chunk.reasoning is None:
-            return self._say("text", chunk.text)
+            return self._say("text", chunk.text) if chunk.text else b""
         if not self._thinking:
             return b""
         if self._has_text:

@@ -89,7 +89,7 @@ class ResponseEvents:
 
     def _piece(self, chunk: Chunk) -> bytes:
         if chunk.reasoning is None:
-            return self._say("text", chunk.text)
+            return self._say("text", chunk.text) if chunk.text else b""
         if self._has_message:
             self._late.append(chunk.reasoning)
             return b""

@@ -20,6 +20,7 @@ _SAME: Final[tuple[str, ...]] = (
 _NAMES: Final = {
     "logprobs": "include",
     "max_completion_tokens": "max_output_tokens",
+    "max_tokens": "max_output_tokens",
     "messages": "input",
     "reasoning_effort": "reasoning.effort",
     "response_format": "text.format",
