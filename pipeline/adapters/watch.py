@@ -81,15 +81,18 @@ class RouteWatch(_Value):
     first: tuple[int, ...] = (0,) * BINS
     lately: tuple[int, ...] = (0,) * BINS
     index: float | None = None
+    distance: float | None = None
+    blocks: int = 0
 
     @property
     def scores(self) -> Scores:
         """As the arithmetic has them."""
-        return Scores(self.first, self.lately, self.index)
+        return Scores(self.first, self.lately, self.index, self.distance, self.blocks)
 
     def with_scores(self, scores: Scores) -> "RouteWatch":
         """With these scores."""
-        return self.model_copy(update={"first": scores.first, "lately": scores.lately, "index": scores.index})
+        names = ("first", "lately", "index", "distance", "blocks")
+        return self.model_copy(update={name: getattr(scores, name) for name in names})
 
     def with_suspicion(self, segment: str, now: Suspicion) -> "RouteWatch":
         """With this evidence for a segment."""

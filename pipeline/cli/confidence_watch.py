@@ -15,7 +15,7 @@ from pipeline.transport.nats import connect
 __all__ = ["reset_command", "rows_of", "watch_command"]
 
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON for programs.")]
-_COLUMNS = ("route", "segment", "labels", "wrong", "evidence", "drift", "state")
+_COLUMNS = ("route", "segment", "labels", "wrong", "evidence", "drift", "distance", "moved", "state")
 
 
 @errors_as_sentences
@@ -25,7 +25,8 @@ def watch_command(
     """Show what watching came to: labels of kept answers, how much they speak against the promise, drift of scores.
 
     evidence: how many times better a broken promise explains the labels than a kept one; above 100 the route falls
-    back. drift: population stability index of the scores; above 0.2 they have moved.
+    back. drift: population stability index of the scores; above 0.2 they have moved. distance: by how much the share of
+    scores below some score has changed at most; that also counts as moved once it is more than chance makes of it.
 
     Example: stepwell confidence watch faq
     """
@@ -61,6 +62,7 @@ def reset_command(route: Annotated[str, typer.Argument(help="The route.")]) -> N
 def rows_of(route: str, state: RouteWatch | None, fallen: Fallen | None) -> list[dict[str, Any]]:
     """One row for each segment; one for the route where there are only scores, or only that it fell back."""
     drift = None if state is None or state.index is None else round(state.index, 3)
+    distance = None if state is None or state.distance is None else round(state.distance, 3)
     told = "everything escalates" if fallen is not None else "watched"
     segments = sorted(state.segments) if state is not None else []
     rows: list[dict[str, Any]] = []
@@ -74,6 +76,8 @@ def rows_of(route: str, state: RouteWatch | None, fallen: Fallen | None) -> list
                 "wrong": doubt.wrong if doubt is not None else 0,
                 "evidence": round(doubt.evidence, 3) if doubt is not None else None,
                 "drift": drift,
+                "distance": distance,
+                "moved": state is not None and state.scores.moved,
                 "state": told,
             }
         )

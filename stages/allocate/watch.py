@@ -154,4 +154,5 @@ class Watch:
         watched(name, evidence, state.index, down=fallen(name, state, 0.0) is not None)
         if state.scores.moved and (name, state.calibrator) not in self._flagged:
             self._flagged.add((name, state.calibrator))
-            _log.warning("route %s: scores of drafts have moved (index %.2f): calibrate anew", name, state.index)
+            found = (state.index, state.distance or 0.0)
+            _log.warning("route %s: scores of drafts have moved (index %.2f, %.2f apart): calibrate anew", name, *found)

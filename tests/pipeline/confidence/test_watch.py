@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.confidence.watch import ALPHA, BLOCK, DRIFT, WORSE, Scores, Suspicion, Watched, psi
+from pipeline.confidence.watch import ALPHA, BLOCK, DRIFT, WORSE, Scores, Suspicion, Watched, furthest, psi
 
 
 def stream(rate: float, allowed: float, seed: int, limit: int) -> int | None:
@@ -106,3 +106,41 @@ def test_the_index_is_never_negative_and_alike_from_both_sides(one: list[int], o
 def test_a_known_case() -> None:
     assert psi([500, 500], [500, 500]) == 0.0
     assert psi([500, 500], [350, 650]) < DRIFT < psi([500, 500], [250, 750])
+
+
+def test_a_small_shift_that_the_index_lets_pass_is_flagged_once_it_is_no_chance() -> None:
+    chance = random.Random(4)
+    known = scored(chance, 0.7, BLOCK)
+    shifted = scored(chance, 0.66, BLOCK, known)
+    assert shifted.index is not None
+    assert shifted.distance is not None
+    assert shifted.index < DRIFT
+    assert 0.1 < shifted.distance < 0.2
+    assert shifted.moved
+
+
+def test_scores_that_stay_are_not_flagged_however_long_it_is_watched() -> None:
+    for seed in range(3):
+        now = scored(random.Random(seed), 0.7, BLOCK)
+        for _ in range(20):
+            now = scored(random.Random(1000 + seed), 0.7, BLOCK, now)
+            assert not now.moved
+        assert now.blocks == 20
+
+
+@given(st.lists(st.integers(0, 500), min_size=10, max_size=10), st.lists(st.integers(0, 500), min_size=10, max_size=10))
+def test_the_distance_is_that_of_the_scores_themselves_where_a_bin_holds_one_score(
+    one: list[int], other: list[int]
+) -> None:
+    found = furthest(one, other)
+    assert found == furthest(other, one)
+    if sum(one) and sum(other):
+        drawn = [[place for place, count in enumerate(counts) for _ in range(count)] for counts in (one, other)]
+        exact = max(abs(_below(drawn[0], at) - _below(drawn[1], at)) for at in range(10))
+        assert math.isclose(found, exact, abs_tol=1e-12)
+    else:
+        assert found == 0.0
+
+
+def _below(values: list[int], at: int) -> float:
+    return sum(value <= at for value in values) / len(values)
