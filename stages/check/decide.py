@@ -63,7 +63,7 @@ def _waits(envelope: Envelope, candidate: Attempt, verdict: Verdict) -> dict[str
 
 
 def _settled(envelope: Envelope) -> dict[str, object]:
-    """What is taken away once it is decided: the scores have said what they had to say, unless the caller wants them."""
+    """What is taken away once it is decided: the scores said what they had to say, unless the caller wants them."""
     changes: dict[str, object] = {}
     if envelope.request.logprobs is None and any(made.tokens is not None for made in envelope.attempts):
         bare = [made.model_copy(update={"tokens": None}) if made.tokens else made for made in envelope.attempts]

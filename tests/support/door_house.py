@@ -60,6 +60,9 @@ async def front(
         return answer(body, *others)
 
     with mock.patch.object(server, "answer", noted):
-        async with house(tmp_path, plans, valkey_url, source=source) as home, door_on(home.link, made[0]) as url:
-            async with openai.AsyncOpenAI(base_url=url, api_key="none", max_retries=0) as official:
-                yield Front(home, url, official, bodies)
+        async with (
+            house(tmp_path, plans, valkey_url, source=source) as home,
+            door_on(home.link, made[0]) as url,
+            openai.AsyncOpenAI(base_url=url, api_key="none", max_retries=0) as official,
+        ):
+            yield Front(home, url, official, bodies)

@@ -241,9 +241,11 @@ async def test_a_client_that_goes_away_stops_its_model_and_pays_for_what_ran(tmp
 
 def sync_stream(url: str) -> str:
     """One piece of a stream by the synchronous client, which then leaves."""
-    with openai.OpenAI(base_url=url, api_key="none", max_retries=0) as client:
-        with client.chat.completions.create(model="auto", messages=ASK, stream=True) as stream:
-            return next(iter(stream)).choices[0].delta.content or ""
+    with (
+        openai.OpenAI(base_url=url, api_key="none", max_retries=0) as client,
+        client.chat.completions.create(model="auto", messages=ASK, stream=True) as stream,
+    ):
+        return next(iter(stream)).choices[0].delta.content or ""
 
 
 async def test_the_synchronous_client_does_the_same(tmp_path: Path) -> None:
@@ -260,13 +262,16 @@ async def test_the_real_road_answers_the_official_client(
 ) -> None:
     async with whole(tmp_path, nats, valkey.url) as house:
         policies = FixedPolicy(load_folder(house.policies, house.environment))
-        async with door_on(house.link, policies) as url:
-            async with openai.AsyncOpenAI(base_url=url, api_key="none", max_retries=0) as official:
-                answer = await official.chat.completions.create(model="auto", messages=ASK)
-                async with official.chat.completions.stream(model="large", messages=ASK) as stream:
-                    final = await stream.get_final_completion()
-                parsed = await official.chat.completions.parse(model="auto", messages=ASK, response_format=Depth)
-                both = await official.chat.completions.create(model="large", messages=ASK, n=2, logprobs=True)
+        async with (
+            door_on(house.link, policies) as url,
+            openai.AsyncOpenAI(base_url=url, api_key="none", max_retries=0) as official,
+        ):
+            ask = official.chat.completions
+            answer = await ask.create(model="auto", messages=ASK)
+            async with ask.stream(model="large", messages=ASK) as stream:
+                final = await stream.get_final_completion()
+            parsed = await ask.parse(model="auto", messages=ASK, response_format=Depth)
+            both = await ask.create(model="large", messages=ASK, n=2, logprobs=True)
     assert answer.choices[0].message.content
     assert final.choices[0].finish_reason == "stop"
     assert isinstance(parsed.choices[0].message.parsed, Depth)
