@@ -21,6 +21,8 @@ _FIELDS: Final = ("input_file_id", "endpoint", "completion_window", "metadata", 
 _METADATA: Final = 16
 _KEY: Final = 64
 _VALUE: Final = 512
+_FAR: Final = 2**33
+"""Unix seconds of the year 2242."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,18 +106,21 @@ def _text(value: Json, name: str) -> str:
 
 def _moment(value: Json, _: str) -> float:
     """Unix seconds, or a time as ISO 8601 with its zone."""
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 2**33:
-        return float(value)
     try:
-        moment = datetime.fromisoformat(str(value)) if isinstance(value, str) else None
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise InvalidRequest(
-            "stepwell.not_before: Unix seconds, or a time with its zone like 2026-12-01T22:00:00+01:00",
-            param="stepwell.not_before",
-        )
-    return moment.timestamp()
+        said = datetime.fromisoformat(value).timestamp() if isinstance(value, str) and _zoned(value) else value
+    except (ValueError, OverflowError):
+        said = None
+    if isinstance(said, int | float) and not isinstance(said, bool) and 0 <= said < _FAR:
+        return float(said)
+    raise InvalidRequest(
+        "stepwell.not_before: Unix seconds, or a time with its zone like 2026-12-01T22:00:00+01:00",
+        param="stepwell.not_before",
+    )
+
+
+def _zoned(text: str) -> bool:
+    """Without a zone nobody knows which moment it is."""
+    return datetime.fromisoformat(text).tzinfo is not None
 
 
 def _hours(value: Json, _: str) -> Hours:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from aiohttp import BodyPartReader, web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.multipart import MultipartReader
 
 from pipeline.batch.engine import Engine
@@ -57,7 +58,7 @@ async def receive(
                 break
             await _take(part, form, engine, tenant, file_id, piece_s, largest)
         return _whole(form)
-    except (ValueError, AssertionError, web.RequestPayloadError) as error:
+    except (ValueError, AssertionError, HttpProcessingError, web.RequestPayloadError) as error:
         await _drop(form, engine, tenant, keep=file_id is not None)
         raise InvalidRequest("the form broke off or cannot be read", param="file") from error
     except (InvalidRequest, TimeoutError) as error:

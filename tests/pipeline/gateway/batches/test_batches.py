@@ -153,6 +153,8 @@ async def test_what_was_sent_comes_back_byte_for_byte(client: openai.AsyncOpenAI
         ({"output_expires_after": {"anchor": "created_at", "seconds": 3600}}, "output_expires_after"),
         ({"extra_body": {"stepwell": {"hours": {"start": "25:00", "end": "1"}}}}, "stepwell.hours"),
         ({"extra_body": {"stepwell": {"not_before": "tomorrow"}}}, "stepwell.not_before"),
+        ({"extra_body": {"stepwell": {"not_before": "2026-12-01T22:00:00"}}}, "stepwell.not_before"),
+        ({"extra_body": {"stepwell": {"not_before": "0001-01-02T00:00:00Z"}}}, "stepwell.not_before"),
         ({"extra_body": {"stepwell": {"speed": 1}}}, "stepwell.speed"),
     ],
 )

@@ -73,6 +73,9 @@ async def test_what_is_no_form_is_refused(caller: aiohttp.ClientSession) -> None
     broken = {"content-type": "multipart/form-data; boundary=x"}
     response = await caller.post("/v1/files", data=b"--y\r\n\r\nnothing", headers=broken)
     assert (await code_of(response))[:2] == (400, "invalid_request")
+    heads = {"content-type": "multipart/form-data; boundary=x"}
+    response = await caller.post("/v1/files", data=b"--x\r\nNone--x--\r\n", headers=heads)
+    assert (await code_of(response))[:2] == (400, "invalid_request")
     without = {"content-type": "multipart/form-data"}
     assert (await code_of(await caller.post("/v1/files", data=LINE, headers=without)))[:2] == (400, "invalid_request")
 
