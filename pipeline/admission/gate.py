@@ -26,6 +26,8 @@ _log = logging.getLogger("stepwell.admission")
 LOOK_EVERY_S: Final = 0.25
 STALE_S: Final = 2.0
 """After so long a count says nothing any more; that is so after a pause, when the first requests ask for a new one."""
+FEW: Final = 64
+"""While a worker has let in less than the limit divided by this since it looked, it need not look again."""
 HANDLED: Final = 4096
 """Requests in the hands of this worker's endpoints at a time: those that NATS has not confirmed yet."""
 WAITING: Final = 1024
@@ -40,7 +42,9 @@ class _Lane:
         self.counted = 0
         """What NATS said last."""
         self.since = 0
-        """What this worker let in since then."""
+        """What this worker let in that NATS did not count."""
+        self.unconfirmed = 0
+        """What this worker let in and NATS has not confirmed yet."""
         self.level = float("inf")
         self._last: deque[str] = deque()
         self._of: Counter[str] = Counter()
@@ -51,13 +55,14 @@ class _Lane:
 
     def let_in(self, tenant: str) -> None:
         self.since += 1
+        self.unconfirmed += 1
         self._last.append(tenant)
         self._of[tenant] += 1
 
-    def look(self, counted: int, limits: AdmissionLimits, limit: int) -> None:
+    def look(self, counted: int, since: int, limits: AdmissionLimits, limit: int) -> None:
         """NATS said how much there is: forget what has ended, the oldest first."""
-        self.counted, self.since = counted, 0
-        while len(self._last) > counted:
+        self.counted, self.since = counted, since
+        while len(self._last) > self.total:
             tenant = self._last.popleft()
             self._of[tenant] -= 1
             if not self._of[tenant]:
@@ -97,6 +102,8 @@ class Gate:
     def admit(self, tenant: str, lane: Lane, limits: AdmissionLimits) -> None:
         """Let a request of `tenant` in.
 
+        `confirmed` has to follow, whatever comes of it.
+
         Raises:
             Overloaded: the lane is full, and this tenant has its share of it.
         """
@@ -115,28 +122,36 @@ class Gate:
         here.let_in(tenant)
 
     def _refresh(self, lane: Lane, limits: AdmissionLimits) -> None:
+        here, limit = self._lanes[lane], limits.of(lane)
+        if here.since < limit // FEW and here.counted < limit // 2:
+            return
         now = self._clock.monotonic()
         if now - self._asked[lane] < LOOK_EVERY_S:
             return
         if now - self._looked[lane] > STALE_S:
-            self._lanes[lane].look(0, limits, limits.of(lane))
+            here.look(0, here.unconfirmed, limits, limit)
         self._asked[lane] = now
         task = asyncio.ensure_future(self._look(lane, limits))
         self._looking.add(task)
         task.add_done_callback(self._looking.discard)
 
     async def _look(self, lane: Lane, limits: AdmissionLimits) -> None:
+        here = self._lanes[lane]
+        known = here.since - here.unconfirmed
         try:
             counted = await self._count(lane)
         except StepwellError as error:
             _log.debug("how much is on its way is not known: %s", error.message)
             return
         self._looked[lane] = self._clock.monotonic()
-        self._lanes[lane].look(counted, limits, limits.of(lane))
+        here.look(counted, max(0, here.since - known), limits, limits.of(lane))
 
-    @contextlib.contextmanager
-    def handling(self) -> Iterator[None]:
-        """While an endpoint has a request in its hands.
+    def confirmed(self, lane: Lane) -> None:
+        """What was let in is in the queue now, or never came there."""
+        self._lanes[lane].unconfirmed -= 1
+
+    def enter(self) -> None:
+        """An endpoint has a request in its hands. `leave` has to follow.
 
         Raises:
             Overloaded: it has too many.
@@ -144,10 +159,10 @@ class Gate:
         if self._handled >= HANDLED:
             raise Overloaded(f"{HANDLED} requests wait to be taken: ask again in a second", retry_after_s=1.0)
         self._handled += 1
-        try:
-            yield
-        finally:
-            self._handled -= 1
+
+    def leave(self) -> None:
+        """It has it no more."""
+        self._handled -= 1
 
     @contextlib.contextmanager
     def waiting(self, tenant: str) -> Iterator[None]:

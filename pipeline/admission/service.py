@@ -11,7 +11,14 @@ import orjson
 from pipeline.admission.gate import Gate
 from pipeline.admission.reading import fingerprint, named_id, parse_outcome, parse_request
 from pipeline.contracts import Envelope, ErrorBody, Reply, Request, is_name
-from pipeline.errors import DeadlineExceeded, IdempotencyConflict, InvalidRequest, NotFound, StepwellError
+from pipeline.errors import (
+    DeadlineExceeded,
+    IdempotencyConflict,
+    InvalidRequest,
+    NotFound,
+    RequestTooLarge,
+    StepwellError,
+)
 from pipeline.policy.source import PolicySource
 from pipeline.ports import Clock, Conflict, Incoming, Link, ResultStore
 from pipeline.runner import dump_envelope, error_body
@@ -70,8 +77,11 @@ class Admission:
                 tenant = incoming.subject.rsplit(".", 1)[-1]
                 if not is_name(tenant):
                     raise InvalidRequest("tenant: 1 to 64 letters, digits, - or _", param="tenant")
-                with self._gate.handling():
+                self._gate.enter()
+                try:
                     await handler(incoming, tenant)
+                finally:
+                    self._gate.leave()
             except Exception as error:
                 await self._fail(incoming, error)
 
@@ -117,22 +127,27 @@ class Admission:
     # ------------------------------------------------------------ admission
 
     async def _admit(self, incoming: Incoming, tenant: str, reply_to: str | None) -> None:
-        request = parse_request(await self._whole(incoming.body, tenant), tenant)
+        body = incoming.body
+        if body.startswith(MARK):
+            body = await self._fetched(body, tenant)
+        elif len(body) > self._max_body:
+            raise RequestTooLarge(f"the request has {len(body)} bytes; {self._max_body} are the most that is taken")
+        request = parse_request(body, tenant)
         envelope = self._envelope(request, reply_to, _traceparent(incoming.headers))
         if request.id is not None and FRESH_HEADER not in incoming.headers and await self._known(incoming, envelope):
             return
         self._gate.admit(tenant, envelope.lane, self._policies.current().limits.admission)
-        body = dump_envelope(envelope)
-        new = await self._transport.hand_over(envelope.lane, FIRST, body, f"{envelope.key}.0")
+        try:
+            new = await self._transport.hand_over(envelope.lane, FIRST, dump_envelope(envelope), f"{envelope.key}.0")
+        finally:
+            self._gate.confirmed(envelope.lane)
         if reply_to is None or ACCEPTED_HEADER in incoming.headers:
             await self._respond(incoming, orjson.dumps({"accepted": envelope.id}))
         if not new and reply_to is not None:
             await self._await_other(incoming, envelope)
 
-    async def _whole(self, body: bytes, tenant: str) -> bytes:
-        """The request itself, wherever it lies. Few are fetched at a time: what they hold is memory."""
-        if not body.startswith(MARK):
-            return await self._claims.uploaded(body, tenant, self._max_body)
+    async def _fetched(self, body: bytes, tenant: str) -> bytes:
+        """The request that lies in the bucket. Few are fetched at a time: what they hold is memory."""
         async with self._fetches:
             return await self._claims.uploaded(body, tenant, self._max_body)
 

@@ -103,18 +103,17 @@ class Claims:
         return found if found is not None and claim is not None and claim.fits(found) else None
 
     async def uploaded(self, body: bytes, tenant: str, most: int) -> bytes:
-        """The request that a caller of `tenant` sent, by value or by reference.
+        """The request for which a caller of `tenant` sent a reference.
 
         Raises:
             InvalidRequest: the reference is none, is not its own, or does not fit what lies there.
             RequestTooLarge: it has more than `most` bytes.
         """
         claim = Claim.read(body)
-        size = len(body) if claim is None else claim.size
-        if size > most:
-            raise RequestTooLarge(f"the request has {size} bytes; {most} are the most that is taken")
         if claim is None:
             return body
+        if claim.size > most:
+            raise RequestTooLarge(f"the request has {claim.size} bytes; {most} are the most that is taken")
         head, _, rest = claim.name.partition(f".{tenant}.")
         if head != "request" or not is_name(rest):
             mine = upload_name(tenant, "<id>")

@@ -40,6 +40,7 @@ class Road:
                 self.kept_back[tenant] += 1
             else:
                 self.holds.append(tenant)
+                self.gate.confirmed("interactive")
         await asyncio.sleep(0)
 
     async def later(self, seconds: float = 1.0, ended: int = 0) -> None:
@@ -124,6 +125,26 @@ async def test_it_looks_at_most_a_few_times_a_second() -> None:
     assert road.asked == 2
 
 
+async def test_what_is_let_in_while_nats_counts_is_not_forgotten() -> None:
+    """What NATS had not confirmed when it was asked, it may not have counted."""
+    road = Road()
+    for _ in range(100):
+        road.gate.admit("a", "interactive", LIMITS)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert road.asked == 1
+    with pytest.raises(Overloaded):
+        road.gate.admit("a", "interactive", LIMITS)
+
+
+async def test_a_quiet_worker_asks_nothing() -> None:
+    limits, road = AdmissionLimits(interactive=6400), Road()
+    for _ in range(100):
+        road.gate.admit("a", "interactive", limits)
+        road.clock.time += 10
+    assert road.asked == 0
+
+
 async def test_lanes_are_apart() -> None:
     road = Road()
     for _ in range(10):
@@ -147,10 +168,11 @@ async def test_what_it_remembers_is_bounded() -> None:
 def test_no_more_are_handled_at_a_time_than_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "HANDLED", 1)
     gate = Road().gate
-    with gate.handling(), pytest.raises(Overloaded), gate.handling():
-        pass
-    with gate.handling():
-        pass
+    gate.enter()
+    with pytest.raises(Overloaded):
+        gate.enter()
+    gate.leave()
+    gate.enter()
 
 
 def test_one_tenant_cannot_take_all_places_to_wait(monkeypatch: pytest.MonkeyPatch) -> None:
