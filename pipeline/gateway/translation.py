@@ -11,6 +11,7 @@ from typing import Final
 
 from pipeline.contracts import Json, JsonObject, Reply
 from pipeline.errors import InvalidRequest, StepwellError
+from pipeline.gateway.headers import lossy
 from pipeline.gateway.parameters import refuse
 
 __all__ = ["FieldTable", "Lossy", "Places", "list_at", "object_at", "text_at"]
@@ -37,7 +38,7 @@ class Lossy:
 
     def header(self) -> dict[str, str]:
         """`x-stepwell-lossy`; none where everything was carried."""
-        return {"x-stepwell-lossy": ", ".join(self._names)} if self._names else {}
+        return lossy(self._names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class FieldTable:
         """All fields that somebody decided about."""
         return self.carried | self.dropped | self.echoed | self.neutral.keys() | self.refused
 
-    def given(self, fields: JsonObject, lossy: Lossy, place: str = "") -> JsonObject:
+    def given(self, fields: JsonObject, left_out: Lossy, place: str = "") -> JsonObject:
         """The fields that say something and are carried.
 
         Raises:
@@ -79,7 +80,7 @@ class FieldTable:
                     said[name] = value
             elif name in self.dropped:
                 if value not in _EMPTY and not self._says_nothing(name, value):
-                    lossy.leave_out(here)
+                    left_out.leave_out(here)
             elif not self._says_nothing(name, value):
                 raise refuse(here, advice=self.advice.get(name, "leave it out"))
         return said

@@ -5,7 +5,7 @@ from typing import Any, Final
 import orjson
 
 from pipeline.contracts import Reply, ToolCall
-from pipeline.gateway.openai import content_of, finish_reason
+from pipeline.gateway.completion import content_of, finish_reason
 from pipeline.gateway.sse import summary
 
 __all__ = ["message_object", "message_skeleton", "stop_reason", "text_block", "thinking_block", "use_block", "used"]

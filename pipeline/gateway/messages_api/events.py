@@ -9,6 +9,7 @@ import orjson
 
 from pipeline.begun import Begun, lost
 from pipeline.contracts import Chunk, Reply, ToolCall
+from pipeline.gateway.completion import content_of
 from pipeline.gateway.messages_api.answer import (
     message_skeleton,
     stop_reason,
@@ -18,7 +19,6 @@ from pipeline.gateway.messages_api.answer import (
     used,
 )
 from pipeline.gateway.messages_api.problems import as_anthropic
-from pipeline.gateway.openai import content_of
 from pipeline.gateway.problems import Problem, problem_of_reply
 from pipeline.gateway.sse import UNTOLD, summary
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Final, Literal
 
 from pipeline.contracts import JsonObject, Reply, ToolCall
-from pipeline.gateway.openai import content_of, finish_reason
+from pipeline.gateway.completion import content_of, finish_reason, logprobs_object
 from pipeline.gateway.sse import summary
 
 __all__ = [
@@ -17,6 +17,8 @@ __all__ = [
     "reasoning_item",
     "response_object",
     "response_skeleton",
+    "scores_of",
+    "text_part",
 ]
 
 PREFIX: Final = "resp_"
@@ -74,7 +76,7 @@ def response_object(reply: Reply, created: int, asked: JsonObject) -> dict[str, 
         items.append(reasoning_item(reply.id, 0, reply.reasoning))
     text = content_of(reply)
     if text or not reply.tool_calls:
-        items.append(message_item(reply.id, text or "", status))
+        items.append(message_item(reply.id, text or "", status, scores_of(reply)))
     items += [call_item(reply.id, place, call) for place, call in enumerate(reply.tool_calls or ())]
     return ended_object(response_skeleton(reply.id, created, "", asked), reply, items)
 
@@ -115,10 +117,22 @@ def reasoning_item(request_id: str, place: int, text: str | None, status: Status
     return {"type": "reasoning", "id": own, "summary": [], "content": content, "status": status}
 
 
-def message_item(request_id: str, text: str | None, status: Status) -> dict[str, Any]:
+def message_item(
+    request_id: str, text: str | None, status: Status, scores: Sequence[dict[str, Any]] = ()
+) -> dict[str, Any]:
     """The text of an answer; None: it has only begun."""
-    content = [] if text is None else [{"type": "output_text", "text": text, "annotations": [], "logprobs": []}]
+    content = [] if text is None else [text_part(text, scores)]
     return {"type": "message", "id": f"msg_{request_id}", "role": "assistant", "status": status, "content": content}
+
+
+def text_part(text: str, scores: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
+    """A text with the log-probabilities of its tokens."""
+    return {"type": "output_text", "text": text, "annotations": [], "logprobs": list(scores)}
+
+
+def scores_of(reply: Reply) -> list[dict[str, Any]]:
+    """The log-probabilities of the text, where they were asked for and the model gave them."""
+    return [] if reply.logprobs is None else list(logprobs_object(reply.logprobs)["content"])
 
 
 def call_item(request_id: str, place: int, call: ToolCall, *, begun: bool = False) -> dict[str, Any]:

@@ -10,17 +10,18 @@ from aiohttp import web
 from pipeline.contracts import JsonObject, Reply, is_name
 from pipeline.errors import NotFound
 from pipeline.gateway.asker import Keeper
+from pipeline.gateway.completion import lacks_logprobs
 from pipeline.gateway.desk import Desk
 from pipeline.gateway.dialects import prepared, serve
 from pipeline.gateway.family import as_openai
-from pipeline.gateway.headers import about
+from pipeline.gateway.headers import about, lossy
 from pipeline.gateway.openai import Call
 from pipeline.gateway.parameters import refuse
 from pipeline.gateway.problems import Problem, problem_of_reply
 from pipeline.gateway.responses import JSON, echo, of_problem
 from pipeline.gateway.responses_api.answer import PREFIX, response_object
 from pipeline.gateway.responses_api.events import ResponseEvents
-from pipeline.gateway.responses_api.fields import COUNTED
+from pipeline.gateway.responses_api.fields import COUNTED, LOGPROBS
 from pipeline.gateway.responses_api.question import Question, to_chat
 from pipeline.gateway.streaming import EventWriter
 from pipeline.gateway.translation import Places
@@ -48,10 +49,19 @@ class _Answer:
         return orjson.dumps(response_object(reply, self.created, self.question.asked))
 
     def about(self, reply: Reply) -> dict[str, str]:
-        return about(reply)
+        if not lacks_logprobs(self.call.request, reply):
+            return about(reply)
+        return about(reply) | lossy((*self.question.lossy.names, f"include.{LOGPROBS}"))
 
     def events(self) -> EventWriter:
-        return ResponseEvents(self.call.request.id or "", self.created, self.call.model, self.question.asked)
+        return ResponseEvents(
+            self.call.request.id or "",
+            self.created,
+            self.call.model,
+            self.question.asked,
+            obfuscate=self.call.obfuscate,
+            logprobs=self.call.request.logprobs is not None,
+        )
 
     def problem(self, problem: Problem) -> Problem:
         return problem

@@ -9,7 +9,7 @@ import orjson
 
 from pipeline.begun import Begun, lost
 from pipeline.contracts import Chunk, JsonObject, Reply, ToolCall
-from pipeline.gateway.openai import content_of
+from pipeline.gateway.completion import content_of
 from pipeline.gateway.problems import Problem, problem_of_reply
 from pipeline.gateway.responses_api.answer import (
     Status,
@@ -20,12 +20,17 @@ from pipeline.gateway.responses_api.answer import (
     outcome_of,
     reasoning_item,
     response_skeleton,
+    scores_of,
+    text_part,
 )
+from pipeline.gateway.responses_api.fields import LOGPROBS
 from pipeline.gateway.sse import UNTOLD, summary
 
 __all__ = ["ResponseEvents"]
 
 Kind = Literal["reasoning", "text"]
+_BLOCK: Final = 64
+"""Bytes to a multiple of which a piece is filled up that shall tell nothing by its size."""
 _DELTAS: Final = {"reasoning": "response.reasoning_text", "text": "response.output_text"}
 
 
@@ -37,8 +42,30 @@ class ResponseEvents:
     the official clients raise.
     """
 
-    def __init__(self, request_id: str, created: int, model: str, asked: JsonObject) -> None:
+    def __init__(
+        self,
+        request_id: str,
+        created: int,
+        model: str,
+        asked: JsonObject,
+        *,
+        obfuscate: bool = False,
+        logprobs: bool = False,
+    ) -> None:
+        """Begin a stream.
+
+        Args:
+            request_id: the id of the request.
+            created: Unix seconds.
+            model: the name that the caller used.
+            asked: the fields of the question that a response repeats.
+            obfuscate: pieces of text are filled up to like sizes, so that who sees the traffic learns less of them.
+            logprobs: log-probabilities were asked for.
+        """
         self._id = request_id
+        self._obfuscate = obfuscate
+        self._logprobs = logprobs
+        self._scores: list[dict[str, Any]] = []
         self._skeleton = response_skeleton(request_id, created, model, asked)
         self._begun = Begun()
         self._sequence = 0
@@ -62,6 +89,7 @@ class ResponseEvents:
             told = lost(reply)
             return self.broke_off(problem_of_reply(told), told)
         pieces = [self._piece(piece) for piece in rest]
+        self._scores = scores_of(reply)
         status, _ = outcome_of(reply)
         if not self._has_message and not reply.tool_calls:
             pieces.append(self._begin("text"))
@@ -69,7 +97,10 @@ class ResponseEvents:
         if self._late:
             pieces += [self._say("reasoning", "".join(self._late)), self._close("completed")]
         pieces += [self._call(place, call) for place, call in enumerate(reply.tool_calls or ())]
-        pieces.append(self._event(f"response.{status}", response=ended_object(self._skeleton, reply, self._items)))
+        response = ended_object(self._skeleton, reply, self._items)
+        if self._logprobs and reply.logprobs is None and content_of(reply):
+            response["stepwell"]["lossy"] = [f"include.{LOGPROBS}"]
+        pieces.append(self._event(f"response.{status}", response=response))
         return b"".join(pieces)
 
     def broke_off(self, problem: Problem, reply: Reply | None = None) -> bytes:
@@ -99,7 +130,9 @@ class ResponseEvents:
         begin = b"" if self._open == kind else self._begin(kind)
         self._texts.append(text)
         self._sequence += 1
-        return b"".join((begin, self._delta, b"%d" % (self._sequence - 1), b',"delta":', orjson.dumps(text), b"}\n\n"))
+        said = orjson.dumps(text)
+        end = b',"obfuscation":"%b"}\n\n' % (b"x" * (-len(said) % _BLOCK)) if self._obfuscate else b"}\n\n"
+        return b"".join((begin, self._delta, b"%d" % (self._sequence - 1), b',"delta":', said, end))
 
     def _first(self) -> bytes:
         """What every stream begins with."""
@@ -116,7 +149,7 @@ class ResponseEvents:
         item = self._item(None, "in_progress")
         where = {"item_id": item["id"], "output_index": len(self._items), "content_index": 0}
         added = self._event("response.output_item.added", output_index=len(self._items), item=item)
-        part = self._event("response.content_part.added", **where, part=_part(kind, ""))
+        part = self._event("response.content_part.added", **where, part=self._part(kind, ""))
         name = f"{_DELTAS[kind]}.delta"
         head = {"type": name, **where} | ({"logprobs": []} if kind == "text" else {})
         self._delta = f"event: {name}\ndata: ".encode() + orjson.dumps(head)[:-1] + b',"sequence_number":'
@@ -129,10 +162,10 @@ class ResponseEvents:
         kind, text = self._open, "".join(self._texts)
         item = self._item(text, status)
         where = {"item_id": item["id"], "output_index": len(self._items), "content_index": 0}
-        logprobs: dict[str, Any] = {"logprobs": []} if kind == "text" else {}
+        logprobs: dict[str, Any] = {"logprobs": self._scores} if kind == "text" else {}
         events = (
             self._event(f"{_DELTAS[kind]}.done", **where, text=text, **logprobs),
-            self._event("response.content_part.done", **where, part=_part(kind, text)),
+            self._event("response.content_part.done", **where, part=self._part(kind, text)),
             self._event("response.output_item.done", output_index=len(self._items), item=item),
         )
         self._items.append(item)
@@ -142,7 +175,10 @@ class ResponseEvents:
     def _item(self, text: str | None, status: Status) -> dict[str, Any]:
         if self._open == "reasoning":
             return reasoning_item(self._id, len(self._items), text, status)
-        return message_item(self._id, text, status)
+        return message_item(self._id, text, status, self._scores)
+
+    def _part(self, kind: Kind, text: str) -> dict[str, Any]:
+        return {"type": "reasoning_text", "text": text} if kind == "reasoning" else text_part(text, self._scores)
 
     def _call(self, place: int, call: ToolCall) -> bytes:
         """A call of a function, whole: it is known when the answer was accepted."""
@@ -164,12 +200,6 @@ class ResponseEvents:
         body = orjson.dumps({"type": name, "sequence_number": self._sequence, **fields})
         self._sequence += 1
         return b"".join((b"event: ", name.encode(), b"\ndata: ", body, b"\n\n"))
-
-
-def _part(kind: Kind, text: str) -> dict[str, Any]:
-    if kind == "reasoning":
-        return {"type": "reasoning_text", "text": text}
-    return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
 
 
 def _code(status: int) -> str:

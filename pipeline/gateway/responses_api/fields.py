@@ -32,8 +32,8 @@ REQUEST: Final = FieldTable(
     carried=frozenset(
         {
             "include", "input", "instructions", "max_output_tokens", "metadata", "model", "parallel_tool_calls",
-            "prompt_cache_key", "provider", "reasoning", "safety_identifier", "stepwell", "store", "stream",
-            "stream_options", "temperature", "text", "tool_choice", "tools", "top_logprobs", "top_p", "user",
+            "prompt_cache_key", "provider", "reasoning", "safety_identifier", "service_tier", "stepwell", "store",
+            "stream", "stream_options", "temperature", "text", "tool_choice", "tools", "top_logprobs", "top_p", "user",
         }
     ),
     dropped=frozenset({"prompt_cache_options", "prompt_cache_retention"}),
@@ -41,7 +41,6 @@ REQUEST: Final = FieldTable(
         "background": (False,),
         "context_management": ([],),
         "image": ({},),
-        "service_tier": ("auto", "default"),
         "truncation": ("disabled",),
     },
     refused=frozenset(

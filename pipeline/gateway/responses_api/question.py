@@ -13,8 +13,8 @@ from pipeline.gateway.translation import FieldTable, Lossy, Places, list_at, obj
 __all__ = ["Question", "to_chat"]
 
 _SAME: Final[tuple[str, ...]] = (
-    "metadata", "model", "parallel_tool_calls", "prompt_cache_key", "provider", "safety_identifier", "stepwell",
-    "stream", "temperature", "top_p", "user",
+    "metadata", "model", "parallel_tool_calls", "prompt_cache_key", "provider", "safety_identifier",
+    "service_tier", "stepwell", "stream", "temperature", "top_p", "user",
 )  # fmt: skip
 """Fields that a chat completion has under the same name, with the same meaning."""
 _NAMES: Final = {
@@ -25,6 +25,7 @@ _NAMES: Final = {
     "reasoning_effort": "reasoning.effort",
     "response_format": "text.format",
     "response_format.json_schema": "text.format",
+    "tool_choice.allowed_tools": "tool_choice",
     "verbosity": "text.verbosity",
 }
 _TOLD: Final[tuple[str, ...]] = (
@@ -73,7 +74,7 @@ def to_chat(fields: JsonObject, table: FieldTable = REQUEST) -> Question:
     _add_reasoning(chat, said, lossy)
     _add_tools(chat, said, lossy)
     _add_included(chat, said, lossy)
-    _check_stream_options(said)
+    _add_stream_options(chat, said)
     if table is REQUEST:
         _check_store(said, lossy)
     asked = {name: said[name] for name in _TOLD if name in said}
@@ -108,16 +109,14 @@ def _add_reasoning(chat: JsonObject, said: JsonObject, lossy: Lossy) -> None:
 
 def _add_tools(chat: JsonObject, said: JsonObject, lossy: Lossy) -> None:
     tools = [_tool(tool, index, lossy) for index, tool in enumerate(list_at(said.get("tools", []), "tools"))]
-    choice = said.get("tool_choice")
-    if isinstance(choice, dict):
-        choice, tools = _choice(choice, tools)
     if tools:
-        chat["tools"] = list[Json](tools)
-    if choice is not None:
-        chat["tool_choice"] = choice
+        chat["tools"] = tools
+    if "tool_choice" in said:
+        choice = said["tool_choice"]
+        chat["tool_choice"] = _choice(choice) if isinstance(choice, dict) else choice
 
 
-def _tool(value: Json, index: int, lossy: Lossy) -> dict[str, Json]:
+def _tool(value: Json, index: int, lossy: Lossy) -> Json:
     place = f"tools[{index}]"
     tool = object_at(value, place)
     if tool.get("type") != "function":
@@ -127,33 +126,24 @@ def _tool(value: Json, index: int, lossy: Lossy) -> dict[str, Json]:
     return {"type": "function", "function": {name: item for name, item in said.items() if name != "type"}}
 
 
-def _choice(choice: JsonObject, tools: list[dict[str, Json]]) -> tuple[Json, list[dict[str, Json]]]:
-    """The choice and the tools that are left to it: `allowed_tools` is the same as to offer no others."""
+def _choice(choice: JsonObject) -> JsonObject:
+    """A function, or some of them: the chat completion has what is chosen in an object of its own."""
     match choice.get("type"):
         case "function":
-            return {"type": "function", "function": {"name": choice.get("name")}}, tools
+            return _named(choice, "tool_choice")
         case "allowed_tools":
-            allowed = _allowed(choice)
-            mode = choice.get("mode")
-            return "auto" if mode is None else mode, [tool for tool in tools if _name(tool) in allowed]
+            listed = enumerate(list_at(choice.get("tools"), "tool_choice.tools"))
+            tools = [_named(tool, f"tool_choice.tools[{index}]") for index, tool in listed]
+            return {"type": "allowed_tools", "allowed_tools": {"mode": choice.get("mode"), "tools": list[Json](tools)}}
         case _:
             raise refuse("tool_choice.type", advice="give none, auto, required, a function or allowed_tools")
 
 
-def _allowed(choice: JsonObject) -> set[str]:
-    names: set[str] = set()
-    for index, item in enumerate(list_at(choice.get("tools", []), "tool_choice.tools")):
-        place = f"tool_choice.tools[{index}]"
-        tool = object_at(item, place)
-        if tool.get("type") != "function":
-            raise refuse(f"{place}.type", advice="only `function` is carried")
-        names.add(text_at(tool, "name", place))
-    return names
-
-
-def _name(tool: dict[str, Json]) -> Json:
-    function = tool["function"]
-    return function.get("name") if isinstance(function, dict) else None
+def _named(value: Json, place: str) -> JsonObject:
+    tool = object_at(value, place)
+    if tool.get("type") != "function":
+        raise refuse(f"{place}.type", advice="only `function` is carried")
+    return {"type": "function", "function": {"name": text_at(tool, "name", place)}}
 
 
 def _add_included(chat: JsonObject, said: JsonObject, lossy: Lossy) -> None:
@@ -169,10 +159,15 @@ def _add_included(chat: JsonObject, said: JsonObject, lossy: Lossy) -> None:
         chat["top_logprobs"] = said["top_logprobs"]
 
 
-def _check_stream_options(said: JsonObject) -> None:
-    for name, value in object_at(said.get("stream_options", {}), "stream_options").items():
-        if name != "include_obfuscation" or value:
+def _add_stream_options(chat: JsonObject, said: JsonObject) -> None:
+    if "stream_options" not in said:
+        return
+    options = object_at(said["stream_options"], "stream_options")
+    for name in options:
+        if name != "include_obfuscation":
             raise refuse(f"stream_options.{name}")
+    if options:
+        chat["stream_options"] = options
 
 
 def _check_store(said: JsonObject, lossy: Lossy) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import anthropic
@@ -37,9 +37,11 @@ def scripted(request: Request) -> Reply:
 
 
 @contextlib.asynccontextmanager
-async def door(asker: FakeAsker, limits: Limits | None = None) -> AsyncIterator[anthropic.AsyncAnthropic]:
-    """The official client before a door whose cascade is `asker`."""
-    app = build_door(lambda _: asker, Names(), limits=limits)
+async def door(
+    asker: FakeAsker, limits: Limits | None = None, passes: Sequence[str] = ()
+) -> AsyncIterator[anthropic.AsyncAnthropic]:
+    """The official client before a door whose cascade is `asker`, and whose targets pass on fields of these names."""
+    app = build_door(lambda _: asker, Names(passes=passes), limits=limits)
     runner = await listening(app, "127.0.0.1", 0, Limits(), grace_s=0.5)
     base = f"http://127.0.0.1:{runner.addresses[0][1]}"
     async with anthropic.AsyncAnthropic(base_url=base, api_key="none", max_retries=0) as official:
@@ -144,6 +146,24 @@ async def test_it_sees_no_thoughts_that_it_did_not_ask_for_and_may_say_what_only
         message = await official.messages.create(**asked("hi"), extra_body={"stepwell": {"cache": "off"}})
     assert [block.type for block in message.content] == ["text"]
     assert asker.asked[0].cache == "off"
+
+
+async def test_thinking_goes_to_targets_that_take_it_and_is_shown() -> None:
+    asker = FakeAsker(lambda request: answered(request, reasoning="2 and 2"))
+    async with door(asker, passes=["thinking", "top_k"]) as official:
+        wanted: Any = {"thinking": {"type": "adaptive"}, "extra_body": {"top_k": 3}}
+        message = await official.messages.create(**asked("hi"), **wanted)
+        async with official.messages.stream(**asked("hi"), **wanted) as stream:
+            streamed = await stream.get_final_message()
+    for answer in (message, streamed):
+        assert [block.type for block in answer.content] == ["thinking", "text"]
+    assert asker.asked[0].parameters.extra == {"thinking": {"type": "adaptive"}, "top_k": 3}
+
+
+async def test_thinking_is_refused_where_no_target_takes_it(client: anthropic.AsyncAnthropic) -> None:
+    with pytest.raises(anthropic.BadRequestError) as raised:
+        await client.messages.create(**asked("hi"), thinking={"type": "adaptive"})
+    assert raised.value.error_code == "unsupported_parameter"
 
 
 @pytest.mark.parametrize(

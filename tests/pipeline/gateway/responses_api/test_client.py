@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import openai
@@ -47,9 +47,9 @@ class Keeping(FakeAsker):
 
 
 @contextlib.asynccontextmanager
-async def door(asker: FakeAsker) -> AsyncIterator[openai.AsyncOpenAI]:
-    """The official client before a door whose cascade is `asker`."""
-    app = build_door(lambda _: asker, Names())
+async def door(asker: FakeAsker, passes: Sequence[str] = ()) -> AsyncIterator[openai.AsyncOpenAI]:
+    """The official client before a door whose cascade is `asker`, and whose targets pass on fields of these names."""
+    app = build_door(lambda _: asker, Names(passes=passes))
     runner = await listening(app, "127.0.0.1", 0, Limits(), grace_s=0.5)
     base = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
     async with openai.AsyncOpenAI(base_url=base, api_key="none", max_retries=0) as official:
@@ -80,6 +80,31 @@ async def test_it_is_told_what_was_left_out(client: openai.AsyncOpenAI) -> None:
     raw = await client.responses.with_raw_response.create(model="auto", input="hi", reasoning={"summary": "auto"})
     assert raw.headers["x-stepwell-lossy"] == "reasoning.summary, store"
     assert raw.headers["x-stepwell-variant"] == "small"
+
+
+async def test_it_is_told_where_log_probabilities_are_missing(plain: openai.AsyncOpenAI) -> None:
+    raw = await plain.responses.with_raw_response.create(
+        model="auto", input="hi", store=False, include=["message.output_text.logprobs"], top_logprobs=2
+    )
+    assert raw.headers["x-stepwell-lossy"] == "include.message.output_text.logprobs"
+
+
+async def test_it_reads_pieces_of_like_size(client: openai.AsyncOpenAI) -> None:
+    stream = await client.responses.create(
+        model="auto", input="hi", stream=True, stream_options={"include_obfuscation": True}
+    )
+    deltas = [event.model_dump() async for event in stream if event.type == "response.output_text.delta"]
+    assert all(delta["obfuscation"] for delta in deltas)
+
+
+async def test_effort_goes_to_targets_that_take_it_and_is_refused_where_none_does() -> None:
+    asker = FakeAsker(scripted)
+    async with door(asker, passes=["reasoning_effort"]) as official:
+        await official.responses.create(model="auto", input="hi", reasoning={"effort": "low"})
+        with pytest.raises(openai.BadRequestError) as raised:
+            await official.responses.create(model="auto", input="hi", text={"verbosity": "low"})
+    assert asker.asked[0].parameters.extra == {"reasoning_effort": "low"}
+    assert (raised.value.code, raised.value.param) == ("unsupported_parameter", "text.verbosity")
 
 
 async def test_it_reads_a_stream(client: openai.AsyncOpenAI) -> None:

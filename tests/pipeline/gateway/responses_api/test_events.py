@@ -13,6 +13,7 @@ from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import TypeAdapter
 
 from pipeline.contracts import Chunk, Reply, Request, ToolCall
+from pipeline.contracts.scores import Alternative, TokenLogprob
 from pipeline.errors import TransportUnavailable
 from pipeline.gateway.problems import problem_of_error
 from pipeline.gateway.responses_api import response_object
@@ -157,6 +158,31 @@ def test_a_response_repeats_what_was_asked_and_is_one_of_the_official_type() -> 
     assert response.output_text == "four"
     assert response.usage is not None
     assert (response.usage.total_tokens, response.usage.input_tokens_details.cached_tokens) == (15, 4)
+
+
+def test_log_probabilities_come_with_the_end_of_the_text() -> None:
+    likely = Alternative(token="four", logprob=-0.1)
+    reply = answered(REQUEST, logprobs=(TokenLogprob(token="four", logprob=-0.1, alternatives=(likely,)),))
+    events = ResponseEvents("r1", 7, "auto", {}, logprobs=True)
+    told = read(events.chunk(Chunk(seq=0, text="four")) + events.end(reply))
+    scored = {"token": "four", "logprob": -0.1, "bytes": [102, 111, 117, 114]}
+    assert told[-1]["response"]["output"][0]["content"][0]["logprobs"] == [{**scored, "top_logprobs": [scored]}]
+    assert told[-1]["response"]["output"] == response_object(reply, 7, {})["output"]
+    assert "lossy" not in told[-1]["response"]["stepwell"]
+
+
+def test_log_probabilities_that_a_model_does_not_give_are_said_to_be_missing() -> None:
+    events = ResponseEvents("r1", 7, "auto", {}, logprobs=True)
+    assert read(events.end(answered(REQUEST)))[-1]["response"]["stepwell"]["lossy"] == [
+        "include.message.output_text.logprobs"
+    ]
+
+
+def test_pieces_are_of_like_size_where_that_is_asked_for() -> None:
+    events = ResponseEvents("r1", 7, "auto", {}, obfuscate=True)
+    events.chunk(Chunk(seq=0, text="a"))
+    sizes = {len(events.chunk(Chunk(seq=place + 1, text=text))) for place, text in enumerate(["b", "three", "sixteen"])}
+    assert len(sizes) == 1
 
 
 @settings(max_examples=60, deadline=None)
