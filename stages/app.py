@@ -15,12 +15,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.adapters.clock import SystemClock, SystemRandom
-from pipeline.contracts import Lane, StageName
+from pipeline.contracts import JsonObject, Lane, Request, StageName
 from pipeline.policy.source import PolicySource
 from pipeline.ports import Cache, Journal, Link, Observer, RateMeter, ResultStore, Stage, WeightStore
 from pipeline.ports.vault import Vault
 from pipeline.settings import Settings
 from pipeline.telemetry.observer import CombinedObserver, observer_for
+from pipeline.topology import FIRST
 from pipeline.worker import Slots, Worker, worker_name
 
 if TYPE_CHECKING:
@@ -208,7 +209,8 @@ class Parts:
         likeness = Likeness(self.answers, Batches(embed), self.clock)
 
         async def start() -> None:
-            if any(route.spec.cache.semantic is not None for route in self.policies.current().routes):
+            specs = [route.spec.cache.semantic for route in self.policies.current().routes]
+            if any(spec is not None and spec.embedder is None for spec in specs):
                 await likeness.warm()
 
         self.starts.append(start)
@@ -275,7 +277,7 @@ def _recall(parts: Parts) -> Stage:
     from stages.recall import Recall
 
     semantic = [route.spec.cache.semantic for route in parts.policies.current().routes]
-    if any(spec is not None and spec.verifier is not None for spec in semantic):
+    if any(spec is not None and (spec.verifier or spec.embedder) for spec in semantic):
         parts.attempts  # noqa: B018  made now, so that it is started with the worker
     return Recall(
         parts.answers, parts.clock, parts.policies, parts.flights, parts.likeness, attempts=parts.attempts_late
@@ -350,8 +352,32 @@ def build_worker(
         worker=worker_name(),
         policies=policies,
     )
+    if FIRST in names:
+        _feed(parts)
     admission = Admission(link, parts.results, policies, parts.clock, max_body=settings.max_body)
     return Worker(stages, runner, link, admission, parts.starts, parts.stops, slots or Slots())
+
+
+def _feed(parts: Parts) -> None:
+    """The feeder of batches, in workers of the first stage: one of them leads."""
+    from pipeline.batch.feeder import Feeder
+
+    def translate(url: str, body: JsonObject, tenant: str) -> Request:
+        from pipeline.gateway.lines import translate_line
+
+        return translate_line(url, body, tenant, parts.policies.current().passes)
+
+    who = f"{worker_name()}-{secrets.token_hex(4)}"
+    feeder = Feeder(
+        parts.link,
+        parts.clock,
+        translate,
+        who,
+        weights=lambda: parts.policies.current().limits.admission.weights,
+        revision=lambda: parts.policies.current().revision,
+    )
+    parts.starts.append(feeder.start)
+    parts.stops.insert(0, feeder.stop)
 
 
 def _under_its_revision(stage: Stage, policies: PolicySource) -> Stage:

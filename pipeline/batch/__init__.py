@@ -1,14 +1,11 @@
-"""Many requests from a file: checked line by line before any of them runs, handed in once, followed, fetched in order.
+"""Many requests from a file: checked line by line before any of them runs, then run when there is room, and fetched.
 
-The file is read line by line and never held whole. What a batch is stands in the bucket `batches`: a manifest under its
-id, and pages that say which line has which name. Its answers are ordinary results, under `<batch id>-<line number>`; a
-second submission of the same file finds the first one and hands in only what is missing.
+A file is stored in pieces and never held whole. Its lines are read into pages; `feeder` hands them in, a bounded number
+at a time and by weighted turns between tenants, as ordinary requests in the lane of batches. As lines end, pages of
+results are settled. `engine` is what the command line and the HTTP door use.
 """
 
-from pipeline.batch.lines import Entry, Survey, survey
-from pipeline.batch.manifest import Manifest, Shelf
-from pipeline.batch.progress import Tally, Tracker
-from pipeline.batch.results import rows
-from pipeline.batch.submit import Submission
+from pipeline.batch.engine import Engine
+from pipeline.batch.model import Batch, Counts, FileInfo, Hours, Options, Row
 
-__all__ = ["Entry", "Manifest", "Shelf", "Submission", "Survey", "Tally", "Tracker", "rows", "survey"]
+__all__ = ["Batch", "Counts", "Engine", "FileInfo", "Hours", "Options", "Row"]

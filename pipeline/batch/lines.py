@@ -1,29 +1,32 @@
 """A file of requests, line by line: our own form, or the lines of OpenAI's batch API."""
 
-import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import BinaryIO, Final, Literal
+from hashlib import blake2b
+from typing import Final
 
 import orjson
 from pydantic import ValidationError
 
+from pipeline.batch.model import Form
+from pipeline.batch.seen import Seen
 from pipeline.contracts import ErrorBody, Json, JsonObject, Request
-from pipeline.errors import InvalidRequest, StepwellError
+from pipeline.errors import InvalidRequest, PermissionDenied, StepwellError
 
-__all__ = ["MAX_LINE", "Entry", "Form", "Reader", "Survey", "Translate", "survey"]
+__all__ = ["MAX_LINE", "Entry", "Reader", "Survey", "Translate", "mark_of", "numbered", "stored_form", "survey"]
 
-MAX_LINE: Final = 1_048_576
-"""Bytes of one line; longer requests would not fit the transport."""
+MAX_LINE: Final = 8 * 1_048_576
+"""Bytes of one line. A longer request goes alone."""
 MAX_CUSTOM_ID: Final = 256
 MAX_PROBLEMS: Final = 1000
 """Problems that are kept to be shown."""
-CHAT: Final = "/v1/chat/completions"
+_MARK: Final = 16
 
-Form = Literal["stepwell", "openai"]
-Translate = Callable[[JsonObject], Request]
-"""Reads the body of an OpenAI batch line, for the tenant of the batch."""
+Translate = Callable[[str, JsonObject, str], Request]
+"""Reads the body of an OpenAI batch line for the endpoint that its `url` names, and a tenant.
+
+Raises InvalidRequest where it knows no such endpoint.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +41,15 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What a first look at the file found: `invalid` lines would not run, of which `problems` are the first."""
+    """What a look at a whole file found: `invalid` lines would not run, of which `problems` are the first.
+
+    `repeated` lines ask what an earlier one asks.
+    """
 
     form: Form
     total: int
-    last: int
-    digest: str
     invalid: int
+    repeated: int
     problems: tuple[Entry, ...]
 
 
@@ -52,32 +57,38 @@ class Reader:
     """Reads lines for one tenant. `defaults` are fields of a request that hold where a line names none."""
 
     def __init__(
-        self, tenant: str, translate: Translate, defaults: Mapping[str, Json] | None = None, form: Form | None = None
+        self,
+        tenant: str,
+        translate: Translate,
+        defaults: Mapping[str, Json] | None = None,
+        form: Form | None = None,
+        endpoint: str | None = None,
+        api_key: str | None = None,
+        routes: Collection[str] | None = None,
     ) -> None:
         self.tenant = tenant
         self.defaults = dict(defaults or {})
         self.form = form
+        self._endpoint = endpoint
+        self._api_key = api_key
+        self._routes = routes
         self._translate = translate
-        self._names: set[bytes] = set()
+        self._names = Seen()
 
-    def entries(self, path: Path, digest: "hashlib._Hash | None" = None) -> Iterator[Entry]:
-        """All lines that are not blank, in order; what passes is also fed to `digest`."""
-        self._names = set()
-        with path.open("rb") as file:
-            for number, raw in _lines(file, digest):
-                if raw is None:
-                    yield _bad(number, None, InvalidRequest(f"the line is longer than {MAX_LINE} bytes"))
-                elif raw.strip():
-                    yield self.entry(number, raw)
+    def close(self) -> None:
+        """No more lines come."""
+        self._names.close()
 
-    def entry(self, number: int, raw: bytes) -> Entry:
-        """Read one line."""
+    def entry(self, number: int, raw: bytes | None) -> Entry:
+        """Read one line; None for one that was too long to be read."""
         custom_id: str | None = None
         try:
+            if raw is None:
+                raise InvalidRequest(f"the line is longer than {MAX_LINE} bytes")
             fields = _object(raw)
             custom_id = _name_of(fields)
             request = self._request(fields)
-            self._check_name(custom_id)
+            self._check_name(custom_id, number)
         except StepwellError as error:
             return _bad(number, custom_id, error)
         return Entry(number, custom_id, request, None)
@@ -86,72 +97,111 @@ class Reader:
         form: Form = "openai" if "body" in fields or "custom_id" in fields else "stepwell"
         self.form = self.form or form
         if form != self.form:
-            raise InvalidRequest(f"the file began with lines in the form of {self.form}, and this one is {form}")
+            raise InvalidRequest(f"lines of this batch are in the form of {self.form}, and this one is {form}")
         request = self._openai(fields) if form == "openai" else _native(fields)
         if request.stream:
             raise InvalidRequest("stream: a batch has nobody to stream to", param="stream")
         if "tenant" in request.model_fields_set and request.tenant != self.tenant:
             raise InvalidRequest(f"tenant: the batch is of {self.tenant}", param="tenant")
-        missing = {name: value for name, value in self.defaults.items() if getattr(request, name) is None}
-        return request.model_copy(update={**missing, "tenant": self.tenant, "lane": "batch"})
+        update = {name: value for name, value in self.defaults.items() if getattr(request, name) is None}
+        if self._api_key is not None:
+            update["api_key"] = self._api_key
+        ready = request.model_copy(update={**update, "tenant": self.tenant, "lane": "batch", "id": None})
+        if self._routes is not None and (ready.pin or ready.route) not in self._routes:
+            raise PermissionDenied(f"the key is for {', '.join(sorted(self._routes))} alone", param="model")
+        return ready
 
     def _openai(self, fields: JsonObject) -> Request:
-        if fields.get("method", "POST") != "POST" or fields.get("url", CHAT) != CHAT:
-            raise InvalidRequest(f"a line asks for POST {CHAT} and nothing else", param="url")
+        url = fields.get("url", self._endpoint)
+        if fields.get("method", "POST") != "POST" or not isinstance(url, str):
+            raise InvalidRequest("a line asks for POST and the url of an endpoint", param="url")
+        if self._endpoint is not None and url != self._endpoint:
+            raise InvalidRequest(f"url: the batch is for {self._endpoint} alone", param="url")
         body = fields.get("body")
         if not isinstance(body, dict):
-            raise InvalidRequest("body: give the body of a chat completion", param="body")
+            raise InvalidRequest("body: give the body of a request to that endpoint", param="body")
         unknown = fields.keys() - {"custom_id", "method", "url", "body"}
         if unknown or fields.get("custom_id") is None:
             raise InvalidRequest("a line has custom_id, method, url and body, and nothing else", param="custom_id")
-        return self._translate(body)
+        return self._translate(url, body, self.tenant)
 
-    def _check_name(self, name: str | None) -> None:
-        """Names are unique in a file; of each only a short digest is kept."""
+    def _check_name(self, name: str | None, number: int) -> None:
+        """Names are unique in a file."""
         if name is None:
             return
         if len(name) > MAX_CUSTOM_ID:
             raise InvalidRequest(f"custom_id is longer than {MAX_CUSTOM_ID} characters", param="custom_id")
-        mark = hashlib.blake2b(name.encode(), digest_size=8).digest()
-        if mark in self._names:
+        if self._names.first(_digest(name.encode(errors="surrogatepass")), number) is not None:
             raise InvalidRequest("another line of the file has the same id", param="custom_id")
-        self._names.add(mark)
 
 
-def survey(path: Path, reader: Reader) -> Survey:
+def mark_of(request: Request, body: bytes) -> bytes | None:
+    """A digest of all that a line asks; None: it must be answered anew, so that no other line's answer will do.
+
+    `body` is the request as it is stored, without its id.
+    """
+    return _digest(body) if request.cache == "use" else None
+
+
+def _digest(body: bytes) -> bytes:
+    return blake2b(body, digest_size=_MARK).digest()
+
+
+async def numbered(chunks: AsyncIterator[bytes]) -> AsyncIterator[tuple[int, bytes | None]]:
+    """Lines that are not blank with their numbers from 1; None for one that is too long, which is read past."""
+    number, held, too_long = 0, bytearray(), False
+    async for chunk in chunks:
+        start = 0
+        while (end := chunk.find(b"\n", start)) >= 0:
+            number += 1
+            held += chunk[start:end]
+            if too_long or len(held) > MAX_LINE:
+                yield number, None
+            elif held.strip():
+                yield number, bytes(held)
+            held, too_long, start = bytearray(), False, end + 1
+        held += chunk[start:]
+        if len(held) > MAX_LINE:
+            held, too_long = bytearray(), True
+    if too_long or len(held) > MAX_LINE:
+        yield number + 1, None
+    elif held.strip():
+        yield number + 1, bytes(held)
+
+
+async def survey(chunks: AsyncIterator[bytes], reader: Reader) -> Survey:
     """Check every line before any of them runs.
 
-    The digest is over the bytes of the file, the tenant and the defaults: all that decides what will be asked.
+    Raises:
+        InvalidRequest: there is no line.
     """
-    salt = {"tenant": reader.tenant, "defaults": reader.defaults}
-    digest = hashlib.sha256(orjson.dumps(salt, option=orjson.OPT_SORT_KEYS))
-    total = last = invalid = 0
+    total = invalid = repeated = 0
     problems: list[Entry] = []
-    for entry in reader.entries(path, digest):
-        total, last = total + 1, entry.number
-        if entry.problem is not None:
-            invalid += 1
-            if len(problems) < MAX_PROBLEMS:
-                problems.append(entry)
+    asked = Seen()
+    try:
+        async for number, raw in numbered(chunks):
+            entry = reader.entry(number, raw)
+            total += 1
+            if entry.problem is not None:
+                invalid += 1
+                problems += [entry] if len(problems) < MAX_PROBLEMS else []
+            elif entry.request is not None:
+                repeated += _repeats(entry.request, asked, number)
+    finally:
+        asked.close()
     if total == 0:
-        raise InvalidRequest(f"{path.name} has no lines: write one request on each")
-    return Survey(reader.form or "stepwell", total, last, digest.hexdigest(), invalid, tuple(problems))
+        raise InvalidRequest("the file has no lines: write one request on each")
+    return Survey(reader.form or "stepwell", total, invalid, repeated, tuple(problems))
 
 
-def _lines(file: BinaryIO, digest: "hashlib._Hash | None") -> Iterator[tuple[int, bytes | None]]:
-    """Numbered lines; None for one that is too long, which is read past in pieces."""
-    number = 0
-    while raw := file.readline(MAX_LINE + 1):
-        number += 1
-        if digest is not None:
-            digest.update(raw)
-        whole = len(raw) <= MAX_LINE or raw.endswith(b"\n")
-        piece = raw
-        while not piece.endswith(b"\n") and len(piece) > MAX_LINE:
-            piece = file.readline(MAX_LINE + 1)
-            if digest is not None:
-                digest.update(piece)
-        yield number, raw if whole else None
+def _repeats(request: Request, asked: Seen, number: int) -> bool:
+    mark = mark_of(request, stored_form(request))
+    return mark is not None and asked.first(mark, number) is not None
+
+
+def stored_form(request: Request) -> bytes:
+    """The bytes of a request of a batch: what it does not say is its default."""
+    return request.model_dump_json(exclude_defaults=True, exclude={"id"}).encode()
 
 
 def _object(raw: bytes) -> JsonObject:
@@ -172,8 +222,10 @@ def _name_of(fields: JsonObject) -> str | None:
 
 
 def _native(fields: JsonObject) -> Request:
+    """Our own form. Its `id` is the caller's name for the line and may be any string."""
     try:
-        return Request.model_validate_json(orjson.dumps(fields))
+        rest = {name: value for name, value in fields.items() if name != "id"}
+        return Request.model_validate_json(orjson.dumps(rest))
     except (ValidationError, orjson.JSONEncodeError) as error:
         raise _invalid(error) from None
 

@@ -1,0 +1,287 @@
+"""Hands the lines of all batches in, a bounded number at a time and by weighted turns; settles pages, and ends batches.
+
+It runs in every worker of the first stage, and one of them leads. Whoever leads holds nothing that is not written down
+elsewhere: what a batch is stands in the bucket, its lines and how they ended in pages, what is on its way in queues and
+results. So it may die at any moment, and the next one goes on.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from pipeline.adapters.results import StreamResults
+from pipeline.batch import state
+from pipeline.batch.active import Active, Line
+from pipeline.batch.feed import Turns, is_open
+from pipeline.batch.flight import Flight
+from pipeline.batch.lease import LEASE_S, Lease
+from pipeline.batch.lines import Translate
+from pipeline.batch.model import Batch, LineStatus
+from pipeline.batch.results import Shared
+from pipeline.batch.shelf import Shelf
+from pipeline.batch.store import Store
+from pipeline.batch.validate import KEEP_S, remove_old, validate
+from pipeline.errors import StepwellError
+from pipeline.ports import Clock, Link
+
+__all__ = ["Feeder"]
+
+_log = logging.getLogger("stepwell.batch")
+
+LIMIT: Final = 256
+"""Lines on their way at most, of all batches together."""
+TICK_S: Final = 0.25
+PROGRESS_S: Final = 0.5
+SWEEP_S: Final = 5.0
+REFRESH_S: Final = 15.0
+CLEAN_S: Final = 3600.0
+STOP_S: Final = 1.0
+GRACE_S: Final = 30.0
+"""How long a batch that ends early waits for what was taken back."""
+
+
+class Feeder:
+    """One of those that may lead."""
+
+    def __init__(
+        self,
+        link: Link,
+        clock: Clock,
+        translate: Translate,
+        who: str,
+        *,
+        weights: Callable[[], Mapping[str, float]] = dict,
+        revision: Callable[[], str] = str,
+        limit: int = LIMIT,
+    ) -> None:
+        self._shelf = Shelf(link.bucket("batches"))
+        self._store = Store(link.objects("files"))
+        self._clock = clock
+        self._translate = translate
+        self._lease = Lease(self._shelf.bucket, clock, who)
+        self._weights = weights
+        self._limit = limit
+        self._shared = Shared(self._store, revision)
+        self._link = link
+        self._task: asyncio.Task[None] | None = None
+        self._wake = asyncio.Event()
+        self._results = StreamResults(link.streams)
+        self._begin()
+
+    def _begin(self) -> None:
+        """Know nothing: what matters is read when it leads."""
+        self._known: dict[tuple[str, str], Batch] = {}
+        self._active: dict[tuple[str, str], Active] = {}
+        self._turns = Turns()
+        self._flight = Flight(self._link, self._results, self._clock, self._wake.set)
+        self._validating: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._due: dict[str, float] = {}
+        self._ended_before: dict[tuple[str, str], tuple[float, int]] = {}
+        self._renewed = self._clock.monotonic()
+
+    async def start(self) -> None:
+        """Try to lead, and lead."""
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Lead no more. What is on its way stays there."""
+        task, self._task = self._task, None
+        while task is not None and not task.done():
+            task.cancel()  # again where what it waited for swallowed the first
+            await asyncio.wait([task], timeout=STOP_S)
+        with contextlib.suppress(StepwellError):
+            await self._lease.leave()
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                if await self._lease.take():
+                    await self._lead()
+            except StepwellError as error:
+                _log.warning("batches wait: %s", error.message)
+            except Exception:  # noqa: BLE001 - no batch may stop all others for good
+                _log.exception("a defect stopped the feeder of batches; it begins again")
+            await asyncio.sleep(LEASE_S / 3)
+
+    # ------------------------------------------------------------ leading
+
+    async def _lead(self) -> None:
+        """Work until the lead is lost."""
+        self._begin()
+        watching = asyncio.create_task(self._watch())
+        renewing = asyncio.create_task(self._renew())
+        try:
+            while not watching.done() and not renewing.done():
+                await self._tick()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(TICK_S):  # wait_for may swallow a cancellation
+                        await self._wake.wait()
+                self._wake.clear()
+        finally:
+            tasks = [watching, renewing, *self._validating.values()]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._flight.stop()
+
+    async def _renew(self) -> None:
+        """Say that it still leads; returns when it does not."""
+        while True:
+            await asyncio.sleep(LEASE_S / 4)
+            try:
+                if not await self._lease.take():
+                    return
+                self._renewed = self._clock.monotonic()
+            except StepwellError:
+                if self._clock.monotonic() - self._renewed > LEASE_S:
+                    return
+
+    async def _watch(self) -> None:
+        """Hear of new batches and of those that are cancelled; look through all of them once in a while as well."""
+        async for batch in self._shelf.watch():
+            if batch is not None:
+                self._note(batch)
+                self._wake.set()
+
+    def _note(self, batch: Batch) -> None:
+        key = batch.tenant, batch.id
+        self._known[key] = batch
+        active = self._active.get(key)
+        if active is not None and batch.round == active.batch.round:
+            active.batch = batch
+
+    def _is_due(self, what: str, every_s: float) -> bool:
+        now = self._clock.monotonic()
+        if now < self._due.get(what, now):
+            return False
+        self._due[what] = now + every_s
+        return True
+
+    async def _tick(self) -> None:
+        if self._is_due("refresh", REFRESH_S):
+            for batch in await self._shelf.all(None):
+                self._note(batch)
+        for key, batch in list(self._known.items()):
+            if not batch.ended and key not in self._active:
+                await self._take_up(key, batch)
+        await self._give()
+        for active in list(self._active.values()):
+            await self._advance(active)
+        if self._is_due("sweep", SWEEP_S):
+            await self._flight.sweep()
+        if self._is_due("clean", CLEAN_S):
+            await remove_old(self._shelf, self._store, self._known.values(), self._clock.now() - KEEP_S)
+
+    async def _take_up(self, key: tuple[str, str], batch: Batch) -> None:
+        if batch.status == "cancelling" and batch.in_progress_at is None:
+            now = self._clock.now()
+            self._note(await self._update(batch, lambda b: state.ended(b, b.counts, (0.0, 0), now)))
+        elif batch.status == "validating":
+            if key not in self._validating and not self._validating:
+                self._validating[key] = asyncio.create_task(self._validate(key, batch))
+        else:
+            active = Active(batch, self._store)
+            await active.load()
+            self._flight.forget_queues()
+            self._active[key] = active
+
+    async def _validate(self, key: tuple[str, str], batch: Batch) -> None:
+        try:
+            mine = [other for other in self._known.values() if other.tenant == batch.tenant and other.id != batch.id]
+            await validate(
+                self._shelf, self._store, batch, self._translate, mine, self._clock, lambda: self._known[key]
+            )
+            self._note(await self._shelf.get(*key))
+        except StepwellError as error:
+            _log.warning("batch %s will be read again: %s", batch.id, error.message)
+        finally:
+            self._validating.pop(key, None)
+            self._wake.set()
+
+    async def _update(self, batch: Batch, change: Callable[[Batch], Batch]) -> Batch:
+        return await self._shelf.update(batch.tenant, batch.id, change)
+
+    # ------------------------------------------------------------ lines
+
+    async def _give(self) -> None:
+        """Hand in lines while there is room."""
+        while self._clock.monotonic() - self._renewed < LEASE_S:
+            now = self._clock.now()
+            offers: dict[str, list[str]] = {}
+            for active in self._active.values():
+                if active.stopping is None and not active.dry and is_open(active.batch.options, now):
+                    offers.setdefault(active.batch.tenant, []).append(active.batch.id)
+            turn = self._turns.next(offers, self._flight.by_tenant, self._weights(), self._limit)
+            if turn is None:
+                return
+            tenant, batch = turn
+            active = self._active[tenant, batch]
+            line = await active.take()
+            if line is not None and not await self._shares(active, line):
+                await self._flight.start(active, line)
+
+    async def _shares(self, active: Active, line: Line) -> bool:
+        """Whether a line of another batch was answered that asks the same; then that is the answer."""
+        found = await self._shared.find(line.of, self._known, active.batch.tenant) if line.of is not None else None
+        if found is None:
+            return False
+        reply, of = found
+        self._flight.share(active, line, reply, of)
+        return True
+
+    # ------------------------------------------------------------ ends
+
+    async def _advance(self, active: Active) -> None:
+        """Settle pages, write down how far it is, and end it where everything has ended."""
+        self._begin_to_stop(active)
+        if active.stopping is not None:
+            await self._stop_lines(active)
+        for page in active.ripe():
+            await active.settle(page)
+        if active.done or (active.stopping is not None and not self._flight.of(active)):
+            await self._end(active)
+        elif self._is_due(f"{active.batch.tenant}.{active.batch.id}", PROGRESS_S):
+            await self._progress(active)
+
+    def _begin_to_stop(self, active: Active) -> None:
+        now = self._clock.now()
+        over = active.batch.status == "cancelling" or now >= active.batch.expires_at
+        if over and active.stopping is None and not active.done:
+            active.stopping = now
+
+    async def _stop_lines(self, active: Active) -> None:
+        if self._is_due(f"cancel {active.prefix}", 1.0):
+            await self._flight.cancel(active)
+        if active.stopping is not None and self._clock.now() - active.stopping > GRACE_S:
+            status: LineStatus = "cancelled" if active.batch.status == "cancelling" else "expired"
+            message = "the batch ended while the line was on its way, and nothing was heard of it"
+            await self._flight.abandon(active, status, f"batch_{status}", message)
+
+    async def _progress(self, active: Active) -> None:
+        counts, money = active.counts(), active.money()
+        key, now = (active.batch.tenant, active.batch.id), self._clock.monotonic()
+        before = self._ended_before.get(key, (now, counts.ended))
+        rate = active.batch.rate
+        if now - before[0] >= PROGRESS_S:
+            newest = (counts.ended - before[1]) / (now - before[0])
+            rate = newest if rate == 0 else 0.9 * rate + 0.1 * newest
+        self._ended_before[key] = (now, counts.ended)
+        self._note(await self._update(active.batch, lambda b: state.progressed(b, counts, money, rate)))
+
+    async def _end(self, active: Active) -> None:
+        for page in active.ripe(all_of_them=True):
+            await active.settle(page)
+        now, counts, money = self._clock.now(), active.counts(), active.money()
+        if not counts.open:
+            self._note(await self._update(active.batch, lambda b: state.finalizing(b, now)))
+        self._note(await self._update(active.batch, lambda b: state.ended(b, counts, money, now)))
+        tenant, batch = active.batch.tenant, active.batch.id
+        del self._active[tenant, batch]
+        self._ended_before.pop((tenant, batch), None)
+        last = all(other != tenant for other, _ in self._active)
+        self._turns.forget(tenant, batch, last=last)
+        if last:
+            await self._flight.deaf(tenant)
+        _log.info("batch %s is %s", batch, self._known[tenant, batch].status)

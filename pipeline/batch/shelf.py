@@ -1,0 +1,125 @@
+"""The bucket `batches`: what each batch and each file is, and who leads. Written only where nobody else wrote since."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Final
+
+from pydantic import ValidationError
+
+from pipeline.batch.model import Batch, FileInfo
+from pipeline.errors import IdempotencyConflict, NotFound, TransportUnavailable
+from pipeline.ports import Bucket, Conflict
+
+__all__ = ["Shelf"]
+
+RACES: Final = 20
+"""Lost races for one key after which something else must be wrong."""
+
+
+class Shelf:
+    """Batches under `batch.<tenant>.<id>`, files under `file.<tenant>.<id>`."""
+
+    def __init__(self, bucket: Bucket) -> None:
+        self.bucket = bucket
+
+    # ------------------------------------------------------------ batches
+
+    async def find(self, tenant: str | None, batch: str) -> Batch | None:
+        """The batch, if there is one; without a tenant that of any."""
+        key = f"batch.{tenant}.{batch}" if tenant is not None else await self._anywhere(batch)
+        entry = await self.bucket.get(key) if key is not None else None
+        return None if entry is None else Batch.model_validate_json(entry.value)
+
+    async def _anywhere(self, batch: str) -> str | None:
+        keys = await self.bucket.keys()
+        return next((key for key in keys if key.startswith("batch.") and key.endswith(f".{batch}")), None)
+
+    async def get(self, tenant: str | None, batch: str) -> Batch:
+        """The batch.
+
+        Raises:
+            NotFound: the tenant has none of this id.
+        """
+        found = await self.find(tenant, batch)
+        if found is None:
+            raise NotFound(f"there is no batch {batch}: see `stepwell batch list`", param="batch_id")
+        return found
+
+    async def add(self, batch: Batch) -> Batch:
+        """Store a new batch, or return the one that was stored under its id for the same file and options.
+
+        Raises:
+            IdempotencyConflict: it is another one.
+        """
+        try:
+            await self.bucket.put(_key(batch), batch.model_dump_json().encode(), expected=0)
+        except Conflict:
+            present = await self.get(batch.tenant, batch.id)
+            if present.digest != batch.digest:
+                message = f"batch {batch.id} is of another file, or has other options: give another id"
+                raise IdempotencyConflict(message, param="id") from None
+            return present
+        return batch
+
+    async def update(self, tenant: str, batch: str, change: Callable[[Batch], Batch]) -> Batch:
+        """Read, change and write, again where somebody else wrote meanwhile. Returns what stands there now."""
+        for _ in range(RACES):
+            entry = await self.bucket.get(f"batch.{tenant}.{batch}")
+            if entry is None:
+                raise NotFound(f"there is no batch {batch}: see `stepwell batch list`", param="batch_id")
+            present = Batch.model_validate_json(entry.value)
+            wanted = change(present)
+            if wanted == present:
+                return present
+            try:
+                await self.bucket.put(entry.key, wanted.model_dump_json().encode(), expected=entry.revision)
+            except Conflict:
+                await asyncio.sleep(0.01)
+                continue
+            return wanted
+        raise TransportUnavailable(f"batch {batch} could not be written in {RACES} tries")
+
+    async def all(self, tenant: str | None) -> list[Batch]:
+        """All batches, the newest first."""
+        prefix = "batch." if tenant is None else f"batch.{tenant}."
+        found = [Batch.model_validate_json(body) async for body in self._under(prefix)]
+        return sorted(found, key=lambda batch: (-batch.created, batch.id))
+
+    async def watch(self) -> AsyncIterator[Batch | None]:
+        """Every batch, then None, then each change. What cannot be read, for instance of a newer version, is left."""
+        async for entry in self.bucket.watch():
+            if entry is None:
+                yield None
+            elif entry.key.startswith("batch."):
+                try:
+                    batch = Batch.model_validate_json(entry.value)
+                except ValidationError:
+                    continue
+                yield batch
+
+    # ------------------------------------------------------------ files
+
+    async def file(self, tenant: str, file_id: str) -> FileInfo | None:
+        """The file, if it is there."""
+        entry = await self.bucket.get(f"file.{tenant}.{file_id}")
+        info = None if entry is None else FileInfo.model_validate_json(entry.value)
+        return None if info is None or info.deleted else info
+
+    async def put_file(self, info: FileInfo) -> None:
+        """Write it."""
+        await self.bucket.put(f"file.{info.tenant}.{info.id}", info.model_dump_json().encode())
+
+    async def files(self, tenant: str) -> list[FileInfo]:
+        """All files of a tenant, the newest first."""
+        found = [FileInfo.model_validate_json(body) async for body in self._under(f"file.{tenant}.")]
+        return sorted((info for info in found if not info.deleted), key=lambda info: (-info.created, info.id))
+
+    async def _under(self, prefix: str) -> AsyncIterator[bytes]:
+        for key in await self.bucket.keys():
+            entry = await self.bucket.get(key) if key.startswith(prefix) else None
+            if entry is not None:
+                yield entry.value
+
+
+def _key(batch: Batch) -> str:
+    return f"batch.{batch.tenant}.{batch.id}"
