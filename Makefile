@@ -51,6 +51,7 @@ check: env  ## Lint, format, types, architecture, rendered files
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
+	@$(BIN)/mypy clients/python/src
 	@PATH="$(CURDIR)/$(BIN):$$PATH" NO_COLOR=1 $(BIN)/lint-imports
 	@$(BIN)/python -m pipeline.schemas --check
 	@$(BIN)/python -m pipeline.gateway.openapi --check

@@ -400,16 +400,15 @@ async def test_beyond_the_limit_the_caller_is_told_at_once_when_to_come_again(
         await gate.wait()
         return Outcome("drafted")
 
-    async with working(link, *stages(draft=draft, audit=keeping(link))):
+    chosen = stages(draft=draft, audit=keeping(link))
+    async with working(link, *chosen):
         flood, quiet = Client(link, "flood"), Client(link, "quiet")
         asking = [asyncio.create_task(flood.ask(Request(input="hello"))) for _ in range(3)]
-        await until(lambda: not asking[0].done())
-        for _ in asking:
-            await flood.enqueue(Request(input="later", lane="batch"))
+        await until(lambda: len(chosen[3].seen) == 3)
+        await flood.enqueue(Request(input="later", lane="batch"))
         refused = await flood.ask(Request(input="one more"))
         taken = asyncio.create_task(quiet.ask(Request(input="hello")))
-        await asyncio.sleep(0.1)
-        assert not taken.done()
+        await until(lambda: any(each.tenant == "quiet" for each in chosen[3].seen))
         with pytest.raises(Overloaded) as raised:
             await flood.enqueue(Request(input="one more"))
         gate.set()
