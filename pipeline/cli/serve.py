@@ -1,41 +1,27 @@
 """`stepwell serve`: the HTTP door."""
 
 import asyncio
-import signal
-from collections.abc import Callable
+import os
+import sys
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Annotated, Protocol
+from typing import Annotated, Any, Final
 
 import typer
 
-from pipeline.adapters.clock import SystemClock
-from pipeline.cli.show import console, errors_as_sentences
-from pipeline.client import Client
+from pipeline.cli.serve_access import Mode, Terms
+from pipeline.cli.serve_door import Beside, Door, open_door
+from pipeline.cli.serve_processes import slot_of, supervise
+from pipeline.cli.show import Misused, errors_as_sentences
 from pipeline.embedded.here import settings_here
 from pipeline.errors import PartMissing
-from pipeline.gateway import Limits, build_door
-from pipeline.gateway.keys import key_ids
-from pipeline.gateway.meter import Meter
-from pipeline.gateway.readiness import WorkerPing
-from pipeline.gateway.server import listening
-from pipeline.ports import Link
-from pipeline.revisions import AppliedPolicies
-from pipeline.settings import Settings
-from pipeline.telemetry.exposition import process_registry
-from pipeline.transport.nats import connect
-from pipeline.worker import Worker, settle_memory
+from pipeline.gateway import Limits
+from pipeline.gateway.cors import origins_of
 
-__all__ = ["open_door", "register"]
+__all__ = ["Beside", "register"]
 
 _LIMITS = Limits()
-
-
-class Beside(Protocol):
-    """Starts all stages over a connection that is there; given by the composition root, which alone knows them."""
-
-    async def __call__(self, settings: Settings, link: Link, policies: AppliedPolicies) -> Worker:
-        """The worker, which takes work already."""
-        ...
+_STAGES: Final = (sys.executable, "-m", "stages")
 
 
 def register(root: typer.Typer, beside: Beside | None = None) -> None:
@@ -56,82 +42,94 @@ def _command(beside: Beside | None) -> Callable[..., None]:
         policies: Annotated[
             Path | None, typer.Option(help="Folder of policies; the default is STEPWELL_POLICIES.")
         ] = None,
-        body_limit: Annotated[int, typer.Option(min=1024, help="Largest body in bytes.")] = _LIMITS.body_bytes,
+        access: Annotated[
+            Mode | None,
+            typer.Option(
+                envvar="STEPWELL_ACCESS",
+                help="Who may call. Left out: everybody at an address of this machine, elsewhere those with a key.",
+            ),
+        ] = None,
+        access_file: Annotated[
+            Path | None,
+            typer.Option(envvar="STEPWELL_ACCESS_FILE", help="Whose tokens are believed (kind: Access)."),
+        ] = None,
+        tls_cert: Annotated[
+            Path | None, typer.Option(envvar="STEPWELL_TLS_CERT", help="Certificate and its chain, PEM.")
+        ] = None,
+        tls_key: Annotated[Path | None, typer.Option(envvar="STEPWELL_TLS_KEY", help="Its key, PEM.")] = None,
+        cors: Annotated[
+            str,
+            typer.Option(
+                envvar="STEPWELL_CORS_ORIGINS", help="Origins whose pages may call, with commas between; * is any."
+            ),
+        ] = "",
+        processes: Annotated[
+            int, typer.Option(envvar="STEPWELL_DOOR_PROCESSES", min=1, max=256, help="Processes at this port.")
+        ] = 1,
+        metrics_port: Annotated[
+            int | None,
+            typer.Option(min=1, max=65535, help="Also serve /metrics here; the next processes at the next ports."),
+        ] = None,
+        body_limit: Annotated[
+            int | None, typer.Option(min=1024, help="Largest body in bytes; the default is STEPWELL_MAX_BODY.")
+        ] = None,
+        connections: Annotated[
+            int, typer.Option(min=1, help="Connections that are open at a time, at one process.")
+        ] = _LIMITS.connections,
         idle: Annotated[
             float, typer.Option(min=1, help="Seconds until an idle connection is closed.")
         ] = _LIMITS.idle_s,
         grace: Annotated[float, typer.Option(min=0, help="Seconds for running requests to end when stopped.")] = 30.0,
+        notice: Annotated[
+            float, typer.Option(min=0, help="Seconds to say not ready, when stopped, before nobody is taken.")
+        ] = 0.0,
         patient: Annotated[bool, typer.Option("--patient", help="Keep trying while NATS is not there.")] = False,
         with_stages: Annotated[
             bool,
             typer.Option("--with-stages", help="Run all stages in this process as well, instead of in workers."),
         ] = False,
     ) -> None:
-        """Serve the OpenAI chat API over HTTP until SIGTERM or Ctrl-C.
+        """Serve the APIs of OpenAI and Anthropic over HTTP until SIGTERM or Ctrl-C.
 
         Example: stepwell serve --port 8080
 
         Example: stepwell serve --with-stages
+
+        Example: stepwell serve --host 0.0.0.0 --access keys --tls-cert cert.pem --tls-key key.pem --processes 4
         """
         if with_stages and beside is None:
             raise PartMissing("this command line was put together without the stages, and cannot run them")
+        if (tls_cert is None) != (tls_key is None):
+            raise Misused("give --tls-cert and --tls-key together")
         settings = settings_here()
-        limits = Limits(body_bytes=body_limit, idle_s=idle)
-        work = open_door(
-            settings,
-            policies or settings.policies,
-            host,
-            port,
-            limits,
+        slot = slot_of(os.environ)
+        door = Door(
+            settings=settings,
+            folder=policies or settings.policies,
+            host=host,
+            port=port,
+            terms=Terms(access, access_file),
+            certificate=(tls_cert, tls_key) if tls_cert is not None and tls_key is not None else None,
+            origins=origins_of([word.strip() for word in cors.split(",") if word.strip()]),
+            limits=Limits(body_bytes=body_limit or settings.max_body, idle_s=idle, connections=connections),
             grace_s=grace,
+            notice_s=notice,
             patient=patient,
-            beside=beside if with_stages else None,
+            processes=processes,
+            metrics_port=None if metrics_port is None else metrics_port + (slot.number if slot is not None else 0),
         )
-        try:
-            import uvloop
-        except ImportError:  # not made for Windows
-            asyncio.run(work)
-        else:
-            uvloop.run(work)
+        if processes > 1 and slot is None:
+            patience_s = grace + notice + 5.0
+            raise typer.Exit(asyncio.run(supervise((*_STAGES, *sys.argv[1:]), processes, host, port, patience_s)))
+        _run(open_door(door, beside if with_stages else None))
 
     return serve_command
 
 
-async def open_door(
-    settings: Settings,
-    folder: Path,
-    host: str,
-    port: int,
-    limits: Limits,
-    *,
-    grace_s: float,
-    patient: bool,
-    beside: Beside | None = None,
-) -> None:
-    """Connect, listen, and close in the reverse order when a signal says so."""
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    link = await connect(settings, name="door", patient=patient)
-    policies = AppliedPolicies(folder, link.bucket("policy"), SystemClock())
-    await policies.start()
-    worker = await beside(settings, link, policies) if beside is not None else None
-    app = build_door(
-        lambda tenant: Client(link, tenant),
-        policies,
-        ready=WorkerPing(link),
-        meter=Meter(process_registry()),
-        limits=limits,
-        key_id=key_ids(settings.secret),
-    )
+def _run(work: Coroutine[Any, Any, None]) -> None:
     try:
-        runner = await listening(app, host, port, limits, grace_s)
-        settle_memory()
-        console.print(f"the door is open at http://{host}:{port}/v1", highlight=False, soft_wrap=True)
-        await stop.wait()
-        await runner.cleanup()
-    finally:
-        if worker is not None:
-            await worker.stop()
-        await policies.stop()
-        await link.close()
+        import uvloop
+    except ImportError:  # not made for Windows
+        asyncio.run(work)
+    else:
+        uvloop.run(work)
