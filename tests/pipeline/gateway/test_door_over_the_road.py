@@ -22,6 +22,7 @@ from pipeline.gateway import Limits, build_door
 from pipeline.gateway.readiness import WorkerPing
 from pipeline.gateway.server import listening
 from pipeline.policy.models import Lanes
+from pipeline.policy.models.limits import AdmissionLimits
 from pipeline.ports import Link, Outcome, Run
 from pipeline.runner import Runner
 from pipeline.topology import DONE
@@ -38,7 +39,7 @@ class Policies:
     """As much of a policy as admission looks at."""
 
     def current(self) -> Any:
-        limits = SimpleNamespace(lanes=Lanes(interactive_deadline_ms=5_000))
+        limits = SimpleNamespace(lanes=Lanes(interactive_deadline_ms=5_000), admission=AdmissionLimits())
         return SimpleNamespace(revision="p1", limits=limits)
 
     def revision(self, digest: str) -> Any:
@@ -112,6 +113,31 @@ async def test_a_stream_comes_back_through_the_whole_road(caller: aiohttp.Client
     *parts, done, _ = (await response.read()).split(b"\n\n")
     texts = [orjson.loads(part[6:])["choices"][0]["delta"].get("content") for part in parts]
     assert (texts, done) == (["one", " two", None], b"data: [DONE]")
+
+
+async def test_a_response_comes_back_through_the_whole_road_and_is_there_again_for_its_own_tenant(
+    caller: aiohttp.ClientSession, cascade: Cascade
+) -> None:
+    ours = {"x-stepwell-tenant": "acme"}
+    asked = await caller.post("/v1/responses", json={"model": "auto", "input": "hi"}, headers=ours)
+    response = await asked.json()
+    assert response["output"][0]["content"][0]["text"] == "one two"
+    again = await caller.get(f"/v1/responses/{response['id']}", headers=ours)
+    assert (again.status, (await again.json())["output"]) == (200, response["output"])
+    theirs = await caller.get(f"/v1/responses/{response['id']}", headers={"x-stepwell-tenant": "other"})
+    assert (theirs.status, (await theirs.json())["error"]["code"]) == (404, "not_found")
+
+
+async def test_a_message_of_the_other_dialect_is_streamed_through_the_whole_road(
+    caller: aiohttp.ClientSession, cascade: Cascade
+) -> None:
+    asked = {**ASK, "max_tokens": 9, "stream": True, "system": "be brief"}
+    response = await caller.post("/v1/messages", json=asked)
+    events = [orjson.loads(part.split(b"data: ")[1]) for part in (await response.read()).split(b"\n\n")[:-1]]
+    texts = [event["delta"]["text"] for event in events if event["type"] == "content_block_delta"]
+    assert (texts, events[-1]["type"]) == (["one", " two"], "message_stop")
+    (envelope,) = cascade.seen
+    assert [message.role for message in envelope.request.messages] == ["system", "user"]
 
 
 async def test_a_repetition_under_its_key_is_answered_once_and_another_question_is_a_conflict(
