@@ -334,3 +334,17 @@ def test_marks_never_overlap(found: list[str], data: st.DataObject) -> None:
     marks = spans(units, NEEDLE)[: data.draw(st.integers(0, 3))]
     taken = sorted((mark.unit, mark.start, mark.end) for mark in everywhere(units, marks))
     assert all(one[0] < other[0] or one[2] <= other[1] for one, other in pairwise(taken))
+
+
+def test_fields_of_the_models_own_are_scanned_and_what_stands_in_them_is_replaced() -> None:
+    asked = Request(input="hi", parameters=Parameters(extra={"prediction": {"content": "Odalys lives here"}}))
+    units = units_of(asked)
+    at = next(number for number, text in enumerate(units.texts) if "Odalys" in text)
+    start = units.texts[at].index("Odalys")
+    mark = Mark(at, start, start + 6, "PERSON", 1.0)
+
+    def hide(text: str, places: Sequence[Place]) -> str:
+        return "".join(["X" if any(p.start <= i < p.end for p in places) else c for i, c in enumerate(text)])
+
+    hidden = rewritten(asked, units, [mark], hide)
+    assert hidden.parameters.extra == {"prediction": {"content": "XXXXXX lives here"}}

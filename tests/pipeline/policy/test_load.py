@@ -535,3 +535,18 @@ def test_a_language_that_there_is_not_is_refused(tmp_path: Path) -> None:
     assert "residency.yaml:3:24: scan.languages[1]: qq is no language of ISO 639-1" in refusal(
         write(tmp_path, residency=text)
     )
+
+
+# ---------------------------------------------------------------- fields that are passed on
+
+
+def test_what_stepwell_writes_itself_cannot_be_passed_on(tmp_path: Path) -> None:
+    models = swap(MODELS, "    model: far-model\n", "    model: far-model\n    passes: [top_k, model]\n")
+    assert "model is never passed on" in refusal(write(tmp_path, models=models))
+
+
+def test_a_variant_gives_its_model_only_what_its_target_passes(tmp_path: Path) -> None:
+    wants = swap(MODELS, "near: {target: near}", "near: {target: near, parameters: {extra: {top_k: 3}}}")
+    assert "target near does not pass top_k" in refusal(write(tmp_path, models=wants))
+    passes = swap(wants, "  near:\n    endpoint", "  near:\n    passes: [top_k]\n    endpoint")
+    assert load(tmp_path, models=passes).passes == {"top_k"}

@@ -16,6 +16,7 @@ from pipeline.contracts import (
     Request,
     Shielded,
     Step,
+    TokenLogprob,
     ToolCall,
     Usage,
     Verdict,
@@ -287,3 +288,33 @@ def test_the_record_tells_what_each_target_was_kept_from_and_what_models_brought
     decided = envelope(attempts=(attempt(1, shielded=shielded, found=found),))
     (recorded,) = record_fields(decided, decide(decided, 1000.0))["attempts"]  # type: ignore[misc]
     assert (recorded.shielded, recorded.found) == (shielded, found)
+
+
+TOKENS = (TokenLogprob(token=f"{SECRET}, ", logprob=-0.1), TokenLogprob(token="answer 1", logprob=-0.2))
+CHANGES: dict[str, tuple[dict[str, object], dict[str, object]]] = {
+    "mended": ({}, {"content": "mended"}),
+    "masked": ({"found": (Finding(type="EMAIL", count=1),)}, {}),
+    "put back": ({"shielded": (Shielded(action="pseudonymise", what="EMAIL", count=1),)}, {}),
+}
+
+
+def _scored(made: dict[str, object], judged: dict[str, object], wanted: int | None = 0) -> Envelope:
+    verdict = Verdict(accepted=True, attempt=1, confidence=0.9, **judged)  # type: ignore[arg-type]
+    found = envelope(attempts=(attempt(1, tokens=TOKENS, **made),), verdict=verdict)
+    return found.model_copy(update={"request": found.request.model_copy(update={"logprobs": wanted})})
+
+
+def test_log_probabilities_are_told_to_those_who_asked_and_kept_in_no_record() -> None:
+    wanted = _scored({"shielded": (Shielded(action="omit", what="user", count=1),)}, {})
+    reply = decide(wanted, 1000.0)
+    assert reply.logprobs == TOKENS
+    assert "logprob" not in str(record_fields(wanted, reply))
+    assert decide(_scored({}, {}, wanted=None), 1000.0).logprobs is None
+    assert decide(wanted.model_copy(update={"hit": HIT}), 1000.0).logprobs is None, "a remembered answer has none"
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_of_an_answer_that_is_not_as_the_model_gave_it_there_are_none(change: str) -> None:
+    reply = decide(_scored(*CHANGES[change]), 1000.0)
+    assert reply.status == "answered"
+    assert reply.logprobs is None

@@ -4,7 +4,7 @@ import orjson
 import pytest
 
 from pipeline.adapters.documents import TOO_LARGE
-from pipeline.contracts import ToolCall
+from pipeline.contracts import AMISS, ToolCall
 from stages.check.calls import hold_calls
 
 WEATHER = {
@@ -105,3 +105,11 @@ def test_after_a_call_that_takes_too_much_work_no_other_one_is_held(monkeypatch:
     calls = [ToolCall(id=str(i), function={"name": "f", "arguments": "{}"}) for i in range(3)]
     held = hold_calls(calls, [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}])
     assert (held.state, held.problems, len(asked)) == ("invalid", (f"tools/f/{TOO_LARGE}",), 1)
+
+
+def test_several_calls_are_no_answer_where_one_at_a_time_was_wanted() -> None:
+    two = [call('{"city": "Ulm"}'), call('{"city": "Bonn"}')]
+    assert hold_calls(two, [WEATHER]).state == "valid"
+    held = hold_calls(two, [WEATHER], alone=True)
+    assert (held.state, held.problems) == ("invalid", (AMISS["several"],))
+    assert hold_calls(two[:1], [WEATHER], alone=True).state == "valid"

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from planning import (
+    MODELS,
     conditions,
     down,
     envelope,
@@ -431,3 +432,47 @@ def test_answers_are_remembered_only_where_route_and_caller_let_them(policy: Pol
 
 def test_the_same_request_gets_the_same_plan_again(policy: Policy) -> None:
     assert outcome(policy, session="s") == outcome(policy, session="s")
+
+
+PASSED = """\
+  - {name: only-far, match: "false", tiers: [{variants: {far: 1}}]}
+  - {name: only-near, match: "false", tiers: [{variants: {near: 1}}]}
+  - name: all
+    tiers: [{variants: {tiny: 1}}, {variants: {near: 1}}, {variants: {far: 1}}]
+    accept: {confidence: 0.6}
+    max_escalations: 2
+"""
+PASSING = MODELS.replace("max_output_tokens: 1000,", "max_output_tokens: 1000, passes: [top_k, min_p],").replace(
+    "capabilities: [chat, json_schema, tools, vision]}", "capabilities: [chat, json_schema, logprobs]}"
+)
+"""near passes two fields, and far has log-probabilities."""
+
+
+def test_a_field_that_is_passed_on_is_asked_of_those_alone_who_pass_it(tmp_path: Path) -> None:
+    policy = policy_of(tmp_path, PASSED, models=PASSING)
+    planned = plan(policy, parameters=Parameters(extra={"top_k": 3}))
+    assert set(targets(planned)) == {"near"}
+    told = {e.target: (e.condition, e.reason) for e in planned.excluded}
+    assert told["tiny"] == ("capability", "it does not pass top_k")
+
+
+def test_log_probabilities_are_asked_of_those_alone_who_give_them(tmp_path: Path) -> None:
+    policy = policy_of(tmp_path, PASSED, models=PASSING)
+    assert set(targets(plan(policy, logprobs=0))) == {"far"}
+
+
+@pytest.mark.parametrize(
+    ("request_fields", "param"),
+    [
+        ({"parameters": Parameters(extra={"seed_2": 3})}, "seed_2"),
+        ({"parameters": Parameters(extra={"min_p": 3, "top_k": 3}), "route": "only-far"}, "min_p"),
+        ({"logprobs": 2, "route": "only-near"}, "logprobs"),
+    ],
+)
+def test_what_no_target_of_the_route_takes_is_unsupported(
+    tmp_path: Path, request_fields: dict[str, object], param: str
+) -> None:
+    refused = outcome(policy_of(tmp_path, PASSED, models=PASSING), **request_fields)  # type: ignore[arg-type]
+    assert refused.kind == "refused"
+    error = refused.changes["error"]
+    assert (error.code, error.param) == ("unsupported_parameter", param)  # type: ignore[attr-defined]

@@ -128,3 +128,35 @@ def test_an_odd_whole_answer_is_understood_or_malformed_and_nothing_else(documen
     except MalformedAnswer:
         return
     assert done.text is None or isinstance(done.text, str)
+
+
+def test_alternatives_and_bytes_are_kept_where_they_were_asked_for() -> None:
+    entry = {
+        "token": "\ufffd",
+        "logprob": -0.5,
+        "bytes": [195],
+        "top_logprobs": [
+            {"token": "a", "logprob": -0.5, "bytes": [97]},
+            {"token": "b", "logprob": -1.0, "bytes": None},
+        ],
+    }
+    answer = {"choices": [{"message": {"content": "\ufffd"}, "logprobs": {"content": [entry]}}]}
+    (kept,) = whole(orjson.dumps(answer), "m", alternatives=1).completion(**FINISH).tokens or ()
+    assert kept.raw == (195,)
+    assert [(each.token, each.raw) for each in kept.alternatives] == [("a", None)]
+    assert kept.top == (-0.5, -1.0)
+    (bare,) = whole(orjson.dumps(answer), "m").completion(**FINISH).tokens or ()
+    assert (bare.raw, bare.alternatives) == (None, ())
+
+
+@pytest.mark.parametrize("wrong", [3, "x", [300], [1.5], [None]])
+def test_bytes_that_are_none_are_left_out(wrong: object) -> None:
+    entry = {"token": "a", "logprob": -0.5, "bytes": wrong, "top_logprobs": [3, {"token": "b", "logprob": "x"}]}
+    answer = {"choices": [{"message": {"content": "a"}, "logprobs": {"content": [entry]}}]}
+    (kept,) = whole(orjson.dumps(answer), "m", alternatives=5).completion(**FINISH).tokens or ()
+    assert (kept.raw, kept.alternatives) == (None, ())
+
+
+def test_a_refusal_in_place_of_a_text_is_the_text() -> None:
+    done = whole(plain({"content": None, "refusal": "I will not."}), "m").completion(**FINISH)
+    assert done.text == "I will not."

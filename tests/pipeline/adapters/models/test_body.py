@@ -116,3 +116,28 @@ def test_all_forms_of_a_message_are_written() -> None:
     ]
     assert sent["tools"] == list(tools)
     assert sent["tool_choice"] == "required"
+
+
+def test_fields_of_the_models_own_go_out_where_the_target_passes_them_and_override_what_always_stands_there() -> None:
+    asked = Parameters(extra={"top_k": 4, "min_p": 0.1})
+    sent = body(target("m", passes=frozenset({"top_k"}), extra={"top_k": 9}), parameters=asked)
+    assert sent["top_k"] == 4
+    assert "min_p" not in sent
+    assert "extra" not in sent
+
+
+def test_log_probabilities_that_a_caller_wants_are_asked_for_with_their_alternatives() -> None:
+    assert body(logprobs=0)["top_logprobs"] == 1
+    assert body(logprobs=5)["top_logprobs"] == 5
+
+
+def test_one_call_at_a_time_is_said_where_there_are_tools() -> None:
+    alone = Parameters(parallel_tool_calls=False)
+    tool = {"type": "function", "function": {"name": "f"}}
+    assert body(parameters=alone, tools=(tool,))["parallel_tool_calls"] is False
+    assert "parallel_tool_calls" not in body(parameters=alone)
+
+
+def test_a_developer_is_the_system_for_every_model() -> None:
+    messages = (Message(role="developer", content="Be brief."), Message(role="user", content="hi"))
+    assert [message["role"] for message in body(messages=messages)["messages"]] == ["system", "user"]
