@@ -43,7 +43,7 @@ class Batches:
         """`POST /v1/batches`."""
         caller = await self._caller(request)
         caller.check_lane("batch")
-        asked = read(await self._desk.object(request), caller.key_id)
+        asked = read(await self._desk.object(request), caller.key_id, caller.routes)
         batch_id = id_from_key("batch", caller.tenant, request.headers.get("idempotency-key"))
         engine = self._desk.engine()
         return _json(await engine.create(caller.tenant, asked.file, asked.options, batch_id=batch_id))

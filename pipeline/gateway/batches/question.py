@@ -1,6 +1,6 @@
 """The body that asks for a batch. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -33,8 +33,13 @@ class Wanted:
     options: Options
 
 
-def read(fields: JsonObject, key_id: str | None) -> Wanted:
+def read(fields: JsonObject, key_id: str | None, routes: Iterable[str] | None = None) -> Wanted:
     """Read the body.
+
+    Args:
+        fields: the body.
+        key_id: public id of the key that it came with.
+        routes: those that the key may ask; None: all.
 
     Raises:
         InvalidRequest: a field is missing or wrong.
@@ -61,6 +66,7 @@ def read(fields: JsonObject, key_id: str | None) -> Wanted:
             window_s=DAY_S,
             metadata=_metadata(fields.get("metadata")),
             api_key=key_id,
+            routes=None if routes is None else tuple(sorted(routes)),
             defaults=defaults,
             **own,
         ),

@@ -9,6 +9,8 @@ import openai
 import pytest
 from batch_door import House, batch_door
 
+from pipeline.gateway.batches.question import read
+
 QUESTION: dict[str, Any] = {"endpoint": "/v1/chat/completions", "completion_window": "24h"}
 
 
@@ -173,3 +175,10 @@ async def test_a_cancelled_batch_begins_nothing_more(client: openai.AsyncOpenAI,
     assert (await client.batches.cancel(batch.id)).status in ("cancelling", "cancelled")
     assert (await ended(client, batch.id)).status == "cancelled"
     assert house.asked == []
+
+
+def test_a_key_for_some_routes_holds_every_line_to_them() -> None:
+    """The engine knows nothing of keys: what a caller may ask goes along with the batch."""
+    asked = {"input_file_id": "file-1", **QUESTION}
+    assert read(dict(asked), "k-1", {"labels", "chat"}).options.routes == ("chat", "labels")
+    assert read(dict(asked), "k-1").options.routes is None
