@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from pipeline.contracts import RateState, Reply, Request, ToolCall, Usage
 from pipeline.gateway import Limits, build_door
 from pipeline.gateway.keys import key_ids
+from pipeline.gateway.problems import STATUS
 from pipeline.gateway.server import listening
 
 
@@ -209,3 +210,78 @@ async def test_it_does_not_ask_again_when_the_answer_would_be_the_same(client: o
         )
     assert len(asker.asked) == 1
     await runner.cleanup()
+
+
+OF_STATUS: dict[int, type[openai.APIStatusError]] = {
+    400: openai.BadRequestError,
+    401: openai.AuthenticationError,
+    403: openai.PermissionDeniedError,
+    404: openai.NotFoundError,
+    409: openai.ConflictError,
+    422: openai.UnprocessableEntityError,
+    429: openai.RateLimitError,
+}
+
+
+async def test_every_code_of_ours_is_an_exception_of_its_own_by_its_status(client: openai.AsyncOpenAI) -> None:
+    """Where the client has no class for a status, such as 413, it raises the one that all of them come from."""
+    for code, status in STATUS.items():
+        asker = FakeAsker(lambda request, code=code: ended(request, "failed", code))  # type: ignore[misc]
+        async with before(client, asker) as official:
+            for stream in (False, True):
+                with pytest.raises(openai.APIStatusError) as raised:
+                    await official.chat.completions.create(model="auto", messages=user("x"), stream=stream)
+                usual = openai.InternalServerError if status >= 500 else openai.APIStatusError
+                assert type(raised.value) is OF_STATUS.get(status, usual), code
+                assert (raised.value.status_code, raised.value.code) == (status, code)
+
+
+async def test_a_retry_asks_for_the_same_request_where_the_caller_gave_a_key(client: openai.AsyncOpenAI) -> None:
+    """Without a key each try is a request of its own: nobody can tell it from a question that is asked twice."""
+
+    def busy_once(request: Request) -> Reply:
+        return ended(request, "failed", "target_overloaded") if len(asker.asked) == 1 else answered(request, "now")
+
+    for headers, same in (({"Idempotency-Key": "order-7"}, True), ({}, False)):
+        asker = FakeAsker(busy_once)
+        async with before(client, asker) as official:
+            patient = official.with_options(max_retries=1)
+            await patient.chat.completions.create(model="auto", messages=user("x"), extra_headers=headers)
+        first, second = asker.asked
+        assert (first.id == second.id) is same
+
+
+async def test_a_raw_and_a_streaming_response_show_the_headers(client: openai.AsyncOpenAI) -> None:
+    raw = await client.chat.completions.with_raw_response.create(model="auto", messages=user("hi"))
+    assert raw.headers["x-stepwell-variant"] == "small"
+    assert raw.parse().choices[0].message.content == "one two"
+    ask = client.chat.completions.with_streaming_response
+    async with ask.create(model="auto", messages=user("hi"), stream=True) as response:
+        assert response.headers["x-stepwell-request-id"]
+        lines = [line async for line in response.iter_lines()]
+    assert lines[-2] == "data: [DONE]"
+
+
+async def test_pieces_may_be_filled_up(client: openai.AsyncOpenAI) -> None:
+    stream = await client.chat.completions.create(
+        model="auto", messages=user("hi"), stream=True, stream_options={"include_obfuscation": True}
+    )
+    chunks = [chunk async for chunk in stream]
+    assert "".join(choice.delta.content or "" for chunk in chunks for choice in chunk.choices) == "one two"
+    assert all(chunk.model_dump()["obfuscation"] for chunk in chunks[:2])
+
+
+async def test_one_of_several_streams_that_fails_ends_them_with_an_error(client: openai.AsyncOpenAI) -> None:
+    def second_fails(request: Request) -> Reply:
+        alone = (request.id or "").endswith("-c1")
+        return ended(request, "failed", "target_timeout") if alone else answered(request, "one two")
+
+    asker = FakeAsker(second_fails, pieces=["one", " two"])
+    async with before(client, asker) as official:
+        stream = await official.chat.completions.create(model="auto", messages=user("x"), stream=True, n=2)
+        with pytest.raises(openai.APIError) as raised:
+            async for _ in stream:
+                pass
+        assert raised.value.code == "target_timeout"
+        with pytest.raises(openai.InternalServerError):
+            await official.chat.completions.create(model="auto", messages=user("x"), n=2)
