@@ -1,5 +1,6 @@
 """The fields of `/v1/messages`, held against the types of the official client."""
 
+from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import pytest
@@ -57,3 +58,9 @@ def test_somebody_decided_about_every_block_that_the_official_client_knows() -> 
     assert blocks - {"thinking", "redacted_thinking"} <= ours.BLOCKS.keys() | ours.REFUSED_BLOCKS
     media = get_args(get_type_hints(official.Base64ImageSourceParam)["media_type"])
     assert set(media) == ours.IMAGE_TYPES
+
+
+def test_the_documentation_says_of_every_field_what_becomes_of_it() -> None:
+    chapter = (Path(__file__).parents[4] / "docs/HTTP.md").read_text().split("\n## Messages\n")[1]
+    table = "".join(line for line in chapter.splitlines() if line.startswith("|"))
+    assert not {name for name in ours.REQUEST.known if f"`{name}`" not in table}

@@ -1,5 +1,6 @@
 """The fields of `/v1/responses`, held against the types of the official client."""
 
+from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import pytest
@@ -56,3 +57,14 @@ def test_somebody_decided_about_every_item_part_and_inclusion_that_the_official_
     parts = {get_args(get_type_hints(part)["type"])[0] for part in get_args(official.ResponseInputContentParam)}
     assert parts <= ours.PARTS.keys() | ours.REFUSED_PARTS
     assert set(get_args(official.ResponseIncludable)) == ours.INCLUDES | {ours.LOGPROBS}
+
+
+def test_the_documentation_says_of_every_field_what_becomes_of_it() -> None:
+    chapter = (
+        (Path(__file__).parents[4] / "docs/HTTP.md")
+        .read_text()
+        .split("\n## Responses\n")[1]
+        .split("\n## Messages\n")[0]
+    )
+    table = "".join(line for line in chapter.splitlines() if line.startswith("|"))
+    assert not {name for name in ours.REQUEST.known if f"`{name}`" not in table}
