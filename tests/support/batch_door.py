@@ -18,6 +18,7 @@ from pipeline.client import Client
 from pipeline.contracts import Envelope, JsonObject, Request, Served
 from pipeline.errors import InvalidRequest
 from pipeline.gateway import Limits, build_door
+from pipeline.gateway.access import Access
 from pipeline.gateway.openai import to_call
 from pipeline.gateway.server import listening
 from pipeline.policy.models.limits import AdmissionLimits, Lanes
@@ -59,7 +60,9 @@ def translate(url: str, body: JsonObject, tenant: str) -> Request:
 
 
 @contextlib.asynccontextmanager
-async def batch_door(limits: Limits | None = None) -> AsyncIterator[House]:
+async def batch_door(
+    limits: Limits | None = None, access: Access | None = None, names: Names | None = None
+) -> AsyncIterator[House]:
     """Bring it up."""
     link, clock = MemoryLink(), SystemClock()
     results = StreamResults(link.streams)
@@ -81,7 +84,10 @@ async def batch_door(limits: Limits | None = None) -> AsyncIterator[House]:
     feeder = Feeder(link, clock, translate, "f")
     await feeder.start()
     bounds = limits or Limits()
-    app = build_door(lambda tenant: Client(link, tenant), Names(), limits=bounds, batches=Engine(link, clock))
+    engine = Engine(link, clock)
+    app = build_door(
+        lambda tenant: Client(link, tenant), names or Names(), limits=bounds, access=access, batches=engine
+    )
     door = await listening(app, "127.0.0.1", 0, bounds, grace_s=0.5)
     try:
         yield House(f"http://127.0.0.1:{door.addresses[0][1]}", link, feeder, asked)

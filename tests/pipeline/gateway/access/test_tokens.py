@@ -197,6 +197,7 @@ def hostile() -> dict[str, str]:
 
     good = signed()
     head, body, signature = good.split(".")
+    other_body = by_hand({}, claims(org="globex")).split(".")[1]
     deep = base64.urlsafe_b64encode(b"[" * 5000).decode().rstrip("=")
     return {
         "no algorithm": by_hand({"alg": "none", "typ": "JWT"}, claims(), b""),
@@ -206,7 +207,7 @@ def hostile() -> dict[str, str]:
         "another signer": signed(key=STRANGER),
         "a signature of another token": f"{head}.{body}.{signed(jti='9').split('.')[2]}",
         "no signature": f"{head}.{body}.",
-        "other claims under the same signature": f"{head}.{by_hand({}, claims(org='globex')).split('.')[1]}.{signature}",
+        "other claims under the same signature": f"{head}.{other_body}.{signature}",
         "a key of another kind": by_hand({"alg": "ES256", "kid": "RS256"}, claims()),
         "a key that leads out": signed(headers={"kid": "../../../../dev/null"}),
         "a key with an address": signed(
