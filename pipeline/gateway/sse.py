@@ -54,7 +54,6 @@ class Events:
         """
         self._request_id = request_id
         self._index = index
-        self._obfuscate = obfuscate
         self._functions = functions
         self._logprobs = logprobs
         self._base = {"id": f"chatcmpl-{request_id}", "object": "chat.completion.chunk", "created": created}
@@ -68,6 +67,7 @@ class Events:
         self._begun = Begun()
         self._rest: tuple[Chunk, ...] = ()
         self._told_role = False
+        self._said = self._padded if obfuscate else self._text
 
     def chunk(self, chunk: Chunk) -> bytes:
         """The event of a piece of text; nothing after a gap, because the text would no longer be the answer's."""
@@ -103,11 +103,9 @@ class Events:
         return _event({**orjson.loads(problem.body), "stepwell": told})
 
     def _piece(self, chunk: Chunk) -> bytes:
-        return self._text(chunk.text) if chunk.reasoning is None else self._reasoning(chunk.reasoning)
+        return self._said(chunk.text) if chunk.reasoning is None else self._reasoning(chunk.reasoning)
 
     def _text(self, text: str) -> bytes:
-        if self._obfuscate:
-            return self._padded(text)
         if self._told_role:
             return self._text_head + orjson.dumps(text) + self._text_tail
         self._told_role = True
