@@ -12,6 +12,7 @@ from pipeline.gateway.batches.shapes import batch_object
 from pipeline.gateway.desk import Desk
 from pipeline.gateway.family import as_openai
 from pipeline.gateway.files.names import id_from_key
+from pipeline.gateway.lines import EMBEDDINGS
 from pipeline.gateway.paging import listing, wanted
 from pipeline.gateway.problems import Problem
 from pipeline.gateway.responses import json_response
@@ -44,6 +45,8 @@ class Batches:
         caller = await self._caller(request)
         caller.check_lane("batch")
         asked = read(await self._desk.object(request), caller.key_id, caller.routes)
+        # Whoever may not ask something directly may not have a batch ask it.
+        caller.check_scope("embeddings" if asked.options.endpoint == EMBEDDINGS else "chat")
         batch_id = id_from_key("batch", caller.tenant, request.headers.get("idempotency-key"))
         engine = self._desk.engine()
         return _json(await engine.create(caller.tenant, asked.file, asked.options, batch_id=batch_id))
