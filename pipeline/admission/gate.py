@@ -7,6 +7,7 @@ way is what came last. Nothing of this is kept when the worker ends, and nothing
 
 import asyncio
 import contextlib
+import functools
 import logging
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -42,9 +43,10 @@ class _Lane:
         self.counted = 0
         """What NATS said last."""
         self.since = 0
-        """What this worker let in that NATS did not count."""
-        self.unconfirmed = 0
-        """What this worker let in and NATS has not confirmed yet."""
+        """What this worker let in since it asked."""
+        self.admitted = 0
+        self.confirmed = 0
+        """How many of those are in the queue, by now."""
         self.level = float("inf")
         self._last: deque[str] = deque()
         self._of: Counter[str] = Counter()
@@ -55,9 +57,12 @@ class _Lane:
 
     def let_in(self, tenant: str) -> None:
         self.since += 1
-        self.unconfirmed += 1
+        self.admitted += 1
         self._last.append(tenant)
         self._of[tenant] += 1
+
+    def has_confirmed(self, number: int) -> bool:
+        return self.confirmed >= number
 
     def look(self, counted: int, since: int, limits: AdmissionLimits, limit: int) -> None:
         """NATS said how much there is: forget what has ended, the oldest first."""
@@ -129,26 +134,28 @@ class Gate:
         if now - self._asked[lane] < LOOK_EVERY_S:
             return
         if now - self._looked[lane] > STALE_S:
-            here.look(0, here.unconfirmed, limits, limit)
+            here.look(0, here.admitted - here.confirmed, limits, limit)
         self._asked[lane] = now
         task = asyncio.ensure_future(self._look(lane, limits))
         self._looking.add(task)
         task.add_done_callback(self._looking.discard)
 
     async def _look(self, lane: Lane, limits: AdmissionLimits) -> None:
+        """Ask, once what was let in before is in the queue: NATS would count some of it and not the rest."""
         here = self._lanes[lane]
-        known = here.since - here.unconfirmed
+        await _until(functools.partial(here.has_confirmed, here.admitted))
+        known = here.since
         try:
             counted = await self._count(lane)
         except StepwellError as error:
             _log.debug("how much is on its way is not known: %s", error.message)
             return
         self._looked[lane] = self._clock.monotonic()
-        here.look(counted, max(0, here.since - known), limits, limits.of(lane))
+        here.look(counted, max(0, here.since - known), limits, limits.of(lane))  # since: a pause may have reset it
 
     def confirmed(self, lane: Lane) -> None:
         """What was let in is in the queue now, or never came there."""
-        self._lanes[lane].unconfirmed -= 1
+        self._lanes[lane].confirmed += 1
 
     def enter(self) -> None:
         """An endpoint has a request in its hands. `leave` has to follow.
@@ -182,3 +189,11 @@ class Gate:
             self._waiting[tenant] -= 1
             if not self._waiting[tenant]:
                 del self._waiting[tenant]
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    """Return when `condition` holds, or has not for long."""
+    for _ in range(100):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
