@@ -119,6 +119,17 @@ def _files() -> Permissions:
     return _objects("files") | Permissions(("$JS.API.STREAM.PURGE.OBJ_files",))
 
 
+def _batches() -> Permissions:
+    """What batches are is read and written, and so are their lines and results. What still runs is asked for."""
+    return _watched("batches") | _written("batches") | _files()
+
+
+def _feeding() -> Permissions:
+    """Lines of batches are handed in, looked for in the queues, and taken back."""
+    handed = Permissions((request_subject("enqueue", "*"), cancel_subject("*.*")))
+    return _batches() | _read(STEPS) | handed
+
+
 def _asking() -> Permissions:
     """Model calls: written down once, and charged."""
     return _read("JOURNAL") | Permissions((journal_subject("*.*", "*"),)) | _charging()
@@ -143,6 +154,7 @@ def _admission() -> Permissions:
             (
                 *(step_subject(lane, FIRST) for lane in LANES),
                 outcome_subject("*", "*"),
+                *(f"_INBOX_{feeder}.>" for feeder in (FIRST, "fused")),  # who feeds batches asks as callers do
                 f"$JS.API.STREAM.INFO.{STEPS}",  # how much is on its way
             ),
             (*(request_subject(verb, "*") for verb in VERBS), "$SRV.>", result_subject("*", "*")),
@@ -162,7 +174,7 @@ def _recording() -> Permissions:
 
 _EXTRA: Final[Mapping[StageName, Permissions]] = MappingProxyType(
     {
-        FIRST: _admission(),
+        FIRST: _admission() | _feeding(),
         "plan": _watched("weights") | _watched("calibration"),
         "recall": _asking(),
         "draft": _paying(),
@@ -197,7 +209,7 @@ def _door() -> Permissions:
     """
     asks = tuple(request_subject(verb, "*") for verb in VERBS)
     probes = Permissions((*asks, cancel_subject("*.*"), "$SRV.PING.stepwell", "$KV.keys.used.*"))
-    return probes | _watched("policy") | _objects("bodies") | _files() | _watched("keys")
+    return probes | _watched("policy") | _objects("bodies") | _batches() | _watched("keys")
 
 
 def _cli() -> Permissions:

@@ -7,7 +7,6 @@ from typing import Final, TypeVar
 
 import orjson
 
-from pipeline.adapters.results import StreamResults
 from pipeline.batch import state
 from pipeline.batch.active import prefix_of
 from pipeline.batch.model import PAGE, Batch, FileInfo, Options, Paged, Row
@@ -15,7 +14,8 @@ from pipeline.batch.render import Render, written
 from pipeline.batch.results import Only, Order, Pages, Results, rows
 from pipeline.batch.shelf import Shelf
 from pipeline.batch.store import MAX_FILE, Store
-from pipeline.contracts import is_name
+from pipeline.client import Client
+from pipeline.contracts import Reply, is_name
 from pipeline.errors import InvalidRequest, NotFound
 from pipeline.ports import Clock, Link
 
@@ -39,13 +39,24 @@ def digest_of(tenant: str, file_digest: str, options: Options) -> str:
     return sha256(orjson.dumps(salt, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
+class _Asked:
+    """Results of lines that are not settled yet, asked for at the workers: a door may not read what others store."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    async def get(self, tenant: str, request_id: str) -> Reply | None:
+        """The reply, if it is there already."""
+        return await Client(self._link, tenant).result(request_id)
+
+
 class Engine:
     """Files and batches over one connection. A tenant sees its own alone; without one, that of an operator, all."""
 
     def __init__(self, link: Link, clock: Clock) -> None:
         self.shelf = Shelf(link.bucket("batches"))
         self._store = Store(link.objects("files"))
-        self._results = StreamResults(link.streams)
+        self._results = _Asked(link)
         self._clock = clock
 
     # ------------------------------------------------------------ files

@@ -3,13 +3,12 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 from pipeline.batch.active import STATES, prefix_of
 from pipeline.batch.model import PAGE, Batch, LineStatus, Row, request_id
 from pipeline.batch.store import Store
 from pipeline.contracts import ErrorBody, Reply
-from pipeline.ports import ResultStore
 
 __all__ = ["Only", "Order", "Pages", "Results", "Shared"]
 
@@ -26,6 +25,14 @@ _WHY: Final[dict[str, str]] = {
     "expired": "the line did not run before the completion window of the batch was over",
     "cancelled": "the batch was cancelled before the line ran",
 }
+
+
+class Found(Protocol):
+    """Where results lie that are not settled yet."""
+
+    async def get(self, tenant: str, request_id: str) -> Reply | None:
+        """The reply, if it is there already."""
+        ...
 
 
 class Pages:
@@ -72,7 +79,7 @@ class Pages:
 class Results:
     """Reads the results of one batch as it stood when it was given."""
 
-    def __init__(self, store: Store, results: ResultStore, batch: Batch) -> None:
+    def __init__(self, store: Store, results: Found, batch: Batch) -> None:
         self.batch = batch
         self._results = results
         self._pages = Pages(store, batch)

@@ -14,6 +14,7 @@ from pipeline.contracts import ErrorBody, JsonObject, Reply, Request, Status
 from pipeline.errors import InvalidRequest
 from pipeline.ports import Incoming, Link
 from pipeline.topology import cancel_subject, request_subject
+from pipeline.transport.answers import PART_HEADER
 
 PATIENCE_S = 10.0
 
@@ -49,7 +50,11 @@ class Cascade:
     revision: str = "p1"
 
     async def start(self) -> None:
-        await self.link.serve("stepwell", "1.0.0", {request_subject("enqueue", "*"): self._take})
+        await self.link.serve(
+            "stepwell",
+            "1.0.0",
+            {request_subject("enqueue", "*"): self._take, request_subject("result", "*"): self._tell},
+        )
         await self.link.subscribe(cancel_subject("*.*"), self._cancel)
 
     async def _take(self, incoming: Incoming) -> None:
@@ -64,6 +69,18 @@ class Cascade:
         status = self.answer(request)
         if status is not None:
             await self.end(request, status)
+
+    async def _tell(self, incoming: Incoming) -> None:
+        assert incoming.reply_to is not None
+        tenant = incoming.subject.rpartition(".")[2]
+        reply = await StreamResults(self.link.streams).get(tenant, orjson.loads(incoming.body)["id"])
+        if reply is None:
+            error = orjson.dumps({"error": {"code": "not_found", "message": "there is none"}})
+            await self.link.publish(incoming.reply_to, error)
+            return
+        body = reply.model_dump_json(exclude_none=True).encode()
+        await self.link.publish(incoming.reply_to, body, {PART_HEADER: "1/1"})
+        await self.link.publish(incoming.reply_to, b"")
 
     async def _cancel(self, incoming: Incoming) -> None:
         request_id = incoming.subject.rpartition(".")[2]

@@ -1,6 +1,7 @@
 """Reading a file of requests: what runs, what does not, and what makes two files the same."""
 
-from pathlib import Path
+import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import orjson
@@ -9,52 +10,73 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.batch import lines
-from pipeline.batch.lines import Reader, Survey, survey
+from pipeline.batch.lines import Entry, Reader, Survey, mark_of, numbered, stored_form
+from pipeline.batch.prepare import prepare
+from pipeline.batch.store import Store
 from pipeline.contracts import JsonObject, Message, Request
 from pipeline.errors import InvalidRequest
+from pipeline.transport.memory import MemoryLink
 
 NATIVE = {"id": "a", "input": "hi"}
 OPENAI = {"custom_id": "a", "method": "POST", "url": "/v1/chat/completions", "body": {"say": "hi"}}
 
 
-def translate(body: JsonObject) -> Request:
+def translate(url: str, body: JsonObject, tenant: str) -> Request:
+    if url != "/v1/chat/completions":
+        raise InvalidRequest("url: not this one", param="url")
     if "say" not in body:
         raise InvalidRequest("messages is missing", param="messages")
-    return Request(messages=(Message(role="user", content=str(body["say"])),))
+    return Request(messages=(Message(role="user", content=str(body["say"])),), tenant=tenant)
 
 
 def reader(**options: Any) -> Reader:
     return Reader(options.pop("tenant", "default"), translate, **options)
 
 
-def write(path: Path, *rows: Any) -> Path:
-    path.write_bytes(b"".join((row if isinstance(row, bytes) else orjson.dumps(row)) + b"\n" for row in rows))
-    return path
+def written(*rows: Any) -> bytes:
+    return b"".join((row if isinstance(row, bytes) else orjson.dumps(row)) + b"\n" for row in rows)
+
+
+async def cut(raw: bytes, size: int = 1000) -> AsyncIterator[bytes]:
+    for start in range(0, len(raw), size):
+        yield raw[start : start + size]
+
+
+def entries(raw: bytes, by: Reader | None = None, size: int = 1000) -> list[Entry]:
+    async def read() -> list[Entry]:
+        used = by or reader()
+        return [used.entry(number, line) async for number, line in numbered(cut(raw, size))]
+
+    return asyncio.run(read())
+
+
+def survey(raw: bytes, by: Reader | None = None) -> Survey:
+    return asyncio.run(lines.survey(cut(raw), by or reader()))
 
 
 def problems(found: Survey) -> list[tuple[int, str | None]]:
     return [(entry.number, entry.problem.param if entry.problem else None) for entry in found.problems]
 
 
-def test_lines_of_ours_become_requests_of_the_batch(tmp_path: Path) -> None:
-    path = write(tmp_path / "f", NATIVE, {"input": "ho", "route": "labels"})
-    first, second = reader(tenant="acme", defaults={"route": "chat", "origin": "EU"}).entries(path)
+def test_lines_of_ours_become_requests_of_the_batch() -> None:
+    raw = written(NATIVE, {"input": "ho", "route": "labels"})
+    first, second = entries(raw, reader(tenant="acme", defaults={"route": "chat", "origin": "EU"}))
     assert first.request is not None
     assert second.request is not None
     assert (first.custom_id, first.request.lane, first.request.tenant) == ("a", "batch", "acme")
     assert (first.request.route, second.request.route, second.request.origin) == ("chat", "labels", "EU")
 
 
-def test_lines_of_the_openai_batch_api_become_requests_too(tmp_path: Path) -> None:
-    (entry,) = reader().entries(write(tmp_path / "f", OPENAI))
+def test_lines_of_the_openai_batch_api_become_requests_too() -> None:
+    (entry,) = entries(written(OPENAI))
     assert entry.request is not None
     assert (entry.custom_id, entry.request.conversation()[0].content) == ("a", "hi")
 
 
-def test_numbers_are_those_of_the_file_also_after_blank_lines(tmp_path: Path) -> None:
-    path = write(tmp_path / "f", NATIVE, b"", b"  ", {"input": "ho"})
-    assert [entry.number for entry in reader().entries(path)] == [1, 4]
-    assert (survey(path, reader()).total, survey(path, reader()).last) == (2, 4)
+def test_numbers_are_those_of_the_file_also_after_blank_lines() -> None:
+    raw = written(NATIVE, b"", b"  ", {"input": "ho"})
+    assert [entry.number for entry in entries(raw)] == [1, 4]
+    assert survey(raw).total == 2
 
 
 @pytest.mark.parametrize(
@@ -72,11 +94,10 @@ def test_numbers_are_those_of_the_file_also_after_blank_lines(tmp_path: Path) ->
         (b'{"input": "' + b"x" * lines.MAX_LINE + b'"}', None),
     ],
 )
-def test_each_bad_line_is_named_and_the_others_are_not_harmed(tmp_path: Path, row: Any, param: str | None) -> None:
-    path = write(tmp_path / "f", NATIVE, row, {"input": "last"})
-    found = survey(path, reader())
+def test_each_bad_line_is_named_and_the_others_are_not_harmed(row: Any, param: str | None) -> None:
+    found = survey(written(NATIVE, row, {"input": "last"}))
     assert problems(found) == [(2, param)]
-    assert (found.total, found.invalid, found.last) == (3, 1, 3)
+    assert (found.total, found.invalid) == (3, 1)
 
 
 @pytest.mark.parametrize(
@@ -91,43 +112,81 @@ def test_each_bad_line_is_named_and_the_others_are_not_harmed(tmp_path: Path, ro
         ({"extra": 1}, "custom_id"),
     ],
 )
-def test_a_wrong_openai_line_is_refused_with_the_field(tmp_path: Path, change: dict[str, Any], param: str) -> None:
-    assert problems(survey(write(tmp_path / "f", {**OPENAI, **change}), reader())) == [(1, param)]
+def test_a_wrong_openai_line_is_refused_with_the_field(change: dict[str, Any], param: str) -> None:
+    assert problems(survey(written({**OPENAI, **change}))) == [(1, param)]
 
 
-def test_a_file_without_lines_is_refused(tmp_path: Path) -> None:
+def test_a_file_without_lines_is_refused() -> None:
     with pytest.raises(InvalidRequest, match="no lines"):
-        survey(write(tmp_path / "f", b"", b""), reader())
+        survey(written(b"", b""))
 
 
-def test_the_digest_is_of_all_that_decides_what_is_asked(tmp_path: Path) -> None:
-    path, other = write(tmp_path / "f", NATIVE), write(tmp_path / "g", {**NATIVE, "input": "ho"})
-    same = write(tmp_path / "h", NATIVE)
-    digests = [
-        survey(path, reader()).digest,
-        survey(other, reader()).digest,
-        survey(path, reader(tenant="acme")).digest,
-        survey(path, reader(defaults={"route": "chat"})).digest,
-    ]
-    assert len(set(digests)) == 4
-    assert survey(same, reader()).digest == digests[0]
+def test_a_batch_for_one_endpoint_takes_no_other_and_names_it_where_a_line_does_not() -> None:
+    by = reader(endpoint="/v1/embeddings")
+    assert problems(survey(written(OPENAI), by)) == [(1, "url")]
+    (entry,) = entries(written({"custom_id": "a", "body": {"say": "hi"}}), reader(endpoint="/v1/chat/completions"))
+    assert entry.problem is None
 
 
-def test_a_reader_may_read_the_file_twice(tmp_path: Path) -> None:
-    path, twice = write(tmp_path / "f", NATIVE), reader()
-    assert survey(path, twice).invalid == 0
-    assert survey(path, twice).invalid == 0
+def test_lines_of_a_restricted_key_name_one_of_its_routes() -> None:
+    raw = written({"input": "a", "route": "chat"}, {"input": "b", "route": "labels"}, {"input": "c"})
+    found = entries(raw, reader(routes=("chat",), api_key="k1"))
+    assert [entry.problem and entry.problem.code for entry in found] == [None, "permission_denied", "permission_denied"]
+    assert found[0].request is not None
+    assert found[0].request.api_key == "k1"
 
 
-def test_a_file_with_many_bad_lines_does_not_fill_the_memory(tmp_path: Path) -> None:
-    found = survey(write(tmp_path / "f", *[b"{"] * (lines.MAX_PROBLEMS + 5)), reader())
+def test_what_asks_the_same_has_the_same_mark_whatever_it_is_called() -> None:
+    def mark(line: dict[str, Any]) -> bytes | None:
+        (entry,) = entries(written(line))
+        assert entry.request is not None
+        return mark_of(entry.request, stored_form(entry.request))
+
+    assert mark({"id": "a", "input": "x"}) == mark({"id": "b", "input": "x"})
+    assert mark({"input": "x"}) != mark({"input": "x", "route": "labels"})
+    assert mark({"input": "x"}) != mark({"input": "x", "budget": {"max_cost_usd": 0.1}})
+    assert mark({"input": "x", "cache": "refresh"}) is None
+    assert survey(written({"input": "x"}, {"input": "y"}, {"input": "x"})).repeated == 1
+
+
+def test_a_file_with_many_bad_lines_does_not_fill_the_memory() -> None:
+    found = survey(written(*[b"{"] * (lines.MAX_PROBLEMS + 5)))
     assert (found.invalid, len(found.problems)) == (lines.MAX_PROBLEMS + 5, lines.MAX_PROBLEMS)
 
 
-@settings(max_examples=150, deadline=None)
-@given(st.lists(st.binary(max_size=60).map(lambda raw: raw.replace(b"\n", b" ")), min_size=1, max_size=6))
-def test_any_bytes_are_lines_with_a_verdict(tmp_path_factory: pytest.TempPathFactory, rows: list[bytes]) -> None:
-    path = write(tmp_path_factory.mktemp("any") / "f", *rows)
-    entries = list(reader().entries(path))
-    assert [entry.number for entry in entries] == [n for n, row in enumerate(rows, 1) if row.strip()]
-    assert all((entry.request is None) != (entry.problem is None) for entry in entries)
+LINE = st.binary(max_size=60).map(lambda raw: raw.replace(b"\n", b" "))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(LINE, min_size=1, max_size=6), st.integers(1, 80))
+def test_any_bytes_are_lines_with_a_verdict_wherever_they_are_cut(rows: list[bytes], size: int) -> None:
+    found = entries(written(*rows), size=size)
+    assert [entry.number for entry in found] == [n for n, row in enumerate(rows, 1) if row.strip()]
+    assert all((entry.request is None) != (entry.problem is None) for entry in found)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.sampled_from(["a", "b", "c", "bad"]), min_size=1, max_size=12), st.integers(0, 12))
+def test_a_file_that_is_read_again_after_a_break_makes_the_same_pages(words: list[str], breaks: int) -> None:
+    """Whoever reads it dies anywhere; the next one begins anew, and what he writes is what would have been there."""
+    raw = written(*[b"{" if word == "bad" else {"input": word} for word in words])
+
+    async def pages(*, broken: bool) -> list[dict[str, Any]]:
+        store = Store(MemoryLink().objects("files"))
+        if broken:
+            await prepare(_broken(raw, breaks), reader(), store, "b", dedup=True)
+        found = await prepare(cut(raw, 7), reader(), store, "b", dedup=True)
+        assert found is not None
+        assert found.total == len(words)
+        return [row async for row in store.rows("b/in/0")]
+
+    whole = asyncio.run(pages(broken=False))
+    assert asyncio.run(pages(broken=True)) == whole
+    for place, row in enumerate(whole):
+        first = words.index(words[place])
+        if words[place] != "bad":
+            assert row.get("same") == (None if first == place else first)
+
+
+async def _broken(raw: bytes, lines_read: int) -> AsyncIterator[bytes]:
+    yield b"".join(line + b"\n" for line in raw.splitlines()[: max(1, lines_read)])

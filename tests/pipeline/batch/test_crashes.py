@@ -1,0 +1,189 @@
+"""Whoever leads dies; workers are gone; messages are lost: no line is lost, and none runs twice."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+
+import orjson
+import pytest
+from batches import Desk, desk_on, questions
+
+from pipeline.batch import Batch, flight
+from pipeline.batch.active import Active
+from pipeline.batch.lease import LEASE_S
+from pipeline.batch.model import PAGE
+from pipeline.batch.store import Store
+from pipeline.contracts import Envelope, Request
+from pipeline.ports import Link
+from pipeline.runner import dump_envelope
+
+
+@pytest.fixture
+async def desk(link: Link) -> AsyncIterator[Desk]:
+    async with desk_on(link, lead=False) as made:
+        yield made
+
+
+async def die(desk: Desk) -> None:
+    """The one who leads is gone in the middle of what it does, and says nothing."""
+    feeder = desk.feeders.pop(0)
+    task, feeder._task = feeder._task, None
+    assert task is not None
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=0.5)
+    desk.clock.ahead += LEASE_S + 1
+
+
+async def test_another_one_goes_on_and_no_line_runs_twice(desk: Desk) -> None:
+    """A quarter of the lines was answered, another is on its way, when the leader dies, three times over."""
+    held: list[Request] = []
+
+    def answer(request: Request) -> str | None:
+        if int(str(request.input).split()[1]) % 2:
+            held.append(request)
+            return None
+        return "answered"
+
+    desk.cascade.answer = answer  # type: ignore[assignment]
+    await desk.lead(limit=150)
+    batch = await desk.submit(*questions(2 * PAGE + 50))
+    for answered in (20, 60, 100):
+        await desk.counted(batch, answered)
+        await die(desk)
+        queued = [request for request in held if request.id is not None]
+        await in_queues(desk.link, queued)
+        await desk.lead(limit=150)
+        for request in held[: len(held) // 2]:
+            await desk.cascade.end(request, "answered")
+        del held[: len(held) // 2]
+    desk.cascade.answer = lambda _: "answered"
+    while (found := await desk.engine.get("default", batch.id)).status != "completed":
+        for request in held:
+            await desk.cascade.end(request, "answered")
+        held.clear()
+        await asyncio.sleep(0.05)
+    assert found.counts.answered == 2 * PAGE + 50
+    assert Counter(desk.cascade.ids).most_common(1)[0][1] == 1, "no line was handed in twice"
+    assert [row.line for row in await desk.rows(found)] == list(range(1, 2 * PAGE + 51))
+
+
+async def in_queues(link: Link, requests: list[Request]) -> None:
+    """What a real cascade would hold of these requests: their envelopes in a queue."""
+    for request in requests:
+        envelope = Envelope.model_construct(
+            id=str(request.id),
+            request=request,
+            fingerprint="f",
+            lane="batch",
+            received_at=0.0,
+            deadline_at=9e9,
+            reply_to=None,
+            traceparent=None,
+            policy_revision="p",
+        )
+        await link.streams.append("step.batch.draft", dump_envelope(envelope), once=f"{request.id}.test")
+
+
+async def test_a_batch_is_handed_in_while_nobody_leads_and_read_when_somebody_does(desk: Desk) -> None:
+    batch = await desk.submit(*questions(3))
+    assert batch.status == "validating"
+    await desk.lead()
+    assert (await desk.until(batch)).counts.answered == 3
+
+
+async def test_only_one_leads_and_the_next_one_does_when_it_leaves(desk: Desk) -> None:
+    first = await desk.lead()
+    await desk.until(await desk.submit(*questions(1)))
+    await desk.lead()
+    await asyncio.sleep(0.1)
+    lease = await desk.engine.shelf.bucket.get("feeder")
+    assert lease is not None
+    assert orjson.loads(lease.value)["who"] == "feeder-0"
+    await first.stop()
+    assert (await desk.until(await desk.submit(*questions(2, "more")))).counts.answered == 2
+
+
+async def test_a_batch_that_was_cancelled_while_nobody_led_never_begins(desk: Desk) -> None:
+    batch = await desk.submit(*questions(3))
+    await desk.engine.cancel("default", batch.id)
+    await desk.lead()
+    assert (await desk.until(batch)).status == "cancelled"
+    assert desk.cascade.taken == []
+
+
+async def test_lines_wait_where_no_worker_takes_them(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody listens at first, then somebody who says nothing; the line is handed in again until it is taken."""
+    from pipeline import client
+
+    monkeypatch.setattr(client, "ACCEPT_WAIT_S", 0.02)
+    desk.cascade.silent = True
+    await desk.lead()
+    batch = await desk.until(await desk.submit({"input": "one"}), "in_progress")
+    await asyncio.sleep(0.3)
+    desk.cascade.silent = False
+    assert (await desk.until(batch)).counts.answered == 1
+    assert len(desk.cascade.taken) == 1
+
+
+async def test_a_result_that_nobody_told_of_is_found_and_a_line_that_was_lost_runs_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flight, "SILENT_S", 0.1)
+    monkeypatch.setattr(flight, "LOST_S", 0.3)
+    monkeypatch.setattr("pipeline.batch.feeder.SWEEP_S", 0.1)
+    lost: list[Request] = []
+
+    def answer(request: Request) -> str | None:
+        if request.input == "question 2" and not lost:
+            lost.append(request)
+            return None
+        return "answered"
+
+    async def deaf(*_: object) -> None:
+        """Core messages may be lost."""
+
+    monkeypatch.setattr(flight.Flight, "_heard", deaf)
+    desk.cascade.answer = answer  # type: ignore[assignment]
+    await desk.lead()
+    batch = await desk.until(await desk.submit(*questions(3)))
+    assert batch.counts.answered == 3
+    assert Counter(desk.cascade.ids)[str(lost[0].id)] == 2
+
+
+async def test_how_far_a_batch_is_follows_from_what_was_written_down(desk: Desk) -> None:
+    desk.cascade.answer = lambda request: "failed" if str(request.input).endswith("7") else "answered"
+    await desk.lead()
+    batch = await desk.until(await desk.submit(*questions(PAGE + 20), {"input": "question 1"}))
+    again = Active(batch, Store(desk.link.objects("files")))
+    await again.load()
+    assert again.done
+    assert again.counts() == batch.counts
+    assert again.money()[0] == pytest.approx(batch.cost_usd)
+
+
+async def test_a_line_that_waits_long_holds_up_neither_others_nor_much_memory(link: Link) -> None:
+    """One page may be open for long; pages behind it go on, but not without end."""
+    store = Store(link.objects("files"))
+    pages = 20
+    for page in range(pages):
+        rows = [orjson.dumps({"n": page * PAGE + n + 1, "c": None, "r": {"input": "x"}}) for n in range(PAGE)]
+        await store.put_rows(f"batch/t/b/in/{page}", rows)
+    fields = {"id": "b", "tenant": "t", "file_id": "f", "digest": "d", "created": 1.0, "expires_at": 9.0}
+    active = Active(Batch.model_validate(fields | {"counts": {"total": pages * PAGE}}), store)
+    await active.load()
+    slow = await active.take()
+    assert slow is not None
+    taken = 1
+    while (line := await active.take()) is not None:
+        taken += 1
+        active.end(line, "answered", {"id": line.request_id})
+        for page in active.ripe():
+            await active.settle(page)
+    assert taken == 16 * PAGE
+    assert active.dry
+    active.end(slow, "failed", {"id": slow.request_id})
+    for page in active.ripe():
+        await active.settle(page)
+    assert not active.dry
+    assert await active.take() is not None
