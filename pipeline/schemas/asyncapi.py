@@ -10,7 +10,7 @@ from pipeline import topology
 from pipeline.contracts import NAME_PATTERN
 from pipeline.schemas.messages import DIALECT, MESSAGES, VERSION
 
-__all__ = ["asyncapi"]
+__all__ = ["HEADERS", "asyncapi"]
 
 Node = dict[str, Any]
 
@@ -38,9 +38,45 @@ _SMALL: Final[dict[str, tuple[str, Node]]] = {
             "properties": {"error": {"$ref": "./reply.schema.json#/$defs/ErrorBody"}},
         },
     ),
+    "claim": (
+        "Where a body lies that is too large for one message: of a request, an object of the bucket `bodies`; of a "
+        "reply, the id under which `result` gives it.",
+        {
+            "type": "object",
+            "required": ["claim"],
+            "additionalProperties": False,
+            "properties": {
+                "claim": {
+                    "type": "object",
+                    "required": ["name", "size", "sha256"],
+                    "additionalProperties": False,
+                    "properties": {
+                        "name": {"type": "string", "maxLength": 256},
+                        "size": {"type": "integer", "minimum": 0},
+                        "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+                    },
+                }
+            },
+        },
+    ),
+    "part": ("A part of a large reply; all parts together are its JSON.", {"type": "string"}),
     "nothing": ("An empty body: the end of a conversation, or a signal that needs no words.", {"maxLength": 0}),
 }
 """Messages too small for a contract of their own."""
+
+HEADERS: Final[dict[str, tuple[tuple[str, ...], str]]] = {
+    "Stepwell-Accepted": (("request", "claim"), 'Of `ask`: say `{"accepted": id}` once the request is durable.'),
+    "Stepwell-Fresh": (("request", "claim"), "The id was made up just now: do not look for a reply under it."),
+    "Stepwell-Parts": (("result_query",), "A large reply is wanted in parts, ended by an empty message."),
+    "traceparent": (("request", "claim"), "The caller's W3C trace context."),
+    "Nats-Service-Error": (("reply", "error"), "What was wrong, as in the body."),
+    "Nats-Service-Error-Code": (("reply", "error"), "The status of HTTP that the error stands for."),
+    "Retry-After": (("reply", "error"), "Whole seconds after which another try makes sense."),
+    "Stepwell-Part": (("part",), "Which part of how many, for instance `2/5`."),
+    "Stepwell-Sha256": (("part",), "The SHA-256 (hex) of all parts together."),
+    "Nats-Msg-Id": (("envelope",), "Makes storing idempotent; set by the cascade on what it stores."),
+}
+"""Headers of messages: on which they may stand, and what they say."""
 
 _PARAMETERS: Final[dict[str, Node]] = {
     "tenant": {"description": "Tenant: 1 to 64 letters, digits, - or _."},
@@ -77,14 +113,19 @@ def _callers() -> tuple[dict[str, Node], dict[str, Node]]:
     """Where callers speak to the cascade, and where it answers: their inboxes."""
     channels: dict[str, Node] = {"inbox": {"address": None, "description": "The inbox of a caller.", "messages": {}}}
     operations: dict[str, Node] = {}
-    for verb, question, answers, description in (
-        ("ask", "request", ["accepted", "chunk", "reply", "nothing"], "Ask and await the reply; `stream` adds chunks."),
-        ("enqueue", "request", ["accepted", "error"], "Hand in a request and fetch the result later."),
-        ("result", "result_query", ["reply", "error"], "Fetch a stored reply."),
-        ("outcome", "outcome_event", ["outcome_receipt", "error"], "Say how good an answer was."),
+    for verb, questions, answers, description in (
+        (
+            "ask",
+            ["request", "claim"],
+            ["accepted", "chunk", "reply", "claim", "nothing"],
+            "Ask and await the reply; `stream` adds chunks.",
+        ),
+        ("enqueue", ["request", "claim"], ["accepted", "error"], "Hand in a request and fetch the result later."),
+        ("result", ["result_query"], ["reply", "claim", "part", "nothing", "error"], "Fetch a stored reply."),
+        ("outcome", ["outcome_event"], ["outcome_receipt", "error"], "Say how good an answer was."),
     ):
-        channels[verb] = _channel(topology.request_subject(verb, "{tenant}"), [question], description)
-        operations[verb] = _operation("receive", verb, [question]) | {"reply": _reply(answers)}
+        channels[verb] = _channel(topology.request_subject(verb, "{tenant}"), questions, description)
+        operations[verb] = _operation("receive", verb, questions) | {"reply": _reply(answers)}
         channels["inbox"]["messages"] |= {answer: _reference(answer) for answer in answers}
     cancel = topology.cancel_subject("{tenant}.{request_id}")
     channels["cancel"] = _channel(cancel, ["nothing"], "Take a request back.")
@@ -161,11 +202,15 @@ def _messages() -> dict[str, Node]:
 
 
 def _message(name: str, summary: str, schema: Node) -> Node:
-    return {"name": name, "summary": summary, "payload": {"schemaFormat": _FORMAT, "schema": schema}}
+    message: Node = {"name": name, "summary": summary, "payload": {"schemaFormat": _FORMAT, "schema": schema}}
+    headers = {header: {"type": "string", "description": text} for header, (on, text) in HEADERS.items() if name in on}
+    if headers:
+        message["headers"] = {"type": "object", "properties": headers}
+    return message
 
 
 def _content_type(name: str) -> Node:
-    return {"contentType": "application/octet-stream"} if name == "nothing" else {}
+    return {"contentType": "application/octet-stream"} if name in ("nothing", "part") else {}
 
 
 def _first_line(text: str | None) -> str:
