@@ -5,7 +5,7 @@ byte, and tells a head that is too large as any other mistake; both are mended h
 """
 
 import asyncio
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
@@ -95,9 +95,9 @@ class Full(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Tell and close."""
-        if isinstance(transport, asyncio.WriteTransport):
-            transport.write(_raw(503, _FULL, retry_after=1))
-        transport.close()
+        writing = cast("asyncio.WriteTransport", transport)  # those of uvloop are none by their class
+        writing.write(_raw(503, _FULL, retry_after=1))
+        writing.close()
 
 
 _REASONS: Final = {408: "Request Timeout", 431: "Request Header Fields Too Large", 503: "Service Unavailable"}

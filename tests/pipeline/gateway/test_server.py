@@ -158,6 +158,26 @@ async def test_more_connections_than_the_door_takes_are_told_to_come_again(opene
     held[1][1].close()
 
 
+async def _crowded_and_dripped_on() -> list[int]:
+    app = build_door(lambda _tenant: FakeAsker(), Names())
+    limits = Limits(connections=1, head_s=0.2)
+    runner = await listening(app, "127.0.0.1", 0, limits, 0.5)
+    reader, writer = await connected(runner)
+    writer.write(b"GET /livez")
+    await asyncio.sleep(0.05)
+    crowded = await said(runner, b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+    dripped = await asyncio.wait_for(reader.read(), 5)
+    writer.close()
+    long = await said(runner, b"GET /livez HTTP/1.1\r\nX: " + b"x" * 9000 + b"\r\n\r\n")
+    await runner.cleanup()
+    return [status_of(answer) for answer in (crowded, dripped, long)]
+
+
+def test_it_is_the_same_on_the_loop_that_the_door_runs_on() -> None:
+    uvloop = pytest.importorskip("uvloop")
+    assert uvloop.run(_crowded_and_dripped_on()) == [503, 408, 431]
+
+
 # ---------------------------------------------------------------- odd HTTP
 
 
