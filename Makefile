@@ -105,6 +105,11 @@ eval: env  ## The cascade's decisions on recorded answers: learned from FIT=fold
 eval-live: env  ## 160 questions with known answers on real local models, thresholds from 160 others (20 minutes)
 	@$(BIN)/python -m evaluation.live $(ARGS)
 
+# N=100000 makes up more.
+.PHONY: fuzz-nats
+fuzz-nats: env  ## Any message on the subjects of callers: a typed answer, no crash (N=10000 messages)
+	@STEPWELL_FUZZ=$(or $(N),10000) HYPOTHESIS_PROFILE=wander $(BIN)/pytest -q --timeout 3000 tests/pipeline/admission/test_any_message.py
+
 .PHONY: bench-likeness
 bench-likeness: env  ## Attempts to have a question answered with the answer of another, and what one comparison takes
 	@$(BIN)/python bench/likeness.py $(ARGS)

@@ -124,7 +124,7 @@ def test_the_auditor_only_reads() -> None:
     """It may ask for records and results, and for nothing else."""
     asks = USERS["auditor"].publish
     assert all(subject.startswith(("$JS.API.DIRECT.GET.", "$JS.API.STREAM.INFO.")) for subject in asks)
-    assert {subject.rsplit(".", 1)[1] for subject in asks} == {"AUDIT", "RESULTS"}
+    assert {subject.rsplit(".", 1)[1] for subject in asks} == {"AUDIT", "RESULTS", "OBJ_bodies"}
 
 
 def test_everybody_hears_only_its_own_inbox() -> None:
@@ -495,7 +495,7 @@ async def test_a_batch_runs_within_the_permissions_of_who_submits_and_of_the_fir
     await desk.cascade.start()
     await feeding.lead()
     batch = await desk.counted(await desk.submit({"input": "quick"}, {"input": "slow"}), 1)
-    assert [row.line for row in await desk.rows(batch)] == [1]
+    assert [(row.line, row.status, row.error) for row in await desk.rows(batch)] == [(1, "answered", None)]
     await desk.engine.cancel("default", batch.id)
     assert (await desk.until(batch)).status == "cancelled"
     desk.cascade.answer = lambda _: "answered"
