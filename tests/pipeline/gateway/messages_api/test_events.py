@@ -105,6 +105,12 @@ def test_thoughts_that_come_after_the_text_has_begun_wait_for_its_end() -> None:
     assert [block.get("text") or block.get("thinking") for block in message["content"]] == ["four", "hm, yes"]
 
 
+def test_an_empty_piece_begins_no_block() -> None:
+    call = ToolCall(id="c1", function={"name": "add", "arguments": "{}"})
+    reply = answered(REQUEST, None, tool_calls=(call,), finish_reason="tool_calls")
+    assert [block["type"] for block in put_together(streamed(Chunk(seq=0, text=""), reply))["content"]] == ["tool_use"]
+
+
 def test_an_empty_answer_is_an_empty_text() -> None:
     assert put_together(streamed(answered(REQUEST, None)))["content"] == [
         {"type": "text", "text": "", "citations": None}

@@ -222,13 +222,14 @@ async def test_it_counts_the_tokens_of_a_question(client: openai.AsyncOpenAI) ->
 
 async def test_a_response_is_there_again_while_it_is_kept_and_cannot_be_deleted() -> None:
     request = Request(id="r1", input="hi")
-    kept = {"r1": answered(request, completed_at=7.0), "r2": ended(request, "refused", "residency_refused")}
+    answer = answered(request, completed_at=7.0)
+    kept = {"r1": answer, "no name": answer, "r2": ended(request, "refused", "residency_refused")}
     async with door(Keeping(kept)) as official:
         response = await official.responses.retrieve("resp_r1")
         assert (response.id, response.output_text, response.created_at) == ("resp_r1", "four", 7)
         with pytest.raises(openai.BadRequestError, match="because of residency_refused"):
             await official.responses.retrieve("resp_r2")
-        for unknown in ("resp_r3", "resp_..", "r" * 99):
+        for unknown in ("resp_r3", "resp_no name", "r" * 99):
             with pytest.raises(openai.NotFoundError):
                 await official.responses.retrieve(unknown)
         with pytest.raises(openai.BadRequestError, match="goes by itself"):

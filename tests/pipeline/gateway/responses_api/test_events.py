@@ -101,6 +101,13 @@ def test_an_answer_that_was_not_streamed_comes_with_its_end() -> None:
     assert names(events) == [*BEGUN, "output_text.delta", *TEXT, "completed"]
 
 
+def test_an_empty_piece_begins_no_message() -> None:
+    call = ToolCall(id="c1", function={"name": "add", "arguments": "{}"})
+    reply = answered(REQUEST, None, tool_calls=(call,), finish_reason="tool_calls")
+    events = streamed(Chunk(seq=0, text=""), reply)
+    assert [item["type"] for item in events[-1]["response"]["output"]] == ["function_call"]
+
+
 def test_an_empty_answer_is_an_empty_message() -> None:
     events = streamed(answered(REQUEST, None))
     assert names(events) == [*BEGUN, *TEXT, "completed"]

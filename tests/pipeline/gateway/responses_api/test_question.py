@@ -191,6 +191,18 @@ def test_text_and_calls_that_follow_each_other_are_one_turn() -> None:
     assert answer == {"role": "tool", "tool_call_id": "c1", "content": "4"}
 
 
+def test_text_that_comes_after_its_calls_is_still_of_their_turn() -> None:
+    call = {"type": "function_call", "call_id": "c1", "name": "add", "arguments": "{}"}
+    (turn,) = messages(call, {"role": "assistant", "content": "wait"})
+    assert (turn["content"], len(turn["tool_calls"])) == ("wait", 1)
+
+
+def test_an_image_keeps_its_detail() -> None:
+    image = {"type": "input_image", "image_url": "https://example.org/a.png", "detail": "low"}
+    (message,) = messages({"role": "user", "content": [image]})
+    assert message["content"][0]["image_url"] == {"url": "https://example.org/a.png", "detail": "low"}
+
+
 def test_the_words_of_a_refusal_go_on_as_text_and_that_is_said() -> None:
     said = {"role": "assistant", "content": [{"type": "refusal", "refusal": "no"}]}
     question = to_chat({"model": "auto", "input": [said], "store": False})
