@@ -136,4 +136,5 @@ def _seen(attempt: Attempt, schema: JsonObject | None, around: Around, held: Hel
         judged=around.judged,
         usual=around.usual,
         prior=around.prior,
+        difficulty=around.difficulty,
     )

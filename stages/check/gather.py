@@ -26,6 +26,7 @@ class Around:
     judged: float | None = None
     usual: Usual | None = None
     prior: float | None = None
+    difficulty: float | None = None
     agrees: float | None = None
 
 
@@ -41,8 +42,14 @@ def around(envelope: Envelope, candidate: Attempt, calibrator: Calibrator | None
         judged=_said(looks, "judge"),
         usual=calibrator.usual(task, tenant) if calibrator is not None else None,
         prior=calibrator.prior(task, tenant) if calibrator is not None else None,
+        difficulty=_difficulty(envelope),
         agrees=_agrees(envelope, candidate) if candidate.tier > 0 else None,
     )
+
+
+def _difficulty(envelope: Envelope) -> float | None:
+    signals = envelope.plan.signals if envelope.plan is not None else None
+    return signals.difficulty if signals is not None else None
 
 
 def _texts(looks: Sequence[Attempt], kind: str) -> tuple[str, ...]:

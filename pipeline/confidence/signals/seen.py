@@ -29,6 +29,7 @@ class Seen:
         judged: the same by another model.
         usual: how long answers of its segment are.
         prior: the share of right answers in its segment.
+        difficulty: how likely a small model fails at this question, by a score learned from alike ones.
     """
 
     text: str = ""
@@ -48,3 +49,4 @@ class Seen:
     judged: float | None = None
     usual: Usual | None = None
     prior: float | None = None
+    difficulty: float | None = None

@@ -106,3 +106,12 @@ async def test_a_route_that_is_gone_has_no_calibrator() -> None:
     before = envelope(DOUBTFUL, tiers=plan(route="gone"))
     outcome = await Check(under(Calibrator("a@b", CURVE))).handle(before, Run())
     assert "calibrator" not in outcome.facts
+
+
+@pytest.mark.parametrize(("difficulty", "ease"), [(0.25, 0.75), (None, None)])
+async def test_how_alike_questions_fared_is_a_signal_where_the_route_learned_it(
+    difficulty: float | None, ease: float | None
+) -> None:
+    planned = plan(threshold=0.3, signals={"tenant": "default", "difficulty": difficulty})
+    outcome = await Check(NONE).handle(envelope(DOUBTFUL, tiers=planned), Run())
+    assert outcome.changes["verdict"].signals["ease"] == ease

@@ -46,6 +46,7 @@ def test_every_signal_is_a_share_or_nothing_whatever_comes(
         samples=tuple(others),
         opinions=tuple(others),
         verified=p,
+        difficulty=p,
         usual=Usual(3.0, 0.5, 50),
     )
     found = signals_of(seen)
