@@ -9,6 +9,7 @@ from aiohttp import web
 
 from pipeline.contracts import JsonObject, Reply, is_name
 from pipeline.errors import NotFound
+from pipeline.gateway.access import Caller
 from pipeline.gateway.asker import Keeper
 from pipeline.gateway.completion import lacks_logprobs
 from pipeline.gateway.desk import Desk
@@ -111,7 +112,7 @@ class Responses:
         caller = await self._desk.caller(request, "chat")
         if request.query.get("stream", "false") != "false":
             raise refuse("stream", advice="a response that has ended is fetched in one piece")
-        reply = await self._kept(caller.tenant, request.match_info["response_id"])
+        reply = await self._kept(caller, request.match_info["response_id"])
         if reply.status != "answered":
             return of_problem(problem_of_reply(reply), about(reply))
         response = response_object(reply, int(reply.completed_at), _NOTHING_ASKED)
@@ -122,13 +123,20 @@ class Responses:
         await self._desk.caller(request, "chat")
         raise refuse("response_id", "to be deleted", "a response goes by itself after a day")
 
-    async def _kept(self, tenant: str, response_id: str) -> Reply:
+    async def _kept(self, caller: Caller, response_id: str) -> Reply:
         own = response_id.removeprefix(PREFIX)
-        asker = self._desk.asker_of(tenant)
+        asker = self._desk.asker_of(caller.tenant)
         reply = await asker.result(own) if is_name(own) and isinstance(asker, Keeper) else None
-        if reply is None:
+        if reply is None or reply.embeddings is not None or not _may_see(caller, reply):
             raise NotFound(f"no response is kept under this id: {_KEPT}", param="response_id")
         return reply
+
+
+def _may_see(caller: Caller, reply: Reply) -> bool:
+    """Whether a caller may see an answer: who may not ask all routes sees those of the routes that they may."""
+    if caller.routes is None:
+        return True
+    return reply.served is not None and not caller.routes.isdisjoint((reply.served.route, reply.served.variant))
 
 
 _NOTHING_ASKED: Final[JsonObject] = {}

@@ -2,16 +2,20 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import openai
 import pytest
+from aiohttp.test_utils import TestClient, TestServer
 from fakes_door import FakeAsker, Names, answered, ended
 from pydantic import BaseModel
 
 from pipeline.contracts import RateState, Reply, Request, ToolCall
 from pipeline.gateway import Limits, build_door
+from pipeline.gateway.access import Caller, OpenAccess, Scope
+from pipeline.gateway.keys import key_ids
 from pipeline.gateway.server import listening
 
 ADD: Any = {"type": "function", "name": "add", "parameters": {"type": "object"}, "strict": True}
@@ -236,6 +240,33 @@ async def test_a_response_is_there_again_while_it_is_kept_and_cannot_be_deleted(
             await official.responses.delete("resp_r1")
         with pytest.raises(openai.BadRequestError, match="in one piece"):
             await official.responses.retrieve("resp_r1", stream=True)
+
+
+class Restricted(OpenAccess):
+    """Everybody comes with a key that opens one route."""
+
+    def __init__(self, route: str) -> None:
+        super().__init__(key_ids(b""))
+        self.route = route
+
+    async def admit(self, headers: Mapping[str, str], scope: Scope) -> Caller:
+        return replace(await super().admit(headers, scope), routes=frozenset({self.route}))
+
+
+@pytest.mark.parametrize(("route", "seen"), [("chat", True), ("small", True), ("labels", False)])
+async def test_a_key_sees_responses_of_the_routes_that_it_opens_alone(route: str, seen: bool) -> None:
+    kept = {"r1": answered(Request(id="r1", input="hi")), "r2": ended(Request(id="r2", input="hi"), "failed", "failed")}
+    app = build_door(lambda _: Keeping(kept), Names(), access=Restricted(route))
+    async with TestClient(TestServer(app)) as caller:
+        statuses = [(await caller.get(f"/v1/responses/resp_{name}")).status for name in kept]
+    assert statuses == [200 if seen else 404, 404]
+
+
+async def test_vectors_are_no_response() -> None:
+    kept = {"r1": answered(Request(id="r1", input="hi"), None, embeddings=("AAAA",))}
+    async with door(Keeping(kept)) as official:
+        with pytest.raises(openai.NotFoundError):
+            await official.responses.retrieve("resp_r1")
 
 
 async def test_a_door_that_keeps_nothing_has_no_response_again(client: openai.AsyncOpenAI) -> None:
