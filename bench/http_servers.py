@@ -127,9 +127,9 @@ async def asked(port: int, path: str, connections: int, seconds: float, server: 
     lost, load.over = load.lost, True
     for transport, _ in opened:
         transport.close()
-    if lost or not requests:
-        return {}
     units = events if path == "/stream" else requests
+    if lost or not units:
+        return {}
     return {"per_s": units / took, "cpu_us": used / units * 1e6, "busy": used / took}
 
 

@@ -18,11 +18,12 @@ from pipeline.gateway.catalogue import Catalogue
 from pipeline.gateway.lasting import Lasting, Tasks
 from pipeline.gateway.limits import Limits
 from pipeline.gateway.responses import JSON
+from pipeline.gateway.room import Room
 from pipeline.ports import Clock
 
 __all__ = ["DONE", "Desk"]
 
-DONE: Final = "stepwell.done"
+DONE: Final[web.RequestKey[Callable[[], None]]] = web.RequestKey("done", Callable[[], None])  # type: ignore[arg-type]
 """Where a request holds what is to be called when it has ended."""
 
 
@@ -38,6 +39,7 @@ class Desk:
         clock: the time.
         new_id: ids for requests whose caller gave none.
         tasks: work that outlives its handler.
+        room: how much of large bodies is held at a time.
         batches: what runs files of requests; None: this door serves none.
     """
 
@@ -48,6 +50,12 @@ class Desk:
     clock: Clock
     new_id: Callable[[], str]
     tasks: Tasks = field(default_factory=Tasks)
+    room: Room = field(init=False)
+
+    def __post_init__(self) -> None:
+        """One room for all requests."""
+        object.__setattr__(self, "room", Room(self.limits.bodies_bytes))
+
     batches: Engine | None = None
 
     async def caller(self, request: web.Request, scope: Scope) -> Caller:
@@ -60,7 +68,7 @@ class Desk:
             refuse_in_query(request.query_string)
         caller = await self.access.admit(request.headers, scope)
         if caller.done is not None:
-            request[DONE] = caller.done
+            _at_the_end(request, caller.done)
         return caller
 
     async def object(self, request: web.Request) -> JsonObject:
@@ -73,9 +81,13 @@ class Desk:
         Raises:
             InvalidRequest: it is said to be something else, or cannot be read.
             HTTPRequestTimeout, HTTPRequestEntityTooLarge: too slow, or too large.
+            Overloaded: too many large ones at a time.
         """
         if request.content_type != JSON:
             raise InvalidRequest(f"send the body as {JSON}", param="content-type")
+        give_back = self.room.take(request, self.limits.body_bytes)
+        if give_back is not None:
+            _at_the_end(request, give_back)
         try:
             async with asyncio.timeout(self.limits.body_s):
                 return await request.read()
@@ -108,3 +120,15 @@ class Desk:
     def now(self) -> int:
         """Unix seconds."""
         return int(self.clock.now())
+
+
+def _at_the_end(request: web.Request, call: Callable[[], None]) -> None:
+    """Have this called when the request has ended, beside what is to be called already."""
+    known = request.get(DONE)
+
+    def both() -> None:
+        call()
+        if known is not None:
+            known()
+
+    request[DONE] = both if known is not None else call

@@ -12,6 +12,7 @@ class Limits:
     Attributes:
         body_bytes: size of a body.
         file_bytes: size of a file of requests, which is stored piece by piece.
+        bodies_bytes: size of all large bodies that a process holds at a time; who comes then is told 503.
         body_s: time for a body to arrive.
         write_s: time for a caller to take one piece of a stream.
         idle_s: time without a request on a connection.
@@ -24,6 +25,7 @@ class Limits:
 
     body_bytes: int = 1_048_576
     file_bytes: int = 4_294_967_296
+    bodies_bytes: int = 536_870_912
     body_s: float = 20.0
     write_s: float = 30.0
     idle_s: float = 75.0

@@ -455,3 +455,37 @@ def test_what_is_no_origin_is_said() -> None:
     for wrong in ("a.org", "https://a.org/", "https://a.org/x", "ftp://a.org", ""):
         with pytest.raises(SetupError):
             origins_of([wrong])
+
+
+# ---------------------------------------------------------------- large bodies
+
+
+def large(size: int, headers: str = "") -> bytes:
+    body = orjson.dumps({**orjson.loads(ASK), "user": "x", "metadata": {"k": "v" * 500}}).ljust(size)
+    length = headers or f"Content-Length: {len(body)}\r\n"
+    return f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n{length}\r\n".encode() + body
+
+
+@pytest.mark.parametrize("header", ["Content-Length: 150000\r\n", "Transfer-Encoding: chunked\r\n"])
+async def test_large_bodies_that_do_not_fit_beside_each_other_are_told_to_come_again(
+    opened: Opener, header: str
+) -> None:
+    asker = FakeAsker(hold=True)
+    runner = await opened(asker, limits=Limits(body_bytes=200_000, bodies_bytes=250_000))
+    reader, writer = await connected(runner)
+    writer.write(large(150_000))
+    await asyncio.wait_for(asker.started.wait(), 5)
+    second, other = await connected(runner)
+    other.write(large(10, header).split(b"\r\n\r\n")[0] + b"\r\n\r\n")
+    assert (await asyncio.wait_for(second.readuntil(b"\r\n\r\n"), 5)).startswith(b"HTTP/1.1 503 ")
+    third, small = await connected(runner)
+    small.write(WHOLE)
+    asker.released.set()
+    for read in (reader, third):
+        assert (await asyncio.wait_for(read.readuntil(b"\r\n\r\n"), 5)).startswith(b"HTTP/1.1 200 ")
+    for closing in (writer, other, small):
+        closing.close()
+    fourth, again = await connected(runner)
+    again.write(large(150_000))
+    assert (await asyncio.wait_for(fourth.readuntil(b"\r\n\r\n"), 5)).startswith(b"HTTP/1.1 200 ")
+    again.close()
