@@ -105,6 +105,25 @@ async def test_the_official_client_gets_vectors_of_the_encoder_that_comes_along(
         assert made.usage.prompt_tokens == made.usage.total_tokens > 3
 
 
+async def test_more_vectors_than_a_message_holds_come_back_whole(
+    tmp_path: Path, nats: NatsServer, valkey_url: str
+) -> None:
+    def hosted(folder: Path) -> None:
+        models = (folder / "models.yaml").read_text().replace("builtin:", "${STEPWELL_SMALL_URL}")
+        (folder / "models.yaml").write_text(models.replace("dimensions: 384", "dimensions: 2048, shortens: true"))
+
+    async with whole(tmp_path, nats, valkey_url, change=hosted) as cascade:
+        texts = tuple(f"word{n % 7}" for n in range(160))
+        request = Request(route="embeddings", embed=Embed(texts=texts, dimensions=2048))
+        reply = await cascade.client.ask(request)
+        rows = reply.embeddings or ()
+        assert (reply.status, len(rows), sum(map(len, rows)) > 1_700_000) == ("answered", 160, True)
+        assert rows[:7] == rows[7:14]
+        kept = await cascade.client.result(reply.id)
+        assert kept is not None
+        assert kept.embeddings == rows
+
+
 async def test_the_vectors_stand_in_the_order_of_the_texts(tmp_path: Path) -> None:
     async with house(tmp_path, plans("embedder")) as home:
         reply = await embed(home)
