@@ -105,6 +105,10 @@ eval: env  ## The cascade's decisions on recorded answers: learned from FIT=fold
 eval-live: env  ## 160 questions with known answers on real local models, thresholds from 160 others (20 minutes)
 	@$(BIN)/python -m evaluation.live $(ARGS)
 
+.PHONY: test-node
+test-node: env  ## The examples for Node, with their packages fetched by npm
+	@STEPWELL_NPM_WAIT=600 $(BIN)/pytest -q -rs --timeout 900 tests/examples -k node
+
 # N=100000 makes up more.
 .PHONY: fuzz-nats
 fuzz-nats: env  ## Any message on the subjects of callers: a typed answer, no crash (N=10000 messages)
