@@ -13,6 +13,8 @@ from pipeline.contracts import Json, JsonObject, Request, is_name
 from pipeline.errors import InvalidRequest, UnknownModel
 from pipeline.gateway.body import read_object
 from pipeline.gateway.completion import completion_object, content_of, finish_reason, to_completion, usage_object
+from pipeline.gateway.extension import TOP, add_extension
+from pipeline.gateway.form import MOST_CHOICES, add_logprobs, choices_of, stream_options_of
 from pipeline.gateway.messages import messages_of
 from pipeline.gateway.parameters import given, refuse
 from pipeline.gateway.tools import add_tools, schema_of, with_functions
@@ -33,18 +35,11 @@ __all__ = [
     "usage_object",
 ]
 
-MOST_CHOICES: Final = 8
-"""Answers that one request may ask for."""
 _ALONE: Final = "it goes with a request to /v1/chat/completions alone"
 _INSTEAD: Final = {True: "use `tools`", False: "send one request for each answer"}
 AUTO: Final = "auto"
 """The model that lets the routes decide."""
 
-_TOP: Final = (
-    "origin", "route", "pin", "provider", "disable_fallbacks", "session", "quality_floor",
-    "cache", "cache_max_age_s", "cache_similarity",
-)  # fmt: skip
-_BUDGET: Final = ("deadline_ms", "max_escalations", "max_cost_usd")
 _SAMPLING: Final = (
     "temperature", "top_p", "seed", "presence_penalty", "frequency_penalty", "parallel_tool_calls",
 )  # fmt: skip
@@ -53,7 +48,7 @@ _PARAMS: Final[dict[str, str]] = {
     "logprobs": "top_logprobs",
     "budget": "stepwell",
     "response_schema": "response_format.json_schema.schema",
-} | {name: f"stepwell.{name}" for name in _TOP}
+} | {name: f"stepwell.{name}" for name in TOP}
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 
@@ -108,7 +103,7 @@ def to_call(
     functions = "functions" in said or "function_call" in said
     if functions:
         said = with_functions(said)
-    choices = _choices(said) if "n" in said else 1
+    choices = choices_of(said) if "n" in said else 1
     if alone and (choices > 1 or functions):
         raise refuse("functions" if functions else "n", advice=f"{_ALONE}: {_INSTEAD[functions]}")
     key = headers.get("idempotency-key")
@@ -124,7 +119,7 @@ def to_call(
     if key:
         wanted["id"] = request_id_of(key)
     trace = headers.get("traceparent", "")
-    options = _stream_options(said) if "stream_options" in said else {}
+    options = stream_options_of(said) if "stream_options" in said else {}
     return Call(
         request=_validated(wanted, {"provider": "provider"} if "provider" in said else {}),
         model=model,
@@ -175,13 +170,6 @@ def _add_variant(wanted: dict[str, Any], model: str) -> None:
             raise InvalidRequest(f"model and stepwell.{name} differ: give one of them", param=f"stepwell.{name}")
 
 
-def _choices(said: JsonObject) -> int:
-    wanted = said["n"]
-    if type(wanted) is not int or not 1 <= wanted <= MOST_CHOICES:
-        raise InvalidRequest(f"n must be a whole number from 1 to {MOST_CHOICES}", param="n")
-    return wanted
-
-
 def _wanted(said: JsonObject, headers: Mapping[str, str]) -> dict[str, Any]:
     """The fields of a request, not yet validated."""
     if "messages" not in said:
@@ -194,13 +182,13 @@ def _wanted(said: JsonObject, headers: Mapping[str, str]) -> dict[str, Any]:
     if "tools" in said or "tool_choice" in said:
         add_tools(wanted, said)
     if "logprobs" in said or "top_logprobs" in said:
-        _add_logprobs(wanted, said)
+        add_logprobs(wanted, said)
     if "response_format" in said:
         wanted["response_schema"] = schema_of(said["response_format"])
     session = text_of(headers, "x-session-id") or text_of(headers, "x-conversation-id") or said.get("prompt_cache_key")
     if session:
         wanted["session"] = session
-    _add_extension(wanted, said)
+    add_extension(wanted, said)
     add_wishes(wanted, said, headers)
     return wanted
 
@@ -209,16 +197,6 @@ def _add_user(wanted: dict[str, Any], said: JsonObject) -> None:
     user = _one_of(said, "safety_identifier", "user")
     if user is not None:
         wanted["user"] = user
-
-
-def _add_logprobs(wanted: dict[str, Any], said: JsonObject) -> None:
-    asked, top = said.get("logprobs", False), said.get("top_logprobs")
-    if not isinstance(asked, bool):
-        raise InvalidRequest("logprobs must be true or false", param="logprobs")
-    if asked:
-        wanted["logprobs"] = 0 if top is None else top
-    elif top:
-        raise InvalidRequest("top_logprobs goes with logprobs: true", param="top_logprobs")
 
 
 def _parameters(said: JsonObject) -> JsonObject:
@@ -237,39 +215,6 @@ def _one_of(said: JsonObject, name: str, older: str) -> Json:
     if name in said and older in said and said[name] != said[older]:
         raise InvalidRequest(f"{name} and {older} mean the same and differ: give one of them", param=name)
     return said.get(name, said.get(older))
-
-
-_STREAM_OPTIONS: Final = frozenset({"include_usage", "include_obfuscation"})
-
-
-def _stream_options(said: JsonObject) -> JsonObject:
-    options = said["stream_options"]
-    if not isinstance(options, dict) or not said.get("stream"):
-        raise InvalidRequest("stream_options is an object that goes with stream: true", param="stream_options")
-    for name, value in options.items():
-        if name not in _STREAM_OPTIONS:
-            raise refuse(f"stream_options.{name}")
-        if value is not None and not isinstance(value, bool):
-            raise InvalidRequest(f"stream_options.{name} must be true or false", param=f"stream_options.{name}")
-    return options
-
-
-def _add_extension(wanted: dict[str, Any], said: JsonObject) -> None:
-    """What only Stepwell knows, under its one key."""
-    extension = said.get("stepwell", {})
-    if not isinstance(extension, dict):
-        raise InvalidRequest("stepwell must be an object", param="stepwell")
-    for name in extension:
-        if name not in _TOP and name not in _BUDGET:
-            raise _foreign(name)
-    wanted.update((name, extension[name]) for name in _TOP if extension.get(name) is not None)
-    wanted["budget"] = {name: extension[name] for name in _BUDGET if extension.get(name) is not None}
-
-
-def _foreign(name: str) -> InvalidRequest:
-    if name == "tenant":
-        return refuse("stepwell.tenant", advice="the tenant is named by the header x-stepwell-tenant")
-    return refuse(f"stepwell.{name}", advice=f"known are {', '.join((*_TOP, *_BUDGET))}")
 
 
 def _validated(wanted: Mapping[str, Any], places: Mapping[str, str]) -> Request:

@@ -28,9 +28,9 @@ class MalformedAnswer(Exception):
     """The endpoint answered something that is no chat completion. The text says what was wrong with it."""
 
 
-def whole(payload: bytes, model: str, price: Price | None = None, alternatives: int | None = None) -> "Collected":
-    """Read the body of a plain answer. `model` is the name to record where the endpoint gives none."""
-    collected = Collected(model, price, alternatives)
+def whole(payload: bytes, model: str, price: Price | None = None, **more: Any) -> "Collected":
+    """Read the body of a plain answer. `model` is the name to record where the endpoint gives none; see `Collected`."""
+    collected = Collected(model, price, **more)
     try:
         document = orjson.loads(payload)
         message = document["choices"][0]["message"]
@@ -43,7 +43,8 @@ def whole(payload: bytes, model: str, price: Price | None = None, alternatives: 
 class Collected:
     """An answer in the making. `price` is that of its target and says how its provider counts tokens.
 
-    `alternatives`: so many of the tokens that might have stood at each place are kept; None: nobody asked for them.
+    `alternatives`: so many of the tokens that might have stood at each place are kept for the caller; None: nobody
+    asked. `top`: of so many the scores are kept for those who judge the answer, however many came.
 
     Attributes:
         begun: something was generated already.
@@ -51,11 +52,19 @@ class Collected:
 
     __slots__ = (
         "_alternatives", "_aside", "_calls", "_finish_reason", "_model", "_price", "_reasoning", "_scored", "_texts",
-        "_usage", "begun",
+        "_top", "_usage", "begun",
     )  # fmt: skip
 
-    def __init__(self, model: str, price: Price | None = None, alternatives: int | None = None) -> None:
+    def __init__(
+        self,
+        model: str,
+        price: Price | None = None,
+        *,
+        alternatives: int | None = None,
+        top: int = _MOST_ALTERNATIVES,
+    ) -> None:
         self._model = model
+        self._top = top
         self._alternatives = alternatives
         self._price = price
         self._texts: list[str] = []
@@ -145,7 +154,7 @@ class Collected:
         if aside:
             self._aside += len(entries)
         else:
-            self._scored.extend(_scored(entries, self._alternatives))
+            self._scored.extend(_scored(entries, self._alternatives, self._top))
 
     def _take_calls(self, calls: Iterable[Mapping[str, Any]]) -> None:
         self.begun = True
@@ -176,13 +185,13 @@ class Collected:
         )
 
 
-def _scored(entries: Iterable[Mapping[str, Any]], alternatives: int | None) -> Iterable[TokenLogprob]:
+def _scored(entries: Iterable[Mapping[str, Any]], alternatives: int | None, most: int) -> Iterable[TokenLogprob]:
     """The scored tokens; one whose score is no finite number is left out, which check notices."""
     for entry in entries:
         score = entry.get("logprob")
         if isinstance(score, int | float):
             top = entry.get("top_logprobs")
-            found = _alternatives(top) if isinstance(top, list) and len(top) > 1 else ()
+            found = _alternatives(top[:most]) if most > 1 and isinstance(top, list) and len(top) > 1 else ()
             token = TokenLogprob(token=_text(entry["token"]), logprob=float(score), top=found)
             yield token if alternatives is None else _in_full(token, entry, alternatives)
 

@@ -19,10 +19,11 @@ _INSTRUCTION: Final = "Answer with one JSON document and nothing else. It must s
 class Template:
     """What is the same in every body for one target.
 
-    Log-probabilities are asked for with one alternative: some servers send twenty when none is named.
+    Log-probabilities are asked for with one alternative: some servers send twenty when none is named. `top`: how many
+    are asked for in any case, and decide.
     """
 
-    __slots__ = ("fixed", "most_tokens", "passes", "schema_native")
+    __slots__ = ("fixed", "most_tokens", "passes", "schema_native", "top")
 
     def __init__(self, spec: Target) -> None:
         self.fixed: dict[str, Any] = {}
@@ -31,6 +32,8 @@ class Template:
         self.fixed |= spec.extra
         self.fixed["model"] = spec.model
         self.most_tokens = spec.max_output_tokens
+        asked = self.fixed.get("top_logprobs")
+        self.top = asked if isinstance(asked, int) else 0
         self.passes = spec.passes
         self.schema_native = "json_schema" in spec.capabilities
 
@@ -44,7 +47,7 @@ def call_body(view: View, template: Template, *, stream: bool) -> bytes:
     if view.parameters.extra:
         body.update((name, value) for name, value in view.parameters.extra.items() if name in template.passes)
     if view.logprobs is not None:
-        body.update(logprobs=True, top_logprobs=max(1, view.logprobs))
+        body.update(logprobs=True, top_logprobs=max(1, template.top, view.logprobs))
     body["messages"] = [_message(message) for message in view.messages]
     body.update(_sampling(view.parameters, template.most_tokens))
     if view.tools:

@@ -228,17 +228,22 @@ class Exchange:
             payload = await _read(response, LARGEST_VECTORS)
             return vectors(payload, self._endpoint.spec.model, self._endpoint.spec.price)
         payload = await _read(response)
-        collected = whole(payload, self._endpoint.spec.model, self._endpoint.spec.price, self._view.logprobs)
+        collected = whole(payload, self._endpoint.spec.model, self._endpoint.spec.price, **self._scores())
         if self._relay.sink is not None:
             self._relay.first_at = self._clock.monotonic()
             await self._relay.hand_on_reasoning(collected.reasoned())
             await self._relay.hand_on(collected.text)
         return collected
 
+    def _scores(self) -> dict[str, int]:
+        """Which alternatives to keep. What a caller asks for is none of those who judge: they see as many as ever."""
+        wanted = self._view.logprobs
+        return {} if wanted is None else {"alternatives": wanted, "top": max(1, self._endpoint.template.top)}
+
     async def _stream(self, response: aiohttp.ClientResponse) -> Collected:
         idle = self._endpoint.spec.timeouts.idle
         spec = self._endpoint.spec
-        collected, reader, size = Collected(spec.model, spec.price, self._view.logprobs), EventReader(), 0
+        collected, reader, size = Collected(spec.model, spec.price, **self._scores()), EventReader(), 0
         async for chunk in response.content.iter_any():
             size += len(chunk)
             if size > LARGEST_ANSWER:

@@ -91,7 +91,8 @@ async def test_the_same_question_gets_the_answer_with_where_it_came_from() -> No
         {"input": " What is two and two?\r\n"},
         {"messages": ({"role": "user", "content": ({"type": "text", "text": "What is two and two?"},)},)},
         {"tools": ()},
-        {"parameters": {"stop": ()}},
+        {"parameters": {"stop": (), "extra": {}}},
+        {"logprobs": 3},
         {"cache_max_age_s": 5.0, "cache_similarity": 0.9},
         {"budget": {"max_cost_usd": 1.0}},
     ],
@@ -128,6 +129,9 @@ DIFFERENT: list[dict[str, object]] = [
     {"parameters": Parameters(temperature=0.0)},
     {"parameters": Parameters(max_tokens=5)},
     {"parameters": Parameters(seed=1)},
+    {"parameters": Parameters(parallel_tool_calls=False)},
+    {"parameters": Parameters(extra={"top_k": 3})},
+    {"parameters": Parameters(extra={"top_k": 4})},
 ]
 
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from pipeline.contracts import ProviderPreferences, RateState, Remembered, Request
 from pipeline.errors import BudgetRefused
-from pipeline.gateway.headers import about, rate_limits
-from pipeline.gateway.openai import _BUDGET, _TOP
+from pipeline.gateway.extension import BUDGET, TOP
+from pipeline.gateway.headers import about, lossy, rate_limits
 from pipeline.gateway.problems import problem_of_error
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -88,7 +88,7 @@ def test_the_document_names_every_header_and_every_field_of_ours() -> None:
         remembered=Remembered(request_id="r0", kind="semantic", age_s=3.9, similarity=0.93),
     )
     refused = problem_of_error(BudgetRefused("no", rule="r", retry_after_s=90.0))
-    sent = {*about(reply), *refused.headers, "x-stepwell-request-id", "x-request-id"}
+    sent = {*about(reply), *refused.headers, *lossy(["x"]), "x-stepwell-request-id", "x-request-id"}
     read = {"x-stepwell-tenant", "x-stepwell-pin", "x-stepwell-disable-fallbacks", "x-stepwell-meta-<name>"}
     written = {
         name.lower()
@@ -99,6 +99,8 @@ def test_the_document_names_every_header_and_every_field_of_ours() -> None:
     assert {name for name in written if name.startswith("x-") and name not in sent | read} == {
         "x-session-id",
         "x-conversation-id",
+        "x-api-key",
+        "x-stepwell-estimated",
     }
-    for name in (*_TOP, *_BUDGET, *ProviderPreferences.model_fields):
+    for name in (*TOP, *BUDGET, *ProviderPreferences.model_fields):
         assert f"`{name}`" in text

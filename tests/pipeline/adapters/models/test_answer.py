@@ -160,3 +160,12 @@ def test_bytes_that_are_none_are_left_out(wrong: object) -> None:
 def test_a_refusal_in_place_of_a_text_is_the_text() -> None:
     done = whole(plain({"content": None, "refusal": "I will not."}), "m").completion(**FINISH)
     assert done.text == "I will not."
+
+
+def test_what_a_caller_wants_to_see_changes_nothing_for_those_who_judge() -> None:
+    top = [{"token": letter, "logprob": -1.0 - place} for place, letter in enumerate("abc")]
+    entry = {"token": "a", "logprob": -1.0, "top_logprobs": top}
+    answer = {"choices": [{"message": {"content": "a"}, "logprobs": {"content": [entry]}}]}
+    for judges, seen in ((1, ()), (2, (-1.0, -2.0))):
+        (kept,) = whole(orjson.dumps(answer), "m", alternatives=3, top=judges).completion(**FINISH).tokens or ()
+        assert (kept.top, len(kept.alternatives)) == (seen, 3)

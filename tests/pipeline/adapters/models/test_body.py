@@ -141,3 +141,8 @@ def test_one_call_at_a_time_is_said_where_there_are_tools() -> None:
 def test_a_developer_is_the_system_for_every_model() -> None:
     messages = (Message(role="developer", content="Be brief."), Message(role="user", content="hi"))
     assert [message["role"] for message in body(messages=messages)["messages"]] == ["system", "user"]
+
+
+def test_as_many_alternatives_are_asked_for_as_the_target_always_gives() -> None:
+    assert body(target("m", extra={"top_logprobs": 5}), logprobs=2)["top_logprobs"] == 5
+    assert body(target("m", extra={"top_logprobs": 5}), logprobs=9)["top_logprobs"] == 9
