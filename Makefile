@@ -126,6 +126,11 @@ bench-budget: env  ## 200 requests at once on a budget with room for 10, a worke
 fuzz-http: env  ## Made-up requests to every endpoint of the door (N=10000 in all), each held against the OpenAPI document
 	@STEPWELL_FUZZ=$$(( ($(or $(N),10000) + 23) / 24 )) $(BIN)/pytest -q -p no:cacheprovider tests/pipeline/gateway/test_openapi.py
 
+# LINES=1000000 ARGS="--kills 10 --json" take further options.
+.PHONY: bench-million
+bench-million: env  ## A batch of LINES (a million) beside interactive work, workers and the door killed ten times
+	@$(BIN)/python -m bench.million --lines $(or $(LINES),1000000) $(ARGS)
+
 .PHONY: schemas
 schemas: env  ## Render from the code: schemas, permissions, diagram, tables
 	@$(BIN)/python -m pipeline.schemas

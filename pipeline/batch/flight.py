@@ -28,6 +28,8 @@ SILENT_S: Final = 10.0
 LOST_S: Final = 60.0
 """After so long a line that is neither in a queue nor answered is handed in again."""
 PAUSE_S: Final = 0.5
+DEFECTS: Final = 20
+"""Tries after which something is wrong with the line, and not with the connection."""
 
 Key = tuple[str, str]
 
@@ -77,7 +79,7 @@ class Flight:
 
     async def _hand_in(self, active: Active, line: Line) -> None:
         """Hand in, however long NATS or the workers need; a line that nobody takes for what it asks has failed."""
-        tenant = active.batch.tenant
+        tenant, defects = active.batch.tenant, 0
         while (tenant, line.request_id) in self._lines:
             if active.stopping is not None:
                 self._land(active, line)
@@ -91,9 +93,16 @@ class Flight:
             except (Transient, NoWorker) as error:
                 await asyncio.sleep(max(error.retry_after_s or PAUSE_S, PAUSE_S / 10))
                 continue
-            except Exception as error:  # noqa: BLE001 - it is the answer to the line
+            except StepwellError as error:
                 self._refused(active, line, error)
                 return
+            except Exception as error:  # noqa: BLE001 - at last it is the answer to the line
+                defects += 1
+                if defects == DEFECTS:
+                    self._refused(active, line, error)
+                    return
+                await asyncio.sleep(PAUSE_S)
+                continue
             line.since, line.handed = self._clock.now(), True
             return
 
@@ -104,9 +113,9 @@ class Flight:
         """
         if self._queued is None:
             self._queued = await self._in_queues()
-        line.unsure = False
         if await self._look(active, line):
             return True
+        line.unsure = False
         line.handed = (active.batch.tenant, line.request_id) in self._queued
         return line.handed
 
