@@ -13,7 +13,7 @@ from pipeline.admission import ACCEPTED_HEADER, FRESH_HEADER
 from pipeline.begun import Begun, lost
 from pipeline.contracts import Chunk, OutcomeEvent, Reply, Request, is_name
 from pipeline.errors import DeadlineExceeded, InvalidRequest, NotFound, StepwellError, TransportUnavailable, kind_of
-from pipeline.ports import Conversation, Incoming, Link
+from pipeline.ports import Conversation, Incoming, Link, Spoken
 from pipeline.topology import cancel_subject, request_subject
 from pipeline.transport.answers import PART_HEADER, PARTS_HEADER
 from pipeline.transport.claims import BUCKET, INLINE, MARK, Claim, upload_name
@@ -216,7 +216,7 @@ class _Asking:
                     yield self._end(stored)
                     return
                 continue
-            item = await self._whole(answer) if answer.body.startswith(MARK) else _read(answer)
+            item = await self._item(answer)
             if isinstance(item, Reply):
                 yield self._end(item)
                 return
@@ -238,6 +238,12 @@ class _Asking:
             return await self._client.result(str(self._request.id))
         except (TransportUnavailable, StepwellError):
             return None
+
+    async def _item(self, answer: Incoming) -> Chunk | Reply | None:
+        """What an answer says; None: the request is durable."""
+        if isinstance(answer, Spoken) and isinstance(answer.made, Chunk | Reply):
+            return answer.made
+        return await self._whole(answer) if answer.body.startswith(MARK) else _read(answer)
 
     async def _whole(self, answer: Incoming) -> Reply | None:
         """The reply that was too large for one message."""

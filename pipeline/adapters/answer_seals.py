@@ -34,7 +34,7 @@ class Seals:
 
     def name(self, *parts: bytes) -> str:
         """64 hex digits for these parts, in their order."""
-        message = b"".join(b"%d:%b" % (len(part), part) for part in (_FORMAT, *parts))
+        message = b"".join([b"%d:%b" % (len(part), part) for part in (_FORMAT, *parts)])
         return blake2b(message, digest_size=32, key=self._names).hexdigest()
 
     def group(self, kind: str, *names: str) -> str:

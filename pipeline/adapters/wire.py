@@ -37,8 +37,13 @@ class Wire:
 
     def __init__(self, url: str, connect_s: float, answer_s: float, connected: Connected | None = None) -> None:
         # A call without an answer is not repeated by the library: whether it happened is the caller's question.
+        # Each exchange has one time-out of its own; the library would time every write and every answer beside it.
         pool = ConnectionPool.from_url(
-            url, socket_connect_timeout=connect_s, retry=Retry(NoBackoff(), 0), redis_connect_func=connected
+            url,
+            socket_connect_timeout=connect_s,
+            socket_timeout=None,
+            retry=Retry(NoBackoff(), 0),
+            redis_connect_func=connected,
         )
         self._connection: Any = pool.make_connection()  # type: ignore[no-untyped-call]
         self._connect_s = connect_s + answer_s

@@ -2,9 +2,12 @@
 
 import math
 import re
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
+
+from pipeline.contracts.trusted import changed, trusted
 
 __all__ = [
     "MAX_WHOLE",
@@ -77,13 +80,36 @@ Json = Annotated[JsonValue, AfterValidator(_portable)]
 JsonObject = Annotated[dict[str, JsonValue], AfterValidator(_portable)]
 
 
-class Contract(BaseModel):
+class _Made(BaseModel):
+    """Contracts made and changed without a check are made the short way: the library looks through all their fields."""
+
+    @classmethod
+    def model_construct(  # type: ignore[override]
+        cls, _fields_set: set[str] | None = None, **values: Any
+    ) -> Self:
+        """An instance of these values, which are not checked."""
+        if _fields_set is not None:
+            return super().model_construct(_fields_set, **values)
+        return trusted(cls, values)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """The same with these fields, which are not checked."""
+        if deep or (update and not update.keys() <= type(self).model_fields.keys()):
+            return super().model_copy(update=update, deep=deep)
+        return changed(self, update or {})
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """Itself: nobody changes it. The library copies what stands as a default each time it validates."""
+        return self
+
+
+class Contract(_Made):
     """A message whose every field is known: an unknown one is refused, so that a typing slip never passes silently."""
 
     model_config = ConfigDict(**_CONFIG, extra="forbid")
 
 
-class OpenContract(BaseModel):
+class OpenContract(_Made):
     """A message that travels between our own versions: fields of a newer minor version are kept and handed on."""
 
     model_config = ConfigDict(**_CONFIG, extra="allow")

@@ -4,10 +4,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from pipeline.contracts.base import Json, Name, OpenContract, RequestId, Share, Tenant, UnixTime, Whole
+from pipeline.contracts.base import MAX_WHOLE, Json, Name, OpenContract, RequestId, Share, Tenant, UnixTime, Whole
 from pipeline.contracts.planning import RateState
 from pipeline.contracts.request import ToolCall
 from pipeline.contracts.scores import TokenLogprob
+from pipeline.contracts.trusted import trusted
 
 __all__ = ["Chunk", "ErrorBody", "Remembered", "Reply", "Served", "Status", "Usage"]
 
@@ -48,7 +49,9 @@ class Usage(OpenContract):
 
     def __add__(self, other: "Usage") -> "Usage":
         """The sum of two usages."""
-        return Usage(**{name: getattr(self, name) + getattr(other, name) for name in Usage.model_fields})
+        mine, theirs = self.__dict__, other.__dict__
+        total = trusted(Usage, {name: mine[name] + theirs[name] for name in Usage.model_fields})
+        return total if max(total.__dict__.values()) <= MAX_WHOLE else Usage(**total.__dict__)
 
 
 class Served(OpenContract):

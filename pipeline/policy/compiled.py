@@ -118,6 +118,10 @@ class Policy:
 
     def sometimes_seen(self) -> frozenset[str]:
         """The fields that the provider of at least one target may see."""
+        return self._seen_somewhere
+
+    @cached_property
+    def _seen_somewhere(self) -> frozenset[str]:
         return frozenset(field for target in self.targets for field in self.sees(target))
 
     @cached_property

@@ -72,7 +72,7 @@ def worst_cost(
 
 
 def _dearest(prices: Collection[float | None]) -> float:
-    return max(price for price in prices if price is not None)
+    return max([price for price in prices if price is not None])
 
 
 def too_dear(route: Route, price: Price | None) -> str | None:

@@ -2,7 +2,7 @@
 
 from pipeline.ports.board import Board, RouteStanding
 from pipeline.ports.cache import AnswerStore, Asked, Cache, Kept
-from pipeline.ports.link import Conversation, Incoming, Link, Subscription
+from pipeline.ports.link import Conversation, Incoming, Link, Spoken, Subscription
 from pipeline.ports.models import (
     Completion,
     Made,
@@ -69,6 +69,7 @@ __all__ = [
     "RouteStanding",
     "Run",
     "ScanReport",
+    "Spoken",
     "Stage",
     "Stored",
     "Streams",

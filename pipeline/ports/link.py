@@ -8,7 +8,7 @@ from pipeline.ports.objects import Objects
 from pipeline.ports.road import Transport
 from pipeline.ports.streams import Bucket, Streams
 
-__all__ = ["Conversation", "Incoming", "Link", "Subscription"]
+__all__ = ["Conversation", "Incoming", "Link", "Spoken", "Subscription"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,27 @@ class Incoming:
     body: bytes
     reply_to: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Spoken(Incoming):
+    """An answer that was given in this process, as what it is; its bytes are written where somebody wants to read them.
+
+    Attributes:
+        made: what it is, a contract.
+    """
+
+    __slots__ = ("_dump", "made")
+    made: object
+
+    def __init__(self, subject: str, made: object, dump: Callable[[], bytes]) -> None:
+        for name, value in (("subject", subject), ("reply_to", None), ("headers", {}), ("made", made), ("_dump", dump)):
+            object.__setattr__(self, name, value)
+
+    @property
+    def body(self) -> bytes:
+        """Its bytes."""
+        written: bytes = self._dump()  # type: ignore[attr-defined]
+        return written
 
 
 class Subscription(Protocol):

@@ -14,6 +14,7 @@ from pipeline.adapters.models.reasoning import Reasoning, reasoning_in
 from pipeline.adapters.models.usage import merged, read_usage
 from pipeline.confidence.reasoned import of_answer
 from pipeline.contracts import Alternative, TokenLogprob, ToolCall, Usage
+from pipeline.contracts.trusted import trusted
 from pipeline.policy.models import Price
 from pipeline.policy.pricing import estimated_tokens
 from pipeline.ports import Completion
@@ -192,8 +193,13 @@ def _scored(entries: Iterable[Mapping[str, Any]], alternatives: int | None, most
         if isinstance(score, int | float):
             top = entry.get("top_logprobs")
             found = _alternatives(top[:most]) if most > 1 and isinstance(top, list) and len(top) > 1 else ()
-            token = TokenLogprob(token=_text(entry["token"]), logprob=float(score), top=found)
+            token = _token({"token": _text(entry["token"]), "logprob": float(score), "top": found})
             yield token if alternatives is None else _in_full(token, entry, alternatives)
+
+
+def _token(fields: dict[str, Any]) -> TokenLogprob:
+    """The token; one whose score is infinite is refused by its contract."""
+    return trusted(TokenLogprob, fields) if isfinite(fields["logprob"]) else TokenLogprob(**fields)
 
 
 def _in_full(token: TokenLogprob, entry: Mapping[str, Any], most: int) -> TokenLogprob:

@@ -4,6 +4,7 @@ Without a ledger nothing is written and no budget is asked; the caller's own cei
 pays for a request, nothing is asked before its calls.
 """
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Final, NamedTuple
@@ -103,13 +104,11 @@ class Purse:
         if ledger is None or plan is None or not plan.covers:
             return None
         charge = charge_of(bill, bill.purpose)
-        if bill.purpose == "draft":
-            await ledger.asked(bill.envelope.key, charge.covers)
         paced = pressing(bill.envelope, bill.policy) if bill.purpose == "escalate" else None
         if paced is not None:
             why = f"the money of {paced} goes faster than its window, so that more urgent ones go first"
             return _capped(Denial(paced, plan.on_capped, why), plan)
-        denial = await ledger.reserve(replace(charge, lost=_lost(bill)))
+        denial = await _reserved(ledger, replace(charge, lost=_lost(bill)), bill)
         if denial is not None:
             return Refused(denial)
         if bill.purpose == "escalate":
@@ -165,6 +164,17 @@ class Purse:
 
 
 _NOTHING = Usage()
+
+
+async def _reserved(ledger: Ledger, charge: Charge, bill: Bill) -> Denial | None:
+    """Why nothing is set aside for the attempt. Beside a draft its request is counted, in the same round trip."""
+    if bill.purpose != "draft":
+        return await ledger.reserve(charge)
+    counted = asyncio.ensure_future(ledger.asked(bill.envelope.key, charge.covers))
+    try:
+        return await ledger.reserve(charge)
+    finally:
+        await counted
 
 
 def _capped(denial: Denial, plan: Plan) -> Refused:

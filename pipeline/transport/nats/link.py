@@ -17,7 +17,7 @@ from nats.micro.request import Request as ServiceRequest
 from nats.micro.service import EndpointConfig, Service, ServiceConfig
 
 from pipeline.errors import NotRunning, NoWorker
-from pipeline.ports import Bucket, Conversation, Incoming, Objects, Streams, Subscription
+from pipeline.ports import Bucket, Conversation, Incoming, Objects, Spoken, Streams, Subscription
 from pipeline.settings import Settings
 from pipeline.transport.claims import BUCKET, Claims
 from pipeline.transport.nats.mux import Mux, status_of
@@ -41,16 +41,21 @@ class NatsConversation:
     def __init__(self, mux: Mux, subject: str) -> None:
         self._mux = mux
         self._subject = subject
-        self._answers: asyncio.Queue[Msg] = asyncio.Queue()
-        self.address = mux.open(self._answers.put_nowait)
+        self._answers: asyncio.Queue[Msg | Spoken] = asyncio.Queue()
+        self.address = mux.open(self._answers.put_nowait, self._answers.put_nowait)
 
     async def next(self, timeout_s: float) -> Incoming | None:
         """The next answer, or None."""
-        try:
-            async with asyncio.timeout(timeout_s):
-                message = await self._answers.get()
-        except TimeoutError:
-            return None
+        if self._answers.empty():
+            try:
+                async with asyncio.timeout(timeout_s):
+                    message = await self._answers.get()
+            except TimeoutError:
+                return None
+        else:
+            message = self._answers.get_nowait()
+        if isinstance(message, Spoken):
+            return message
         if status_of(message) == "503":
             raise NoWorker.on(self._subject)
         return _incoming(message)

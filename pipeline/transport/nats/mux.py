@@ -12,6 +12,7 @@ from nats.errors import Error as NatsError
 from nats.errors import MaxPayloadError
 
 from pipeline.errors import RequestTooLarge, TransportUnavailable
+from pipeline.ports import Spoken
 from pipeline.transport.nats.straight import listen, post
 
 __all__ = ["Mux", "status_of"]
@@ -41,6 +42,7 @@ class Mux:
         self._numbers = itertools.count()
         self._waiting: dict[str, _Waiting] = {}
         self._sinks: dict[str, Callable[[Msg], None]] = {}
+        self._ears: dict[str, Callable[[Spoken], None]] = {}
         self._sweeper: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -132,12 +134,28 @@ class Mux:
         if sink is not None:
             sink(Msg(self._client, address, reply, body, dict(headers) if headers else None))
 
-    def open(self, sink: Callable[[Msg], None]) -> str:
-        """An address at which any number of messages go to `sink`, until `close`."""
+    def hand(self, address: str, made: object, dump: Callable[[], bytes]) -> bool:
+        """Give what was made to whoever waits at an address of ours, as it is. False: it has to be sent.
+
+        Args:
+            address: where to.
+            made: what it is.
+            dump: writes its bytes.
+        """
+        ear = self._ears.get(address[len(self._prefix) :]) if address.startswith(self._prefix) else None
+        if ear is not None:
+            ear(Spoken(address, made, dump))
+        return ear is not None
+
+    def open(self, sink: Callable[[Msg], None], ear: Callable[[Spoken], None] | None = None) -> str:
+        """An address at which any number of messages go to `sink`, until `close`; to `ear` what never left."""
         number = str(next(self._numbers))
         self._sinks[number] = sink
+        if ear is not None:
+            self._ears[number] = ear
         return self._prefix + number
 
     def close(self, address: str) -> None:
         """No more messages at this address."""
         self._sinks.pop(address[len(self._prefix) :], None)
+        self._ears.pop(address[len(self._prefix) :], None)

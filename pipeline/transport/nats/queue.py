@@ -78,24 +78,33 @@ class NatsCaller:
 
     async def chunk(self, chunk: Chunk) -> bool:
         """Send a piece; False once it is known that nobody listens."""
-        aside = {} if chunk.reasoning is None else {"reasoning": chunk.reasoning}
-        body = orjson.dumps({"seq": chunk.seq, "text": chunk.text, **aside})
+        if self._mux.hand(self._address, chunk, lambda: _piece(chunk)):
+            return True
         if chunk.seq % PROBE_EVERY:
-            await self._mux.tell(self._address, body)
+            await self._mux.tell(self._address, _piece(chunk))
         else:
             if self._probe is None:
                 self._probe = self._mux.open(self._answered)
-            await self._mux.tell(self._address, body, reply=self._probe)
+            await self._mux.tell(self._address, _piece(chunk), reply=self._probe)
         return not self._gone
 
     async def reply(self, reply: Reply) -> None:
         """Send the reply, and the empty message that ends a stream."""
-        body = reply.model_dump_json(exclude_none=True).encode()
-        await self._mux.tell(self._address, inbox_body(reply, body), headers=error_headers(reply.error))
+        if reply.error is not None or not self._mux.hand(self._address, reply, lambda: _whole(reply)):
+            await self._mux.tell(self._address, _whole(reply), headers=error_headers(reply.error))
         if self._streaming:
             await self._mux.tell(self._address, b"")
         if self._probe is not None:
             self._mux.close(self._probe)
+
+
+def _piece(chunk: Chunk) -> bytes:
+    aside = {} if chunk.reasoning is None else {"reasoning": chunk.reasoning}
+    return orjson.dumps({"seq": chunk.seq, "text": chunk.text, **aside})
+
+
+def _whole(reply: Reply) -> bytes:
+    return inbox_body(reply, reply.model_dump_json(exclude_none=True).encode())
 
 
 class NatsTransport:

@@ -1,13 +1,16 @@
 """What stays in one process does not go through the server, and what the short ways cannot do goes the long one."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import pytest
 from nats.aio.client import Client as Nats
 from nats.errors import BadSubjectError
 from servers import NatsServer, provisioned
 
-from pipeline.ports import Incoming
+from pipeline.contracts import Chunk, Reply
+from pipeline.errors import NoWorker
+from pipeline.ports import Conversation, Incoming, Spoken
 from pipeline.transport.nats import NatsLink, connect
 from pipeline.transport.nats.straight import listen, post
 
@@ -121,3 +124,41 @@ async def test_a_reader_that_raises_does_not_end_the_connection(nats: NatsServer
     assert [answer.body for answer in await asked(link) if answer] == [b"one", b"two"]
     assert link.connected
     await link.close()
+
+
+async def test_answers_within_a_process_are_handed_on_as_they_are_and_have_their_bytes_all_the_same(
+    nats: NatsServer,
+) -> None:
+    here, elsewhere = await provisioned(nats), await connect(nats.settings(), name="elsewhere")
+    chunk = Chunk(seq=0, text="half", reasoning="since")
+    reply = Reply(
+        id="r", tenant="acme", status="answered", content="half a word", completed_at=1.0, policy_revision="p",
+        fingerprint="f",
+    )  # fmt: skip
+    told = []
+    for link in (here, elsewhere):
+        conversation = await here.converse("nobody.listens", b"")
+        caller = link.transport().caller(conversation.address, True)
+        assert await caller.chunk(chunk)
+        await caller.reply(reply)
+        told.append([answer async for answer in _all(conversation)])
+    (piece, whole, end), (sent_piece, sent_whole, sent_end) = told
+    assert isinstance(piece, Spoken)
+    assert isinstance(whole, Spoken)
+    assert (piece.made, whole.made) == (chunk, reply)
+    assert (piece.body, whole.body, end.body) == (sent_piece.body, sent_whole.body, sent_end.body)
+    await elsewhere.close()
+    await here.close()
+
+
+async def _all(conversation: Conversation) -> AsyncIterator[Incoming]:
+    """What comes up to the empty message; that nobody took the question is no news here."""
+    while True:
+        try:
+            answer = await conversation.next(5)
+        except NoWorker:
+            continue
+        assert answer is not None
+        yield answer
+        if not answer.body:
+            return
