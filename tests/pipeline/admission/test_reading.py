@@ -80,6 +80,11 @@ def test_a_request_with_another_wish_is_another_request(name: str) -> None:
     assert digest(**{name: WISHES[name]}) != digest()
 
 
+@pytest.mark.parametrize("fields", [{"parameters": {"extra": {"top_k": 3}}}, {"logprobs": 0}, {"logprobs": 2}])
+def test_a_request_that_asks_the_model_or_its_scores_otherwise_is_another_one(fields: dict[str, object]) -> None:
+    assert digest(**fields) != digest()
+
+
 @given(
     st.fixed_dictionaries(
         {},
