@@ -34,7 +34,17 @@ from pipeline.topology import (
     step_subject,
 )
 
-__all__ = ["CALLERS", "FILE", "USERS", "Permissions", "password_variable", "permissions", "render_nats_conf", "tenant"]
+__all__ = [
+    "CALLERS",
+    "FILE",
+    "USERS",
+    "Permissions",
+    "password_variable",
+    "permissions",
+    "render_nats_conf",
+    "tenant",
+    "user_of",
+]
 
 FILE: Final = Path("deploy/nats/users.conf")
 CALLERS: Final = ("door", "cli", "tenant")
@@ -287,11 +297,12 @@ _HEAD: Final = """\
 
 def render_nats_conf() -> str:
     """The file of users that nats-server includes."""
-    users = "".join(_user(name, granted) for name, granted in USERS.items())
+    users = "".join(user_of(name, granted) for name, granted in USERS.items())
     return f"{_HEAD}authorization {{\n  timeout: 2\n  users: [\n{users}  ]\n}}\n"
 
 
-def _user(name: str, granted: Permissions) -> str:
+def user_of(name: str, granted: Permissions) -> str:
+    """One user as nats-server reads it."""
     return (
         f"    {{\n      user: {name}\n      password: ${password_variable(name)}\n      permissions: {{\n"
         f"        publish: {{ allow: [{_subjects(granted.publish)}] }}\n"
@@ -311,7 +322,7 @@ def main() -> int:
         if not is_name(name):
             sys.stderr.write("--tenant: 1 to 64 letters, digits, - or _\n")
             return 1
-        sys.stdout.write(_user(f"tenant_{name.replace('-', '_')}", tenant(name)))
+        sys.stdout.write(user_of(f"tenant_{name.replace('-', '_')}", tenant(name)))
         return 0
     path = Path(__file__).resolve().parents[1] / FILE
     rendered = render_nats_conf()

@@ -51,8 +51,9 @@ class SmallCascade:
     before the reply, `gate` holds the answer back while it is not set, `draft` takes the place of the stage.
     """
 
-    def __init__(self, server: NatsServer, **bodies: StageBody) -> None:
+    def __init__(self, server: NatsServer, connected: NatsLink | None = None, **bodies: StageBody) -> None:
         self.server = server
+        self._connected = connected
         self.answer: str | None = None
         self.raises: StepwellError | None = None
         self.pieces: list[str] = []
@@ -62,7 +63,7 @@ class SmallCascade:
         self.chosen: list[Scripted] = stages(**{"draft": self._draft, "audit": self._end, **bodies})
 
     async def __aenter__(self) -> "SmallCascade":
-        self.link: NatsLink = await provisioned(self.server)
+        self.link: NatsLink = self._connected or await provisioned(self.server)
         results, clock = StreamResults(self.link.streams), SystemClock()
         self.results = results
         runner = Runner(
