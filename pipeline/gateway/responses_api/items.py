@@ -112,7 +112,7 @@ class Conversation:
         kind = part.get("type")
         table = PARTS.get(kind) if isinstance(kind, str) else None
         if table is None:
-            what = f"of type {kind}" if kind in REFUSED_PARTS else ""
+            what = f"of type {kind}" if isinstance(kind, str) and kind in REFUSED_PARTS else ""
             raise refuse(place, what, "send input_text or input_image")
         return self._known_part(kind, table.given(part, self._lossy, place), place)
 

@@ -174,6 +174,18 @@ json_values = st.recursive(
 )
 
 
+said = st.fixed_dictionaries(
+    {
+        "role": st.sampled_from(["user", "assistant"]),
+        "content": st.lists(
+            st.dictionaries(st.sampled_from(["type", "text", "id", "input", "source"]), json_values, min_size=1),
+            min_size=1,
+            max_size=2,
+        ),
+    }
+)
+
+
 @settings(max_examples=120, deadline=None)
 @given(
     body=st.dictionaries(
@@ -182,12 +194,15 @@ json_values = st.recursive(
         ),
         json_values,
         max_size=4,
-    )
+    ),
+    spoken=st.lists(said, max_size=2),
 )
-def test_nothing_that_a_stranger_sends_is_worse_than_a_refusal_that_names_its_field(body: dict[str, Any]) -> None:
+def test_nothing_that_a_stranger_sends_is_worse_than_a_refusal_that_names_its_field(
+    body: dict[str, Any], spoken: list[Any]
+) -> None:
     refused: StepwellError | None = None
     try:
-        to_call(to_chat({**ASK, **body}, {}).chat, {})
+        to_call(to_chat({**ASK, **({"messages": spoken} if spoken else {}), **body}, {}).chat, {})
     except StepwellError as error:
         refused = error
     assert refused is None or (refused.http_status in (400, 404) and refused.param)
@@ -282,6 +297,9 @@ IMAGE = {"type": "image", "source": {"type": "url", "url": "https://example.org/
         ({"output_config": {"format": {"type": "text"}}}, "output_config.format.type"),
         ({"messages": [user({"type": "document", "source": {}})]}, "messages[0].content[0]"),
         ({"messages": [user({"type": "unheard_of"})]}, "messages[0].content[0]"),
+        ({"messages": [user({"type": {}})]}, "messages[0].content[0]"),
+        ({"messages": [user({"type": "image", "source": {"type": []}})]}, "messages[0].content.source.type"),
+        ({"tool_choice": {"type": {}}}, "tool_choice.type"),
         ({"messages": [user({"type": "tool_use", "id": "c", "name": "n", "input": {}})]}, "messages[0].content[0]"),
         ({"messages": [user({"type": "thinking"})]}, "messages[0].content[0]"),
         ({"messages": [user({**IMAGE, "transformations": {"a": 1}})]}, "messages[0].content[0].transformations"),

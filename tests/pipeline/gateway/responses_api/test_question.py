@@ -140,6 +140,18 @@ json_values = st.recursive(
 )
 
 
+said = st.fixed_dictionaries(
+    {
+        "role": st.sampled_from(["user", "assistant"]),
+        "content": st.lists(
+            st.dictionaries(st.sampled_from(["type", "text", "id", "input", "source"]), json_values, min_size=1),
+            min_size=1,
+            max_size=2,
+        ),
+    }
+)
+
+
 @settings(max_examples=120, deadline=None)
 @given(
     body=st.dictionaries(
@@ -148,12 +160,15 @@ json_values = st.recursive(
         ),
         json_values,
         max_size=4,
-    )
+    ),
+    spoken=st.lists(said, max_size=2),
 )
-def test_nothing_that_a_stranger_sends_is_worse_than_a_refusal_that_names_its_field(body: dict[str, Any]) -> None:
+def test_nothing_that_a_stranger_sends_is_worse_than_a_refusal_that_names_its_field(
+    body: dict[str, Any], spoken: list[Any]
+) -> None:
     refused: StepwellError | None = None
     try:
-        to_call(to_chat({"input": "hi", **body}).chat, {})
+        to_call(to_chat({"input": spoken or "hi", **body}).chat, {})
     except StepwellError as error:
         refused = error
     assert refused is None or (refused.http_status in (400, 404) and refused.param)
@@ -286,6 +301,9 @@ def test_who_says_nothing_of_storing_is_told_that_nothing_is() -> None:
             {"input": [{"role": "user", "content": [{"type": "input_image", "file_id": "f"}]}]},
             "input[0].content[0].file_id",
         ),
+        ({"input": [{"role": "user", "content": [{"type": {}}]}]}, "input[0].content[0]"),
+        ({"input": [{"type": {}}]}, "input[0].type"),
+        ({"include": [{}]}, "include[0]"),
         ({"reasoning": {"mode": "pro"}}, "reasoning.mode"),
     ],
 )
