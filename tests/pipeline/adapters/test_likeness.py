@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from accepted import SECRET, envelope
+from fakes_models import target
 from patience import have_patience
 from valkey_server import ValkeyServer, valkey_server
 
@@ -16,7 +17,9 @@ from pipeline.adapters.clock import SystemClock
 from pipeline.adapters.corrections import Corrections, says_wrong
 from pipeline.adapters.embedding import DIMENSIONS, Batches
 from pipeline.adapters.likeness import Likeness
-from pipeline.contracts import Classification, Envelope, OutcomeEvent, Remembered, Reply, Served
+from pipeline.adapters.question_vectors import Known, known_vector
+from pipeline.contracts import Attempt, Classification, Envelope, OutcomeEvent, Remembered, Reply, Served
+from pipeline.contracts.vectors import packed
 from pipeline.policy.models import SemanticCache, Verifier
 
 pytest.importorskip("usearch")
@@ -308,3 +311,46 @@ async def test_while_the_store_is_away_corrections_wait(valkey: ValkeyServer, wo
 )
 def test_which_outcomes_say_that_an_answer_was_wrong(reward: float, kind: str, wrong: bool) -> None:
     assert says_wrong(said("r", reward, kind)) is wrong
+
+
+# ---------------------------------------------------------------- vectors that a target made
+
+
+def known(text: str, encoder: str = "e5", size: int = DIMENSIONS) -> Known:
+    row = bag_of_words([text])[0][:size]
+    return Known(encoder, (row / max(float(np.linalg.norm(row)), 1e-9)).astype(np.float32))
+
+
+async def test_vectors_of_another_encoder_or_of_another_length_are_never_met(workers: list[Worker]) -> None:
+    first = asked(LIKE)
+    assert await workers[0].answers.remember(first, 60)
+    workers[0].likeness.note(first, MINE, 60, known(LIKE))
+    await asyncio.gather(*workers[0].likeness._tasks)
+
+    async def found(vector: Known | None) -> int:
+        return len((await workers[1].likeness.find(asked(LIKE), MINE, vector)).candidates)
+
+    assert await found(known(LIKE)) == 1
+    assert [await found(known(LIKE, "bge")), await found(known(LIKE, size=64)), await found(None)] == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("rows", "good"),
+    [
+        ((packed([3.0, 4.0]),), True),
+        ((packed([0.0, 0.0]),), False),
+        ((packed([1.0, float("nan")]),), False),
+        ((packed([1.0]), packed([1.0])), False),
+        ((packed([1.0, 0.0, 0.0]),), False),
+        (("odd",), False),
+        (None, False),
+    ],
+)
+def test_only_a_whole_vector_of_the_right_length_is_compared(rows: tuple[str, ...] | None, good: bool) -> None:
+    spec = target("e5", vectors={"dimensions": 2}, capabilities=frozenset({"embedding"}))
+    made = Attempt(
+        number=1, stage="recall", made_for="embedding", tier=0, variant="v", target="t", model="m", embeddings=rows
+    )
+    vector = known_vector((made,), {"t": spec})
+    assert (vector is not None) is good
+    assert vector is None or (vector.encoder, vector.row.tolist()) == ("e5", pytest.approx([0.6, 0.8]))
