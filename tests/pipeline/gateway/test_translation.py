@@ -1,7 +1,9 @@
 """What translators of dialects share."""
 
 import pytest
+from fakes_door import answered, ended
 
+from pipeline.contracts import Request
 from pipeline.errors import InvalidRequest, UnsupportedParameter
 from pipeline.gateway.translation import FieldTable, Lossy, Places, list_at, object_at, text_at
 
@@ -69,6 +71,16 @@ def test_an_error_speaks_of_the_callers_own_field(param: str, there: str) -> Non
     error = InvalidRequest(f"{param}: too long", param=param)
     Places(names, ("instructions", "input[4]")).restate(error)
     assert (error.param, error.message) == (there, f"{there}: too long")
+
+
+def test_a_reply_that_failed_speaks_of_the_callers_own_field_too() -> None:
+    places = Places({"stop": "stop_sequences"}, ("input[4]",))
+    request = Request(id="r1", input="hi")
+    told = places.restated(ended(request, "failed", "invalid_request", param="messages[0].content"))
+    assert told.error is not None
+    assert told.error.param == "input[4]"
+    for untouched in (answered(request), ended(request, "failed", "no_worker")):
+        assert places.restated(untouched) is untouched
 
 
 def test_what_has_to_be_an_object_a_list_or_a_text_is_one() -> None:
