@@ -9,6 +9,7 @@ from fakes_door import FakeAsker, Names, answered, ended
 from pydantic import BaseModel
 
 from pipeline.contracts import RateState, Reply, Request, ToolCall, Usage
+from pipeline.errors import TransportUnavailable
 from pipeline.gateway import Limits, build_door
 from pipeline.gateway.keys import key_ids
 from pipeline.gateway.problems import STATUS
@@ -285,3 +286,18 @@ async def test_one_of_several_streams_that_fails_ends_them_with_an_error(client:
         assert raised.value.code == "target_timeout"
         with pytest.raises(openai.InternalServerError):
             await official.chat.completions.create(model="auto", messages=user("x"), n=2)
+
+
+async def read_all(official: openai.AsyncOpenAI, n: int) -> None:
+    async for _ in await official.chat.completions.create(model="auto", messages=user("x"), stream=True, n=n):
+        pass
+
+
+@pytest.mark.parametrize("n", [1, 2])
+async def test_a_stream_whose_cascade_is_lost_ends_with_an_error(client: openai.AsyncOpenAI, n: int) -> None:
+    """Of several it may be lost before all of them have begun; then that is the status."""
+    asker = FakeAsker(pieces=["one", TransportUnavailable("NATS is away; ask again")])
+    async with before(client, asker) as official:
+        with pytest.raises(openai.APIError) as raised:
+            await read_all(official, n)
+    assert raised.value.code == "transport_unavailable"
