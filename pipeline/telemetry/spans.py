@@ -97,18 +97,19 @@ class OtelObserver:
             root.set_status(Status(StatusCode.ERROR, reply.error.code))
         inside = set_span_in_context(root, parent)
         for step, made in zip(envelope.trail, calls_of(envelope.trail, envelope.attempts), strict=True):
-            self._step(step, inside, made)
+            self._step(step, inside, made, envelope.request.embed is not None)
         root.end(_ns(max([reply.completed_at, *(_end(step) for step in envelope.trail), envelope.received_at])))
 
-    def _step(self, step: Step, inside: Context, made: Sequence[Attempt]) -> None:
+    def _step(self, step: Step, inside: Context, made: Sequence[Attempt], embeds: bool) -> None:
         span = self._tracer.start_span(step.stage, context=inside, start_time=_ns(step.at))
         span.set_attributes(_of_step(step))
         end = _end(step)
         for attempt in reversed(made):
-            end = self._attempt(attempt, step.at, end, set_span_in_context(span, inside))
+            operation = "embeddings" if embeds or attempt.made_for == "embedding" else "chat"
+            end = self._attempt(attempt, operation, step.at, end, set_span_in_context(span, inside))
         span.end(_ns(_end(step)))
 
-    def _attempt(self, attempt: Attempt, since: float, end: float, inside: Context) -> float:
+    def _attempt(self, attempt: Attempt, operation: str, since: float, end: float, inside: Context) -> float:
         """One model call of a step that ended at `end`; returns when it began.
 
         What comes between the calls, and after the last until the step ends, takes microseconds.
@@ -116,9 +117,9 @@ class OtelObserver:
         start = max(since, end - attempt.latency_ms / 1000)
         provider = self._provider_of(attempt.target) if self._provider_of else None
         span = self._tracer.start_span(
-            f"chat {attempt.model}", context=inside, kind=SpanKind.CLIENT, start_time=_ns(start)
+            f"{operation} {attempt.model}", context=inside, kind=SpanKind.CLIENT, start_time=_ns(start)
         )
-        span.set_attributes(_of_attempt(attempt, provider or NO_PROVIDER))
+        span.set_attributes(_of_attempt(attempt, operation, provider or NO_PROVIDER))
         if attempt.error is not None:
             span.set_status(Status(StatusCode.ERROR, attempt.error.code))
         span.end(_ns(end))
@@ -169,11 +170,11 @@ def _of_step(step: Step) -> Attributes:
     return _present({"stepwell.outcome": step.outcome, "stepwell.worker": step.worker, **facts})
 
 
-def _of_attempt(attempt: Attempt, provider: str) -> Attributes:
+def _of_attempt(attempt: Attempt, operation: str, provider: str) -> Attributes:
     usage = attempt.usage
     return _present(
         {
-            "gen_ai.operation.name": "chat",
+            "gen_ai.operation.name": operation,
             "gen_ai.provider.name": provider,
             "gen_ai.request.model": attempt.model,
             "gen_ai.response.model": attempt.model,

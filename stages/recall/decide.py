@@ -22,6 +22,7 @@ __all__ = [
     "of_vector",
     "verified",
     "why_not",
+    "with_vector",
 ]
 
 DEFAULT: Final = CachePolicy()
@@ -111,11 +112,21 @@ def of_vector(embedder: str, made: Made, *, used: bool) -> Facts:
     attempt = made.last
     if attempt is None:
         return no_vector(embedder, _why_not_asked(made))
-    facts: dict[str, str | float | int | bool | None] = {"embedder": embedder, "vector_usd": attempt.cost_usd}
+    facts: dict[str, str | float | int | bool | None] = {"made_for": attempt.made_for, "made": len(made.attempts)}
+    facts |= {"embedder": embedder, "cost_usd": attempt.cost_usd}
     if used:
         return facts
     why = f"failed:{attempt.error.code}" if attempt.error is not None else "unfit"
     return {**no_vector(embedder, why), **facts}
+
+
+def with_vector(vector: Facts, compared: Facts) -> Facts:
+    """What the trail says of a comparison and of the vector it went by: calls and costs of both together."""
+    calls = (vector.get("made"), compared.get("made"))
+    facts = {**vector, **compared, "made": sum(int(count) for count in calls if count is not None)}
+    costs = [said["cost_usd"] for said in (vector, compared) if "cost_usd" in said]
+    known = [float(cost) for cost in costs if cost is not None]
+    return {**facts, "cost_usd": sum(known) if len(known) == len(costs) else None}
 
 
 def _why_not_asked(made: Made) -> str:

@@ -28,6 +28,7 @@ from stages.recall.decide import (
     of_vector,
     verified,
     why_not,
+    with_vector,
 )
 
 __all__ = ["Recall"]
@@ -145,7 +146,7 @@ class Recall:
             return _Compared(None, vector.facts, vector.made)
         asked = envelope.model_copy(update={"attempts": (*envelope.attempts, *vector.made)})
         found = await self._among(likeness, asked, rules, spec, run, vector.known)
-        return _Compared(found.hit, {**vector.facts, **found.facts}, (*vector.made, *found.made))
+        return _Compared(found.hit, with_vector(vector.facts, found.facts), (*vector.made, *found.made))
 
     async def _vector(self, embedder: str, envelope: Envelope, run: Run) -> _Vector:
         """The vector of the question by a target, and the call that was made for it."""

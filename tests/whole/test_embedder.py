@@ -105,6 +105,9 @@ async def test_what_a_vector_costs_is_paid_as_an_embedding_and_nothing_else(
         assert settled[0].usd > 0
         record = await last(home)
         assert [made.made_for for made in record.attempts] == ["embedding"]
+        step = next(step for step in record.trail if step.stage == "recall")
+        said = {name: step.facts[name] for name in ("made_for", "made", "embedder", "cost_usd")}
+        assert said == {"made_for": "embedding", "made": 1, "embedder": "near", "cost_usd": reply.cost_usd}
 
 
 async def test_where_it_fails_the_request_goes_on_and_says_why(

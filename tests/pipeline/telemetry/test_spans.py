@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode, format_span_id, format_trace_id
 
-from pipeline.contracts import Envelope, Reply
+from pipeline.contracts import Embed, Envelope, Reply, Request
 from pipeline.ports import Observer
 from pipeline.settings import Settings
 from pipeline.telemetry.observer import CombinedObserver, observer_for
@@ -56,6 +56,17 @@ def test_a_request_is_a_root_with_a_child_for_each_step_and_one_below_for_each_m
         assert span.parent.span_id == step.context.span_id
     assert len({span.context.trace_id for span in spans if span.context}) == 1
     assert len(spans) == 10
+
+
+def test_calls_for_vectors_are_called_so() -> None:
+    envelope, reply = escalated()
+    (small, *rest) = envelope.attempts
+    asked = envelope.model_copy(update={"request": Request(embed=Embed(texts=("hello",)))})
+    (span,) = named(spans_of(asked, reply), f"embeddings {small.model}")
+    assert span.attributes is not None
+    assert span.attributes["gen_ai.operation.name"] == "embeddings"
+    assert not named(spans_of(asked, reply), f"chat {small.model}")
+    assert all(named(spans_of(asked, reply), f"embeddings {made.model}") for made in rest)
 
 
 def test_times_are_those_of_the_trail() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.contracts import CacheHit, Envelope, Plan, Request, Tier
 from pipeline.policy.models import CachePolicy
-from stages.recall.decide import choose, decide, why_not
+from stages.recall.decide import choose, decide, why_not, with_vector
 
 PLAN = Plan(route="chat", tiers=(Tier(variant="small", target="small", propensity=1.0),))
 
@@ -125,3 +125,11 @@ def test_what_was_compared_stands_in_the_trail_of_a_hit_and_of_a_miss() -> None:
     seen = {"candidates": 2, "flight": "leads"}
     assert decide(envelope(), None, None, 100.0, seen=seen).facts == {"reason": "absent", **seen}
     assert seen.items() <= decide(envelope(), hit(), None, 100.0, seen=seen).facts.items()
+
+
+def test_a_vector_and_a_comparison_are_told_with_the_calls_and_costs_of_both() -> None:
+    vector = {"made_for": "embedding", "made": 1, "cost_usd": 0.25, "embedder": "e"}
+    judged = {"candidates": 2, "made_for": "judge", "made": 1, "cost_usd": 0.5}
+    assert with_vector(vector, {"candidates": 0}) == {**vector, "candidates": 0}
+    assert with_vector(vector, judged) == {**vector, **judged, "made": 2, "cost_usd": 0.75}
+    assert with_vector(vector, {**judged, "cost_usd": None})["cost_usd"] is None
