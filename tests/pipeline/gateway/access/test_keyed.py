@@ -154,14 +154,17 @@ async def test_before_keys_are_read_nobody_is_called_unknown() -> None:
 async def test_more_requests_at_a_time_than_the_key_may_have_are_refused_until_one_ends() -> None:
     token, record = made(limits=KeyLimits(concurrent=2))
     access, _, _ = door(record)
-    first = await access.admit(bearer(token), "chat")
-    await access.admit(bearer(token), "chat")
+    first, second = [await access.admit(bearer(token), "chat") for _ in range(2)]
     error = await refused(access, bearer(token))
     assert isinstance(error, RateLimited)
     assert error.retry_after_s
     assert first.done is not None
     first.done()
-    await access.admit(bearer(token), "chat")
+    third = await access.admit(bearer(token), "chat")
+    for caller in (second, third):
+        assert caller.done is not None
+        caller.done()
+    assert not access._quotas._running
 
 
 async def test_more_requests_in_a_minute_than_the_key_may_have_are_refused() -> None:

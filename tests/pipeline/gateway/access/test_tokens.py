@@ -293,11 +293,16 @@ class Provider:
         return web.Response(body=self.body, status=self.status, headers={"location": "/elsewhere"})
 
 
+async def _good_keys(_request: web.Request) -> web.Response:
+    return web.json_response(KEYS)
+
+
 @pytest.fixture
 async def provider() -> AsyncIterator[tuple[Provider, str]]:
     found = Provider()
     app = web.Application()
     app.router.add_get("/keys", found.serve)
+    app.router.add_get("/elsewhere", _good_keys)
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
