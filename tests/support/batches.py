@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from unittest.mock import patch
 
 import orjson
 
 from pipeline.adapters.results import StreamResults
-from pipeline.batch import Batch, Engine, Options, Row
+from pipeline.batch import Batch, Engine, Options, Row, feeder, results
 from pipeline.batch.feeder import Feeder
 from pipeline.contracts import ErrorBody, JsonObject, Reply, Request, Status
 from pipeline.errors import InvalidRequest
@@ -165,7 +166,14 @@ class Desk:
 
 @asynccontextmanager
 async def desk_on(link: Link, *, lead: bool = True) -> AsyncIterator[Desk]:
-    """A desk in front of a cascade, with one who leads."""
+    """A desk in front of a cascade, with one who leads. Whoever looks now and then looks more often than in earnest."""
+    with patch.multiple(feeder, PROGRESS_S=0.05, TICK_S=0.02), patch.object(results, "LOOK_S", 0.05):
+        async with _desk_on(link, lead=lead) as desk:
+            yield desk
+
+
+@asynccontextmanager
+async def _desk_on(link: Link, *, lead: bool) -> AsyncIterator[Desk]:
     desk = Desk(link)
     await desk.cascade.start()
     if lead:
