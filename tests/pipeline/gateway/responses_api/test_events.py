@@ -192,7 +192,7 @@ def test_pieces_are_of_like_size_where_that_is_asked_for() -> None:
     assert len(sizes) == 1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(reply=replies(), cuts=st.lists(st.integers(0, 12), max_size=3), data=st.data())
 def test_a_stream_adds_up_to_the_response_in_one_piece(reply: Reply, cuts: list[int], data: st.DataObject) -> None:
     thoughts, text = reply.reasoning or "", reply.content or ""

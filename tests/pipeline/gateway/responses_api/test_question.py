@@ -87,7 +87,7 @@ simple = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(conversation=conversations(), offered=tools(), fields=simple)
 def test_what_a_chat_completion_says_comes_back_as_it_was(
     conversation: list[dict[str, Any]], offered: dict[str, Any], fields: dict[str, Any]
@@ -152,7 +152,7 @@ said = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     body=st.dictionaries(
         st.sampled_from(
