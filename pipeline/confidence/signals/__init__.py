@@ -13,8 +13,7 @@ from typing import Final
 
 from pipeline.confidence.signals import arithmetic, grounding, length, looks, structure, tokens, wording
 from pipeline.confidence.signals.agreement import agreement, agrees, final_answer
-from pipeline.confidence.signals.length import Usual
-from pipeline.confidence.signals.seen import Seen
+from pipeline.confidence.signals.seen import Seen, Usual
 from pipeline.confidence.signals.tokens import probabilities
 
 __all__ = [

@@ -4,14 +4,12 @@ Answers of a task are about equally long, and lengths spread by factors, so what
 history is data of the calibrator's file: the same answer is judged the same again.
 """
 
-from dataclasses import dataclass
 from math import exp, log1p
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from pipeline.confidence.signals.seen import Seen
+from pipeline.confidence.signals.seen import Seen
 
-__all__ = ["NAMES", "Usual", "signals"]
+__all__ = ["NAMES", "signals"]
 
 NAMES: Final = ("length_usual",)
 LEAST: Final = 20
@@ -19,16 +17,7 @@ LEAST: Final = 20
 _NARROWEST: Final = 0.05
 
 
-@dataclass(frozen=True, slots=True)
-class Usual:
-    """Mean and standard deviation of ln(1 + characters), over so many answers."""
-
-    mean: float
-    deviation: float
-    count: int
-
-
-def signals(seen: "Seen") -> dict[str, float | None]:
+def signals(seen: Seen) -> dict[str, float | None]:
     """e^(-z²/2) of the length; None without a history."""
     usual = seen.usual
     if usual is None or usual.count < LEAST:

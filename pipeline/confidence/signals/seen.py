@@ -4,10 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pipeline.confidence.signals.length import Usual
 from pipeline.contracts import Json, JsonObject, TokenLogprob, ToolCall
 
-__all__ = ["Seen"]
+__all__ = ["Seen", "Usual"]
+
+
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """Mean and standard deviation of ln(1 + characters), over so many answers."""
+
+    mean: float
+    deviation: float
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
