@@ -126,6 +126,27 @@ async def test_what_is_postponed_into_the_past_comes_at_once(link: Link) -> None
     await transport.stop(1)
 
 
+async def test_what_is_on_the_way_is_counted_by_lane_until_it_is_settled(link: Link) -> None:
+    """Waiting or held, in front of any stage; not what waits for its time."""
+    transport, collector = link.transport(), Collector()
+    assert await transport.on_the_way("interactive") == 0
+    for number, stage in enumerate(("classify", "draft", "draft")):
+        await transport.hand_over("interactive", stage, b"x", f"id-{number}")
+    await transport.hand_over("batch", "draft", b"x", "id-b")
+    await transport.postpone("interactive", "draft", b"later", "default.r1.4.1", 30.0)
+    await asyncio.sleep(0.05)
+    assert [await transport.on_the_way("interactive"), await transport.on_the_way("batch")] == [3, 1]
+    collector.gate.clear()
+    await transport.consume("draft", "interactive", collector, 4)
+    await until(lambda: collector.running == 2)
+    assert await transport.on_the_way("interactive") == 3
+    collector.gate.set()
+    async with asyncio.timeout(5):
+        while await transport.on_the_way("interactive") != 1:
+            await asyncio.sleep(0.01)
+    await transport.stop(1)
+
+
 async def test_the_same_postponement_is_stored_once(link: Link) -> None:
     transport, collector = link.transport(), Collector()
     assert await transport.postpone("batch", "draft", b"one", "default.r1.4.1", 0.2)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import orjson
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from nats.errors import BadHeaderError, BadSubjectError, MaxPayloadError
 from servers import NatsServer, nats_server
@@ -120,6 +120,11 @@ async def _started(server: NatsServer) -> SmallCascade:
 @settings(
     max_examples=CASES,
     deadline=None,
+    phases=(
+        Phase.explicit,
+        Phase.reuse,
+        Phase.generate,
+    ),  # a case that gets no answer would be waited for again and again
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
 )
 @given(subject=SUBJECTS, body=BODIES, headers=HEADERS, awaits=st.integers(0, 9))
