@@ -137,7 +137,8 @@ class _Around:
             return self._problem(request, problem_of_status(500, _DEFECT))
 
     def _problem(self, request: web.Request, problem: Problem) -> web.Response:
-        write = self._writers.get(route_of(request), as_openai)
+        # A path that knows other methods matched no route, and is still its family's.
+        write = self._writers.get(route_of(request)) or self._writers.get(request.path, as_openai)
         return of_problem(write(problem, request), echo(request))
 
 

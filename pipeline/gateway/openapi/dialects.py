@@ -7,7 +7,6 @@ from pipeline.gateway.openapi.parts import (
     Schema,
     array,
     body,
-    closed,
     either,
     errors,
     json_answer,
@@ -131,9 +130,9 @@ OPERATIONS: Final[dict[tuple[str, str], dict[str, Any]]] = {
     },
     ("delete", "/v1/responses/{response_id}"): {
         "operationId": "delete_response",
-        "summary": "Answers go by themselves after a day.",
+        "summary": "Always refused: answers go by themselves after a day.",
         "parameters": [_ID],
-        "responses": {"200": json_answer(closed({}), "Never."), **errors(*FAILS)},
+        "responses": errors(*FAILS),
     },
     ("post", "/v1/messages"): {
         "operationId": "create_message",
