@@ -1,19 +1,22 @@
-"""The simple baseline, which finds the candidates too: the cosine of character and word n-grams."""
+"""Candidates: by the simple baseline, the cosine of character and word n-grams, or by the built-in encoder."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["nearest"]
+from pipeline.calibrate.likeness.labelled import neighbours
+
+__all__ = ["Find", "meant", "nearest"]
+
+Found: TypeAlias = tuple[NDArray[np.int64], NDArray[np.float64]]
+Find: TypeAlias = Callable[[Sequence[str], Sequence[str], int, Sequence[int] | None], Found]
 
 _BLOCK = 400
 
 
-def nearest(
-    kept: Sequence[str], texts: Sequence[str], count: int, own: Sequence[int] | None = None
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def nearest(kept: Sequence[str], texts: Sequence[str], count: int, own: Sequence[int] | None = None) -> Found:
     """The places and cosines of the `count` nearest remembered texts of each text, nearest first.
 
     The cosine is the mean of two: of character 3-5-grams within words, and of word 1-2-grams.
@@ -42,3 +45,14 @@ def nearest(
         best = some[rows[:, None], order]
         places[first : first + _BLOCK], cosines[first : first + _BLOCK] = best, near[rows[:, None], best]
     return places, cosines
+
+
+def meant(kept: Sequence[str], texts: Sequence[str], count: int, own: Sequence[int] | None = None) -> Found:
+    """As `nearest`, by the built-in encoder, as in the cascade. Raises `PartMissing`."""
+    from pipeline.adapters.embedding import embed
+
+    known = embed(kept)
+    if own is None:
+        return neighbours(known, embed(texts), count)
+    places = np.asarray(own, np.int64)
+    return neighbours(known, known[places], count, places)

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from evaluation.data import Absent, Folder, Row
-from evaluation.protocols.likeness_find import nearest
+from evaluation.protocols.likeness_find import Find, nearest
 from evaluation.splits import fold
 from pipeline.calibrate.likeness.asked import Asked
 
@@ -18,12 +18,12 @@ CANDIDATES: Final = 5
 DRAWN: Final = 4000
 
 
-def _disfluent(rows: list[Row], quick: bool) -> Asked:
+def _disfluent(rows: list[Row], quick: bool, find: Find) -> Asked:
     rows = rows[:400] if quick else rows
     even = [int(row["id"][-1], 16) % 2 == 0 for row in rows]
     kept = [row for row, is_even in zip(rows, even, strict=True) if is_even]
     texts = [row["disfluent"] for row in rows]
-    places, cosines = nearest([row["original"] for row in kept], texts, CANDIDATES)
+    places, cosines = find([row["original"] for row in kept], texts, CANDIDATES, None)
     original = np.array([row["original"].strip() for row in kept])
     own = np.array([row["original"].strip() for row in rows])
     return Asked(
@@ -33,15 +33,19 @@ def _disfluent(rows: list[Row], quick: bool) -> Asked:
     )  # fmt: skip
 
 
-def _slots(rows: list[Row], quick: bool) -> Asked:
-    return _one_out("SNIPS", rows, lambda row: f"{row['intent']} {row['slots']}", None, 800 if quick else None)
+def _slots(rows: list[Row], quick: bool, find: Find) -> Asked:
+    return _one_out("SNIPS", rows, lambda row: f"{row['intent']} {row['slots']}", None, 800 if quick else None, find)
 
 
-def _intents(name: str) -> Callable[[list[Row], bool], Asked]:
-    return lambda rows, quick: _one_out(name, rows, lambda row: str(row["intent"]), DRAWN, 800 if quick else None)
+def _intents(name: str) -> Callable[[list[Row], bool, Find], Asked]:
+    return lambda rows, quick, find: _one_out(
+        name, rows, lambda row: str(row["intent"]), DRAWN, 800 if quick else None, find
+    )
 
 
-def _one_out(name: str, rows: list[Row], meaning: Callable[[Row], str], count: int | None, most: int | None) -> Asked:
+def _one_out(
+    name: str, rows: list[Row], meaning: Callable[[Row], str], count: int | None, most: int | None, find: Find
+) -> Asked:
     """Each question is asked of all the others. `count`: draw so many; all that nothing may answer are asked."""
     rows = rows[:most]
     meanings = [meaning(row) for row in rows]
@@ -51,7 +55,7 @@ def _one_out(name: str, rows: list[Row], meaning: Callable[[Row], str], count: i
     drawn = set(chosen)
     chosen += [place for place, each in enumerate(meanings) if each == "oos" and place not in drawn]
     texts = [str(row["text"]) for row in rows]
-    places, cosines = nearest(texts, [texts[place] for place in chosen], CANDIDATES, chosen)
+    places, cosines = find(texts, [texts[place] for place in chosen], CANDIDATES, chosen)
     own, times = np.array(meanings), Counter(meanings)
     mine = own[chosen]
     never = mine == "oos"
@@ -63,7 +67,7 @@ def _one_out(name: str, rows: list[Row], meaning: Callable[[Row], str], count: i
     )  # fmt: skip
 
 
-SETS: Final[dict[str, tuple[str, Callable[[list[Row], bool], Asked]]]] = {
+SETS: Final[dict[str, tuple[str, Callable[[list[Row], bool, Find], Asked]]]] = {
     "Disfl-QA": ("cache-disflqa/pairs", _disfluent),
     "SNIPS": ("cache-snips-slots/queries", _slots),
     "Banking77": ("cache-banking77/queries", _intents("Banking77")),
@@ -71,14 +75,14 @@ SETS: Final[dict[str, tuple[str, Callable[[list[Row], bool], Asked]]]] = {
 }
 
 
-def asked(folder: Folder, name: str, quick: bool, without: frozenset[str] = frozenset()) -> Asked:
+def asked(folder: Folder, name: str, quick: bool, without: frozenset[str] = frozenset(), find: Find = nearest) -> Asked:
     """One set of a folder, without the rows of which a text stands in `without`. Raises `Absent`."""
     file, make = SETS[name]
     rows = [row for row in folder.rows(file) if not without & texts_of(row)] if without else folder.rows(file)
     if len(rows) <= CANDIDATES * 2:
         raise Absent(f"{file}: nothing is left to learn from")
     rows.sort(key=lambda row: fold(str(row["id"]), "order", 1 << 30) if quick else 0)
-    return make(rows, quick)
+    return make(rows, quick, find)
 
 
 def texts_of(row: Row) -> set[str]:

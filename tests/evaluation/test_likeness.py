@@ -8,14 +8,15 @@ import orjson
 import pytest
 
 from evaluation.data import Absent, Folder
-from evaluation.protocols.likeness import run
-from evaluation.protocols.likeness_find import nearest
+from evaluation.protocols.likeness import ENCODED, run
+from evaluation.protocols.likeness_find import meant, nearest
 from evaluation.protocols.likeness_sets import asked
 from evaluation.report import Options
 from pipeline.calibrate.likeness.asked import Asked
 from pipeline.calibrate.likeness.learn import learn
 from pipeline.calibrate.likeness.measure import Hits, pairs
 from pipeline.calibrate.likeness.threshold import above_strange, lowest, takes
+from pipeline.errors import PartMissing
 from pipeline.likeness import Weights, judge
 
 COLOURS = ("red", "blue", "green", "white", "black", "brown", "grey", "pink", "amber", "teal")
@@ -182,3 +183,39 @@ def test_what_belongs_together_is_not_on_both_sides() -> None:
     everything = learn(given, flags)
     only = learn(given, flags, frozenset("b"))
     assert everything.measures != only.measures
+
+
+def test_the_encoder_finds_candidates_as_in_the_cascade() -> None:
+    """By meaning, the nearest first, and never a question itself."""
+    pytest.importorskip("onnxruntime", reason="the extra embeddings is not installed")
+    texts = [
+        "where can I park the car",
+        "a place to leave my automobile",
+        "the depth of the well",
+        "how deep is the well",
+    ]
+    places, cosines = meant(texts, texts, 2, [0, 1, 2, 3])
+    assert places[:, 0].tolist() == [1, 0, 3, 2]
+    assert (np.diff(cosines, axis=1) <= 0).all()
+    places, cosines = meant(texts, ["how deep is the well"], 1)
+    assert places.tolist() == [[3]]
+    assert cosines[0, 0] == pytest.approx(1.0, abs=0.01)
+
+
+def test_the_guards_are_measured_on_candidates_of_the_encoder_too(
+    folders: tuple[Folder, Folder], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sets that are not there, and an encoder that is not installed, are left out."""
+    pytest.importorskip("onnxruntime", reason="the extra embeddings is not installed")
+    few = Folder(tmp_path)
+    write(tmp_path, "cache-disflqa/pairs", folders[1].rows("cache-disflqa/pairs"))
+    report = run(folders[0], few, Options(rounds=5))
+    rows = {row["guard"]: row for row in report.tables[ENCODED]}
+    assert rows["guard as shipped"]["hits"] == 18
+    assert "cosine at .8" in rows
+
+    def missing(*_: object) -> None:
+        raise PartMissing("not installed")
+
+    monkeypatch.setattr("evaluation.protocols.likeness.meant", missing)
+    assert ENCODED not in run(folders[0], few, Options(rounds=5)).tables
