@@ -11,7 +11,6 @@ from pipeline import topology
 from pipeline.layout import STREAMS
 from pipeline.schemas import MESSAGES, ROOT, asyncapi, outdated, render, schema_of
 
-
 OF_THE_DOOR = Path("schemas/openapi.json")
 """Rendered by `pipeline.gateway.openapi`, and compared by the tests of the door."""
 
