@@ -55,6 +55,7 @@ class Flight:
         self._ears: dict[str, Subscription] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._queued: set[Key] | None = None
+        self._reading = asyncio.Lock()
 
     @property
     def by_tenant(self) -> dict[str, int]:
@@ -111,12 +112,14 @@ class Flight:
 
         Queues are read first: what leaves them meanwhile has its result before.
         """
-        if self._queued is None:
-            self._queued = await self._in_queues()
+        async with self._reading:  # many lines ask at once, and one reading of the queues is enough for all
+            if self._queued is None:
+                self._queued = await self._in_queues()
+            queued = self._queued
         if await self._look(active, line):
             return True
         line.unsure = False
-        line.handed = (active.batch.tenant, line.request_id) in self._queued
+        line.handed = (active.batch.tenant, line.request_id) in queued
         return line.handed
 
     async def _in_queues(self) -> set[Key]:
