@@ -22,6 +22,7 @@ ELSEWHERE = {
     "pipeline/worker.py": "tests/pipeline/test_client.py",
     "pipeline/settings.py": "tests/house/test_deploy.py",
     "stages/app.py": "tests/house/test_deploy.py",
+    "stages/parts.py": "tests/house/test_deploy.py",
     "stages/__main__.py": "tests/house/test_packages.py",
 }
 """Rooms whose tests lie under another name, and where."""
