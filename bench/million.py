@@ -3,40 +3,46 @@
     python -m bench.million --lines 1000000        the whole
     python -m bench.million --lines 300 --kills 1  in seconds
 
-What is reported: lines a second, one result for each line (counted
-in the output, and among results by their ids), memory of every process at 10, 50 and 100 % of the lines,
-and the latency of interactive requests beside the batch against that without it in the same run.
+What is reported: lines a second; rows of the output, results, records of decisions and calls of models, each for each
+line; memory of every process at 10, 50 and 100 % of the lines; and the latency of interactive requests beside the batch
+against that without it in the same run. One that fails counts with all the time that its caller would have waited.
+With kills, whoever was served by the one that died waits until somebody else takes over: `--kills 0` shows the batch.
+
+The model server bills a repeated call again. A worker that dies between an answer and its entry in the journal makes
+the next one call again, under the same `Idempotency-Key`: so many calls may be repeated as it had in its hands.
 """
 
 import argparse
 import asyncio
-import contextlib
 import json
 import random
 import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict, dataclass, field
-from typing import Final
+from typing import Any, Final
 
+import aiohttp
 import orjson
 import uvloop
 from rich.console import Console
 
-from bench.drive import ask_cascade, at_rate
+from bench.drive import Ask, Latencies, ask_cascade
 from bench.stack import DEPLOYMENTS, Stack, free_port, ready, stack
 from pipeline.adapters.clock import SystemClock
 from pipeline.batch import Batch, Engine, Options
+from pipeline.client import DEFAULT_TIMEOUT_S
 from pipeline.errors import StepwellError
+from pipeline.ports import Streams
 from pipeline.transport.nats import connect
 
 console = Console(stderr=True)
 
 MODEL_MS: Final = "0"
 MARKS: Final = (0.1, 0.5, 1.0)
-LOOK_S: Final = 0.5
+LOOK_S: Final = 0.1
 
 
 @dataclass
@@ -55,9 +61,18 @@ class Found:
     rows_missing: int = 0
     rows_without_answer: int = 0
     results: int = 0
-    results_repeated: int = 0
+    records: int = 0
+    records_repeated: int = 0
+    calls: int = 0
+    calls_repeated: int = 0
+    calls_aborted: int = 0
+    hands: int = 0
+    """Lines that one worker has in its hands at most."""
+    alone: int = 0
     alone_p50: float = 0.0
     alone_p99: float = 0.0
+    beside: int = 0
+    beside_failed: int = 0
     beside_p50: float = 0.0
     beside_p99: float = 0.0
     cost_usd: float = 0.0
@@ -74,7 +89,11 @@ class Found:
             "lines without a row": self.rows_missing,
             "lines with several rows": self.rows_repeated,
             "lines without an answer": self.rows_without_answer,
-            "requests with several records of a result": self.results_repeated,
+            "lines without a result": self.lines - self.results,
+            "lines without a record": self.lines - self.records,
+            "calls repeated beyond those in the hands of the dead": max(
+                0, self.calls_repeated - self.kills * self.hands
+            ),
             "not completed": int(self.status != "completed"),
         }
         return [f"{name}: {number}" for name, number in wanted.items() if number]
@@ -156,41 +175,73 @@ async def _count(engine: Engine, batch: Batch, found: Found) -> None:
     found.rows_missing = sum(line not in seen for line in range(1, found.lines + 1))
 
 
+class Paced:
+    """Interactive requests every 1/rate seconds, whether or not earlier ones were answered."""
+
+    def __init__(self, ask: Ask, rate: float) -> None:
+        self._ask = ask
+        self._rate = rate
+        self._seconds: list[float] = []
+        self.failed = 0
+
+    async def run(self, enough: Callable[[], bool]) -> Latencies:
+        """Ask until it is enough. The latencies of all, those that failed with all that their callers would wait."""
+        loop = asyncio.get_running_loop()
+        start, number, tasks = loop.time(), 0, set[asyncio.Task[None]]()
+        while not enough():
+            task = asyncio.ensure_future(self._one(number))
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+            number += 1
+            await asyncio.sleep(max(0.0, start + number / self._rate - loop.time()))
+        await asyncio.gather(*tasks)
+        return Latencies(tuple(sorted(self._seconds)))
+
+    async def _one(self, number: int) -> None:
+        try:
+            self._seconds.append(await self._ask(number))
+        except (StepwellError, RuntimeError):
+            self.failed += 1
+            self._seconds.append(DEFAULT_TIMEOUT_S)
+
+
+def _for(seconds: float) -> Callable[[], bool]:
+    until = time.monotonic() + seconds
+    return lambda: time.monotonic() >= until
+
+
 async def _beside(made: Stack, rate: float, found: Found, enough: asyncio.Event) -> None:
-    """Interactive requests until it is enough; the quantiles are those of all of them."""
+    """Interactive requests until it is enough."""
     link = await connect(made.settings, name="beside", patient=True)
-    p50, p99, weights = list[float](), list[float](), list[float]()
-    while not enough.is_set():
-        with contextlib.suppress(StepwellError, ExceptionGroup):
-            part = await at_rate(ask_cascade(link, f"beside-{len(p50)}"), rate, 10.0)
-            p50.append(part.quantile(0.5))
-            p99.append(part.quantile(0.99))
-            weights.append(1.0)
-    if p99:
-        found.beside_p50, found.beside_p99 = round(_middle(p50), 2), round(_middle(p99), 2)
+    paced = Paced(ask_cascade(link, "beside"), rate)
+    seen = await paced.run(enough.is_set)
+    found.beside, found.beside_failed = len(seen.values), paced.failed
+    found.beside_p50, found.beside_p99 = round(seen.quantile(0.5), 2), round(seen.quantile(0.99), 2)
     await link.close()
 
 
-def _middle(values: Sequence[float]) -> float:
-    return sorted(values)[len(values) // 2]
+async def _alone(link: Any, rate: float, seconds: float, found: Found) -> None:
+    """The same without a batch, once everything is warm."""
+    await Paced(ask_cascade(link, "warm"), rate).run(_for(min(3.0, seconds)))
+    seen = await Paced(ask_cascade(link, "alone"), rate).run(_for(seconds))
+    found.alone = len(seen.values)
+    found.alone_p50, found.alone_p99 = round(seen.quantile(0.5), 2), round(seen.quantile(0.99), 2)
 
 
 async def measure(options: argparse.Namespace) -> Found:
     """Run it."""
-    found = Found(options.lines)
+    found = Found(options.lines, hands=options.batch)
     with stack(slots=64) as made:
         made.start_nats()
         made.start_valkey()
-        made.start_models(MODEL_MS)
+        made.start_models(MODEL_MS, "--forget-keys")
         made.provision("--batch", str(options.batch), "--ack-wait", "2")
         victims = Victims(made, options.workers)
         victims.start()
         await ready(made)
         link = await connect(made.settings, name="million", patient=True)
         if options.rate:
-            await at_rate(ask_cascade(link, "warm"), options.rate, min(3.0, options.seconds))
-            alone = await at_rate(ask_cascade(link, "alone"), options.rate, options.seconds)
-            found.alone_p50, found.alone_p99 = round(alone.quantile(0.5), 2), round(alone.quantile(0.99), 2)
+            await _alone(link, options.rate, options.seconds, found)
         found.memory_mib["0%"] = _memory(made)
         engine = Engine(link, SystemClock())
         began = time.monotonic()
@@ -208,21 +259,40 @@ async def measure(options: argparse.Namespace) -> Found:
         found.status, found.answered, found.cost_usd = batch.status, batch.counts.answered, round(batch.cost_usd, 6)
         await _count(engine, batch, found)
         await _records(link.streams, batch, found)
+        await _calls(made, found)
         await link.close()
     return found
 
 
-async def _records(streams: object, batch: Batch, found: Found) -> None:
-    """Results of the batch by their ids: the stream holds one message for each, so it is their number that counts."""
-    ids = Counter[str]()
-    async for stored in streams.scan("RESULTS", subject=f"result.{batch.tenant}.*"):  # type: ignore[attr-defined]
-        if stored.subject.rpartition(".")[2].startswith(f"{batch.id}-"):
-            ids[stored.subject] += 1
-    found.results, found.results_repeated = len(ids), sum(number > 1 for number in ids.values())
+async def _records(streams: Streams, batch: Batch, found: Found) -> None:
+    """Results of the batch by their ids, and records of decisions: a repeated delivery may be recorded twice."""
+    ids, records = set[str](), Counter[str]()
+    async for stored in streams.scan("RESULTS", subject=f"result.{batch.tenant}.*"):
+        name = stored.subject.rpartition(".")[2]
+        if name.startswith(f"{batch.id}-"):
+            ids.add(name)
+    async for stored in streams.scan("AUDIT", subject=f"audit.{batch.tenant}.decision"):
+        name = orjson.loads(stored.body)["request_id"]
+        if name.startswith(f"{batch.id}-"):
+            records[name] += 1
+    found.results, found.records = len(ids), len(records)
+    found.records_repeated = sum(number - 1 for number in records.values())
+
+
+async def _calls(made: Stack, found: Found) -> None:
+    """Calls that the model server answered, for lines and beside them, and those that it had answered before.
+
+    It knows the newest half million of keys, and a call is repeated within seconds or never.
+    """
+    address = f"http://127.0.0.1:{made.models_port}/__stats"
+    async with aiohttp.ClientSession() as session, session.get(address) as response:
+        stats = orjson.loads(await response.read())
+    found.calls, found.calls_aborted = stats["completed"], stats["aborted"]
+    found.calls_repeated = sum(number - 1 for number in stats["keys"].values())
 
 
 def main() -> int:
-    """Run and report; the exit code is 1 when a line was lost or doubled."""
+    """Run and report; the exit code is 1 when a line was lost, doubled or paid for without need."""
     parser = argparse.ArgumentParser(prog="python -m bench.million", description=__doc__.split("\n")[0])
     parser.add_argument("--lines", type=int, default=1_000_000)
     parser.add_argument("--kills", type=int, default=10)

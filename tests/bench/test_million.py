@@ -13,10 +13,13 @@ pytestmark = pytest.mark.xdist_group("load")
 
 
 def test_a_worker_is_killed_under_a_batch_and_every_line_has_one_result() -> None:
-    command = [sys.executable, "-m", "bench.million", "--lines", "300", "--kills", "1", "--rate", "0", "--json"]
+    command = [sys.executable, "-m", "bench.million", "--lines", "600", "--kills", "1", "--rate", "0", "--json"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=110)
     assert done.returncode == 0, done.stderr[-3000:]
     found = json.loads(done.stdout)
-    assert (found["kills"], found["status"], found["answered"]) == (1, "completed", 300)
-    assert (found["rows"], found["rows_repeated"], found["rows_missing"], found["results"]) == (300, 0, 0, 300)
+    assert (found["kills"], found["status"], found["answered"]) == (1, "completed", 600)
+    assert (found["rows"], found["rows_repeated"], found["rows_missing"], found["results"]) == (600, 0, 0, 600)
+    assert found["records"] == 600
+    assert found["calls"] >= 600
+    assert found["calls_repeated"] <= found["hands"]
     assert set(found["memory_mib"]) == {"0%", "10%", "50%", "100%"}
