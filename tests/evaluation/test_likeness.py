@@ -219,3 +219,9 @@ def test_the_guards_are_measured_on_candidates_of_the_encoder_too(
 
     monkeypatch.setattr("evaluation.protocols.likeness.meant", missing)
     assert ENCODED not in run(folders[0], few, Options(rounds=5)).tables
+
+
+def test_where_nobody_asked_anything_nothing_is_served() -> None:
+    """A part of a small set may hold no question at all."""
+    nobody = np.zeros(0, bool)
+    assert lowest(Hits(np.zeros(0), nobody), nobody, nobody) > 1

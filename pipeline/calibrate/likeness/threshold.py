@@ -49,6 +49,8 @@ def lowest(
         keys: of each question its group; without them every question is one of its own.
     """
     sure, right = hits.sure[questions], hits.right[questions]
+    if not len(sure):
+        return _NEVER
     groups = np.arange(len(sure)) if keys is None else np.unique(np.array(keys)[questions], return_inverse=True)[1]
     order = np.argsort(-sure, kind="stable")
     ranked, wrong = sure[order], np.cumsum(~right[order])
