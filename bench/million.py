@@ -40,7 +40,6 @@ from pipeline.transport.nats import connect
 
 console = Console(stderr=True)
 
-MODEL_MS: Final = "0"
 MARKS: Final = (0.1, 0.5, 1.0)
 LOOK_S: Final = 0.1
 
@@ -150,12 +149,12 @@ async def _follow(engine: Engine, batch: Batch, found: Found, made: Stack, victi
         ended = batch.counts.ended
         if batch.in_progress_at is not None and not found.reading_s:
             found.reading_s = round(batch.in_progress_at - batch.created, 1)
+        while marks and ended >= found.lines * marks[0]:
+            found.memory_mib[f"{marks.pop(0):.0%}"] = _memory(made)
         if found.kills < kills and ended >= found.lines * (found.kills + 1) / (kills + 1):
             name = await asyncio.to_thread(victims.kill, found.kills)
             found.kills += 1
             console.print(f"{ended} of {found.lines}: killed {name}", style="dim")
-        while marks and ended >= found.lines * marks[0]:
-            found.memory_mib[f"{marks.pop(0):.0%}"] = _memory(made)
         if batch.ended:
             return batch
 
@@ -234,7 +233,7 @@ async def measure(options: argparse.Namespace) -> Found:
     with stack(slots=64) as made:
         made.start_nats()
         made.start_valkey()
-        made.start_models(MODEL_MS, "--forget-keys")
+        made.start_models(options.model_ms, "--forget-keys")
         made.provision("--batch", str(options.batch), "--ack-wait", "2")
         victims = Victims(made, options.workers)
         victims.start()
@@ -298,6 +297,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--batch", type=int, default=8, help="batch messages of a stage that may be out at once")
+    parser.add_argument("--model-ms", default="0", help="how long models take to answer: 30 or 20-50")
     parser.add_argument("--rate", type=float, default=10.0, help="interactive requests a second; 0: none")
     parser.add_argument("--seconds", type=float, default=20.0, help="how long they are measured without the batch")
     parser.add_argument("--json", action="store_true")
