@@ -38,6 +38,9 @@ SWEEP_S: Final = 5.0
 REFRESH_S: Final = 15.0
 CLEAN_S: Final = 3600.0
 STOP_S: Final = 1.0
+TRY_S: Final = LEASE_S / 3
+"""How often one who does not lead looks whether it may."""
+CANCEL_S: Final = 1.0
 GRACE_S: Final = 30.0
 """How long a batch that ends early waits for what was taken back."""
 
@@ -103,7 +106,7 @@ class Feeder:
                 _log.warning("batches wait: %s", error.message)
             except Exception:  # noqa: BLE001 - no batch may stop all others for good
                 _log.exception("a defect stopped the feeder of batches; it begins again")
-            await asyncio.sleep(LEASE_S / 3)
+            await asyncio.sleep(TRY_S)
 
     # ------------------------------------------------------------ leading
 
@@ -252,7 +255,7 @@ class Feeder:
             active.stopping = now
 
     async def _stop_lines(self, active: Active) -> None:
-        if self._is_due(f"cancel {active.prefix}", 1.0):
+        if self._is_due(f"cancel {active.prefix}", CANCEL_S):
             await self._flight.cancel(active)
         if active.stopping is not None and self._clock.now() - active.stopping > GRACE_S:
             status: LineStatus = "cancelled" if active.batch.status == "cancelling" else "expired"

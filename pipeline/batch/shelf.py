@@ -115,7 +115,7 @@ class Shelf:
         return sorted((info for info in found if not info.deleted), key=lambda info: (-info.created, info.id))
 
     async def _under(self, prefix: str) -> AsyncIterator[bytes]:
-        for key in await self.bucket.keys():
+        for key in dict.fromkeys(await self.bucket.keys()):  # one that is written meanwhile may be named twice
             entry = await self.bucket.get(key) if key.startswith(prefix) else None
             if entry is not None:
                 yield entry.value

@@ -167,7 +167,10 @@ class Desk:
 @asynccontextmanager
 async def desk_on(link: Link, *, lead: bool = True) -> AsyncIterator[Desk]:
     """A desk in front of a cascade, with one who leads. Whoever looks now and then looks more often than in earnest."""
-    with patch.multiple(feeder, PROGRESS_S=0.05, TICK_S=0.02), patch.object(results, "LOOK_S", 0.05):
+    with (
+        patch.multiple(feeder, PROGRESS_S=0.05, TICK_S=0.02, TRY_S=0.1, CANCEL_S=0.1),
+        patch.object(results, "LOOK_S", 0.05),
+    ):
         async with _desk_on(link, lead=lead) as desk:
             yield desk
 
