@@ -7,7 +7,7 @@ byte, and tells a head that is too large as any other mistake; both are mended h
 import asyncio
 from typing import Any, Final, cast
 
-from aiohttp import web
+from aiohttp import StreamReader, web
 from aiohttp.http_exceptions import LineTooLong
 from aiohttp.web_protocol import RequestHandler
 
@@ -28,18 +28,22 @@ _TOO_MANY: Final = "Too many headers"
 class Connection(RequestHandler):
     """A connection whose requests have to begin in time, and whose refusals are told as errors are told elsewhere."""
 
-    __slots__ = ("_head_bytes", "_head_handle", "_limits")
+    __slots__ = ("_body", "_head_bytes", "_head_handle", "_limits")
 
     def __init__(self, server: web.Server, limits: Limits, **options: Any) -> None:
         super().__init__(server, loop=asyncio.get_running_loop(), **options)
         self._limits = limits
         self._head_handle: asyncio.TimerHandle | None = None
         self._head_bytes = 0
+        self._body: StreamReader | None = None
 
     def data_received(self, data: bytes) -> None:
         """Bytes came; while they are no whole head, time runs and they are counted."""
+        of_body = self._in_body()
         super().data_received(data)
-        if self._messages or self._request_in_progress:
+        if self._messages:
+            self._body = self._messages[-1][1]
+        if self._messages or self._request_in_progress or of_body or self._in_body():
             if self._head_handle is not None:
                 self._head_handle.cancel()
                 self._head_handle = None
@@ -72,6 +76,14 @@ class Connection(RequestHandler):
         response.force_close()
         return response
 
+    def _in_body(self) -> bool:
+        """Whether a body is still to come.
+
+        Between its head and the task that answers lies a turn of the loop, and after an early answer the rest of it
+        comes all the same.
+        """
+        return self._body is not None and not self._body.is_eof()
+
     def _wait_for_head(self, size: int) -> None:
         self._head_bytes += size
         if self._head_bytes > self._limits.head_bytes:
@@ -81,7 +93,7 @@ class Connection(RequestHandler):
 
     def _late(self) -> None:
         self._head_handle = None
-        if not self._request_in_progress and not self._messages:
+        if not self._request_in_progress and not self._messages and not self._in_body():
             self._refuse(408, _LATE)
 
     def _refuse(self, status: int, sentence: str) -> None:

@@ -137,6 +137,30 @@ async def test_a_head_that_is_too_large_is_431_in_the_shape_of_errors(opened: Op
     assert b"xxxx" not in answer
 
 
+@pytest.mark.parametrize("size", [100_000, 900_000])
+async def test_a_large_body_in_one_piece_with_its_head_is_no_head(opened: Opener, size: int) -> None:
+    """The pieces of a body may come before the task that answers has begun."""
+    body = orjson.dumps({"model": "auto", "messages": [{"role": "user", "content": "x" * size}]})
+    head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+    asker = FakeAsker()
+    runner = await opened(asker)
+    for _ in range(4):
+        reader, writer = await connected(runner)
+        writer.write(f"{head}\r\n".encode() + body)
+        assert (await asyncio.wait_for(reader.readline(), 10)).startswith(b"HTTP/1.1 200")
+        writer.close()
+    assert len(asker.asked) == 4
+
+
+async def test_the_rest_of_a_body_that_was_refused_is_no_head_of_another_request(opened: Opener) -> None:
+    """One answer for one request."""
+    text = WHOLE.replace(b"application/json", b"text/plain;     x").replace(
+        f"Content-Length: {len(ASK)}".encode(), b"Content-Length: 300000"
+    )
+    answer = await said(await opened(limits=Limits(idle_s=1, body_s=1)), text + b"x" * (300_000 - len(ASK)))
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
 async def test_a_head_without_end_is_431_before_it_is_large(opened: Opener) -> None:
     limits = Limits(head_bytes=4000)
     answer = await said(await opened(limits=limits), b"GET /livez HTTP/1.1\r\n" + b"X: yyyyyyyyyyyy\r\n" * 500)
