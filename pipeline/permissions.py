@@ -18,6 +18,7 @@ from pipeline.topology import (
     LANES,
     LAST,
     STAGES,
+    TENANT_INBOX,
     TRANSITIONS,
     VERBS,
     WAITING,
@@ -254,12 +255,14 @@ def _auditor() -> Permissions:
 
 
 def tenant(name: str) -> Permissions:
-    """What a service of one tenant needs that speaks NATS itself: ask, take back, and leave large requests.
+    """What a service of one tenant needs that speaks NATS itself: ask, and take back.
 
-    It can neither ask for another tenant nor read what any bucket or stream holds; results come through `result`.
+    It can neither ask for another tenant nor read what any bucket or stream holds; results come through `result`. Nor
+    may it leave bodies in the bucket of large ones: NATS cannot keep one tenant's objects from another who may write
+    there. Requests larger than a message come over HTTP.
     """
     asks = tuple(request_subject(verb, name) for verb in VERBS)
-    return Permissions((*asks, cancel_subject(f"{name}.*"), "$O.bodies.>"), (f"_INBOX_tenant.{name}.>",))
+    return Permissions((*asks, cancel_subject(f"{name}.*")), (f"{TENANT_INBOX}{name}.>",))
 
 
 def _own_inbox(user: str, granted: Permissions) -> Permissions:

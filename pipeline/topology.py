@@ -4,6 +4,7 @@ This is the only place that knows the order of the stages. The runner follows it
 tests of reachability and termination are made from it, and the provisioner creates one queue for each stage in it.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby, islice
 from types import MappingProxyType
@@ -19,6 +20,7 @@ __all__ = [
     "LAST",
     "POSTPONED",
     "STAGES",
+    "TENANT_INBOX",
     "TRANSITIONS",
     "VERBS",
     "WAITING",
@@ -28,6 +30,7 @@ __all__ = [
     "cancel_subject",
     "consumer_name",
     "dead_subject",
+    "is_inbox",
     "journal_subject",
     "later_subject",
     "ledger_subject",
@@ -68,6 +71,10 @@ _CASCADE: Final[dict[tuple[StageName, str], StageName]] = {
     ("escalate", "escalated"): "check",
     ("escalate", "unavailable"): "audit",
 }
+
+TENANT_INBOX: Final = "_INBOX_tenant."
+"""What inboxes of users of one tenant begin with; the name of the tenant follows."""
+_INBOX: Final = re.compile(r"_INBOX[A-Za-z0-9_-]*(?:\.[^\s.*>]+)+")
 
 ANY_OUTCOMES: Final[tuple[str, ...]] = ("refused", "failed", "expired", "cancelled")
 """How any stage before the last may end a request: policy said no, we could not, too late, taken back."""
@@ -114,6 +121,16 @@ def consumer_name(lane: Lane, stage: StageName) -> str:
 def request_subject(verb: str, tenant: str) -> str:
     """Where callers speak to the cascade: `verb` is one of VERBS."""
     return f"request.{verb}.{tenant}"
+
+
+def is_inbox(address: str, tenant: str | None = None) -> bool:
+    """Whether answers may be sent to this address; whoever answers may publish more than those who ask.
+
+    An inbox begins with `_INBOX`. Those that begin with `_INBOX_tenant.` belong to the tenant named there.
+    """
+    if _INBOX.fullmatch(address) is None:
+        return False
+    return tenant is None or not address.startswith(TENANT_INBOX) or address.startswith(f"{TENANT_INBOX}{tenant}.")
 
 
 def cancel_subject(key: str) -> str:

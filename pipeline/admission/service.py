@@ -22,7 +22,7 @@ from pipeline.errors import (
 from pipeline.policy.source import PolicySource
 from pipeline.ports import Clock, Conflict, Incoming, Link, ResultStore
 from pipeline.runner import dump_envelope, error_body
-from pipeline.topology import FIRST, VERBS, outcome_subject, request_subject, result_subject
+from pipeline.topology import FIRST, VERBS, is_inbox, outcome_subject, request_subject, result_subject
 from pipeline.transport.answers import PARTS_HEADER, error_headers, inbox_body, parts
 from pipeline.transport.claims import BUCKET, MARK, MAX_BODY, Claims
 
@@ -73,8 +73,11 @@ class Admission:
 
     def _guarded(self, handler: Callable[[Incoming, str], Awaitable[None]]) -> Callable[[Incoming], Awaitable[None]]:
         async def endpoint(incoming: Incoming) -> None:
+            tenant = incoming.subject.rsplit(".", 1)[-1]
+            if incoming.reply_to is not None and not is_inbox(incoming.reply_to, tenant):
+                _log.warning("a request wanted its answer where no inbox of its caller is: dropped, nobody can be told")
+                return
             try:
-                tenant = incoming.subject.rsplit(".", 1)[-1]
                 if not is_name(tenant):
                     raise InvalidRequest("tenant: 1 to 64 letters, digits, - or _", param="tenant")
                 self._gate.enter()

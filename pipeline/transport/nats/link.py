@@ -12,7 +12,6 @@ from faststream.nats.security import NatsUserPassword
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
-from nats.micro import add_service
 from nats.micro.request import Request as ServiceRequest
 from nats.micro.service import EndpointConfig, Service, ServiceConfig
 
@@ -20,6 +19,7 @@ from pipeline.errors import NotRunning, NoWorker
 from pipeline.ports import Bucket, Conversation, Incoming, Objects, Spoken, Streams, Subscription
 from pipeline.settings import Settings
 from pipeline.transport.claims import BUCKET, Claims
+from pipeline.transport.nats.announced import Announced
 from pipeline.transport.nats.mux import Mux, status_of
 from pipeline.transport.nats.objects import NatsObjects
 from pipeline.transport.nats.queue import NatsTransport
@@ -127,7 +127,8 @@ class NatsLink:
         self, name: str, version: str, endpoints: Mapping[str, Callable[[Incoming], Awaitable[None]]]
     ) -> None:
         """Offer service endpoints (subject -> handler), visible to `nats micro ls` and PING/INFO/STATS under `$SRV`."""
-        service = await add_service(self.client, ServiceConfig(name=name, version=version))
+        service = Announced(self.client, ServiceConfig(name=name, version=version))
+        await service.start()
         self._services.append(service)
         for subject, handler in endpoints.items():
             config = EndpointConfig(
