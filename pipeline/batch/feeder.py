@@ -8,12 +8,14 @@ results. So it may die at any moment, and the next one goes on.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Mapping
+import traceback
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from pipeline.adapters.results import StreamResults
 from pipeline.batch import state
 from pipeline.batch.active import Active, Line
+from pipeline.batch.aside import Aside
 from pipeline.batch.feed import Turns, is_open
 from pipeline.batch.flight import Flight
 from pipeline.batch.lease import LEASE_S, Lease
@@ -23,7 +25,7 @@ from pipeline.batch.results import Shared
 from pipeline.batch.shelf import Shelf
 from pipeline.batch.store import Store
 from pipeline.batch.validate import KEEP_S, remove_old, validate
-from pipeline.errors import StepwellError
+from pipeline.errors import NotFound, StepwellError
 from pipeline.ports import Clock, Link
 
 __all__ = ["Feeder"]
@@ -71,6 +73,7 @@ class Feeder:
         self._task: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
         self._results = StreamResults(link.streams)
+        self._aside = Aside(clock)
         self._begin()
 
     def _begin(self) -> None:
@@ -104,8 +107,11 @@ class Feeder:
                     await self._lead()
             except StepwellError as error:
                 _log.warning("batches wait: %s", error.message)
-            except Exception:  # noqa: BLE001 - no batch may stop all others for good
-                _log.exception("a defect stopped the feeder of batches; it begins again")
+            except Exception as error:  # noqa: BLE001 - where, and never what: its text may hold that of a line
+                where = "".join(traceback.format_tb(error.__traceback__))
+                _log.error(
+                    "a defect stopped the feeder of batches; it begins again: %s\n%s", type(error).__name__, where
+                )
             await asyncio.sleep(TRY_S)
 
     # ------------------------------------------------------------ leading
@@ -167,15 +173,44 @@ class Feeder:
             for batch in await self._shelf.all(None):
                 self._note(batch)
         for key, batch in list(self._known.items()):
-            if not batch.ended and key not in self._active:
-                await self._take_up(key, batch)
+            if not batch.ended and key not in self._active and key not in self._aside:
+                await self._alone(key, self._take_up(key, batch))
         await self._give()
-        for active in list(self._active.values()):
-            await self._advance(active)
+        for key, active in list(self._active.items()):
+            await self._alone(key, self._advance(active))
         if self._is_due("sweep", SWEEP_S):
             await self._flight.sweep()
         if self._is_due("clean", CLEAN_S):
-            await remove_old(self._shelf, self._store, self._known.values(), self._clock.now() - KEEP_S)
+            before = self._clock.now() - KEEP_S
+            for key, batch in list(self._known.items()):
+                await self._alone(key, remove_old(self._shelf, self._store, batch, before))
+
+    async def _alone(self, key: tuple[str, str], work: Awaitable[None]) -> None:
+        """Do something about one batch. Where that goes wrong it waits alone, and is taken up anew later."""
+        try:
+            await work
+        except Exception as error:  # noqa: BLE001 - no batch may stop all others
+            await self._put_aside(key, error)
+
+    async def _put_aside(self, key: tuple[str, str], error: Exception) -> None:
+        active = self._active.get(key)
+        if active is not None:
+            self._flight.drop(active)
+            await self._leave(key)
+        if isinstance(error, NotFound):  # its record was removed
+            self._known.pop(key, None)
+            self._aside.forget(key)
+            return
+        self._aside.put(key, error)
+
+    async def _leave(self, key: tuple[str, str]) -> None:
+        """Do no more about a batch for now."""
+        del self._active[key]
+        self._ended_before.pop(key, None)
+        last = all(other != key[0] for other, _ in self._active)
+        self._turns.forget(*key, last=last)
+        if last:
+            await self._flight.deaf(key[0])
 
     async def _take_up(self, key: tuple[str, str], batch: Batch) -> None:
         if batch.status == "cancelling" and batch.in_progress_at is None:
@@ -197,8 +232,8 @@ class Feeder:
                 self._shelf, self._store, batch, self._translate, mine, self._clock, lambda: self._known[key]
             )
             self._note(await self._shelf.get(*key))
-        except StepwellError as error:
-            _log.warning("batch %s will be read again: %s", batch.id, error.message)
+        except Exception as error:  # noqa: BLE001 - it is read again; the others are read before
+            await self._put_aside(key, error)
         finally:
             self._validating.pop(key, None)
             self._wake.set()
@@ -219,11 +254,12 @@ class Feeder:
             turn = self._turns.next(offers, self._flight.by_tenant, self._weights(), self._limit)
             if turn is None:
                 return
-            tenant, batch = turn
-            active = self._active[tenant, batch]
-            line = await active.take()
-            if line is not None and not await self._shares(active, line):
-                await self._flight.start(active, line)
+            await self._alone(turn, self._give_one(self._active[turn]))
+
+    async def _give_one(self, active: Active) -> None:
+        line = await active.take()
+        if line is not None and not await self._shares(active, line):
+            await self._flight.start(active, line)
 
     async def _shares(self, active: Active, line: Line) -> bool:
         """Whether a line of another batch was answered that asks the same; then that is the answer."""
@@ -280,11 +316,7 @@ class Feeder:
         if not counts.open:
             self._note(await self._update(active.batch, lambda b: state.finalizing(b, now)))
         self._note(await self._update(active.batch, lambda b: state.ended(b, counts, money, now)))
-        tenant, batch = active.batch.tenant, active.batch.id
-        del self._active[tenant, batch]
-        self._ended_before.pop((tenant, batch), None)
-        last = all(other != tenant for other, _ in self._active)
-        self._turns.forget(tenant, batch, last=last)
-        if last:
-            await self._flight.deaf(tenant)
-        _log.info("batch %s is %s", batch, self._known[tenant, batch].status)
+        key = active.batch.tenant, active.batch.id
+        await self._leave(key)
+        self._aside.forget(key)
+        _log.info("batch %s is %s", key[1], self._known[key].status)

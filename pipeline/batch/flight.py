@@ -127,8 +127,11 @@ class Flight:
         found: set[Key] = set()
         for subject in (f"step.{LANES[-1]}.*", f"step.later.{LANES[-1]}.>"):
             async for stored in self._link.streams.scan("STEPS", subject=subject):
-                fields: dict[str, Any] = orjson.loads(stored.body)
-                found.add((fields["request"].get("tenant", "default"), fields["id"]))
+                try:
+                    fields: dict[str, Any] = orjson.loads(stored.body)
+                    found.add((fields["request"].get("tenant", "default"), fields["id"]))
+                except (ValueError, LookupError, TypeError, AttributeError):  # the stage that reads it says so
+                    continue
         return found
 
     def forget_queues(self) -> None:
@@ -197,15 +200,30 @@ class Flight:
         for flying in silent:
             line, tenant = flying.line, flying.active.batch.tenant
             lost = now - line.since > LOST_S and (tenant, line.request_id) not in queued
-            if not await self._look(flying.active, line) and lost:
+            if not await self._found(flying) and lost:
                 line.since, line.handed = now, False
                 self._spawn(self._hand_in(flying.active, line))
+
+    async def _found(self, flying: Flying) -> bool:
+        """Whether the line has ended. A result that cannot be read is none, and harms no other line."""
+        try:
+            return await self._look(flying.active, flying.line)
+        except Transient:
+            raise
+        except Exception as error:  # noqa: BLE001 - its text may hold that of the line
+            _log.error("a result of batch %s could not be read: %s", flying.active.batch.id, type(error).__name__)
+            return False
 
     async def abandon(self, active: Active, status: LineStatus, code: str, message: str) -> None:
         """Wait no longer for what is still on its way of a batch that ends."""
         for line in self.of(active):
             self._land(active, line)
             active.end(line, status, {"id": line.request_id, "e": {"code": code, "message": message}})
+
+    def drop(self, active: Active) -> None:
+        """Know nothing more of the lines of a batch: when it is taken up anew they are looked for."""
+        for line in self.of(active):
+            self._land(active, line)
 
     async def cancel(self, active: Active) -> None:
         """Take back what is on its way of a batch."""

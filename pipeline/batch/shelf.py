@@ -1,34 +1,50 @@
 """The bucket `batches`: what each batch and each file is, and who leads. Written only where nobody else wrote since."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
-from typing import Final
+from typing import Final, TypeVar
 
 from pydantic import ValidationError
 
 from pipeline.batch.model import Batch, FileInfo
-from pipeline.errors import IdempotencyConflict, NotFound, TransportUnavailable
-from pipeline.ports import Bucket, Conflict
+from pipeline.errors import IdempotencyConflict, NotFound, TransportUnavailable, Unreadable
+from pipeline.ports import Bucket, Conflict, Entry
 
 __all__ = ["Shelf"]
 
+_log = logging.getLogger("stepwell.batch")
+
 RACES: Final = 20
 """Lost races for one key after which something else must be wrong."""
+SAID: Final = 1000
+"""Unreadable keys that are named in the log at most."""
+
+
+Item = TypeVar("Item", Batch, FileInfo)
 
 
 class Shelf:
-    """Batches under `batch.<tenant>.<id>`, files under `file.<tenant>.<id>`."""
+    """Batches under `batch.<tenant>.<id>`, files under `file.<tenant>.<id>`.
+
+    What cannot be read, for instance since a newer version wrote it, is left out of every list and logged once.
+    """
 
     def __init__(self, bucket: Bucket) -> None:
         self.bucket = bucket
+        self._said: set[str] = set()
 
     # ------------------------------------------------------------ batches
 
     async def find(self, tenant: str | None, batch: str) -> Batch | None:
-        """The batch, if there is one; without a tenant that of any."""
+        """The batch, if there is one; without a tenant that of any.
+
+        Raises:
+            Unreadable: what stands there is no batch.
+        """
         key = f"batch.{tenant}.{batch}" if tenant is not None else await self._anywhere(batch)
         entry = await self.bucket.get(key) if key is not None else None
-        return None if entry is None else Batch.model_validate_json(entry.value)
+        return None if entry is None else _read(entry, Batch)
 
     async def _anywhere(self, batch: str) -> str | None:
         keys = await self.bucket.keys()
@@ -39,6 +55,7 @@ class Shelf:
 
         Raises:
             NotFound: the tenant has none of this id.
+            Unreadable: what stands there is no batch.
         """
         found = await self.find(tenant, batch)
         if found is None:
@@ -67,7 +84,7 @@ class Shelf:
             entry = await self.bucket.get(f"batch.{tenant}.{batch}")
             if entry is None:
                 raise NotFound(f"there is no batch {batch}: see `stepwell batch list`", param="batch_id")
-            present = Batch.model_validate_json(entry.value)
+            present = _read(entry, Batch)
             wanted = change(present)
             if wanted == present:
                 return present
@@ -82,27 +99,29 @@ class Shelf:
     async def all(self, tenant: str | None) -> list[Batch]:
         """All batches, the newest first."""
         prefix = "batch." if tenant is None else f"batch.{tenant}."
-        found = [Batch.model_validate_json(body) async for body in self._under(prefix)]
+        found = [batch async for batch in self._under(prefix, Batch)]
         return sorted(found, key=lambda batch: (-batch.created, batch.id))
 
     async def watch(self) -> AsyncIterator[Batch | None]:
-        """Every batch, then None, then each change. What cannot be read, for instance of a newer version, is left."""
+        """Every batch, then None, then each change."""
         async for entry in self.bucket.watch():
             if entry is None:
                 yield None
-            elif entry.key.startswith("batch."):
-                try:
-                    batch = Batch.model_validate_json(entry.value)
-                except ValidationError:
-                    continue
-                yield batch
+            elif entry.key.startswith("batch.") and entry.value:  # empty: it was removed
+                batch = self._readable(entry, Batch)
+                if batch is not None:
+                    yield batch
 
     # ------------------------------------------------------------ files
 
     async def file(self, tenant: str, file_id: str) -> FileInfo | None:
-        """The file, if it is there."""
+        """The file, if it is there.
+
+        Raises:
+            Unreadable: what stands there is no file.
+        """
         entry = await self.bucket.get(f"file.{tenant}.{file_id}")
-        info = None if entry is None else FileInfo.model_validate_json(entry.value)
+        info = None if entry is None else _read(entry, FileInfo)
         return None if info is None or info.deleted else info
 
     async def put_file(self, info: FileInfo) -> None:
@@ -111,14 +130,36 @@ class Shelf:
 
     async def files(self, tenant: str) -> list[FileInfo]:
         """All files of a tenant, the newest first."""
-        found = [FileInfo.model_validate_json(body) async for body in self._under(f"file.{tenant}.")]
+        found = [info async for info in self._under(f"file.{tenant}.", FileInfo)]
         return sorted((info for info in found if not info.deleted), key=lambda info: (-info.created, info.id))
 
-    async def _under(self, prefix: str) -> AsyncIterator[bytes]:
+    async def _under(self, prefix: str, kind: type[Item]) -> AsyncIterator[Item]:
         for key in dict.fromkeys(await self.bucket.keys()):  # one that is written meanwhile may be named twice
             entry = await self.bucket.get(key) if key.startswith(prefix) else None
-            if entry is not None:
-                yield entry.value
+            item = self._readable(entry, kind) if entry is not None else None
+            if item is not None:
+                yield item
+
+    def _readable(self, entry: Entry, kind: type[Item]) -> Item | None:
+        try:
+            return _read(entry, kind)
+        except Unreadable as error:
+            if entry.key not in self._said and len(self._said) < SAID:
+                self._said.add(entry.key)
+                _log.error("%s", error.message)
+            return None
+
+
+def _read(entry: Entry, kind: type[Item]) -> Item:
+    word, _, name = entry.key.partition(".")
+    try:
+        item = kind.model_validate_json(entry.value)
+    except ValidationError:
+        item = None
+    if item is None or f"{item.tenant}.{item.id}" != name:
+        advice = "nothing else waits for it; remove the key, or read it with the version that wrote it"
+        raise Unreadable(f"what stands under {entry.key} in the bucket batches is no {word}: {advice}")
+    return item
 
 
 def _key(batch: Batch) -> str:

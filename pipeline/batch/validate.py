@@ -1,6 +1,6 @@
 """What is done about a batch before and long after it runs: every line is read; and what nobody needs is removed."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from pipeline.batch import state
@@ -10,7 +10,7 @@ from pipeline.batch.model import DAY_S, Batch, LineProblem
 from pipeline.batch.prepare import prepare
 from pipeline.batch.shelf import Shelf
 from pipeline.batch.store import Store
-from pipeline.errors import StepwellError, Transient
+from pipeline.errors import StepwellError, Transient, Unreadable
 from pipeline.ports import Clock
 
 __all__ = ["KEEP_S", "earlier", "remove_old", "validate"]
@@ -44,8 +44,13 @@ async def validate(
     newest: Callable[[], Batch],
 ) -> None:
     """Read every line of a batch, and write down whether it runs."""
-    info = await shelf.file(batch.tenant, batch.file_id)
     options = batch.options
+    try:
+        info = await shelf.file(batch.tenant, batch.file_id)
+    except Unreadable as error:
+        broken = LineProblem(line=0, code=error.code, message=error.message, param="input_file_id")
+        await shelf.update(batch.tenant, batch.id, lambda b: state.failed(b, (broken,), clock.now()))
+        return
     if info is None:
         gone = LineProblem(line=0, code="not_found", message=f"there is no file {batch.file_id}", param="input_file_id")
         await shelf.update(batch.tenant, batch.id, lambda b: state.failed(b, (gone,), clock.now()))
@@ -71,9 +76,8 @@ async def validate(
         await shelf.update(batch.tenant, batch.id, lambda b: state.prepared(b, found, clock.now()))
 
 
-async def remove_old(shelf: Shelf, store: Store, batches: Iterable[Batch], before: float) -> None:
-    """Remove lines and results of batches that were made before a moment and have ended. Their counts stay."""
-    for batch in list(batches):
-        if batch.ended and batch.created < before and not batch.removed:
-            await store.remove(prefix_of(batch), batch.pages, batch.round)
-            await shelf.update(batch.tenant, batch.id, lambda b: b.model_copy(update={"removed": True}))
+async def remove_old(shelf: Shelf, store: Store, batch: Batch, before: float) -> None:
+    """Remove lines and results of a batch that was made before a moment and has ended. Its counts stay."""
+    if batch.ended and batch.created < before and not batch.removed:
+        await store.remove(prefix_of(batch), batch.pages, batch.round)
+        await shelf.update(batch.tenant, batch.id, lambda b: b.model_copy(update={"removed": True}))
