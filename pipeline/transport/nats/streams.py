@@ -242,9 +242,9 @@ class NatsBucket:
             raise TransportUnavailable(why) from None
 
     async def keys(self) -> tuple[str, ...]:
-        """All keys."""
+        """All keys, each once: one that is written meanwhile is told twice."""
         try:
-            return tuple(await (await self._bucket()).keys())
+            return tuple(dict.fromkeys(await (await self._bucket()).keys()))
         except NoKeysError:
             return ()
         except (TimeoutError, NatsError, OSError) as error:
