@@ -10,6 +10,7 @@ import random
 import secrets
 import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.adapters.clock import SystemClock
@@ -24,6 +25,7 @@ from stages.parts import Parts
 
 if TYPE_CHECKING:
     from pipeline.adapters.corrections import Corrections
+    from pipeline.gateway.catalogue import Catalogue
     from pipeline.revisions import AppliedPolicies
 
 __all__ = ["BUILDERS", "Parts", "build_worker", "main", "run_beside", "run_worker"]
@@ -159,6 +161,12 @@ def _feed(parts: Parts) -> None:
 
         return translate_line(url, body, tenant, parts.policies.current().passes)
 
+    @cache
+    def offered() -> "Catalogue":
+        from pipeline.gateway.catalogue import Catalogue
+
+        return Catalogue(parts.policies, created=0)
+
     who = f"{worker_name()}-{secrets.token_hex(4)}"
     feeder = Feeder(
         parts.link,
@@ -167,6 +175,7 @@ def _feed(parts: Parts) -> None:
         who,
         weights=lambda: parts.policies.current().limits.admission.weights,
         revision=lambda: parts.policies.current().revision,
+        check=lambda name, tenant: offered().check(name, tenant),
     )
     parts.starts.append(feeder.start)
     parts.stops.insert(0, feeder.stop)

@@ -19,7 +19,7 @@ from pipeline.batch.aside import Aside
 from pipeline.batch.feed import Turns, is_open
 from pipeline.batch.flight import Flight
 from pipeline.batch.lease import LEASE_S, Lease
-from pipeline.batch.lines import Translate
+from pipeline.batch.lines import NameCheck, Translate
 from pipeline.batch.model import Batch, LineStatus
 from pipeline.batch.results import Shared
 from pipeline.batch.shelf import Shelf
@@ -60,11 +60,13 @@ class Feeder:
         weights: Callable[[], Mapping[str, float]] = dict,
         revision: Callable[[], str] = str,
         limit: int = LIMIT,
+        check: NameCheck | None = None,
     ) -> None:
         self._shelf = Shelf(link.bucket("batches"))
         self._store = Store(link.objects("files"))
         self._clock = clock
         self._translate = translate
+        self._check = check
         self._lease = Lease(self._shelf.bucket, clock, who)
         self._weights = weights
         self._limit = limit
@@ -229,7 +231,14 @@ class Feeder:
         try:
             mine = [other for other in self._known.values() if other.tenant == batch.tenant and other.id != batch.id]
             await validate(
-                self._shelf, self._store, batch, self._translate, mine, self._clock, lambda: self._known[key]
+                self._shelf,
+                self._store,
+                batch,
+                self._translate,
+                mine,
+                self._clock,
+                lambda: self._known[key],
+                self._check,
             )
             self._note(await self._shelf.get(*key))
         except Exception as error:  # noqa: BLE001 - it is read again; the others are read before

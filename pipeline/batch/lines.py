@@ -13,7 +13,18 @@ from pipeline.batch.seen import Seen
 from pipeline.contracts import ErrorBody, Json, JsonObject, Request
 from pipeline.errors import InvalidRequest, PermissionDenied, StepwellError
 
-__all__ = ["MAX_LINE", "Entry", "Reader", "Survey", "Translate", "mark_of", "numbered", "stored_form", "survey"]
+__all__ = [
+    "MAX_LINE",
+    "Entry",
+    "NameCheck",
+    "Reader",
+    "Survey",
+    "Translate",
+    "mark_of",
+    "numbered",
+    "stored_form",
+    "survey",
+]
 
 MAX_LINE: Final = 8 * 1_048_576
 """Bytes of one line. A longer request goes alone."""
@@ -27,6 +38,8 @@ Translate = Callable[[str, JsonObject, str], Request]
 
 Raises InvalidRequest where it knows no such endpoint.
 """
+NameCheck = Callable[[str, str], None]
+"""Lets pass a route or variant that a tenant may name; raises UnknownModel for any other name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +78,7 @@ class Reader:
         endpoint: str | None = None,
         api_key: str | None = None,
         routes: Collection[str] | None = None,
+        check: NameCheck | None = None,
     ) -> None:
         self.tenant = tenant
         self.defaults = dict(defaults or {})
@@ -72,6 +86,7 @@ class Reader:
         self._endpoint = endpoint
         self._api_key = api_key
         self._routes = routes
+        self._check = check
         self._translate = translate
         self._names = Seen()
 
@@ -109,7 +124,14 @@ class Reader:
         ready = request.model_copy(update={**update, "tenant": self.tenant, "lane": "batch", "id": None})
         if self._routes is not None and (ready.pin or ready.route) not in self._routes:
             raise PermissionDenied(f"the key is for {', '.join(sorted(self._routes))} alone", param="model")
+        self._check_models(ready)
         return ready
+
+    def _check_models(self, request: Request) -> None:
+        """What a line names exists: else each such line would fail when it runs."""
+        for name in (request.route, request.pin) if self._check is not None else ():
+            if name is not None and self._check is not None:
+                self._check(name, self.tenant)
 
     def _openai(self, fields: JsonObject) -> Request:
         url = fields.get("url", self._endpoint)

@@ -5,7 +5,7 @@ from typing import Final
 
 from pipeline.batch import state
 from pipeline.batch.active import prefix_of
-from pipeline.batch.lines import Reader, Translate
+from pipeline.batch.lines import NameCheck, Reader, Translate
 from pipeline.batch.model import DAY_S, Batch, LineProblem
 from pipeline.batch.prepare import prepare
 from pipeline.batch.shelf import Shelf
@@ -42,8 +42,9 @@ async def validate(
     others: Sequence[Batch],
     clock: Clock,
     newest: Callable[[], Batch],
+    check: NameCheck | None = None,
 ) -> None:
-    """Read every line of a batch, and write down whether it runs."""
+    """Read every line of a batch, and write down whether it runs. `check` knows which routes and variants there are."""
     options = batch.options
     try:
         info = await shelf.file(batch.tenant, batch.file_id)
@@ -59,8 +60,16 @@ async def validate(
     async def still() -> bool:
         return newest().status == "validating"
 
-    form = options.form
-    reader = Reader(batch.tenant, translate, options.defaults, form, options.endpoint, options.api_key, options.routes)
+    reader = Reader(
+        batch.tenant,
+        translate,
+        options.defaults,
+        options.form,
+        options.endpoint,
+        options.api_key,
+        options.routes,
+        check,
+    )
     before = earlier(batch, others, clock.now())
     try:
         found = await prepare(

@@ -1,7 +1,7 @@
 """Which models the door offers a tenant: the routes and the variants of the policy in force, and `auto`."""
 
 from collections.abc import Collection, Container, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import orjson
 
@@ -10,6 +10,10 @@ from pipeline.gateway.openai import AUTO
 from pipeline.policy.models import Route
 
 __all__ = ["Catalogue", "Offer", "OfferSource"]
+
+
+KEY: Final = "sk-"
+"""What begins so may be a key that was pasted into the wrong place, and is never repeated."""
 
 
 class NamedRoute(Protocol):
@@ -68,8 +72,9 @@ class Catalogue:
             UnknownModel: no route has this name, and no variant of this tenant.
         """
         if model != AUTO and model not in self._offered(tenant).kinds:
+            shown = "so" if model.startswith(KEY) else model
             raise UnknownModel(
-                f"no route or variant is called {model}: see GET /v1/models, or ask for {AUTO}", param="model"
+                f"no route or variant is called {shown}: see GET /v1/models, or ask for {AUTO}", param="model"
             )
 
     @property

@@ -48,7 +48,7 @@ def choose_route(signals: Signals, facts: RequestFacts, policy: Policy) -> Chose
     _may_pin(signals, "pin", policy)
     there = policy.variants_of(signals.tenant)
     if signals.pin not in there:
-        raise UnknownModel(f"pin: there is no variant {signals.pin}; there is {_list(there)}", param="pin")
+        raise UnknownModel(f"pin: there is no variant {signals.pin}; GET /v1/models names those there are", param="pin")
     pinned = _own(signals.pin, signals, policy)
     _makes(pinned, signals, policy, "pin")
     if signals.route not in (None, AUTO) and pinned not in _held(chosen.route, signals, policy):
@@ -70,8 +70,9 @@ def _named(signals: Signals, policy: Policy) -> Chosen:
         _makes(own, signals, policy, "route")
         single = Route(name=name, tiers=(_only(own),), max_escalations=0, cache=CachePolicy(enabled=False))
         return Chosen(single, "variant", pinned=True)
-    known = _list([*(route.spec.name for route in policy.routes), *there])
-    raise UnknownModel(f"route: there is no route or variant {name}; there is {known}", param="route")
+    # None is listed here: which of them this caller may name, its key says, and the door knows that.
+    text = f"route: there is no route or variant {name}; name {AUTO}, or one that GET /v1/models names"
+    raise UnknownModel(text, param="route")
 
 
 def _matching(signals: Signals, facts: RequestFacts, policy: Policy) -> Chosen:

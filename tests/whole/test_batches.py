@@ -52,3 +52,16 @@ async def test_a_budget_is_asked_when_a_line_runs_and_what_it_refuses_is_told_li
         written = Counter([record.request_id async for record in records(home)])
         assert set(written) == {f"{batch.id}-{line}" for line in range(1, LINES + 1)}, "every line has its record"
         assert max(written.values()) == 1
+
+
+async def test_a_batch_that_names_a_model_that_there_is_not_fails_before_it_runs(tmp_path: Path) -> None:
+    plans = Plans({"first": "mini"}, ("{variants: {first: 1}}",))
+    async with house(tmp_path, plans) as home:
+        batch, _ = await through(home, {"input": "a"}, {"input": "b", "route": "nope"})
+        assert [(why.line, why.code) for why in batch.errors] == [(2, "model_not_found")]
+        body = {"model": "gpt-4o", "messages": [{"role": "user", "content": "a"}]}
+        line = {"custom_id": "a", "method": "POST", "url": "/v1/chat/completions", "body": body}
+        other, _ = await through(home, line)
+        assert (batch.status, other.status) == ("failed", "failed")
+        assert [(why.line, why.code) for why in other.errors] == [(1, "model_not_found")]
+        assert not [record async for record in records(home)]

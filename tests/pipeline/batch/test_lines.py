@@ -14,7 +14,7 @@ from pipeline.batch.lines import Entry, Reader, Survey, mark_of, numbered, store
 from pipeline.batch.prepare import prepare
 from pipeline.batch.store import Store
 from pipeline.contracts import JsonObject, Message, Request
-from pipeline.errors import InvalidRequest
+from pipeline.errors import InvalidRequest, UnknownModel
 from pipeline.transport.memory import MemoryLink
 
 NATIVE = {"id": "a", "input": "hi"}
@@ -134,6 +134,23 @@ def test_lines_of_a_restricted_key_name_one_of_its_routes() -> None:
     assert [entry.problem and entry.problem.code for entry in found] == [None, "permission_denied", "permission_denied"]
     assert found[0].request is not None
     assert found[0].request.api_key == "k1"
+
+
+@pytest.mark.parametrize("row", [{"input": "a", "route": "nope"}, {"input": "a", "pin": "nope"}])
+def test_a_line_that_names_what_there_is_not_is_invalid_before_anything_runs(row: dict[str, Any]) -> None:
+    asked: list[tuple[str, str]] = []
+
+    def check(name: str, tenant: str) -> None:
+        asked.append((name, tenant))
+        if name == "nope":
+            raise UnknownModel(f"there is no {name}", param="model")
+
+    raw = written({"input": "b", "route": "chat"}, {"input": "c"}, row)
+    found = survey(raw, reader(tenant="acme", check=check))
+    assert [(entry.number, entry.problem and entry.problem.code) for entry in found.problems] == [
+        (3, "model_not_found")
+    ]
+    assert asked == [("chat", "acme"), ("nope", "acme")]
 
 
 def test_what_asks_the_same_has_the_same_mark_whatever_it_is_called() -> None:

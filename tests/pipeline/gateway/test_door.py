@@ -310,6 +310,9 @@ async def test_models_are_auto_the_routes_and_the_variants_of_the_policy_in_forc
     ]
     assert (await caller.get("/v1/models/large")).status == 200
     assert (await caller.get("/v1/models/huge")).status == 404
+    pasted = await caller.get("/v1/models/sk-sw-abc-secret")
+    assert pasted.status == 404
+    assert "secret" not in await pasted.text(), "it may be a key"
     names.variants, names.revision = ("huge",), "another"
     assert (await caller.get("/v1/models/huge")).status == 200
     assert (await caller.get("/v1/models/large")).status == 404
