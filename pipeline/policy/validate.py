@@ -64,6 +64,7 @@ WRITTEN: Final = {
     r"^[A-Z]{2,8}$": "must be two to eight capital letters, such as EU",
     r"^\d{4}-\d{2}-\d{2}$": "must be a day, such as 2027-01-31",
     r"^[a-z]{2,3}$": "must be a language as two or three small letters, such as en",
+    r"^[A-Za-z][A-Za-z0-9_]{0,63}$": "must be a letter, then letters, digits and _, at most 64 of them",
     r"^[A-Za-z0-9._/-]+$": "must be a path of letters, digits, '.', '_', '/' and '-'",
 }
 """How a text is written that must match a pattern."""
