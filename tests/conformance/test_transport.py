@@ -235,18 +235,23 @@ async def test_a_chunk_of_reasoning_is_told_from_one_of_text(link: Link) -> None
     assert Chunk.model_validate_json(second.body) == Chunk(seq=1, text="four")
 
 
-async def test_a_caller_that_is_gone_is_noticed_within_some_chunks(link: Link) -> None:
-    conversation = await link.converse("nobody", b"{}")
-    address = conversation.address  # type: ignore[attr-defined]
+async def _heard_back(link: Link) -> None:
+    """Return when all that was sent has come to the server, and what it said to that has come back."""
+    conversation = await link.converse("request.ask.default", b"{}")
+    with pytest.raises(NoWorker):
+        await conversation.next(30)
     conversation.close()
-    await asyncio.sleep(0.05)
-    caller = link.transport().caller(address + ".gone", True)
+
+
+async def test_a_caller_that_is_gone_is_noticed_within_some_chunks(link: Link) -> None:
+    """Gone is a process that ended: one that lives takes back what it no longer wants, or asks again elsewhere."""
+    caller = link.transport().caller("_INBOX.process-that-ended.1", True)
     alive = True
-    for number in range(64):
+    for number in range(32):
         alive = await caller.chunk(Chunk(seq=number, text="x"))
         if not alive:
             break
-        await asyncio.sleep(0.005)
+        await _heard_back(link)
     assert not alive
 
 
