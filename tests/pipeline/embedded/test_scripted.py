@@ -86,7 +86,11 @@ async def test_the_public_client_gets_a_call_of_a_tool_when_it_must_be_one(clien
 
 
 async def test_it_lists_models_and_says_that_it_is_well(client: openai.AsyncOpenAI, server: ScriptedServer) -> None:
-    assert [model.id async for model in client.models.list()] == ["scripted-small", "scripted-large"]
+    assert [model.id async for model in client.models.list()] == [
+        "scripted-small",
+        "scripted-large",
+        "scripted-embedder",
+    ]
     async with aiohttp.ClientSession() as session, session.get(server.url.replace("/v1", "/health")) as response:
         assert response.status == 200
 
