@@ -39,7 +39,7 @@ def processes(state):
     return [part.process for part in state.parts if part.process is not None]
 
 
-async def until(condition, limit_s=10.0):
+async def until(condition, limit_s=30.0):
     end = time.monotonic() + limit_s
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"
@@ -59,11 +59,18 @@ async def test_a_wave_starts_when_the_one_before_it_is_done(options):
 
 async def test_what_a_part_reads_is_written_anew_at_each_start(options):
     path = Home(options.home).root / "some" / "part.conf"
-    command = (sys.executable, "-c", f"import time; open({str(path)!r}); time.sleep(60)")
-    parts = supervisor(options, (Spec("a", command, yes, files=((path, "words"),)),))
+    read = options.home / "read"
+    reads = f"import pathlib, time; pathlib.Path({str(read)!r}).write_bytes(open({str(path)!r}, 'rb').read())"
+    command = (sys.executable, "-c", f"{reads}; time.sleep(60)")
+
+    async def has_read():
+        return read.exists()
+
+    parts = supervisor(options, (Spec("a", command, has_read, files=((path, "words"),)),))
     await parts.start()
     try:
         shutil.rmtree(path.parent)
+        read.unlink()
         (first,) = processes(parts.state)
         os.kill(first.pid, signal.SIGKILL)
         await until(lambda: parts.state.parts[0].restarts == 1 and parts.state.parts[0].condition == "ready")
