@@ -5,16 +5,18 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from servers import NatsServer, nats_server, provisioned
 
 from pipeline.ports import Link
 from pipeline.transport.memory import MemoryLink
 
-settings.register_profile("steady", derandomize=True)
-settings.register_profile("wander")
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("steady", settings.get_profile("patient"), derandomize=True)
+settings.register_profile("wander", settings.get_profile("patient"))
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
-"""`make test` tries the same cases each time, and judges a change by itself; `make test-all` looks for new ones."""
+"""`make test` tries the same cases each time, and judges a change by itself; `make test-all` looks for new ones.
+Neither takes the time: how long a case takes says what else the machine does."""
 
 
 @pytest.fixture
