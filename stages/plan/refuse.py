@@ -41,6 +41,7 @@ def refusal(
     """
     conditions = {exclusion.condition for exclusion in excluded}
     details = "; ".join(f"{e.target} ({e.condition}: {e.reason})" for e in excluded) or "all weights are 0"
+    details += _CAPABILITIES if "capability" in conditions else ""
     code, start = _kind(route, conditions, ceiling=ceiling)
     waits = [_back_s(standings.get(e.target), policy) for e in excluded if e.condition == "health"]
     waits += [resets_s] if "budget" in conditions and resets_s is not None else []
@@ -71,6 +72,7 @@ def _back_s(standing: TargetStanding | None, policy: Policy) -> float:
     return policy.limits.breaker.open if known is None else known
 
 
+_CAPABILITIES = "; what a target can do, its `capabilities` in models.yaml say"
 _LASTING = frozenset({"residency", "list", "preference", "capability"})
 """Conditions under which a target may not serve the request, however short, cheap or patient that is."""
 

@@ -20,6 +20,7 @@ from planning import (
 
 from pipeline.contracts import (
     Budget,
+    Exclusion,
     ImagePart,
     Message,
     Parameters,
@@ -30,7 +31,9 @@ from pipeline.contracts import (
 )
 from pipeline.errors import InvalidRequest, UnknownModel
 from pipeline.policy import Policy
+from pipeline.policy.load import load_folder
 from stages.plan.decide import decide, plan_in
+from stages.plan.refuse import refusal
 
 ROUTES = """\
   - name: team
@@ -159,6 +162,20 @@ def test_a_target_that_lacks_a_capability_is_out(policy: Policy, request_: dict[
 
     assert conditions(planned) == {"tiny": "capability"}
     assert targets(planned) == ["near", "far"]
+
+
+def test_a_refusal_for_what_targets_cannot_do_says_where_that_is_declared() -> None:
+    lacking = (Exclusion(target="tiny", condition="capability", reason="it lacks tools"),)
+    error = refusal("chat", lacking, None, None, {}, None)  # type: ignore[arg-type]
+    assert error.code == "no_eligible_target"
+    assert "it lacks tools" in error.message
+    assert "`capabilities` in models.yaml" in error.message
+
+
+def test_models_that_come_along_take_tools() -> None:
+    """Else the first agent would be refused."""
+    targets = load_folder(Path("policies"), {}).targets
+    assert all("tools" in targets[name].capabilities for name in ("small", "large"))
 
 
 def test_results_of_tools_ask_for_targets_that_know_tools(policy: Policy) -> None:
