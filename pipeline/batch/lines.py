@@ -1,5 +1,6 @@
 """A file of requests, line by line: our own form, or the lines of OpenAI's batch API."""
 
+from codecs import BOM_UTF8
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -32,6 +33,7 @@ MAX_CUSTOM_ID: Final = 256
 MAX_PROBLEMS: Final = 1000
 """Problems that are kept to be shown."""
 _MARK: Final = 16
+_GZIP: Final = b"\x1f\x8b"
 
 Translate = Callable[[str, JsonObject, str], Request]
 """Reads the body of an OpenAI batch line for the endpoint that its `url` names, and a tenant.
@@ -170,9 +172,13 @@ def _digest(body: bytes) -> bytes:
 
 
 async def numbered(chunks: AsyncIterator[bytes]) -> AsyncIterator[tuple[int, bytes | None]]:
-    """Lines that are not blank with their numbers from 1; None for one that is too long, which is read past."""
+    """Lines that are not blank with their numbers from 1; None for one that is too long, which is read past.
+
+    Raises:
+        InvalidRequest: the file is packed.
+    """
     number, held, too_long = 0, bytearray(), False
-    async for chunk in chunks:
+    async for chunk in _text(chunks):
         start = 0
         while (end := chunk.find(b"\n", start)) >= 0:
             number += 1
@@ -191,11 +197,32 @@ async def numbered(chunks: AsyncIterator[bytes]) -> AsyncIterator[tuple[int, byt
         yield number + 1, bytes(held)
 
 
+async def _text(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The same without the mark that some programs write before UTF-8."""
+    head, begun = b"", False
+    async for chunk in chunks:
+        if begun:
+            yield chunk
+            continue
+        head += chunk
+        if len(head) >= len(BOM_UTF8):
+            begun = True
+            yield _begin(head)
+    if not begun:
+        yield _begin(head)
+
+
+def _begin(head: bytes) -> bytes:
+    if head.startswith(_GZIP):
+        raise InvalidRequest("this is gzip: unpack it first", param="file")
+    return head.removeprefix(BOM_UTF8)
+
+
 async def survey(chunks: AsyncIterator[bytes], reader: Reader) -> Survey:
     """Check every line before any of them runs.
 
     Raises:
-        InvalidRequest: there is no line.
+        InvalidRequest: there is no line, or the file is packed.
     """
     total = invalid = repeated = 0
     problems: list[Entry] = []

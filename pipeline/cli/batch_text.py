@@ -13,6 +13,10 @@ from pipeline.cli.show import beside
 __all__ = ["bar", "document", "listed", "problems", "report", "sentence", "show"]
 
 
+SHOWN: Final = 20
+"""Problems that are printed. `--json` gives more of them."""
+
+
 class _Rate(ProgressColumn):
     """Lines a second."""
 
@@ -85,10 +89,10 @@ def cost(batch: Batch) -> str:
 
 def problems(found: Survey) -> None:
     """Say what is wrong with which line."""
-    for entry in found.problems:
+    for entry in found.problems[:SHOWN]:
         if entry.problem is not None:
             beside.print(f"line {entry.number}: {entry.problem.message}", highlight=False, markup=False, soft_wrap=True)
-    hidden = found.invalid - len(found.problems)
+    hidden = found.invalid - min(len(found.problems), SHOWN)
     if hidden > 0:
         beside.print(f"and {hidden} more", highlight=False)
 

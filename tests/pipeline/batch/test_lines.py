@@ -1,6 +1,8 @@
 """Reading a file of requests: what runs, what does not, and what makes two files the same."""
 
 import asyncio
+import gzip
+from codecs import BOM_UTF8
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -13,6 +15,7 @@ from pipeline.batch import lines
 from pipeline.batch.lines import Entry, Reader, Survey, mark_of, numbered, stored_form
 from pipeline.batch.prepare import prepare
 from pipeline.batch.store import Store
+from pipeline.cli import batch_text
 from pipeline.contracts import JsonObject, Message, Request
 from pipeline.errors import InvalidRequest, UnknownModel
 from pipeline.transport.memory import MemoryLink
@@ -171,7 +174,26 @@ def test_a_file_with_many_bad_lines_does_not_fill_the_memory() -> None:
     assert (found.invalid, len(found.problems)) == (lines.MAX_PROBLEMS + 5, lines.MAX_PROBLEMS)
 
 
-LINE = st.binary(max_size=60).map(lambda raw: raw.replace(b"\n", b" "))
+@pytest.mark.parametrize("size", [1, 2, 3, 1000])
+def test_a_mark_before_the_first_line_is_taken_off(size: int) -> None:
+    (first, second) = entries(BOM_UTF8 + written({"input": "a"}, {"input": "b"}), size=size)
+    assert first.problem is None
+    assert second.problem is None
+
+
+@pytest.mark.parametrize("size", [1, 1000])
+def test_a_packed_file_is_one_sentence(size: int) -> None:
+    with pytest.raises(InvalidRequest, match="this is gzip: unpack it first"):
+        entries(gzip.compress(written(NATIVE)), size=size)
+
+
+def test_a_file_with_many_problems_shows_some_of_them(capsys: pytest.CaptureFixture[str]) -> None:
+    batch_text.problems(survey(written(*[b"{"] * 30)))
+    shown = capsys.readouterr().err.splitlines()
+    assert (len(shown), shown[-1]) == (batch_text.SHOWN + 1, "and 10 more")
+
+
+LINE = st.binary(max_size=60).map(lambda raw: b" " + raw.replace(b"\n", b" "))
 
 
 @settings(max_examples=100, deadline=None)
