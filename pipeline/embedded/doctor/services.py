@@ -22,6 +22,7 @@ from pipeline.policy.compiled import Policy
 from pipeline.policy.keys import masked_address
 from pipeline.policy.load import check_folder
 from pipeline.policy.models import Target
+from pipeline.policy.models.targets import BUILTIN
 from pipeline.settings import Settings
 from pipeline.transport.nats import connect
 from pipeline.transport.nats.provision import compare
@@ -175,15 +176,28 @@ def _away(why: str, refusing: Sequence[str], advice: str) -> Finding:
 
 
 async def endpoints(policy: Policy) -> tuple[Finding, ...]:
-    """Every target's endpoint answers, whatever it answers: a key may be asked for."""
+    """Every target's endpoint answers, whatever it answers: a key may be asked for. What is built in has none."""
     async with aiohttp.ClientSession(timeout=_PATIENCE) as session:
         return tuple(await asyncio.gather(*(_endpoint(session, *item) for item in policy.targets.items())))
 
 
 async def _endpoint(session: aiohttp.ClientSession, name: str, target: Target) -> Finding:
     what, shown = f"target {name}", masked_address(target.endpoint)
+    if target.endpoint == BUILTIN:
+        return await asyncio.to_thread(_built_in, what)
     try:
         async with session.get(below(target.endpoint, "models")) as response:
             return good(what, f"{shown} answers ({response.status})")
     except (aiohttp.ClientError, OSError, TimeoutError):
         return problem(what, f"nothing answers at {shown}", "start the model server, or change its endpoint")
+
+
+def _built_in(what: str) -> Finding:
+    """The encoder inside the worker: what matters is that its extra is installed."""
+    from pipeline.adapters.embedding import load
+
+    try:
+        load()
+    except PartMissing as error:
+        return attention(what, f"is built in, and cannot embed yet: {error.message}", "other requests need it not")
+    return good(what, "is built in, and its encoder is here")

@@ -1,6 +1,7 @@
 """The doctor says in one sentence what is wrong and what to do, and is honest about what may be lost."""
 
 import socket
+from pathlib import Path
 
 import pytest
 from fakes_money import budget, rate, with_money
@@ -154,3 +155,19 @@ def test_the_encoder_is_looked_for_where_a_route_compares_questions(tmp_path, mo
     (found,) = services.encoder(load_folder(tmp_path, {}))
     assert (found.what, found.condition) == ("embeddings", "attention")
     assert "stepwell[embeddings]" in found.sentence
+
+
+@pytest.mark.parametrize("installed", [True, False])
+async def test_a_target_that_is_built_in_has_no_endpoint_but_an_extra(
+    monkeypatch: pytest.MonkeyPatch, installed: bool
+) -> None:
+    def load() -> None:
+        if not installed:
+            raise PartMissing("install the extra `embeddings`")
+
+    monkeypatch.setattr("pipeline.adapters.embedding.load", load)
+    policy = load_folder(Path("policies"), {})
+    (found,) = [one for one in await services.endpoints(policy) if one.what == "target embedder"]
+    assert found.condition == ("good" if installed else "attention")
+    assert "answers at" not in found.sentence
+    assert installed or "extra `embeddings`" in found.sentence
