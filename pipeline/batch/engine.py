@@ -118,12 +118,16 @@ class Engine:
         return self._store.read(info)
 
     async def delete_file(self, tenant: str, file_id: str) -> bool:
-        """Remove a file. False: there is none. Batches that were read from it go on: they have its lines."""
+        """Remove a file. False: there is none. Batches that were read from it go on: they have its lines.
+
+        While one is still to be read its bytes stay, for that batch alone, and go once it was read.
+        """
         info = await self.shelf.file(tenant, file_id)
         if info is None:
             return False
         await self.shelf.put_file(info.model_copy(update={"deleted": True}))
-        await self._store.drop(f"file/{tenant}/{file_id}", info.pieces)
+        if not await self.shelf.is_read(tenant, file_id):
+            await self._store.drop(f"file/{tenant}/{file_id}", info.pieces)
         return True
 
     # ------------------------------------------------------------ batches

@@ -114,19 +114,23 @@ class Shelf:
 
     # ------------------------------------------------------------ files
 
-    async def file(self, tenant: str, file_id: str) -> FileInfo | None:
-        """The file, if it is there.
+    async def file(self, tenant: str, file_id: str, *, deleted: bool = False) -> FileInfo | None:
+        """The file, if it is there; with `deleted` also one that was removed.
 
         Raises:
             Unreadable: what stands there is no file.
         """
         entry = await self.bucket.get(f"file.{tenant}.{file_id}")
         info = None if entry is None else _read(entry, FileInfo)
-        return None if info is None or info.deleted else info
+        return None if info is None or (info.deleted and not deleted) else info
 
     async def put_file(self, info: FileInfo) -> None:
         """Write it."""
         await self.bucket.put(f"file.{info.tenant}.{info.id}", info.model_dump_json().encode())
+
+    async def is_read(self, tenant: str, file_id: str) -> bool:
+        """Whether a batch waits for its lines to be read from this file, or is being read."""
+        return any(batch.file_id == file_id and batch.status == "validating" for batch in await self.all(tenant))
 
     async def files(self, tenant: str) -> list[FileInfo]:
         """All files of a tenant, the newest first."""

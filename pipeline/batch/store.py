@@ -74,6 +74,10 @@ class Store:
         for piece in range(info.pieces):
             yield await self._need(f"file/{info.tenant}/{info.id}/{piece}")
 
+    async def has(self, info: FileInfo) -> bool:
+        """Whether its bytes are there; they go from the first piece on."""
+        return not info.pieces or await self._objects.get(f"file/{info.tenant}/{info.id}/0") is not None
+
     # ------------------------------------------------------------ pages
 
     async def put_rows(self, name: str, rows: Iterable[bytes]) -> int:

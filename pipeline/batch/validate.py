@@ -47,12 +47,12 @@ async def validate(
     """Read every line of a batch, and write down whether it runs. `check` knows which routes and variants there are."""
     options = batch.options
     try:
-        info = await shelf.file(batch.tenant, batch.file_id)
+        info = await shelf.file(batch.tenant, batch.file_id, deleted=True)
     except Unreadable as error:
         broken = LineProblem(line=0, code=error.code, message=error.message, param="input_file_id")
         await shelf.update(batch.tenant, batch.id, lambda b: state.failed(b, (broken,), clock.now()))
         return
-    if info is None:
+    if info is None or (info.deleted and not await store.has(info)):
         gone = LineProblem(line=0, code="not_found", message=f"there is no file {batch.file_id}", param="input_file_id")
         await shelf.update(batch.tenant, batch.id, lambda b: state.failed(b, (gone,), clock.now()))
         return
@@ -80,13 +80,22 @@ async def validate(
     except StepwellError as error:
         why = LineProblem(line=0, code=error.code, message=error.message, param=error.param)
         await shelf.update(batch.tenant, batch.id, lambda b: state.failed(b, (why,), clock.now()))
-        return
-    if found is not None:
-        await shelf.update(batch.tenant, batch.id, lambda b: state.prepared(b, found, clock.now()))
+    else:
+        if found is not None:
+            await shelf.update(batch.tenant, batch.id, lambda b: state.prepared(b, found, clock.now()))
+    await _let_go(shelf, store, batch)
+
+
+async def _let_go(shelf: Shelf, store: Store, batch: Batch) -> None:
+    """Drop the bytes of a file that was removed while batches were still to be read from it."""
+    info = await shelf.file(batch.tenant, batch.file_id, deleted=True)
+    if info is not None and info.deleted and not await shelf.is_read(batch.tenant, batch.file_id):
+        await store.drop(f"file/{info.tenant}/{info.id}", info.pieces)
 
 
 async def remove_old(shelf: Shelf, store: Store, batch: Batch, before: float) -> None:
     """Remove lines and results of a batch that was made before a moment and has ended. Its counts stay."""
     if batch.ended and batch.created < before and not batch.removed:
         await store.remove(prefix_of(batch), batch.pages, batch.round)
+        await _let_go(shelf, store, batch)
         await shelf.update(batch.tenant, batch.id, lambda b: b.model_copy(update={"removed": True}))

@@ -9,7 +9,7 @@ import pytest
 from batches import Desk, desk_on, questions
 
 from pipeline.batch.active import Active
-from pipeline.errors import Unreadable
+from pipeline.errors import NotFound, Unreadable
 from pipeline.ports import Link
 
 
@@ -99,6 +99,28 @@ async def test_a_batch_whose_record_becomes_unreadable_waits_alone(desk: Desk) -
     await desk.engine.shelf.bucket.put("batch.default.gone", b"overwritten")
     good = await desk.until(await desk.submit(*questions(2)))
     assert good.status == "completed"
+
+
+async def test_a_batch_keeps_its_file_until_it_was_read(link: Link) -> None:
+    async with desk_on(link, lead=False) as desk:
+        batch = await desk.submit(*questions(2))
+        assert await desk.engine.delete_file("default", batch.file_id)
+        with pytest.raises(NotFound):
+            await desk.engine.file("default", batch.file_id)
+        await desk.lead()
+        assert (await desk.until(batch)).counts.answered == 2
+        async with asyncio.timeout(5):
+            while await link.objects("files").get(f"file/default/{batch.file_id}/0") is not None:
+                await asyncio.sleep(0.02)
+
+
+async def test_a_batch_whose_file_is_gone_fails(link: Link) -> None:
+    async with desk_on(link, lead=False) as desk:
+        batch = await desk.submit(*questions(2))
+        await desk.engine.delete_file("default", batch.file_id)
+        await link.objects("files").delete(f"file/default/{batch.file_id}/0")
+        await desk.lead()
+        assert [why.code for why in (await desk.until(batch)).errors] == ["not_found"]
 
 
 async def _lines() -> AsyncIterator[bytes]:
