@@ -80,18 +80,19 @@ async def whole(
         folder = policies_for(tmp_path / "policies", small, large)
         change(folder)
         settings = nats.settings(STEPWELL_VALKEY=valkey_url, STEPWELL_POLICIES=folder)
-        workers, sources = [], []
-        for names in sets:
-            own = await connect(settings, name="worker", patient=True)
-            source = AppliedPolicies(folder, own.bucket("policy"), SystemClock(), environment)
-            await source.start()
-            worker = build_worker(list(names), own, settings, source)
-            await worker.start()
-            workers.append(worker)
-            sources.append(source)
-        yield Whole(link, Client(link), server, folder, settings, environment, sources)
-        for source in sources:
-            await source.stop()
-        for worker in workers:
-            await worker.stop(2)
-    await link.close()
+        async with contextlib.AsyncExitStack() as running:  # a test that fails leaves nothing running either
+            running.push_async_callback(link.close)
+            workers, sources = [], []
+            for names in sets:
+                own = await connect(settings, name="worker", patient=True)
+                source = AppliedPolicies(folder, own.bucket("policy"), SystemClock(), environment)
+                await source.start()
+                worker = build_worker(list(names), own, settings, source)
+                await worker.start()
+                workers.append(worker)
+                sources.append(source)
+            for worker in workers:
+                running.push_async_callback(worker.stop, 2)
+            for source in sources:
+                running.push_async_callback(source.stop)
+            yield Whole(link, Client(link), server, folder, settings, environment, sources)

@@ -46,9 +46,11 @@ async def door(world: Whole) -> AsyncIterator[openai.AsyncOpenAI]:
     app = build_door(lambda tenant: Client(world.link, tenant), world.sources[0], key_id=key_ids(b"secret"))
     runner = await listening(app, "127.0.0.1", 0, Limits(), grace_s=0.5)
     base = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
-    async with openai.AsyncOpenAI(base_url=base, api_key="key-1", max_retries=0) as client:
-        yield client
-    await runner.cleanup()
+    try:
+        async with openai.AsyncOpenAI(base_url=base, api_key="key-1", max_retries=0, timeout=60.0) as client:
+            yield client
+    finally:
+        await runner.cleanup()
 
 
 def asking(client: openai.AsyncOpenAI, tenant: str, text: str = "What is a queue?", **stepwell: object):  # type: ignore[no-untyped-def]
