@@ -9,6 +9,7 @@ import orjson
 
 from pipeline.batch import state
 from pipeline.batch.active import prefix_of
+from pipeline.batch.feed import refuse_never
 from pipeline.batch.model import PAGE, Batch, FileInfo, Options, Paged, Row
 from pipeline.batch.render import Render, written
 from pipeline.batch.results import Only, Order, Pages, Results, rows
@@ -140,12 +141,14 @@ class Engine:
         Raises:
             NotFound: there is no such file.
             IdempotencyConflict: the id is that of another batch.
+            InvalidRequest: its hours never come before its completion window ends.
         """
         info = await self.file(tenant, file_id)
         chosen = options or Options()
         own = batch_id if batch_id is not None else f"batch-{secrets.token_hex(12)}"
         _check_name(own, MAX_ID, "id")
         now = self._clock.now()
+        refuse_never(chosen, now)
         batch = Batch(
             id=own,
             tenant=tenant,

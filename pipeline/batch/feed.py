@@ -1,12 +1,18 @@
 """Which batch hands in the next line, and when it may. Pure: values in and out."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
+from typing import Final
 from zoneinfo import ZoneInfo
 
-from pipeline.batch.model import Hours, Options
+from pipeline.batch.model import Batch, Hours, Options
+from pipeline.errors import InvalidRequest
 
-__all__ = ["Turns", "is_open", "places"]
+__all__ = ["Turns", "is_open", "opens", "places", "refuse_never", "waits_until"]
+
+
+DAYS: Final = 4
+"""Days that are looked at for hours to begin; in the night of a change of clocks they may be left out once."""
 
 
 def is_open(options: Options, now: float) -> bool:
@@ -23,6 +29,49 @@ def _within(hours: Hours, now: float) -> bool:
     if hours.start <= hours.end:
         return hours.start <= moment < hours.end
     return moment >= hours.start or moment < hours.end
+
+
+def opens(options: Options, now: float) -> float | None:
+    """When lines may be handed in from `now` on; None: never."""
+    begin = max(now, options.not_before or now)
+    hours = options.hours
+    if hours is None or _within(hours, begin):
+        return begin
+    zone = ZoneInfo(hours.timezone)
+    today = datetime.fromtimestamp(begin, UTC).astimezone(zone).date()
+    for days in range(DAYS):
+        start = datetime.combine(today + timedelta(days=days), time.fromisoformat(hours.start), zone).timestamp()
+        if start > begin and _within(hours, start):
+            return start
+    return None
+
+
+def refuse_never(options: Options, now: float) -> None:
+    """Let pass what may begin before its completion window ends.
+
+    Raises:
+        InvalidRequest: no line could ever be handed in.
+    """
+    hours = options.hours
+    if hours is None:
+        return
+    named = f"hours {hours.start}-{hours.end} {hours.timezone}"
+    if hours.start == hours.end:
+        raise InvalidRequest(f"{named}: begin and end are the same, so no line would ever run", param="hours")
+    first = opens(options, now)
+    if first is None or first >= max(now, options.not_before or now) + options.window_s:
+        raise InvalidRequest(
+            f"{named}: they do not begin within the completion window of {options.window_s / 3600:g} h: "
+            "give a longer one, or other hours",
+            param="hours",
+        )
+
+
+def waits_until(batch: Batch, now: float) -> float | None:
+    """When lines are handed in again, where none are now since it is not the time; None: nothing waits for that."""
+    if batch.status not in ("validating", "in_progress") or is_open(batch.options, now):
+        return None
+    return opens(batch.options, now)
 
 
 def places(tenants: Sequence[str], weights: Mapping[str, float], limit: int) -> dict[str, int]:

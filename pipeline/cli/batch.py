@@ -240,9 +240,9 @@ async def _change(
 async def _tell(engine: Engine, batch: Batch, *, wait: bool, as_json: bool) -> Batch:
     found = await _follow(engine, batch, quiet=as_json) if wait else batch
     if as_json:
-        print_json(batch_text.document(found))
+        print_json(batch_text.document(found, SystemClock().now()))
         return found
-    console.print(batch_text.sentence(found), highlight=False, soft_wrap=True, markup=False)
+    console.print(batch_text.sentence(found, SystemClock().now()), highlight=False, soft_wrap=True, markup=False)
     if not found.ended:
         console.print(f"follow it with: stepwell batch status {found.id} --wait", highlight=False, soft_wrap=True)
     return found

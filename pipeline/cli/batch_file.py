@@ -12,10 +12,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import ValidationError
 
 from pipeline.batch import Engine, FileInfo, Hours, Options
+from pipeline.batch.feed import refuse_never
 from pipeline.batch.lines import Reader, Survey, survey
 from pipeline.cli.batch_text import bar
 from pipeline.cli.show import Misused
 from pipeline.contracts import is_name
+from pipeline.errors import InvalidRequest
 from pipeline.gateway.lines import translate_line
 
 __all__ = ["Given", "Local", "look_through", "moment", "seconds", "upload"]
@@ -49,7 +51,7 @@ class Given:
         defaults = {"route": self.route, "origin": self.origin}
         begin = None if self.not_before is None else moment(self.not_before, now, self.timezone).timestamp()
         try:
-            return Options(
+            options = Options(
                 skip_invalid=self.skip_invalid,
                 dedup=self.dedup,
                 window_s=seconds(self.within, "--within"),
@@ -57,9 +59,13 @@ class Given:
                 hours=_hours(self.window, self.timezone),
                 defaults={name: value for name, value in defaults.items() if value is not None},
             )
+            refuse_never(options, now.timestamp())
+        except InvalidRequest as error:
+            raise Misused(f"--window: {error.message}", param="window") from None
         except ValidationError as error:
             first = error.errors(include_input=False, include_url=False, include_context=False)[0]
             raise Misused(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        return options
 
 
 @dataclass(frozen=True, slots=True)

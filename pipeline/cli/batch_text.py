@@ -7,6 +7,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 from pipeline.batch import Batch
+from pipeline.batch.feed import waits_until
 from pipeline.batch.lines import Survey
 from pipeline.cli.show import beside
 
@@ -58,14 +59,25 @@ def fields(batch: Batch) -> dict[str, Any]:
     }
 
 
-def document(batch: Batch) -> dict[str, Any]:
+def document(batch: Batch, now: float) -> dict[str, Any]:
     """A batch for programs."""
     shown = batch.model_dump(mode="json", exclude={"digest", "again", "sizes"}, exclude_none=True)
-    return shown | {"open": batch.counts.open, "request_counts": batch.request_counts}
+    until = waits_until(batch, now)
+    waits = {} if until is None else {"waits_until": _moment(until)}
+    return shown | {"open": batch.counts.open, "request_counts": batch.request_counts} | waits
 
 
-def sentence(batch: Batch) -> str:
-    """How far it is."""
+def sentence(batch: Batch, now: float) -> str:
+    """How far it is, and until when it waits where nothing is handed in since it is not the time."""
+    until = waits_until(batch, now)
+    return _stands(batch) + ("" if until is None else f", waits until {_moment(until)}")
+
+
+def _moment(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="minutes")
+
+
+def _stands(batch: Batch) -> str:
     counts = batch.counts
     if batch.status == "validating":
         return f"{batch.id}: validating, every line is read before any runs"

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 import pytest
 from batches import Desk, bytes_of, desk_on, questions
@@ -227,7 +228,8 @@ async def test_what_was_cancelled_goes_on_when_it_is_tried_again(desk: Desk) -> 
 
 
 async def test_no_line_runs_before_its_time(desk: Desk) -> None:
-    hours = Hours(start="00:00", end="00:00")  # never
+    first, last = (datetime.fromtimestamp(desk.clock.now() + hours * 3600, UTC) for hours in (2, 3))
+    hours = Hours(start=f"{first:%H:%M}", end=f"{last:%H:%M}")  # not now
     closed = await desk.until(await desk.submit({"input": "closed"}, hours=hours), "in_progress")
     batch = await desk.until(await desk.submit({"input": "x"}, not_before=desk.clock.now() + 3600), "in_progress")
     open_too = await desk.until(await desk.submit({"input": "now"}))

@@ -10,11 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.batch import Batch, Counts, Hours, Options, state
-from pipeline.batch.feed import Turns, is_open, places
+from pipeline.batch.feed import Turns, is_open, opens, places, refuse_never, waits_until
 from pipeline.batch.lease import may_take
 from pipeline.batch.model import LineProblem
 from pipeline.batch.prepare import Prepared
 from pipeline.batch.validate import COMPARED, earlier
+from pipeline.cli import batch_text
+from pipeline.errors import InvalidRequest
 from pipeline.ports import Entry
 
 NAMES = st.sampled_from(["a", "b", "c", "d"])
@@ -34,6 +36,51 @@ def a_batch(**changes: object) -> Batch:
         "expires_at": 9.0,
     }
     return Batch.model_validate(fields | changes, strict=False)
+
+
+NIGHT = Hours(start="22:00", end="06:00")
+
+
+@pytest.mark.parametrize(
+    ("options", "now", "first"),
+    [
+        (Options(), at(12, 0), at(12, 0)),
+        (Options(hours=NIGHT), at(23, 0), at(23, 0)),
+        (Options(hours=NIGHT), at(12, 0), at(22, 0)),
+        (Options(hours=Hours(start="08:00", end="10:00")), at(12, 0), at(8, 0, day=11)),
+        (Options(hours=NIGHT, not_before=at(7, 0, day=12)), at(12, 0), at(22, 0, day=12)),
+        (Options(hours=Hours(start="06:00", end="06:00")), at(12, 0), None),
+    ],
+)
+def test_when_lines_are_handed_in_is_known_beforehand(options: Options, now: float, first: float | None) -> None:
+    assert opens(options, now) == first
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (Options(hours=Hours(start="06:00", end="06:00")), "the same"),
+        (Options(hours=NIGHT, window_s=7200.0), "completion window of 2 h"),
+    ],
+)
+def test_hours_that_never_come_are_refused(options: Options, why: str) -> None:
+    with pytest.raises(InvalidRequest, match=why):
+        refuse_never(options, at(12, 0))
+
+
+def test_hours_that_come_in_time_are_taken() -> None:
+    refuse_never(Options(hours=NIGHT), at(12, 0))
+    refuse_never(Options(hours=NIGHT, window_s=7200.0), at(21, 0))
+    refuse_never(Options(hours=NIGHT, window_s=7200.0, not_before=at(21, 0)), at(12, 0))
+
+
+def test_a_batch_says_until_when_it_waits() -> None:
+    batch = a_batch(status="in_progress", options=Options(hours=NIGHT))
+    assert batch_text.sentence(batch, at(12, 0)).endswith(", waits until 2026-01-10T22:00+00:00")
+    assert batch_text.document(batch, at(12, 0))["waits_until"] == "2026-01-10T22:00+00:00"
+    assert "waits" not in batch_text.sentence(batch, at(23, 0))
+    assert "waits_until" not in batch_text.document(batch, at(23, 0))
+    assert waits_until(a_batch(status="completed", options=Options(hours=NIGHT)), at(12, 0)) is None
 
 
 @settings(max_examples=100, deadline=None)
