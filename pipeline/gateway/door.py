@@ -33,6 +33,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Write = Callable[[Problem, web.Request], Problem]
 SETTLE_S: Final = 10.0
 """Seconds that a closing door waits for requests whose callers are gone and may come back."""
+DEEPEST: Final = 8
+"""Parts of a path that are looked at to say whose errors it has."""
 _DEFECT: Final = "a defect in Stepwell; see the log of the door"
 
 
@@ -137,9 +139,18 @@ class _Around:
             return self._problem(request, problem_of_status(500, _DEFECT))
 
     def _problem(self, request: web.Request, problem: Problem) -> web.Response:
-        # A path that knows other methods matched no route, and is still its family's.
-        write = self._writers.get(route_of(request)) or self._writers.get(request.path, as_openai)
+        # A path that matched no route, since it is not there or knows other methods, is still its family's.
+        write = self._writers.get(route_of(request)) or self._above(request.path)
         return of_problem(write(problem, request), echo(request))
+
+    def _above(self, path: str) -> Write:
+        """How errors are written at the longest known path that this one begins with."""
+        parts = path.split("/", DEEPEST)[:DEEPEST]
+        for length in range(len(parts), 1, -1):
+            write = self._writers.get("/".join(parts[:length]))
+            if write is not None:
+                return write
+        return as_openai
 
 
 class _Probes:

@@ -298,6 +298,29 @@ async def test_a_wrong_path_or_method_has_the_error_shape_too(
     assert (response.status, await code_of(response)) == (http, code)
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "anthropic"),
+    [
+        ("GET", "/v1/messages/nope", True),
+        ("POST", "/v1/messages/count_tokens/nope/a/b", True),
+        ("GET", "/v1/messages", True),
+        ("POST", "/v1/messages/" + "x/" * 500, True),
+        ("GET", "/v1/messagesnope", False),
+        ("GET", "/v1/chat/completions/nope", False),
+        ("GET", "/nope", False),
+    ],
+)
+async def test_a_path_that_is_not_there_fails_in_the_shape_of_the_api_above_it(
+    opened: Opener, method: str, path: str, anthropic: bool
+) -> None:
+    caller = await opened(FakeAsker())
+    answer = await caller.request(method, path)
+    assert answer.status in (404, 405)
+    body = await answer.json()
+    assert (body.get("type") == "error") is anthropic
+    assert "error" in body
+
+
 async def test_models_are_auto_the_routes_and_the_variants_of_the_policy_in_force(opened: Opener) -> None:
     names = Names(routes=("chat", "small"), variants=("small", "large"))
     caller = await opened(FakeAsker(), names=names)
