@@ -93,12 +93,18 @@ async def test_a_batch_that_cannot_be_validated_keeps_no_other_from_it(desk: Des
     assert good.status == "completed"
 
 
-async def test_a_batch_whose_record_becomes_unreadable_waits_alone(desk: Desk) -> None:
+async def test_a_batch_whose_record_becomes_unreadable_waits_alone(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
     desk.cascade.answer = lambda request: None if str(request.input).startswith("gone") else "answered"
     await desk.until(await desk.submit(*questions(2, "gone"), wanted="gone"), "in_progress")
     await desk.engine.shelf.bucket.put("batch.default.gone", b"overwritten")
     good = await desk.until(await desk.submit(*questions(2)))
     assert good.status == "completed"
+    async with asyncio.timeout(5):
+        while not any("batch gone waits" in message for message in caplog.messages):
+            await asyncio.sleep(0.02)
+    assert not any("stopped the feeder" in message for message in caplog.messages)
 
 
 async def test_a_batch_keeps_its_file_until_it_was_read(link: Link) -> None:
