@@ -270,7 +270,7 @@ async def test_a_changed_policy_is_in_force_without_a_restart_and_a_broken_one_n
         routes.write_text(text.replace("kind: Routes", "kind: Routes\nnonsense: 1"))
         await asyncio.sleep(0.6)
         assert (await house.client.ask(Request(input="two"))).policy_revision == before.policy_revision
-        routes.write_text(text.replace("accept: {confidence: 0.75}", "accept: {confidence: 0.0}"))
+        routes.write_text(text.replace("confidence: 0.75", "confidence: 0.0"))
         async with asyncio.timeout(5):
             while (after := await house.client.ask(Request(input="three"))).policy_revision == before.policy_revision:
                 await asyncio.sleep(0.1)
