@@ -95,4 +95,6 @@ def _problem(problem: Problem, headers: Mapping[str, str]) -> web.Response:
 def _sentence(error: web.HTTPException) -> str:
     if error.status == 404:
         return "there is no such path: see docs/HTTP.md for what the door serves, or begin with GET /v1/models"
+    if error.status == 405:
+        return f"this path takes {error.headers.get('allow', 'other methods')} and nothing else"
     return error.text or error.reason or "the request was refused"

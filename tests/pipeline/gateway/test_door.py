@@ -298,6 +298,11 @@ async def test_a_wrong_path_or_method_has_the_error_shape_too(
     assert (response.status, await code_of(response)) == (http, code)
 
 
+async def test_a_wrong_method_is_told_the_right_one(opened: Opener) -> None:
+    response = await (await opened(FakeAsker())).get(PATH)
+    assert (await response.json())["error"]["message"] == "this path takes POST and nothing else"
+
+
 @pytest.mark.parametrize(
     ("method", "path", "anthropic"),
     [
