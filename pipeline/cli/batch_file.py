@@ -18,7 +18,7 @@ from pipeline.cli.batch_text import bar
 from pipeline.cli.show import Misused
 from pipeline.contracts import is_name
 from pipeline.errors import InvalidRequest
-from pipeline.gateway.lines import translate_line
+from pipeline.gateway.lines import translate_any
 
 __all__ = ["Given", "Local", "look_through", "moment", "seconds", "upload"]
 
@@ -125,7 +125,7 @@ def _hours(window: str | None, timezone: str | None) -> Hours | None:
 async def look_through(path: Path, given: Given, *, quiet: bool) -> Local:
     """Read every line, before anything is sent."""
     options = given.options(datetime.now().astimezone())
-    reader = Reader(given.tenant, translate_line, options.defaults)
+    reader = Reader(given.tenant, translate_any, options.defaults)
     digest = hashlib.sha256()
     with bar(quiet=quiet, ends=False) as progress:
         task = progress.add_task("reading", total=_size(path))

@@ -59,7 +59,8 @@ def _opened(stack: ExitStack, path: Path | None) -> BinaryIO:
 
 
 async def _write_rows(rows: AsyncIterator[Row], batch: Batch, main: BinaryIO, errors: BinaryIO) -> None:
+    render = rendered(batch)
     async for row in rows:
         place = main if row.status == "answered" else errors
-        place.write(written(row, batch.form, rendered))
+        place.write(written(row, batch.form, render))
         place.flush()

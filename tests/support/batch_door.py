@@ -1,11 +1,14 @@
 """A door with files and batches: the true engine and feeder over a link in memory, and small stages that echo."""
 
+import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
+import openai
 from cascade import Middle, Notes, reply_of, stages
 from fakes_door import Names
 
@@ -15,11 +18,10 @@ from pipeline.admission import Admission
 from pipeline.batch.engine import Engine
 from pipeline.batch.feeder import Feeder
 from pipeline.client import Client
-from pipeline.contracts import Envelope, JsonObject, Request, Served
-from pipeline.errors import InvalidRequest
+from pipeline.contracts import Envelope, Served
 from pipeline.gateway import Limits, build_door
 from pipeline.gateway.access import Access
-from pipeline.gateway.openai import to_call
+from pipeline.gateway.lines import translate_line
 from pipeline.gateway.server import listening
 from pipeline.policy.models.limits import AdmissionLimits, Lanes
 from pipeline.ports import Link, Outcome, Run
@@ -52,13 +54,6 @@ class House:
     asked: list[Envelope] = field(default_factory=list)
 
 
-def translate(url: str, body: JsonObject, tenant: str) -> Request:
-    """Lines are chat completions here."""
-    if url != "/v1/chat/completions":
-        raise InvalidRequest("url: only chat completions here", param="url")
-    return to_call(body, {}, tenant).request
-
-
 @contextlib.asynccontextmanager
 async def batch_door(
     limits: Limits | None = None, access: Access | None = None, names: Names | None = None
@@ -81,7 +76,7 @@ async def batch_door(
     runner = Runner(chosen, link.transport(), link.streams, clock=clock, random=Middle(), observer=Notes(), worker="w")
     worker = Worker(chosen, runner, link, Admission(link, results, Policies(), clock))
     await worker.start()
-    feeder = Feeder(link, clock, translate, "f")
+    feeder = Feeder(link, clock, translate_line, "f")
     await feeder.start()
     bounds = limits or Limits()
     engine = Engine(link, clock)
@@ -95,3 +90,18 @@ async def batch_door(
         await door.cleanup()
         await feeder.stop()
         await worker.stop(1)
+
+
+def jsonl(*lines: dict[str, Any]) -> bytes:
+    """The lines as a file."""
+    return b"".join(json.dumps(value).encode() + b"\n" for value in lines)
+
+
+async def ended(client: openai.AsyncOpenAI, batch: str) -> openai.types.Batch:
+    """The batch, once it has ended."""
+    async with asyncio.timeout(20):
+        while True:
+            found = await client.batches.retrieve(batch)
+            if found.status in ("completed", "failed", "cancelled", "expired"):
+                return found
+            await asyncio.sleep(0.05)

@@ -10,12 +10,12 @@ from pydantic import ValidationError
 from pipeline.batch.model import Hours, Options
 from pipeline.contracts import Json, JsonObject
 from pipeline.errors import InvalidRequest
-from pipeline.gateway.lines import CHAT, EMBEDDINGS
+from pipeline.gateway.lines import CHAT, EMBEDDINGS, RESPONSES
 from pipeline.gateway.parameters import refuse
 
 __all__ = ["ENDPOINTS", "Wanted", "read"]
 
-ENDPOINTS: Final = (CHAT, EMBEDDINGS)
+ENDPOINTS: Final = (CHAT, RESPONSES, EMBEDDINGS)
 WINDOW: Final = "24h"
 DAY_S: Final = 86_400.0
 _FIELDS: Final = ("input_file_id", "endpoint", "completion_window", "metadata", "output_expires_after", "stepwell")

@@ -9,11 +9,13 @@ from aiohttp import web
 
 from pipeline.batch.engine import Engine
 from pipeline.batch.model import Batch
-from pipeline.batch.render import openai_row
+from pipeline.batch.render import Render, openai_row
 from pipeline.contracts import Reply
 from pipeline.gateway.embeddings import embeddings_object
+from pipeline.gateway.lines import RESPONSES
 from pipeline.gateway.openai import completion_object
 from pipeline.gateway.responses import report
+from pipeline.gateway.responses_api.answer import response_object
 from pipeline.gateway.streaming import CallerGone
 
 __all__ = ["rendered", "rows_of", "send_file"]
@@ -21,17 +23,26 @@ __all__ = ["rendered", "rows_of", "send_file"]
 _KIND = "application/jsonl"
 
 
-def rendered(reply: Reply) -> dict[str, Any]:
-    """The body of an answer as the endpoint of its line would have written it."""
+def rendered(batch: Batch) -> Render:
+    """How the bodies of answers of this batch are written: as the endpoint of its lines would have written them."""
+    return _response if batch.options.endpoint == RESPONSES else _answer
+
+
+def _answer(reply: Reply) -> dict[str, Any]:
     if reply.embeddings is not None:
         return embeddings_object(reply, "float")
     return completion_object(reply, int(reply.completed_at))
 
 
+def _response(reply: Reply) -> dict[str, Any]:
+    return response_object(reply, int(reply.completed_at), {})  # what was asked is not kept
+
+
 async def rows_of(engine: Engine, batch: Batch, *, errors: bool) -> AsyncIterator[bytes]:
     """The lines of the file with answers, or of that with errors, in the order of the input."""
+    render = rendered(batch)
     async for row in engine.rows(batch, only="errors" if errors else "answered"):
-        yield orjson.dumps(openai_row(row, rendered)) + b"\n"
+        yield orjson.dumps(openai_row(row, render)) + b"\n"
 
 
 async def send_file(

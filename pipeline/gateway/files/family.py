@@ -75,7 +75,7 @@ class Files:
         batch = await engine.get(caller.tenant, brought.batch)
         if not batch.ended:
             raise NotFound(f"there is no file {file} before its batch has ended; its content is there as it comes")
-        sizes = await engine.sizes(batch, rendered)
+        sizes = await engine.sizes(batch, rendered(batch))
         return _json(brought_object(batch, errors=brought.errors, size=sizes[brought.errors]))
 
     async def delete(self, request: web.Request) -> web.Response:

@@ -1,13 +1,12 @@
 """Files and batches as the official client sees them, over the true engine."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
 
 import openai
 import pytest
-from batch_door import House, batch_door
+from batch_door import House, batch_door, ended, jsonl
 
 from pipeline.gateway.batches.question import read
 
@@ -17,10 +16,6 @@ QUESTION: dict[str, Any] = {"endpoint": "/v1/chat/completions", "completion_wind
 def line(number: int, text: str, **more: Any) -> dict[str, Any]:
     body = {"model": "auto", "messages": [{"role": "user", "content": text}], **more}
     return {"custom_id": f"c{number}", "method": "POST", "url": "/v1/chat/completions", "body": body}
-
-
-def jsonl(*lines: dict[str, Any]) -> bytes:
-    return b"".join(json.dumps(value).encode() + b"\n" for value in lines)
 
 
 @pytest.fixture
@@ -33,15 +28,6 @@ async def house() -> AsyncIterator[House]:
 async def client(house: House) -> AsyncIterator[openai.AsyncOpenAI]:
     async with openai.AsyncOpenAI(base_url=f"{house.base}/v1", api_key="none", max_retries=0) as official:
         yield official
-
-
-async def ended(client: openai.AsyncOpenAI, batch: str) -> openai.types.Batch:
-    async with asyncio.timeout(20):
-        while True:
-            found = await client.batches.retrieve(batch)
-            if found.status in ("completed", "failed", "cancelled", "expired"):
-                return found
-            await asyncio.sleep(0.05)
 
 
 async def test_a_file_of_lines_becomes_a_file_of_answers(client: openai.AsyncOpenAI) -> None:
