@@ -1,9 +1,12 @@
 """`stepwell keys`: who may call the HTTP door, and what they may."""
 
+import os
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from typing import Annotated, Any, TypeVar, cast, get_args
 
 import typer
@@ -15,6 +18,8 @@ from pipeline.cli.keys_text import duration_of, moment_of, row_of
 from pipeline.cli.show import Misused, console, errors_as_sentences, print_json, print_rows, run, warn
 from pipeline.contracts import Lane, is_name
 from pipeline.embedded.here import settings_here
+from pipeline.embedded.in_force import in_force_here
+from pipeline.errors import StepwellError
 from pipeline.keys import LANES, SCOPES, KeyLimits, KeyRecord, KeySecret, Scope, digest_of, public_id, token_of
 from pipeline.keys.token import ENTROPY_BYTES, PUBLIC_BYTES
 from pipeline.transport.nats import connect
@@ -82,6 +87,8 @@ def create_command(
     )
     run(_with(lambda store: store.add(record)))
     _reveal(record, token, now, as_json=as_json)
+    if record.routes is not None:
+        run(_warn_of(record.routes))
 
 
 @errors_as_sentences
@@ -184,6 +191,20 @@ async def _with(work: Callable[[KeyStore], Awaitable[T]]) -> T:
         return await work(KeyStore(link.bucket("keys")))
     finally:
         await link.close()
+
+
+async def _warn_of(routes: tuple[str, ...]) -> None:
+    """Say which routes of a key the policy does not have. One that comes later is allowed, so the key stands."""
+    with suppress(StepwellError):
+        policy = (await in_force_here(settings_here(), os.environ)).policy
+        known = {route.spec.name for route in policy.routes} | policy.variants.keys()
+        for name in (route for route in routes if route not in known):
+            warn(f"the policy in force has no route or variant {name}; {_near(name, known)}")
+
+
+def _near(name: str, known: Collection[str]) -> str:
+    close = get_close_matches(name, known, 1)
+    return f"did you mean {close[0]}?" if close else f"it has {', '.join(sorted(known))}"
 
 
 def _reveal(record: KeyRecord, token: str, now: float, *, as_json: bool) -> None:

@@ -84,6 +84,16 @@ def test_for_people_the_key_stands_alone_on_standard_output(desk: Desk) -> None:
     assert "a [bold]b[/]" in desk.types("keys", "list").output
 
 
+def test_a_route_that_the_policy_does_not_have_is_said_and_the_key_is_made(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STEPWELL_POLICIES", str(Path(__file__).parents[3] / "policies"))
+    result = desk.types("keys", "create", "a", "--route", "chatt", "--route", "small")
+    assert well_formed(result.stdout.strip())
+    assert "no route or variant chatt; did you mean chat?" in result.stderr
+    assert "small" not in result.stderr
+
+
 @pytest.mark.parametrize(
     "words",
     [
