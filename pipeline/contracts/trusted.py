@@ -5,7 +5,6 @@ would check: thirty fields of plain names and numbers take ten microseconds. Her
 """
 
 from collections.abc import Mapping
-from functools import cache
 from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel
@@ -13,7 +12,13 @@ from pydantic import BaseModel
 __all__ = ["changed", "trusted"]
 
 M = TypeVar("M", bound=BaseModel)
-_set: Final = object.__setattr__
+
+# The slots of a model are written directly: `object.__setattr__` looks each of them up by name, at twice the cost.
+_new: Final = object.__new__
+_fill: Final = BaseModel.__dict__["__dict__"].__set__
+_name_fields: Final = BaseModel.__dict__["__pydantic_fields_set__"].__set__
+_add_extra: Final = BaseModel.__dict__["__pydantic_extra__"].__set__
+_add_private: Final = BaseModel.__dict__["__pydantic_private__"].__set__
 
 
 def trusted(model: type[M], values: dict[str, Any]) -> M:
@@ -23,38 +28,41 @@ def trusted(model: type[M], values: dict[str, Any]) -> M:
         model: a frozen contract without private attributes.
         values: its fields by name, each of the declared type and within its bounds; every required one is there.
     """
-    made = model.__new__(model)
-    _set(made, "__dict__", {**_blank(model), **values})
-    _set(made, "__pydantic_fields_set__", set(values))
-    _set(made, "__pydantic_extra__", {} if _open(model) else None)
-    _set(made, "__pydantic_private__", None)
+    made = _new(model)
+    blank, is_open = _BLANKS.get(model) or _blank(model)
+    _fill(made, {**blank, **values})
+    _name_fields(made, set(values))
+    _add_extra(made, {} if is_open else None)
+    _add_private(made, None)
     return made
 
 
 def changed(model: M, values: Mapping[str, Any]) -> M:
-    """The same, but for these fields, as `model_copy(update=values)` makes it, at a third of the cost.
+    """The same, but for these fields, as `model_copy(update=values)` makes it, at a fifth of the cost.
 
     Args:
         model: a frozen contract without private attributes.
         values: fields by name, each of the declared type and within its bounds.
     """
-    made = model.__class__.__new__(model.__class__)
-    _set(made, "__dict__", {**model.__dict__, **values})
-    _set(made, "__pydantic_fields_set__", model.__pydantic_fields_set__ | values.keys())
-    _set(made, "__pydantic_extra__", model.__pydantic_extra__)
-    _set(made, "__pydantic_private__", None)
+    made = _new(model.__class__)
+    _fill(made, {**model.__dict__, **values})
+    _name_fields(made, model.__pydantic_fields_set__.union(values))
+    _add_extra(made, model.__pydantic_extra__)
+    _add_private(made, None)
     return made
 
 
-@cache
-def _blank(model: type[BaseModel]) -> dict[str, Any]:
-    """All fields in their order, with their defaults. These are shared: contracts are frozen, mappings in them too."""
+_BLANKS: Final[dict[type[BaseModel], tuple[dict[str, Any], bool]]] = {}
+"""Of each contract, all fields in their order with their defaults, and whether it keeps fields it does not know.
+
+Defaults are shared: contracts are frozen, mappings in them too.
+"""
+
+
+def _blank(model: type[BaseModel]) -> tuple[dict[str, Any], bool]:
     fields = model.model_fields.items()
-    return {
+    blank = {
         name: None if field.is_required() else field.get_default(call_default_factory=True) for name, field in fields
     }
-
-
-@cache
-def _open(model: type[BaseModel]) -> bool:
-    return model.model_config.get("extra") == "allow"
+    _BLANKS[model] = made = (blank, model.model_config.get("extra") == "allow")
+    return made
