@@ -135,10 +135,16 @@ def _batches() -> Permissions:
     return _watched("batches") | _written("batches") | _files()
 
 
+def _kept() -> Permissions:
+    """Replies to lines of batches are read where they were settled, one by one."""
+    return _bucket("batches") | _objects_read("files")
+
+
 def _feeding() -> Permissions:
-    """Lines of batches are handed in, looked for in the queues, and taken back."""
+    """Lines of batches are handed in, looked for in the queues, and taken back; what settled ones left is removed."""
     handed = Permissions((request_subject("enqueue", "*"), cancel_subject("*.*")))
-    return _batches() | _read(STEPS) | handed
+    swept = Permissions(("$JS.API.STREAM.PURGE.RESULTS", "$JS.API.STREAM.PURGE.JOURNAL"))
+    return _batches() | _read(STEPS) | handed | swept
 
 
 def _asking() -> Permissions:
@@ -208,7 +214,7 @@ def _fused() -> Permissions:
 
 def _allocate() -> Permissions:
     """Reads what was recorded and said of answers, and publishes what follows: weights, and who broke its promise."""
-    reads = _read("OUTCOMES") | _read("RESULTS") | _read("AUDIT")
+    reads = _read("OUTCOMES") | _read("RESULTS") | _read("AUDIT") | _kept()
     writes = _written("experiments") | _written("weights") | _written("calibration")
     return reads | writes | _watched("policy") | _objects_read("bodies")
 
@@ -251,7 +257,7 @@ def _provisioner() -> Permissions:
 def _auditor() -> Permissions:
     """Reads records and results, and writes nothing."""
     looks = Permissions(("$JS.API.STREAM.INFO.AUDIT", "$JS.API.STREAM.INFO.RESULTS"))
-    return _read("AUDIT") | _read("RESULTS") | _objects_read("bodies") | looks
+    return _read("AUDIT") | _read("RESULTS") | _objects_read("bodies") | _kept() | _watched("batches") | looks
 
 
 def tenant(name: str) -> Permissions:

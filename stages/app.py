@@ -148,8 +148,16 @@ def build_worker(
     )
     if FIRST in names:
         _feed(parts)
-    admission = Admission(link, parts.results, policies, parts.clock, max_body=settings.max_body)
+    told = _kept(link) if FIRST in names else None
+    admission = Admission(link, parts.results, policies, parts.clock, max_body=settings.max_body, told=told)
     return Worker(stages, runner, link, admission, parts.starts, parts.stops, slots or Slots())
+
+
+def _kept(link: Link) -> ResultStore:
+    """Replies, also those to lines of batches that stand in settled pages alone."""
+    from pipeline.batch.kept import KeptResults
+
+    return KeptResults(link)
 
 
 def _feed(parts: Parts) -> None:
@@ -227,13 +235,12 @@ async def _policies(settings: Settings, link: Link) -> "AppliedPolicies":
 
 
 async def _run_allocator(settings: Settings) -> None:
-    from pipeline.adapters.results import StreamResults
     from pipeline.transport.nats import connect
     from stages.allocate import Allocate, Watch
 
     link = await connect(settings, name="worker-allocate", patient=True)
     policies = await _policies(settings, link)
-    results = StreamResults(link.streams)
+    results = _kept(link)
     corrections = _corrections(settings, results)
     watch = Watch(link.streams, results, link.bucket("calibration"), policies, SystemClock())
     allocator = Allocate(

@@ -1,6 +1,6 @@
 """Verify the log of a running system: records, then replies, then the records written meanwhile."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Final
 
 import orjson
@@ -29,24 +29,34 @@ def receipt_of(stored: Stored) -> Receipt:
     return Receipt(tenant, request_id, name, sequence, digest)
 
 
-async def check(streams: Streams, progress: Progress = lambda _: None) -> Report:
+async def check(
+    streams: Streams, progress: Progress = lambda _: None, kept: AsyncIterator[Receipt] | None = None
+) -> Report:
     """Verify every record of the log and every stored reply against it.
 
     Args:
         streams: where both are.
         progress: told the number of records read so far, every thousand records.
+        kept: what replies say that stand elsewhere.
     """
     verifier = Verifier()
     ahead: list[Receipt] = []
     await _read_on(verifier, streams, progress)
-    async for stored in streams.scan(RESULTS):
-        receipt = receipt_of(stored)
+    async for receipt in _receipts(streams, kept):
         if not verifier.receipt(receipt):
             ahead.append(receipt)
         if len(ahead) >= AHEAD:
             await _catch_up(verifier, streams, ahead, progress)
     await _catch_up(verifier, streams, ahead, progress)
     return verifier.report()
+
+
+async def _receipts(streams: Streams, kept: AsyncIterator[Receipt] | None) -> AsyncIterator[Receipt]:
+    async for stored in streams.scan(RESULTS):
+        yield receipt_of(stored)
+    if kept is not None:
+        async for receipt in kept:
+            yield receipt
 
 
 async def _read_on(verifier: Verifier, streams: Streams, progress: Progress) -> None:

@@ -214,6 +214,10 @@ class Active:
 
     # ------------------------------------------------------------ pages
 
+    def is_settled(self, page: int) -> bool:
+        """Whether it is stored for good how the lines of a page ended."""
+        return page in self._settled
+
     def ripe(self, *, all_of_them: bool = False) -> list[int]:
         """Pages all of whose lines have ended; with `all_of_them` every one that is open."""
         return [page.page for page in self._open.values() if all_of_them or self._whole(page)]

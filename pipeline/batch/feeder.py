@@ -24,6 +24,7 @@ from pipeline.batch.model import Batch, LineStatus
 from pipeline.batch.results import Shared
 from pipeline.batch.shelf import Shelf
 from pipeline.batch.store import Store
+from pipeline.batch.sweep import Sweeper
 from pipeline.batch.validate import KEEP_S, remove_old, validate
 from pipeline.errors import NotFound, StepwellError
 from pipeline.ports import Clock, Link
@@ -84,6 +85,7 @@ class Feeder:
         self._active: dict[tuple[str, str], Active] = {}
         self._turns = Turns()
         self._flight = Flight(self._link, self._results, self._clock, self._wake.set)
+        self._sweeper = Sweeper(self._link.streams, self._shelf, self._store, self._clock, self._flight.in_queues)
         self._validating: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._due: dict[str, float] = {}
         self._ended_before: dict[tuple[str, str], tuple[float, int]] = {}
@@ -123,6 +125,7 @@ class Feeder:
         self._begin()
         watching = asyncio.create_task(self._watch())
         renewing = asyncio.create_task(self._renew())
+        sweeping = asyncio.create_task(self._sweeper.run(self._known, self._active))
         try:
             while not watching.done() and not renewing.done():
                 await self._tick()
@@ -131,7 +134,7 @@ class Feeder:
                         await self._wake.wait()
                 self._wake.clear()
         finally:
-            tasks = [watching, renewing, *self._validating.values()]
+            tasks = [watching, renewing, sweeping, *self._validating.values()]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)

@@ -114,7 +114,7 @@ class Flight:
         """
         async with self._reading:  # many lines ask at once, and one reading of the queues is enough for all
             if self._queued is None:
-                self._queued = await self._in_queues()
+                self._queued = await self.in_queues()
             queued = self._queued
         if await self._look(active, line):
             return True
@@ -122,10 +122,10 @@ class Flight:
         line.handed = (active.batch.tenant, line.request_id) in queued
         return line.handed
 
-    async def _in_queues(self) -> set[Key]:
+    async def in_queues(self) -> set[Key]:
         """Every request of the lane that stands in a queue, or waits for its time. Few do: lines are let in slowly."""
         found: set[Key] = set()
-        for subject in (f"step.{LANES[-1]}.*", f"step.later.{LANES[-1]}.>"):
+        for subject in (f"step.{LANES[-1]}.>", f"step.later.{LANES[-1]}.>"):
             async for stored in self._link.streams.scan("STEPS", subject=subject):
                 try:
                     fields: dict[str, Any] = orjson.loads(stored.body)
@@ -196,7 +196,7 @@ class Flight:
         ]
         if not silent:
             return
-        queued = await self._in_queues() if any(now - f.line.since > LOST_S for f in silent) else set()
+        queued = await self.in_queues() if any(now - f.line.since > LOST_S for f in silent) else set()
         for flying in silent:
             line, tenant = flying.line, flying.active.batch.tenant
             lost = now - line.since > LOST_S and (tenant, line.request_id) not in queued

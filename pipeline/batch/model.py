@@ -138,7 +138,8 @@ class Batch(OpenContract):
     """A batch as it stands in the bucket. Whoever leads writes how far it is; callers only cancel and retry.
 
     `round` counts retries; `again` names the lines of the last one, None: all that were not answered. `stopped_at` is
-    when it began to end early. `sizes`: bytes of the output and of the errors, once somebody has counted them.
+    when it began to end early. `sizes`: bytes of the output and of the errors, once somebody has counted them. `swept`:
+    pages behind which nothing is left in streams.
     """
 
     id: Name
@@ -168,6 +169,7 @@ class Batch(OpenContract):
     again: tuple[Whole, ...] | None = None
     sizes: tuple[Whole, Whole] | None = None
     removed: bool = False
+    swept: Whole = 0
 
     @property
     def ended(self) -> bool:

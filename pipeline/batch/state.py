@@ -101,6 +101,7 @@ def again(batch: Batch, lines: Sequence[int] | None, now: float) -> Batch:
             **cleared,
             "status": "in_progress",
             "round": batch.round + 1,
+            "swept": 0,
             "again": tuple(sorted(set(lines))) if lines is not None else None,
             "expires_at": now + batch.options.window_s,
         }

@@ -7,11 +7,11 @@ import orjson
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from pipeline.adapters.results import StreamResults
 from pipeline.audit.check import check
 from pipeline.audit.read import Found, find_named, newest, repeats
 from pipeline.audit.show import row, tree
 from pipeline.audit.verify import Report
+from pipeline.batch.kept import KeptReplies, KeptResults
 from pipeline.cli.pii_text import plain
 from pipeline.cli.show import console, errors_as_sentences, print_json, print_rows, run
 from pipeline.contracts import ChainedRecord
@@ -58,7 +58,7 @@ def show_command(
 async def _find(tenant: str, name: str) -> tuple[Found, list[Found]]:
     link = await connect(settings_here(), name="cli")
     try:
-        found = await find_named(link.streams, StreamResults(link.streams), tenant, name)
+        found = await find_named(link.streams, KeptResults(link), tenant, name)
         return found, await repeats(link.streams, found)
     finally:
         await link.close()
@@ -134,7 +134,8 @@ async def _verify(*, quiet: bool) -> Report:
     try:
         with Progress(*columns, console=console, transient=True, disable=quiet) as progress:
             task = progress.add_task("verify", total=None)
-            return await check(link.streams, lambda records: progress.update(task, completed=records))
+            told = KeptReplies(link).receipts()
+            return await check(link.streams, lambda records: progress.update(task, completed=records), told)
     finally:
         await link.close()
 

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from pipeline.adapters.results import StreamResults
 from pipeline.adapters.weights import parse_weights
+from pipeline.batch.kept import KeptResults
 from pipeline.cli.show import console, errors_as_sentences, print_json, print_rows, run, warn
 from pipeline.contracts import NAME_PATTERN, OutcomeEvent, is_name
 from pipeline.embedded.here import settings_here
@@ -69,7 +69,7 @@ async def _record(event: OutcomeEvent) -> tuple[bool, bool]:
     link = await connect(settings_here(), name="cli")
     try:
         fresh = await record_outcome(link.streams, event)
-        return fresh, await StreamResults(link.streams).get(event.tenant, event.request_id) is not None
+        return fresh, await KeptResults(link).get(event.tenant, event.request_id) is not None
     finally:
         await link.close()
 

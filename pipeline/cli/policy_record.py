@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.adapters.results import StreamResults
 from pipeline.audit.read import find_begun
+from pipeline.batch.kept import KeptResults
 from pipeline.cli.policy_plan import excluded, print_plan, rules_of, told_plan
 from pipeline.cli.show import console, print_json, print_rows, run
 from pipeline.contracts import AuditRecord, Signals
@@ -34,7 +34,7 @@ async def _read(request_id: str, tenant: str) -> tuple[AuditRecord, Policy | Non
     settings = Settings.from_environment(environment)
     link = await connect(settings, name="cli")
     try:
-        record, _ = await find_begun(link.streams, StreamResults(link.streams), tenant, request_id)
+        record, _ = await find_begun(link.streams, KeptResults(link), tenant, request_id)
         store = RevisionStore(link.bucket("policy"))
         return record, await _policy(record.policy_revision, store, settings, environment)
     finally:

@@ -64,6 +64,10 @@ class Streams(Protocol):
         """Delete one message where the stream permits it. False: there is none."""
         ...
 
+    async def purge(self, subject: str) -> None:
+        """Delete every message on `subject`, which may have wildcards, where the stream permits it."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:

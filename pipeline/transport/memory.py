@@ -125,6 +125,12 @@ class MemoryStreams:
         """Delete one message where the stream permits it."""
         return self._streams[stream].delete(sequence)
 
+    async def purge(self, subject: str) -> None:
+        """Delete every message on `subject`."""
+        stream = self._of(subject)
+        for number in [number for number, message in stream.messages.items() if matches(subject, message.subject)]:
+            stream.delete(number)
+
 
 class MemoryObjects:
     """A bucket of objects as a dictionary."""

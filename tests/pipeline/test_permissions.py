@@ -121,10 +121,20 @@ def test_only_dead_letters_can_be_deleted_and_only_by_an_operator() -> None:
 
 
 def test_the_auditor_only_reads() -> None:
-    """It may ask for records and results, and for nothing else."""
+    """It may ask for records and results, those of batches among them, and for nothing else."""
     asks = USERS["auditor"].publish
-    assert all(subject.startswith(("$JS.API.DIRECT.GET.", "$JS.API.STREAM.INFO.")) for subject in asks)
-    assert {subject.rsplit(".", 1)[1] for subject in asks} == {"AUDIT", "RESULTS", "OBJ_bodies"}
+    reads = ("$JS.API.DIRECT.GET.", "$JS.API.STREAM.INFO.", "$JS.API.CONSUMER.", "$JS.FC.KV_")
+    assert all(subject.startswith(reads) for subject in asks)
+    named = {part for subject in asks for part in subject.split(".") if part.isupper() or "_" in part}
+    known = {"AUDIT", "RESULTS", "OBJ_bodies", "OBJ_files", "KV_batches"}
+    assert {name for name in named if name.startswith(("KV_", "OBJ_")) or name in ("AUDIT", "RESULTS")} == known
+
+
+def test_only_who_feeds_batches_removes_replies_and_what_was_paid() -> None:
+    """Both are kept elsewhere by then; the ledger and the log are nobody's to remove."""
+    for stream in ("RESULTS", "JOURNAL"):
+        purgers = {user for user in USERS if may_publish(user, f"$JS.API.STREAM.PURGE.{stream}")}
+        assert purgers == {"classify", "fused"}
 
 
 def test_everybody_hears_only_its_own_inbox() -> None:

@@ -11,9 +11,10 @@ import orjson
 from pipeline.adapters.results import StreamResults
 from pipeline.batch import Batch, Engine, Options, Row, feeder, results
 from pipeline.batch.feeder import Feeder
-from pipeline.contracts import ErrorBody, JsonObject, Reply, Request, Status
+from pipeline.contracts import Envelope, ErrorBody, JsonObject, Reply, Request, Status
 from pipeline.errors import InvalidRequest
 from pipeline.ports import Incoming, Link
+from pipeline.runner import dump_envelope
 from pipeline.topology import cancel_subject, request_subject
 from pipeline.transport.answers import PART_HEADER
 
@@ -47,6 +48,8 @@ class Cascade:
     answer: Callable[[Request], Status | None] = lambda _: "answered"
     taken: list[Request] = field(default_factory=list)
     cancelled: list[str] = field(default_factory=list)
+    provisional: set[str] = field(default_factory=set)
+    """Inputs whose replies may be replaced later."""
     silent: bool = False
     revision: str = "p1"
 
@@ -100,6 +103,7 @@ class Cascade:
             cost_usd=0.01,
             policy_revision=self.revision,
             fingerprint="f",
+            provisional=str(request.input) in self.provisional,
             error=ErrorBody(code=code, message="it went wrong") if failed else None,
         )
         await StreamResults(self.link.streams).put(reply)
@@ -112,6 +116,23 @@ class Cascade:
 async def bytes_of(*lines: object) -> AsyncIterator[bytes]:
     for line in lines:
         yield (line if isinstance(line, bytes) else orjson.dumps(line)) + b"\n"
+
+
+async def in_queues(link: Link, requests: list[Request]) -> None:
+    """What a real cascade would hold of these requests: their envelopes in a queue."""
+    for request in requests:
+        envelope = Envelope.model_construct(
+            id=str(request.id),
+            request=request,
+            fingerprint="f",
+            lane="batch",
+            received_at=0.0,
+            deadline_at=9e9,
+            reply_to=None,
+            traceparent=None,
+            policy_revision="p",
+        )
+        await link.streams.append("step.batch.draft", dump_envelope(envelope), once=f"{request.id}.test")
 
 
 def questions(count: int, word: str = "question") -> list[dict[str, str]]:
@@ -156,6 +177,13 @@ class Desk:
         """The batch once it says that so many lines were answered."""
         async with asyncio.timeout(PATIENCE_S):
             while (found := await self.engine.get(batch.tenant, batch.id)).counts.answered < answered:
+                await asyncio.sleep(0.02)
+        return found
+
+    async def met(self, batch: Batch, wanted: Callable[[Batch], bool]) -> Batch:
+        """The batch once it is as wanted."""
+        async with asyncio.timeout(PATIENCE_S):
+            while not wanted(found := await self.engine.get(batch.tenant, batch.id)):
                 await asyncio.sleep(0.02)
         return found
 

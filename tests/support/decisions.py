@@ -160,3 +160,6 @@ class Unsteady:
 
     async def delete(self, stream: str, sequence: int) -> bool:
         return await self.streams.delete(stream, sequence)
+
+    async def purge(self, subject: str) -> None:
+        await self.streams.purge(subject)

@@ -165,6 +165,16 @@ class NatsStreams:
         except (NatsError, OSError) as error:
             raise TransportUnavailable(f"could not delete message {sequence} of {stream}: {error}") from None
 
+    async def purge(self, subject: str) -> None:
+        """Delete every message on `subject` where the stream permits it."""
+        stream = stream_of(subject)
+        question = orjson.dumps({"filter": subject})
+        answer = await self._mux.request(f"$JS.API.STREAM.PURGE.{stream}", question, timeout_s=CONFIRM_S)
+        trouble = orjson.loads(answer.data or b"{}").get("error")
+        if trouble is not None or status_of(answer) == NO_RESPONDERS:
+            why = trouble.get("description") if trouble is not None else "nobody answers"
+            raise TransportUnavailable(f"NATS did not purge a subject of {stream}: {why}")
+
 
 def _append_headers(once: str | None, expected: int | None) -> dict[str, str] | None:
     headers: dict[str, str] = {}

@@ -6,16 +6,15 @@ from collections.abc import AsyncIterator
 
 import orjson
 import pytest
-from batches import Desk, desk_on, questions
+from batches import Desk, desk_on, in_queues, questions
 
 from pipeline.batch import Batch, flight
 from pipeline.batch.active import Active
 from pipeline.batch.lease import LEASE_S
 from pipeline.batch.model import PAGE
 from pipeline.batch.store import Store
-from pipeline.contracts import Envelope, Request
+from pipeline.contracts import Request
 from pipeline.ports import Link
-from pipeline.runner import dump_envelope
 
 
 @pytest.fixture
@@ -65,23 +64,6 @@ async def test_another_one_goes_on_and_no_line_runs_twice(desk: Desk) -> None:
     assert found.counts.answered == 2 * PAGE + 50
     assert Counter(desk.cascade.ids).most_common(1)[0][1] == 1, "no line was handed in twice"
     assert [row.line for row in await desk.rows(found)] == list(range(1, 2 * PAGE + 51))
-
-
-async def in_queues(link: Link, requests: list[Request]) -> None:
-    """What a real cascade would hold of these requests: their envelopes in a queue."""
-    for request in requests:
-        envelope = Envelope.model_construct(
-            id=str(request.id),
-            request=request,
-            fingerprint="f",
-            lane="batch",
-            received_at=0.0,
-            deadline_at=9e9,
-            reply_to=None,
-            traceparent=None,
-            policy_revision="p",
-        )
-        await link.streams.append("step.batch.draft", dump_envelope(envelope), once=f"{request.id}.test")
 
 
 async def test_a_batch_is_handed_in_while_nobody_leads_and_read_when_somebody_does(desk: Desk) -> None:
@@ -193,13 +175,13 @@ async def test_whoever_goes_on_reads_the_queues_once_however_many_lines_are_in_d
 ) -> None:
     """A leader that reads them for each line is so busy that it loses the lead, and the next one does the same."""
     readings: list[int] = []
-    real = flight.Flight._in_queues
+    real = flight.Flight.in_queues
 
     async def counted(self: flight.Flight):  # type: ignore[no-untyped-def]
         readings.append(1)
         return await real(self)
 
-    monkeypatch.setattr(flight.Flight, "_in_queues", counted)
+    monkeypatch.setattr(flight.Flight, "in_queues", counted)
     await desk.lead()
     await desk.until(await desk.submit(*questions(100)))
     assert len(readings) == 1

@@ -1,0 +1,115 @@
+"""What lines leave in streams is removed once it is kept elsewhere, and their replies are found as before."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from batches import Desk, desk_on, in_queues, questions
+
+from pipeline.batch import Batch, sweep
+from pipeline.batch.kept import KeptReplies, KeptResults
+from pipeline.batch.model import PAGE, request_id
+from pipeline.contracts import Request
+from pipeline.ports import Link
+from pipeline.topology import journal_subject
+
+
+@pytest.fixture
+async def desk(link: Link, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Desk]:
+    monkeypatch.setattr(sweep, "GRACE_S", 0.05)
+    monkeypatch.setattr(sweep, "EVERY_S", 0.05)
+    async with desk_on(link, lead=False) as made:
+        yield made
+
+
+async def subjects(link: Link, stream: str) -> set[str]:
+    return {stored.subject async for stored in link.streams.scan(stream)}
+
+
+async def paid(desk: Desk, batch: Batch, line: int) -> None:
+    """What is written down of a paid call for a line."""
+    key = f"default.{request_id(batch.id, line)}"
+    for step in ("draft-0", "escalate-1"):
+        await desk.link.streams.append(journal_subject(key, step), b"{}", expected=0)
+
+
+async def swept(desk: Desk, batch: Batch) -> Batch:
+    """The batch once nothing is left to sweep."""
+    return await desk.met(batch, lambda found: found.swept == found.pages)
+
+
+async def test_replies_and_what_was_paid_are_gone_and_every_result_is_still_there(desk: Desk) -> None:
+    await desk.lead()
+    batch = await desk.submit(*questions(PAGE + 3), b"", {"input": "question 1"})
+    await paid(desk, batch, 1)
+    before = await desk.rows(await desk.until(batch))
+    found = await swept(desk, batch)
+    left = {*await subjects(desk.link, "RESULTS"), *await subjects(desk.link, "JOURNAL")}
+    assert not [subject for subject in left if batch.id in subject]
+    assert await desk.rows(found) == before
+    assert len(before) == PAGE + 4
+    results = KeptResults(desk.link)
+    for row in before[:PAGE:37]:
+        assert await results.get("default", row.request_id) == row.reply
+    assert await results.get("another", before[0].request_id) is None
+    assert await results.get("default", request_id(batch.id, PAGE + 9)) is None
+    assert len([receipt async for receipt in KeptReplies(desk.link).receipts()]) == PAGE + 3
+
+
+async def test_lines_behind_empty_ones_are_found_by_their_number(desk: Desk) -> None:
+    await desk.lead()
+    lines = [line for question in questions(PAGE + 2) for line in (b"", b"", question)]
+    batch = await desk.until(await desk.submit(*lines))
+    await swept(desk, batch)
+    for row in (await desk.rows(batch))[:: PAGE // 3]:
+        found = await KeptReplies(desk.link).get("default", row.request_id)
+        assert found is not None
+        assert found == row.reply
+
+
+async def test_what_still_stands_in_a_queue_keeps_what_was_paid_for_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its worker died before it acknowledged: the line will come again, and must find its answer and its payment."""
+    await desk.lead()
+    batch = await desk.submit(*questions(3))
+    await paid(desk, batch, 2)
+    monkeypatch.setattr(sweep, "GRACE_S", 60.0)
+    await desk.until(batch)
+    await in_queues(desk.link, [Request(input="question 2", id=request_id(batch.id, 2))])
+    monkeypatch.setattr(sweep, "GRACE_S", 0.05)
+    await asyncio.sleep(0.5)
+    assert (await desk.engine.get("default", batch.id)).swept == 0
+    assert len(await subjects(desk.link, "JOURNAL")) >= 2
+    await desk.link.streams.purge("step.batch.>")
+    await swept(desk, batch)
+
+
+async def test_a_reply_that_may_be_replaced_stays_in_the_stream(desk: Desk) -> None:
+    """A dead letter can be tried again: its line then finds the real reply, and what was paid for it."""
+    desk.cascade.provisional.add("question 2")
+    await desk.lead()
+    batch = await desk.submit(*questions(3))
+    await paid(desk, batch, 2)
+    await desk.until(batch)
+    await swept(desk, batch)
+    left = {*await subjects(desk.link, "RESULTS"), *await subjects(desk.link, "JOURNAL")}
+    assert {subject for subject in left if batch.id in subject} == {
+        f"result.default.{request_id(batch.id, 2)}",
+        *(f"journal.default.{request_id(batch.id, 2)}.{step}" for step in ("draft-0", "escalate-1")),
+    }
+
+
+async def test_lines_that_run_again_are_swept_again(desk: Desk) -> None:
+    desk.cascade.answer = lambda _: "failed"
+    await desk.lead()
+    batch = await swept(desk, await desk.until(await desk.submit(*questions(3))))
+    desk.cascade.answer = lambda _: "answered"
+    again = await desk.engine.retry("default", batch.id)
+    assert again.swept == 0
+    done = await swept(desk, await desk.until(again))
+    assert done.counts.answered == 3
+    assert not [subject for subject in await subjects(desk.link, "RESULTS") if batch.id in subject]
+    replies = KeptReplies(desk.link)
+    statuses = [(await replies.get("default", request_id(batch.id, 1, number))).status for number in (0, 1)]  # type: ignore[union-attr]
+    assert statuses == ["failed", "answered"]
