@@ -31,7 +31,7 @@ def trusted(model: type[M], values: dict[str, Any]) -> M:
     made = _new(model)
     blank, is_open = _BLANKS.get(model) or _blank(model)
     _fill(made, {**blank, **values})
-    _name_fields(made, set(values))
+    _name_fields(made, set(values) if len(values) <= _FEW else _named(tuple(values)))
     _add_extra(made, {} if is_open else None)
     _add_private(made, None)
     return made
@@ -46,7 +46,8 @@ def changed(model: M, values: Mapping[str, Any]) -> M:
     """
     made = _new(model.__class__)
     _fill(made, {**model.__dict__, **values})
-    _name_fields(made, model.__pydantic_fields_set__.union(values))
+    names = model.__pydantic_fields_set__
+    _name_fields(made, names if names.issuperset(values) else names.union(values))
     _add_extra(made, model.__pydantic_extra__)
     _add_private(made, None)
     return made
@@ -57,6 +58,22 @@ _BLANKS: Final[dict[type[BaseModel], tuple[dict[str, Any], bool]]] = {}
 
 Defaults are shared: contracts are frozen, mappings in them too.
 """
+
+
+_NAMED: Final[dict[tuple[str, ...], set[str]]] = {}
+"""Sets of names of fields. Those of one place in the code are the same each time, and nobody changes them."""
+_FEW: Final = 4
+"""Up to so many names a set of their own takes no more memory than finding the shared one takes time."""
+_MOST: Final = 4_096
+
+
+def _named(names: tuple[str, ...]) -> set[str]:
+    known = _NAMED.get(names)
+    if known is None:
+        known = set(names)
+        if len(_NAMED) < _MOST:
+            _NAMED[names] = known
+    return known
 
 
 def _blank(model: type[BaseModel]) -> tuple[dict[str, Any], bool]:

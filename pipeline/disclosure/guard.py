@@ -113,9 +113,10 @@ def judged(
         raise ResidencyRefused(f"target {target} may not see this data: nobody decided about it")
     found = _with_answer(classification, added, target)
     now = decided_about(target, request, _honest(found, policy), policy)
-    for decision in sorted((before, now), key=lambda entry: -SEVERITY[entry.action]):
-        if not permits(decision.action, spec):
-            raise _refused(decision, f"the residency policy says {decision.action} ({decision.reason})")
+    if not (permits(before.action, spec) and permits(now.action, spec)):
+        for decision in sorted((before, now), key=lambda entry: -SEVERITY[entry.action]):
+            if not permits(decision.action, spec):
+                raise _refused(decision, f"the residency policy says {decision.action} ({decision.reason})")
     joined = _joined(before, now)
     if added is not None and added.remembered is not None:
         _may_compare(joined, spec, added)
@@ -184,6 +185,8 @@ def governing(
 
 def _honest(found: Classification, policy: Policy) -> Classification:
     """The classification with all that follows from it: types of marks, their class, their special categories."""
+    if not (found.findings or found.marks) and found.scan != "failed":
+        return found  # nothing was found, so that nothing follows
     known = {finding.type for finding in found.findings}
     unnamed = Counter(mark.type for mark in found.marks if mark.type not in known)
     findings = (*found.findings, *(Finding(type=kind, count=count) for kind, count in sorted(unnamed.items())))

@@ -189,9 +189,10 @@ def _without(text: str, fence: str) -> str:
 
 
 def _merged(asked: Parameters, usual: Parameters) -> Parameters:
-    if usual == _NOTHING:
+    # The fields are compared without the library, which looks at much else before.
+    if usual.__dict__ == _NOTHING.__dict__:
         return asked
-    if asked == _NOTHING:
+    if asked.__dict__ == _NOTHING.__dict__:
         return usual
     merged = {}
     for name in _SAMPLING:

@@ -26,6 +26,7 @@ from pipeline.policy.models import (
     TenantSpec,
     Variant,
 )
+from pipeline.policy.pairs import Pairs
 from pipeline.policy.routing import RouteBook
 from pipeline.policy.scopes import RateHit
 from pipeline.policy.verdicts import SEVERITY, ResidencyBook, permits, stricter
@@ -193,6 +194,11 @@ class Policy:
         return spec.user_tiers.get(user, spec.tier) if user is not None else spec.tier
 
     # ------------------------------------------------------------ memory
+
+    @cached_property
+    def acted_before(self) -> Pairs[tuple[Residency, ...]]:
+        """`residency_actions` of a request and its classification, while both are on their way through this process."""
+        return Pairs()
 
     def forget(self) -> None:
         """Empty the memory of answers."""

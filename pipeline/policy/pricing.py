@@ -61,18 +61,22 @@ def worst_cost(
     """
     if price is None:
         return None
-    asked = [price.input, price.cached_input, price.cache_write]
-    answered = [price.output, price.reasoning]
-    if "audio" in modalities:
-        asked.append(price.audio_input)
-        answered.append(price.audio_output)
-    if "image" in modalities or "images" in modalities:
-        asked.append(price.image)
-    return (input_tokens * _dearest(asked) + output_tokens * _dearest(answered)) / _TOKENS
+    asked = _dearest(price.input, price.cached_input, price.cache_write)
+    answered = _dearest(price.output, price.reasoning)
+    if modalities:
+        if "audio" in modalities:
+            asked = _dearest(asked, price.audio_input)
+            answered = _dearest(answered, price.audio_output)
+        if "image" in modalities or "images" in modalities:
+            asked = _dearest(asked, price.image)
+    return (input_tokens * asked + output_tokens * answered) / _TOKENS
 
 
-def _dearest(prices: Collection[float | None]) -> float:
-    return max([price for price in prices if price is not None])
+def _dearest(usual: float, *others: float | None) -> float:
+    for price in others:
+        if price is not None and price > usual:
+            usual = price
+    return usual
 
 
 def too_dear(route: Route, price: Price | None) -> str | None:

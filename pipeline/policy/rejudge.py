@@ -4,7 +4,7 @@ from typing import Final
 
 from pipeline.contracts import Classification, DataClass, Request, Residency
 from pipeline.policy.compiled import Policy
-from pipeline.policy.facts import request_facts
+from pipeline.policy.facts import RequestFacts, request_facts
 from pipeline.policy.feasible import feasible
 
 __all__ = ["decided", "decided_about", "rejudge"]
@@ -26,9 +26,16 @@ def rejudge(request: Request, before: Classification, policy: Policy) -> Classif
     return found.model_copy(update={"residency": decided(request, found, policy)})
 
 
-def decided(request: Request, found: Classification, policy: Policy) -> tuple[Residency, ...]:
-    """What `policy` says of each target, where what is to be hidden can be; a denial where it cannot."""
-    return tuple(feasible(entry, policy.targets[entry.target], found) for entry in _actions(request, found, policy))
+def decided(
+    request: Request, found: Classification, policy: Policy, facts: RequestFacts | None = None
+) -> tuple[Residency, ...]:
+    """What `policy` says of each target, where what is to be hidden can be; a denial where it cannot.
+
+    `facts`: of these two, where the caller has them already.
+    """
+    actions = _actions(request, found, policy) if facts is None else policy.residency_actions(facts)
+    targets = policy.targets
+    return tuple([feasible(entry, targets[entry.target], found) for entry in actions])
 
 
 def decided_about(target: str, request: Request, found: Classification, policy: Policy) -> Residency:
@@ -38,4 +45,9 @@ def decided_about(target: str, request: Request, found: Classification, policy: 
 
 
 def _actions(request: Request, found: Classification, policy: Policy) -> tuple[Residency, ...]:
-    return policy.residency_actions(request_facts(request, found, policy.user_tier(request.tenant, request.user)))
+    """Asked before each call, of the same request each time."""
+    known = policy.acted_before.get(request, found)
+    if known is not None:
+        return known
+    facts = request_facts(request, found, policy.user_tier(request.tenant, request.user))
+    return policy.acted_before.put(request, found, policy.residency_actions(facts))

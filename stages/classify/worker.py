@@ -8,7 +8,7 @@ from pipeline.disclosure.units import Units, fingerprint, units_of
 from pipeline.policy import Policy, request_facts
 from pipeline.policy.source import PolicySource
 from pipeline.ports import Outcome, PiiScanner, Run, ScanReport
-from stages.classify.decide import Seen, classification_of, decide
+from stages.classify.decide import Before, Seen, classification_of, decide
 from stages.classify.names import NamesQuestion
 
 __all__ = ["Classify"]
@@ -32,29 +32,33 @@ class Classify:
     async def handle(self, envelope: Envelope, run: Run) -> Outcome:  # noqa: ARG002  the shape of every stage
         """Classify one request, under the revision it came with or, where that is unknown, the one in force."""
         policy = self._policies.revision(envelope.policy_revision) or self._policies.current()
-        outcome = decide(envelope, await self._see(envelope, policy), policy)
+        seen, before = await self._see(envelope, policy)
+        outcome = decide(envelope, seen, policy, before)
         if policy.revision == envelope.policy_revision:
             return outcome
         changes = {**outcome.changes, "policy_revision": policy.revision}
         return Outcome(outcome.kind, outcome.reasons, changes, outcome.facts)
 
-    async def _see(self, envelope: Envelope, policy: Policy) -> Seen:
+    async def _see(self, envelope: Envelope, policy: Policy) -> tuple[Seen, Before | None]:
+        """What the scan saw; and what follows from it, where that was needed to know whether to look for names."""
         units = units_of(envelope.request, policy.sometimes_seen())
         problem = _too_much(units, policy.residency.scan.max_bytes)
         if problem is not None:
-            return Seen(ScanReport((), _ENGINE, "failed", problem), units.opaque)
+            return Seen(ScanReport((), _ENGINE, "failed", problem), units.opaque), None
         mark = fingerprint(units)
         first = Seen(await self._scanner.scan(units.texts, names=False), units.opaque, units=mark)
         if first.report.scan == "failed" or not policy.residency.scan.names:
-            return first
-        if not self._names_matter(envelope, first, policy):
-            return Seen(first.report, units.opaque, "not needed", mark)
-        return Seen(await self._scanner.scan(units.texts, names=True), units.opaque, "scanned", mark)
+            return first, None
+        before = _following(envelope, first, policy)
+        if not self._names.matter(before.facts, before.found, policy):
+            # The same is found without names as before them, so that all that follows is the same, too.
+            return Seen(first.report, units.opaque, "not needed", mark), before
+        return Seen(await self._scanner.scan(units.texts, names=True), units.opaque, "scanned", mark), None
 
-    def _names_matter(self, envelope: Envelope, first: Seen, policy: Policy) -> bool:
-        found = classification_of(envelope, first, policy)
-        tier = policy.user_tier(envelope.request.tenant, envelope.request.user)
-        return self._names.matter(request_facts(envelope.request, found, tier), found, policy)
+
+def _following(envelope: Envelope, seen: Seen, policy: Policy) -> Before:
+    request, found = envelope.request, classification_of(envelope, seen, policy)
+    return Before(found, request_facts(request, found, policy.user_tier(request.tenant, request.user)))
 
 
 def _too_much(units: Units, max_bytes: int) -> str | None:

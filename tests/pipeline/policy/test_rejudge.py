@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.contracts import Classification, DataClass, Finding, Request
-from pipeline.policy import Policy, rejudge
+from pipeline.policy import Policy, decided_about, rejudge
 from pipeline.policy.load import load_folder
 
 REQUEST = Request(input="hello", origin="EU")
@@ -48,3 +48,30 @@ def test_a_finding_that_is_milder_now_keeps_its_class(policy: Policy) -> None:
 def test_decisions_of_the_old_revision_do_not_count(policy: Policy) -> None:
     before = classification("confidential", "PERSON")
     assert rejudge(REQUEST, before, policy).action_for("us-large") == "deny"
+
+
+def test_what_was_decided_of_one_request_is_not_said_of_another_one_or_under_another_revision(tmp_path: Path) -> None:
+    """Answers are found again by the objects they are about, and each policy holds its own."""
+    found = classification("public")
+    one, other = (Request(input="hello", tenant=tenant) for tenant in ("acme", "beta"))
+    policies = [_closed_to(tmp_path / tenant, tenant) for tenant in ("acme", "beta")]
+
+    told = [
+        [decided_about("us-large", request, found, policy).action for request in (one, other)]
+        for policy in (*policies, *policies)
+    ]
+
+    assert told == [["deny", "allow"], ["allow", "deny"]] * 2
+
+
+def _closed_to(folder: Path, tenant: str) -> Policy:
+    """The default policies with one rule: this tenant's data stays at home."""
+    folder.mkdir()
+    for name in ("models.yaml", "routes.yaml"):
+        (folder / name).write_bytes((Path(__file__).parents[3] / "policies" / name).read_bytes())
+    when = f'target.external && req.tenant == "{tenant}"'
+    (folder / "residency.yaml").write_text(
+        "apiVersion: stepwell/v1\nkind: Residency\n"
+        f"rules: [{{id: home, when: '{when}', action: deny, reason: because}}]\n"
+    )
+    return load_folder(folder, os.environ)
