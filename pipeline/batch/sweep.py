@@ -7,6 +7,7 @@ message of the line stands in a queue, no stage will ever ask what was paid for 
 
 import asyncio
 import logging
+import traceback
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final
 
@@ -67,6 +68,9 @@ class Sweeper:
                 await self.once(known, active)
             except StepwellError as error:
                 _log.info("what batches left is removed later: %s", error.message)
+            except Exception as error:  # noqa: BLE001 - where, and never what: its text may hold that of a line
+                where = "".join(traceback.format_tb(error.__traceback__))
+                _log.error("a defect: what batches left is not removed: %s\n%s", type(error).__name__, where)
 
     async def once(self, known: Mapping[Key, Batch], active: Mapping[Key, Active]) -> None:
         """Sweep what is due now."""
@@ -93,7 +97,8 @@ class Sweeper:
         for page in range(batch.swept, batch.pages):
             if active is not None and not active.is_settled(page):
                 break
-            whole = whole and now - since.setdefault(page, now) >= GRACE_S
+            seen = since.setdefault(page, now)
+            whole = whole and now - seen >= GRACE_S
             if whole:
                 pages.append(page)
         return pages

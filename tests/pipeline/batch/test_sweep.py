@@ -113,3 +113,23 @@ async def test_lines_that_run_again_are_swept_again(desk: Desk) -> None:
     replies = KeptReplies(desk.link)
     statuses = [(await replies.get("default", request_id(batch.id, 1, number))).status for number in (0, 1)]  # type: ignore[union-attr]
     assert statuses == ["failed", "answered"]
+
+
+async def test_pages_are_due_each_by_its_own_age_and_not_one_after_the_other(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four pages that ended together are swept together, however long each of them has to stay."""
+    monkeypatch.setattr(sweep, "EVERY_S", 0.3)
+    monkeypatch.setattr(sweep, "GRACE_S", 0.2)
+    steps: list[int] = []
+    real = sweep.Sweeper._sweep
+
+    async def noted(self: sweep.Sweeper, batch: Batch, pages: list[int], queued: set[tuple[str, str]]) -> int:
+        steps.append(len(pages))
+        return await real(self, batch, pages, queued)
+
+    await desk.lead()
+    batch = await desk.until(await desk.submit(*questions(3 * PAGE + 1)))
+    monkeypatch.setattr(sweep.Sweeper, "_sweep", noted)
+    await swept(desk, batch)
+    assert max(steps) > 1
