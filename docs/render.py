@@ -5,7 +5,7 @@ Each part stands between `<!-- name -->` and `<!-- /name -->`; the text around i
 
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -30,7 +30,11 @@ def error_table() -> str:
     return "\n".join(["| code | kind | HTTP | means |", "|---|---|---|---|", *rows])
 
 
-def _leaves() -> Iterator[type[StepwellError]]:
+_GROUPS: Final = ("refused", "failed, may pass", "failed", "set-up")
+
+
+def _leaves() -> list[type[StepwellError]]:
+    """Those that are raised, group by group, and in a group by their codes."""
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, StepwellError)]
     bases = {
         errors.StepwellError,
@@ -41,7 +45,7 @@ def _leaves() -> Iterator[type[StepwellError]]:
         errors.SetupError,
         errors.Postponed,  # which no caller meets
     }
-    return (kind for kind in kinds if kind not in bases and not kind.__name__.startswith("_"))
+    return sorted(set(kinds) - bases, key=lambda kind: (_GROUPS.index(_group(kind)), kind.code))
 
 
 def _group(kind: type[StepwellError]) -> str:
