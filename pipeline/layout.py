@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from pipeline.contracts import Lane, StageName
-from pipeline.topology import LANES, STAGES, consumer_name, step_subject
+from pipeline.topology import LANES, ROWS, STAGES, consumer_name, row_subject, step_subject
 
 __all__ = [
     "ACK_WAIT_S",
@@ -59,22 +59,24 @@ class StreamSpec:
 
 @dataclass(frozen=True, slots=True)
 class ConsumerSpec:
-    """The durable consumer that hands out the work of one stage in one lane."""
+    """The durable consumer that hands out the work of one stage in one row of a lane."""
 
     stage: StageName
     lane: Lane
     max_pending: int
     ack_wait_s: float = ACK_WAIT_S
+    row: int = 0
 
     @property
     def name(self) -> str:
         """Its durable name."""
-        return consumer_name(self.lane, self.stage)
+        return consumer_name(self.lane, self.stage, self.row)
 
     @property
-    def subject(self) -> str:
+    def subjects(self) -> tuple[str, ...]:
         """What it hands out."""
-        return step_subject(self.lane, self.stage)
+        row = row_subject(self.lane, self.stage, self.row, "*")
+        return (row,) if self.row else (step_subject(self.lane, self.stage), row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,7 @@ STREAMS: Final[tuple[StreamSpec, ...]] = (
     StreamSpec("OUTCOMES", ("outcome.>",), max_age_s=90 * DAY, per_subject=1),
     StreamSpec("LEDGER", ("ledger.>",), max_age_s=400 * DAY, per_subject=1),
     StreamSpec("DEAD", ("dead.>",), max_age_s=30 * DAY),
+    StreamSpec("SHELF", ("shelf.>",), max_age_s=2 * DAY, per_subject=1),
 )
 
 BUCKETS: Final[tuple[BucketSpec, ...]] = tuple(
@@ -116,15 +119,20 @@ what refers to them would."""
 
 
 def consumers(*, interactive: int = 1000, batch: int = 2, ack_wait_s: float = ACK_WAIT_S) -> tuple[ConsumerSpec, ...]:
-    """One consumer for each lane and stage.
+    """One consumer for each lane, stage and row.
 
     Args:
-        interactive: how many interactive messages of a stage may be out at once, over all workers.
+        interactive: how many interactive messages of a row of a stage may be out at once, over all workers.
         batch: the same for batch. Bound to the model slots: whatever is more only waits in front of interactive work.
         ack_wait_s: seconds after which silent work is given to somebody else.
     """
     pending: dict[Lane, int] = {"interactive": interactive, "batch": batch}
-    return tuple(ConsumerSpec(stage, lane, pending[lane], ack_wait_s) for lane in LANES for stage in STAGES)
+    return tuple(
+        ConsumerSpec(stage, lane, pending[lane], ack_wait_s, row)
+        for lane in LANES
+        for stage in STAGES
+        for row in range(1 + ROWS[lane])
+    )
 
 
 def stream_of(subject: str) -> str:

@@ -17,6 +17,7 @@ from pipeline.topology import (
     FIRST,
     LANES,
     LAST,
+    ROWS,
     STAGES,
     TENANT_INBOX,
     TRANSITIONS,
@@ -32,6 +33,8 @@ from pipeline.topology import (
     outcome_subject,
     request_subject,
     result_subject,
+    row_subject,
+    shelf_subject,
     step_subject,
 )
 
@@ -77,17 +80,23 @@ def permissions(stage: StageName) -> Permissions:
 
 def _work(stage: StageName) -> Permissions:
     """Fetch and acknowledge its own work; hand over to the stages that may follow; put aside what cannot be handled."""
-    own = [consumer_name(lane, stage) for lane in LANES]
+    own = [consumer_name(lane, stage, row) for lane in LANES for row in range(1 + ROWS[lane])]
     following = dict.fromkeys(target for (source, _), target in TRANSITIONS.items() if source == stage)
     return Permissions(
         (
             *(f"$JS.API.CONSUMER.MSG.NEXT.{STEPS}.{name}" for name in own),
             *(f"$JS.ACK.{STEPS}.{name}.>" for name in own),
-            *(step_subject(lane, target) for lane in LANES for target in following),
+            *_queues(*following),
             dead_subject(stage),
             *(later_subject(lane, stage, ">") for lane in LANES if stage in WAITING),
         )
     )
+
+
+def _queues(*stages: StageName) -> tuple[str, ...]:
+    """Hand work to these stages."""
+    subjects = [(step_subject(lane, stage), row_subject(lane, stage, "*", "*")) for lane in LANES for stage in stages]
+    return tuple(subject for both in subjects for subject in both)
 
 
 # ---------------------------------------------------------------- what some need besides
@@ -153,8 +162,15 @@ def _asking() -> Permissions:
 
 
 def _paying() -> Permissions:
-    """Model calls whose answers are streamed to the caller."""
-    return _asking() | _answer()
+    """Model calls whose answers are streamed to the caller, or come by a provider's batch."""
+    return _asking() | _answer() | _shelving()
+
+
+def _shelving() -> Permissions:
+    """Calls wait for a provider's batch; whoever gathers them wakes those of both stages that may wait."""
+    woken = tuple(later_subject(LANES[-1], stage, ">") for stage in WAITING)
+    shelf = Permissions((shelf_subject(">"), "$JS.API.STREAM.PURGE.SHELF", *woken))
+    return _read("SHELF") | _read(STEPS) | shelf
 
 
 def _charging() -> Permissions:
@@ -169,7 +185,7 @@ def _admission() -> Permissions:
         | _answer()
         | Permissions(
             (
-                *(step_subject(lane, FIRST) for lane in LANES),
+                *_queues(FIRST),
                 outcome_subject("*", "*"),
                 *(f"_INBOX_{feeder}.>" for feeder in (FIRST, "fused")),  # who feeds batches asks as callers do
                 f"$JS.API.STREAM.INFO.{STEPS}",  # how much is on its way

@@ -137,8 +137,11 @@ class Runner:
         if delivery.delivered > MAX_DELIVERIES:
             worn = Unreadable(f"delivered {delivery.delivered} times, and each time its worker died")
             envelope, stage = await self._bury(delivery, envelope, worn, stage)
+        key = envelope.key
         watch = _Watch(envelope, self._clock.now())
-        self._watched[envelope.key] = watch
+        if key in self._cancelled:
+            watch.reason = "cancelled"
+        self._watched[key] = watch
         try:
             while True:
                 outcome, started, spent = await self._decide(delivery, self._stages[stage], envelope, run, watch)
@@ -148,17 +151,17 @@ class Runner:
                     return
                 if following not in self._stages:
                     watch.end()
-                    await self._publish(envelope, following)
+                    await self._publish(envelope, following, delivery.row)
                     return
                 stage = following
         finally:
             watch.end()
-            self._watched.pop(envelope.key, None)
+            self._watched.pop(key, None)
 
-    async def _publish(self, envelope: Envelope, stage: StageName) -> None:
+    async def _publish(self, envelope: Envelope, stage: StageName, row: int) -> None:
         """Hand over through the durable queue, once for each length of the trail."""
         message_id = f"{envelope.key}.{len(envelope.trail)}"
-        await self._transport.hand_over(envelope.lane, stage, dump_envelope(envelope), message_id)
+        await self._transport.hand_over(envelope.lane, stage, dump_envelope(envelope), message_id, row)
 
     def _caller(self, envelope: Envelope) -> Caller | None:
         if envelope.reply_to is None:
@@ -170,33 +173,30 @@ class Runner:
     async def _decide(
         self, delivery: Delivery, stage: Stage, envelope: Envelope, run: Run, watch: "_Watch"
     ) -> tuple[Outcome, float, float]:
-        """Let `stage` decide; turn what it raises into an outcome, or settle the message otherwise."""
-        started, begun = self._clock.now(), self._clock.monotonic()
+        """Let `stage` decide; turn what it raises into an outcome, or settle the message otherwise.
+
+        It runs within the deadline, but for the last stage, which runs in any case: it is what tells the caller.
+        """
+        name, clock = stage.name, self._clock
+        started, begun = clock.now(), clock.monotonic()
+        if name == LAST:
+            watch.end()
         try:
-            outcome = await self._handle(stage, envelope, run, watch)
+            if watch.reason and name != LAST:
+                outcome = watch.outcome(envelope)
+            else:
+                outcome = await stage.handle(envelope, run)
+                if watch.reason and name != LAST:
+                    await asyncio.sleep(0)  # a cancellation that came too late to stop the stage surfaces here
         except asyncio.CancelledError:
-            if not watch.interrupted():
+            if not watch.reason:
                 raise
             outcome = watch.outcome(envelope)
         except Exception as error:
-            outcome = await self._dispose(delivery, stage.name, envelope, error)
-        spent = self._clock.monotonic() - begun
-        self._observer.step(stage.name, outcome.kind, envelope.lane, spent)
+            outcome = await self._dispose(delivery, name, envelope, error)
+        spent = clock.monotonic() - begun
+        self._observer.step(name, outcome.kind, envelope.lane, spent)
         return outcome, started, spent
-
-    async def _handle(self, stage: Stage, envelope: Envelope, run: Run, watch: "_Watch") -> Outcome:
-        """Run the stage, within the deadline. The last stage runs in any case: it is what tells the caller."""
-        if stage.name == LAST:
-            watch.end()
-            return await stage.handle(envelope, run)
-        if envelope.key in self._cancelled:
-            watch.reason = "cancelled"
-        if watch.interrupted():
-            return watch.outcome(envelope)
-        outcome = await stage.handle(envelope, run)
-        if watch.interrupted():
-            await asyncio.sleep(0)  # a cancellation that came too late to stop the stage surfaces here
-        return outcome
 
     async def _dispose(self, delivery: Delivery, stage: StageName, envelope: Envelope, error: Exception) -> Outcome:
         """Look the error up in the one table and do what it says."""
@@ -230,7 +230,7 @@ class Runner:
         waiting = _waiting(envelope, stage, error, now, now + delay, self._worker)
         step = waiting.trail[-1]
         message_id = f"{envelope.key}.{len(waiting.trail)}.{step.facts['times']}"
-        await self._transport.postpone(envelope.lane, stage, dump_envelope(waiting), message_id, delay)
+        await self._transport.postpone(envelope.lane, stage, dump_envelope(waiting), message_id, delay, delivery.row)
         await delivery.ack()
 
     def _pause(self, error: Exception) -> float:
@@ -250,7 +250,7 @@ class Runner:
             "stage": stage,
             "outcome": outcome.kind,
             "reasons": outcome.reasons,
-            "facts": dict(outcome.facts),
+            "facts": outcome.facts if type(outcome.facts) is dict else dict(outcome.facts),
             "at": at,
             "duration_ms": round(spent * 1000, 3),
             "worker": self._worker,
@@ -267,7 +267,7 @@ class Runner:
         ended = self._extend(envelope, stage, outcome, self._clock.now(), 0.0)
         following = advance(stage, outcome.kind) if stage != LAST else LAST
         if following is None or following not in self._stages:
-            await self._publish(ended, LAST)
+            await self._publish(ended, LAST, delivery.row)
             await delivery.ack()
             raise _Settled
         return ended, following
@@ -346,10 +346,6 @@ class _Watch:
         if not self._ended and not self.reason and self._task is not None:
             self.reason = reason
             self._task.cancel(reason)
-
-    def interrupted(self) -> bool:
-        """Whether the request is over before its time."""
-        return bool(self.reason)
 
     def outcome(self, envelope: Envelope) -> Outcome:
         """How the request ends."""

@@ -19,6 +19,7 @@ __all__ = [
     "LANES",
     "LAST",
     "POSTPONED",
+    "ROWS",
     "STAGES",
     "TENANT_INBOX",
     "TRANSITIONS",
@@ -39,6 +40,8 @@ __all__ = [
     "outcomes_of",
     "request_subject",
     "result_subject",
+    "row_subject",
+    "shelf_subject",
     "step_subject",
 ]
 
@@ -46,6 +49,8 @@ STAGES: Final[tuple[StageName, ...]] = get_args(StageName)
 LANES: Final[tuple[Lane, ...]] = get_args(Lane)
 FIRST: Final[StageName] = "classify"
 LAST: Final[StageName] = "audit"
+ROWS: Final[Mapping[Lane, int]] = MappingProxyType({"interactive": 4, "batch": 0})
+"""How many rows there are behind the front one (`admission.turns`). Batches have a feeder that knows their turns."""
 VERBS: Final = ("ask", "enqueue", "result", "outcome")
 """Await the reply; hand in and fetch it later; fetch it; say how good it was."""
 DONE: Final = "recorded"
@@ -104,8 +109,13 @@ def outcomes_of(stage: StageName) -> tuple[str, ...]:
 
 
 def step_subject(lane: Lane, stage: StageName) -> str:
-    """Where work for `stage` waits."""
+    """Where work for `stage` waits whose row nobody named: handed in again by a person, or by a worker of before."""
     return f"step.{lane}.{stage}"
+
+
+def row_subject(lane: Lane, stage: StageName, row: int | str, tenant: str) -> str:
+    """Where work for `stage` waits in one of the lane's rows. The tenant stands there so that NATS can count by it."""
+    return f"step.{lane}.{stage}.{row}.{tenant}"
 
 
 def later_subject(lane: Lane, stage: StageName, message_id: str) -> str:
@@ -113,9 +123,9 @@ def later_subject(lane: Lane, stage: StageName, message_id: str) -> str:
     return f"step.later.{lane}.{stage}.{message_id}"
 
 
-def consumer_name(lane: Lane, stage: StageName) -> str:
-    """The durable consumer that hands out the work of `step_subject(lane, stage)`."""
-    return f"{lane}-{stage}"
+def consumer_name(lane: Lane, stage: StageName, row: int = 0) -> str:
+    """The durable consumer that hands out one row; the front one also what stands on `step_subject`."""
+    return f"{lane}-{stage}-{row}" if row else f"{lane}-{stage}"
 
 
 def request_subject(verb: str, tenant: str) -> str:
@@ -166,6 +176,11 @@ def journal_subject(key: str, step: str) -> str:
 def ledger_subject(attempt: str, kind: str) -> str:
     """Where a line of the ledger stands: `attempt` is `<tenant>.<request>.<step>`. One line of each kind."""
     return f"ledger.{attempt}.{kind}"
+
+
+def shelf_subject(kind: str, *place: str) -> str:
+    """Where a call stands that goes by a provider's batch (`line`), its answer, or what is known of the batches."""
+    return ".".join(("shelf", kind, *place))
 
 
 class _Call(Protocol):

@@ -4,7 +4,7 @@ They run in the workers of the first stage, so that a request finds either someb
 that nobody is there.
 """
 
-from pipeline.admission.fairness import share_of, water_level
+from pipeline.admission.fairness import has_room, pause_s, row_for, water_level
 from pipeline.admission.gate import Gate
 from pipeline.admission.reading import fingerprint, parse_outcome, parse_request
 from pipeline.admission.service import ACCEPTED_HEADER, FRESH_HEADER, Admission
@@ -15,8 +15,10 @@ __all__ = [
     "Admission",
     "Gate",
     "fingerprint",
+    "has_room",
     "parse_outcome",
     "parse_request",
-    "share_of",
+    "pause_s",
+    "row_for",
     "water_level",
 ]

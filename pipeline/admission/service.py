@@ -82,11 +82,11 @@ class Admission:
             try:
                 if not is_name(tenant):
                     raise InvalidRequest("tenant: 1 to 64 letters, digits, - or _", param="tenant")
-                self._gate.enter()
+                self._gate.enter(tenant)
                 try:
                     await handler(incoming, tenant)
                 finally:
-                    self._gate.leave()
+                    self._gate.leave(tenant)
             except Exception as error:
                 await self._fail(incoming, error)
 
@@ -141,15 +141,21 @@ class Admission:
         envelope = self._envelope(request, reply_to, _traceparent(incoming.headers))
         if request.id is not None and FRESH_HEADER not in incoming.headers and await self._known(incoming, envelope):
             return
-        self._gate.admit(tenant, envelope.lane, self._policies.current().limits.admission)
-        try:
-            new = await self._transport.hand_over(envelope.lane, FIRST, dump_envelope(envelope), f"{envelope.key}.0")
-        finally:
-            self._gate.confirmed(envelope.lane)
+        new = await self._queued(envelope)
         if reply_to is None or ACCEPTED_HEADER in incoming.headers:
             await self._respond(incoming, orjson.dumps({"accepted": envelope.id}))
         if not new and reply_to is not None:
             await self._await_other(incoming, envelope)
+
+    async def _queued(self, envelope: Envelope) -> bool:
+        """Make it durable, in the row where it stands. False: it was there already."""
+        lane, new = envelope.lane, False
+        row = self._gate.admit(envelope.tenant, lane, self._policies.current().limits.admission)
+        try:
+            new = await self._transport.hand_over(lane, FIRST, dump_envelope(envelope), f"{envelope.key}.0", row)
+        finally:
+            self._gate.confirmed(envelope.tenant, lane, new)
+        return new
 
     async def _fetched(self, body: bytes, tenant: str) -> bytes:
         """The request that lies in the bucket. Few are fetched at a time: what they hold is memory."""

@@ -1,6 +1,6 @@
 """The durable queues between stages."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 from pipeline.contracts import Lane, StageName
@@ -20,6 +20,11 @@ class Delivery(Protocol):
     @property
     def lane(self) -> Lane:
         """The lane it came on."""
+        ...
+
+    @property
+    def row(self) -> int:
+        """The row of the lane it stood in; it goes on in the same one."""
         ...
 
     @property
@@ -51,11 +56,16 @@ Handler = Callable[[Delivery], Awaitable[None]]
 class Transport(Protocol):
     """Durable queues between stages, and the way back to callers."""
 
-    async def hand_over(self, lane: Lane, stage: StageName, body: bytes, message_id: str) -> bool:
-        """Store `body` for `stage`, once for each `message_id`. False: it was there already. Returns when durable."""
+    async def hand_over(self, lane: Lane, stage: StageName, body: bytes, message_id: str, row: int = 0) -> bool:
+        """Store `body` for `stage`, once for each `message_id`. False: it was there already. Returns when durable.
+
+        The id begins with the tenant, and a dot. Rows are handed out in turn, the front one (0) more often.
+        """
         ...
 
-    async def postpone(self, lane: Lane, stage: StageName, body: bytes, message_id: str, delay_s: float) -> bool:
+    async def postpone(
+        self, lane: Lane, stage: StageName, body: bytes, message_id: str, delay_s: float, row: int = 0
+    ) -> bool:
         """Store `body` for `stage`, to be handed out `delay_s` seconds from now as if it had just come.
 
         Until then it takes nobody's place in the queue. Once for each `message_id`; False: it was there already.
@@ -63,14 +73,21 @@ class Transport(Protocol):
         """
         ...
 
+    async def wake(self, lane: Lane, key: str) -> bool:
+        """Hand out now what waits for its time for the request `<tenant>.<id>`. False: nothing does.
+
+        It is moved and never copied: what its own time hands out meanwhile is not handed out again.
+        """
+        ...
+
     async def consume(self, stage: StageName, lane: Lane, handler: Handler, slots: int) -> None:
         """Start to hand messages for `stage` to `handler`, at most `slots` at a time. Returns at once."""
         ...
 
-    async def on_the_way(self, lane: Lane) -> int:
-        """How many messages of this lane wait for a stage or are held by one, over all workers.
+    async def on_the_way(self, lane: Lane) -> Mapping[str, int]:
+        """How many messages of each tenant wait for a stage of this lane or are held by one, over all workers.
 
-        Those that wait for their time do not count.
+        Those that wait for their time do not count. Under the empty name are those of nobody knows whom.
         """
         ...
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections import defaultdict, deque
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -23,9 +23,10 @@ from pipeline.ports import (
     Streams,
     Subscription,
 )
-from pipeline.topology import STAGES, step_subject
+from pipeline.topology import ROWS, later_subject
 from pipeline.transport.answers import error_headers, inbox_body
 from pipeline.transport.claims import BUCKET, Claims
+from pipeline.transport.turns import Turns
 
 __all__ = ["MemoryLink", "MemoryTransport", "matches"]
 
@@ -342,6 +343,8 @@ class MemoryDelivery:
     body: bytes
     delivered: int
     transport: "MemoryTransport"
+    row: int = 0
+    tenant: str = ""
     settled: bool = False
 
     async def working(self) -> None:
@@ -383,70 +386,88 @@ class MemoryTransport:
 
     def __init__(self, link: MemoryLink) -> None:
         self._link = link
-        self._queues: dict[str, deque[tuple[bytes, int]]] = defaultdict(deque)
-        self._wake: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        self._queues: dict[tuple[Lane, StageName], Turns[MemoryDelivery]] = {}
+        self._wake: dict[tuple[Lane, StageName], asyncio.Event] = defaultdict(asyncio.Event)
         self._seen: set[str] = set()
+        self._later: dict[str, tuple[asyncio.TimerHandle, MemoryDelivery]] = {}
         self._loops: list[asyncio.Task[None]] = []
         self._running: set[asyncio.Task[None]] = set()
-        self._held: dict[Lane, int] = defaultdict(int)
+        self._on_the_way: dict[Lane, Counter[str]] = defaultdict(Counter)
 
-    async def on_the_way(self, lane: Lane) -> int:
-        """How many messages of this lane wait or are held."""
-        waiting = sum(len(self._queues[step_subject(lane, stage)]) for stage in STAGES)
-        return waiting + self._held[lane]
+    async def on_the_way(self, lane: Lane) -> Mapping[str, int]:
+        """How many messages of each tenant wait or are held."""
+        return +self._on_the_way[lane]
 
-    def _put(self, subject: str, body: bytes, delivered: int) -> None:
-        self._queues[subject].append((body, delivered))
-        self._wake[subject].set()
+    def _queue(self, lane: Lane, stage: StageName) -> Turns[MemoryDelivery]:
+        return self._queues.setdefault((lane, stage), Turns(ROWS[lane]))
+
+    def _put(self, delivery: MemoryDelivery) -> None:
+        self._on_the_way[delivery.lane][delivery.tenant] += 1
+        self._queue(delivery.lane, delivery.stage).put(delivery.row, delivery)
+        self._wake[delivery.lane, delivery.stage].set()
 
     def redeliver(self, delivery: MemoryDelivery, delay_s: float) -> None:
         """Deliver again, later."""
-        subject = step_subject(delivery.lane, delivery.stage)
-        asyncio.get_running_loop().call_later(delay_s, self._put, subject, delivery.body, delivery.delivered + 1)
+        again = replace(delivery, delivered=delivery.delivered + 1, settled=False)
+        asyncio.get_running_loop().call_later(delay_s, self._put, again)
 
-    async def hand_over(self, lane: Lane, stage: StageName, body: bytes, message_id: str) -> bool:
+    async def hand_over(self, lane: Lane, stage: StageName, body: bytes, message_id: str, row: int = 0) -> bool:
         """Queue `body` for `stage`."""
         if message_id in self._seen:
             return False
         self._seen.add(message_id)
-        self._put(step_subject(lane, stage), await self._link.claims.deposit(message_id, body), 1)
+        body = await self._link.claims.deposit(message_id, body)
+        self._put(MemoryDelivery(stage, lane, body, 1, self, row, message_id.partition(".")[0]))
         return True
 
-    async def postpone(self, lane: Lane, stage: StageName, body: bytes, message_id: str, delay_s: float) -> bool:
+    async def postpone(
+        self, lane: Lane, stage: StageName, body: bytes, message_id: str, delay_s: float, row: int = 0
+    ) -> bool:
         """Queue `body` for `stage`, later."""
         if message_id in self._seen:
             return False
         self._seen.add(message_id)
         body = await self._link.claims.deposit(message_id, body)
-        asyncio.get_running_loop().call_later(max(0.0, delay_s), self._put, step_subject(lane, stage), body, 1)
+        delivery = MemoryDelivery(stage, lane, body, 1, self, row, message_id.partition(".")[0])
+        place = later_subject(lane, stage, message_id)
+        timer = asyncio.get_running_loop().call_later(max(0.0, delay_s), self._due, place)
+        self._later[place] = timer, delivery
         return True
+
+    def _due(self, place: str) -> None:
+        self._put(self._later.pop(place)[1])
+
+    async def wake(self, lane: Lane, key: str) -> bool:
+        """Hand out what waits."""
+        found = [place for place in self._later if matches(f"step.later.{lane}.*.{key}.>", place)]
+        for place in found:
+            self._later[place][0].cancel()
+            self._due(place)
+        return bool(found)
 
     async def consume(self, stage: StageName, lane: Lane, handler: Handler, slots: int) -> None:
         """Start handing out."""
         self._loops.append(asyncio.create_task(self._pump(stage, lane, handler, asyncio.Semaphore(slots))))
 
     async def _pump(self, stage: StageName, lane: Lane, handler: Handler, slots: asyncio.Semaphore) -> None:
-        subject = step_subject(lane, stage)
-        queue, wake = self._queues[subject], self._wake[subject]
+        queue, wake = self._queue(lane, stage), self._wake[lane, stage]
         while True:
             await slots.acquire()
-            while not queue:
+            while not queue.waiting:
                 wake.clear()
                 await wake.wait()
-            body, delivered = queue.popleft()
-            task = asyncio.ensure_future(self._hand_out(handler, MemoryDelivery(stage, lane, body, delivered, self)))
+            task = asyncio.ensure_future(self._hand_out(handler, queue.take()))
             self._running.add(task)
             task.add_done_callback(self._running.discard)
             task.add_done_callback(lambda _: slots.release())
 
     async def _hand_out(self, handler: Handler, delivery: MemoryDelivery) -> None:
         reference = delivery.body
-        delivery.body = await self._link.claims.collect(reference) or reference
-        self._held[delivery.lane] += 1
         try:
+            delivery.body = await self._link.claims.collect(reference) or reference
             await handler(delivery)
         finally:
-            self._held[delivery.lane] -= 1
+            self._on_the_way[delivery.lane][delivery.tenant] -= 1
 
     def caller(self, address: str, streaming: bool) -> Caller:
         """The caller at `address`."""

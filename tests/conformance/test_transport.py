@@ -126,23 +126,25 @@ async def test_what_is_postponed_into_the_past_comes_at_once(link: Link) -> None
     await transport.stop(1)
 
 
-async def test_what_is_on_the_way_is_counted_by_lane_until_it_is_settled(link: Link) -> None:
+async def test_what_is_on_the_way_is_counted_by_lane_and_tenant_until_it_is_settled(link: Link) -> None:
     """Waiting or held, in front of any stage; not what waits for its time."""
     transport, collector = link.transport(), Collector()
-    assert await transport.on_the_way("interactive") == 0
+    assert await transport.on_the_way("interactive") == {}
     for number, stage in enumerate(("classify", "draft", "draft")):
-        await transport.hand_over("interactive", stage, b"x", f"id-{number}")
-    await transport.hand_over("batch", "draft", b"x", "id-b")
+        await transport.hand_over("interactive", stage, b"x", f"shop.{number}.0", row=number)
+    await transport.hand_over("interactive", "draft", b"x", "law.r1.0")
+    await transport.hand_over("batch", "draft", b"x", "law.r2.0")
     await transport.postpone("interactive", "draft", b"later", "default.r1.4.1", 30.0)
     await asyncio.sleep(0.05)
-    assert [await transport.on_the_way("interactive"), await transport.on_the_way("batch")] == [3, 1]
+    assert await transport.on_the_way("interactive") == {"shop": 3, "law": 1}
+    assert await transport.on_the_way("batch") == {"law": 1}
     collector.gate.clear()
     await transport.consume("draft", "interactive", collector, 4)
-    await until(lambda: collector.running == 2)
-    assert await transport.on_the_way("interactive") == 3
+    await until(lambda: collector.running == 3)
+    assert await transport.on_the_way("interactive") == {"shop": 3, "law": 1}
     collector.gate.set()
     async with asyncio.timeout(5):
-        while await transport.on_the_way("interactive") != 1:
+        while await transport.on_the_way("interactive") != {"shop": 1}:
             await asyncio.sleep(0.01)
     await transport.stop(1)
 
@@ -168,6 +170,56 @@ async def test_what_is_postponed_takes_nobodys_place_in_the_queue(link: Link) ->
     await transport.hand_over("batch", "draft", b"now", "id-1")
     await until(lambda: collector.taken)
     assert collector.bodies == [b"now"]
+    await transport.stop(1)
+
+
+async def test_who_stands_in_front_does_not_wait_for_the_rows_behind(link: Link) -> None:
+    """Nor a row behind for another one: of 600 that were there before, only a few for each slot come first."""
+    transport, collector = link.transport(), Collector()
+    for number in range(300):
+        await transport.hand_over("interactive", "draft", b"loud", f"loud.{number}.0", row=1)
+        await transport.hand_over("interactive", "draft", b"other", f"other.{number}.0", row=3)
+    collector.gate.clear()
+    await transport.consume("draft", "interactive", collector, 4)
+    await until(lambda: collector.running == 4)
+    for number in range(5):
+        await transport.hand_over("interactive", "draft", b"quiet", f"quiet.{number}.0")
+    await asyncio.sleep(0.05)
+    collector.gate.set()
+    await until(lambda: len(collector.taken) == 605)
+    last = max(number for number, body in enumerate(collector.bodies) if body == b"quiet")
+    assert last < 4 + 4 + 2 * 5
+    served = collector.bodies[:200]
+    assert abs(served.count(b"loud") - served.count(b"other")) <= 20
+    assert {delivery.row for delivery in collector.taken if delivery.body == b"other"} == {3}
+    await transport.stop(1)
+
+
+async def test_what_is_postponed_comes_back_to_its_row(link: Link) -> None:
+    transport, collector = link.transport(), Collector()
+    await transport.consume("draft", "interactive", collector, 4)
+    await transport.postpone("interactive", "draft", b"later", "shop.r1.4.1", 0.1, 2)
+    await until(lambda: collector.taken)
+    assert collector.taken[0].row == 2
+    await transport.stop(1)
+
+
+async def test_the_rows_keep_batches_behind_nothing_and_in_front_of_nothing(link: Link) -> None:
+    """Each lane has places of its own: a flood in one takes none of the other."""
+    transport, interactive, batch = link.transport(), Collector(), Collector()
+    interactive.gate.clear()
+    batch.gate.clear()
+    await transport.consume("draft", "interactive", interactive, 2)
+    await transport.consume("draft", "batch", batch, 2)
+    for number in range(50):
+        await transport.hand_over("batch", "draft", b"line", f"loud.b{number}.0")
+    await until(lambda: batch.running == 2)
+    await transport.hand_over("interactive", "draft", b"question", "quiet.r1.0")
+    await until(lambda: interactive.running == 1)
+    assert len(batch.taken) == 2
+    interactive.gate.set()
+    batch.gate.set()
+    await until(lambda: len(batch.taken) == 50)
     await transport.stop(1)
 
 

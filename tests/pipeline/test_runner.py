@@ -52,11 +52,13 @@ class Bench:
             policies=policies,
         )
 
-    async def hand_over(self, lane: str, stage: StageName, body: bytes, message_id: str) -> bool:
+    async def hand_over(self, lane: str, stage: StageName, body: bytes, message_id: str, row: int = 0) -> bool:
         self.published.append((stage, parse_envelope(body), message_id))
         return True
 
-    async def postpone(self, lane: str, stage: StageName, body: bytes, message_id: str, delay_s: float) -> bool:
+    async def postpone(
+        self, lane: str, stage: StageName, body: bytes, message_id: str, delay_s: float, row: int = 0
+    ) -> bool:
         self.postponed.append((stage, parse_envelope(body), message_id, delay_s))
         return True
 
@@ -109,9 +111,9 @@ async def test_where_the_own_set_ends_the_envelope_goes_through_the_durable_queu
     bench = Bench(Scripted("classify"), Scripted("plan"))
     held = message()
 
-    async def hand_over(lane: str, stage: StageName, body: bytes, message_id: str) -> bool:
+    async def hand_over(lane: str, stage: StageName, body: bytes, message_id: str, row: int) -> bool:
         order.append(f"publish {stage} {held.settled}")
-        return await Bench.hand_over(bench, lane, stage, body, message_id)
+        return await Bench.hand_over(bench, lane, stage, body, message_id, row)
 
     bench.hand_over = hand_over  # type: ignore[method-assign]
     await bench.step(held)

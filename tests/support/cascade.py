@@ -115,6 +115,7 @@ class HeldMessage:
     stage: StageName = "classify"
     lane: Lane = "interactive"
     delivered: int = 1
+    row: int = 0
     settled: list[str] = field(default_factory=list)
     delay_s: float = 0.0
     worked: int = 0

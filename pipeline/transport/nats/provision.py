@@ -42,7 +42,14 @@ _LIMITS: Final = ("max_msgs", "max_bytes")
 """What would make a stream drop messages by itself."""
 _OLDEST_SERVER: Final = (2, 12)
 """An older one stores what should be kept for later and never hands it out."""
-_CONSUMER_FIELDS: Final = ("ack_policy", "ack_wait", "max_ack_pending", "max_deliver", "filter_subject")
+_CONSUMER_FIELDS: Final = (
+    "ack_policy",
+    "ack_wait",
+    "max_ack_pending",
+    "max_deliver",
+    "filter_subject",
+    "filter_subjects",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +85,12 @@ def _refuses_when_full(spec: StreamSpec) -> bool:
 
 
 def _consumer_config(spec: ConsumerSpec) -> ConsumerConfig:
+    """The server wants one subject in one field, and several in another."""
+    one, *more = spec.subjects
     return ConsumerConfig(
         durable_name=spec.name,
-        filter_subject=spec.subject,
+        filter_subject=None if more else one,
+        filter_subjects=list(spec.subjects) if more else None,
         ack_policy=AckPolicy.EXPLICIT,
         ack_wait=spec.ack_wait_s,
         deliver_policy=DeliverPolicy.ALL,
@@ -138,7 +148,7 @@ async def _compare_consumer(link: NatsLink, spec: ConsumerSpec) -> Change:
     try:
         present = (await link.jetstream.consumer_info(STEPS, spec.name)).config
     except NotFoundError:
-        return Change("consumer", spec.name, "create", (spec.subject,))
+        return Change("consumer", spec.name, "create", spec.subjects)
     details = _differences(present, _consumer_config(spec), _CONSUMER_FIELDS)
     return Change("consumer", spec.name, "update" if details else "keep", details)
 

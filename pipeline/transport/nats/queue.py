@@ -1,9 +1,11 @@
 """Queues between stages on a work-queue stream, and the way back to callers at their inboxes."""
 
 import asyncio
+import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 import orjson
@@ -13,12 +15,12 @@ from nats.aio.msg import Msg
 from pipeline.contracts import Chunk, Lane, Reply, StageName
 from pipeline.errors import TransportUnavailable
 from pipeline.layout import STEPS
-from pipeline.ports import Caller, Handler
-from pipeline.topology import consumer_name, later_subject, step_subject
+from pipeline.ports import Caller, Conflict, Handler
+from pipeline.topology import ROWS, STAGES, consumer_name, later_subject, row_subject, step_subject
 from pipeline.transport.answers import error_headers, inbox_body
 from pipeline.transport.claims import INLINE, MARK, Claims
 from pipeline.transport.nats.mux import Mux, status_of
-from pipeline.transport.nats.pull import Puller
+from pipeline.transport.nats.pull import Puller, row_of
 from pipeline.transport.nats.straight import post
 from pipeline.transport.nats.streams import NatsStreams
 
@@ -28,6 +30,8 @@ _log = logging.getLogger("stepwell.nats")
 
 FETCH_AGAIN_S: Final = 1.0
 COUNT_S: Final = 2.0
+WAITING_AT_ONCE: Final = 8
+"""A request waits in one place; an earlier message of it may be left for a moment."""
 PROBE_EVERY: Final = 16
 """One chunk in so many asks whether anybody still listens: a caller who vanished costs no more tokens than that."""
 
@@ -35,7 +39,7 @@ PROBE_EVERY: Final = 16
 class NatsDelivery:
     """One message of a consumer, held by this worker."""
 
-    __slots__ = ("_client", "_message", "body", "delivered", "lane", "stage")
+    __slots__ = ("_client", "_message", "body", "delivered", "lane", "row", "stage")
 
     def __init__(self, client: Client, message: Msg, stage: StageName, lane: Lane) -> None:
         self._client = client
@@ -43,6 +47,7 @@ class NatsDelivery:
         self.stage: StageName = stage
         self.lane: Lane = lane
         self.body: bytes = message.data
+        self.row = row_of(message.subject)
         self.delivered = int(message.reply.split(".")[-5])
 
     async def _say(self, word: bytes) -> None:
@@ -118,15 +123,17 @@ class NatsTransport:
         self._pullers: list[Puller] = []
         self._running: set[asyncio.Task[None]] = set()
 
-    async def hand_over(self, lane: Lane, stage: StageName, body: bytes, message_id: str) -> bool:
+    async def hand_over(self, lane: Lane, stage: StageName, body: bytes, message_id: str, row: int = 0) -> bool:
         """Store for `stage`, once for each id; returns when durable."""
-        subject = step_subject(lane, stage)
+        subject = _row_subject(lane, stage, row, message_id)
         if len(body) > INLINE:
-            body = await self._claims.deposit(f"{subject}.{message_id}", body)
+            body = await self._claims.deposit(f"{step_subject(lane, stage)}.{message_id}", body)
         appended = await self._streams.append(subject, body, once=message_id)
         return not appended.duplicate
 
-    async def postpone(self, lane: Lane, stage: StageName, body: bytes, message_id: str, delay_s: float) -> bool:
+    async def postpone(
+        self, lane: Lane, stage: StageName, body: bytes, message_id: str, delay_s: float, row: int = 0
+    ) -> bool:
         """Let the server keep it until its time: no worker holds it, and no place of the consumer is taken meanwhile.
 
         Handing back with a delay would be no way to wait for long: a delayed message keeps its place among those that
@@ -138,10 +145,28 @@ class NatsTransport:
             subject,
             body,
             once=message_id,
-            target=step_subject(lane, stage),
+            target=_row_subject(lane, stage, row, message_id),
             at=time.time() + max(0.0, delay_s),
         )
         return not appended.duplicate
+
+    async def wake(self, lane: Lane, key: str) -> bool:
+        """Replace what waits by itself at once. Who lost a race with its time, or with another one, did nothing."""
+        found, _ = await self._streams.batch(STEPS, 1, f"step.later.{lane}.*.{key}.>", WAITING_AT_ONCE)
+        woken = False
+        for stored in found:
+            stage: StageName = next(name for name in STAGES if name == stored.subject.split(".")[3])
+            with contextlib.suppress(Conflict):
+                await self._streams.schedule(
+                    stored.subject,
+                    stored.body,
+                    once=f"{stored.subject}.{stored.sequence}",
+                    target=_row_subject(lane, stage, 0, key),
+                    at=0.0,
+                    expected=stored.sequence,
+                )
+                woken = True
+        return woken
 
     async def consume(self, stage: StageName, lane: Lane, handler: Handler, slots: int) -> None:
         """Start to hand out the work of one stage in one lane."""
@@ -154,7 +179,8 @@ class NatsTransport:
             task.add_done_callback(self._running.discard)
             task.add_done_callback(lambda _: puller.done())
 
-        puller = Puller(self._client, STEPS, consumer_name(lane, stage), slots, take)
+        rows = [consumer_name(lane, stage, row) for row in range(1 + ROWS[lane])]
+        puller = Puller(self._client, STEPS, rows, slots, take)
         self._pullers.append(puller)
         await puller.start()
 
@@ -168,14 +194,17 @@ class NatsTransport:
             return
         await _run(handler, delivery)
 
-    async def on_the_way(self, lane: Lane) -> int:
-        """How many messages of this lane wait or are held: the stream keeps each until it is acknowledged."""
+    async def on_the_way(self, lane: Lane) -> Mapping[str, int]:
+        """How many messages of each tenant wait or are held: the stream keeps each until it is acknowledged."""
         question = orjson.dumps({"subjects_filter": f"step.{lane}.>"})
         answer = await self._mux.request(f"$JS.API.STREAM.INFO.{STEPS}", question, timeout_s=COUNT_S)
         state = orjson.loads(answer.data or b"{}").get("state")
         if state is None:
             raise TransportUnavailable(f"NATS did not say what is in {STEPS}: run `stepwell provision`")
-        return sum((state.get("subjects") or {}).values())
+        held: Counter[str] = Counter()
+        for subject, count in (state.get("subjects") or {}).items():
+            held[subject.split(".", 4)[4] if subject.count(".") > 3 else ""] += count
+        return held
 
     def ask_again(self) -> None:
         """The connection is back."""
@@ -194,6 +223,10 @@ class NatsTransport:
             _, late = await asyncio.wait(self._running, timeout=grace_s)
             for task in late:
                 task.cancel()
+
+
+def _row_subject(lane: Lane, stage: StageName, row: int, message_id: str) -> str:
+    return row_subject(lane, stage, row, message_id.partition(".")[0])
 
 
 async def _run(handler: Callable[[NatsDelivery], Awaitable[None]], delivery: NatsDelivery) -> None:

@@ -60,15 +60,17 @@ class NatsStreams:
             body = await self.claims.stored(subject, body)
         return await self.confirmed(subject, body, _append_headers(once, expected))
 
-    async def schedule(self, subject: str, body: bytes, *, once: str, target: str, at: float) -> Appended:
+    async def schedule(
+        self, subject: str, body: bytes, *, once: str, target: str, at: float, expected: int | None = None
+    ) -> Appended:
         """Store `body` on `subject` until `at` (Unix time by the server's clock); the server then moves it to `target`.
 
-        `subject` and `target` belong to one stream, and there is one message to a subject (NATS ADR-51).
+        `subject` and `target` belong to one stream, and there is one message to a subject (NATS ADR-51): a later one
+        takes its place; with `expected` only that of this sequence.
         """
         when = datetime.fromtimestamp(at, UTC).strftime("@at %Y-%m-%dT%H:%M:%S.%fZ")
-        return await self.confirmed(
-            subject, body, {"Nats-Msg-Id": once, "Nats-Schedule": when, "Nats-Schedule-Target": target}
-        )
+        headers = _append_headers(once, expected) or {}
+        return await self.confirmed(subject, body, {**headers, "Nats-Schedule": when, "Nats-Schedule-Target": target})
 
     async def confirmed(self, subject: str, body: bytes, headers: dict[str, str] | None) -> Appended:
         """Store these bytes, with these headers; sent again until that is confirmed."""

@@ -27,11 +27,11 @@ class Road:
         self.gate = Gate(self.count, self.clock)
         self.kept_back: Counter[str] = Counter()
 
-    async def count(self, lane: Lane) -> int:
+    async def count(self, lane: Lane) -> Counter[str]:
         self.asked += 1
         if self.away:
             raise TransportUnavailable("away")
-        return len(self.holds) if lane == "interactive" else 0
+        return Counter(self.holds) if lane == "interactive" else Counter()
 
     async def ask(self, tenant: str, times: int = 1) -> None:
         for _ in range(times):
@@ -41,7 +41,7 @@ class Road:
                 self.kept_back[tenant] += 1
             else:
                 self.holds.append(tenant)
-                self.gate.confirmed("interactive")
+                self.gate.confirmed(tenant, "interactive", True)
         await asyncio.sleep(0)
 
     async def later(self, seconds: float = 1.0, ended: int = 0) -> None:
@@ -96,16 +96,76 @@ async def test_what_has_ended_makes_place_again() -> None:
     assert not road.kept_back
 
 
-async def test_a_worker_that_begins_beside_a_full_queue_lets_in_up_to_the_brim() -> None:
-    """It knows of nobody who holds more than his share."""
+async def test_a_worker_that_begins_beside_a_full_queue_knows_who_fills_it() -> None:
+    """And others may still come in, up to twice the limit."""
     road = Road()
     road.holds = ["before"] * 120
-    await road.ask("a", 1)
+    await road.ask("a", 2)
     await asyncio.sleep(0)
+    await road.ask("before", 10)
     await road.ask("a", 30)
-    assert not road.kept_back
-    await road.ask("b", 300)
+    assert road.kept_back == {"before": 10}
+    for number in range(300):
+        await road.ask(f"t{number}")
     assert len(road.holds) == 200
+
+
+async def test_a_burst_that_nats_has_not_confirmed_is_held_to_the_limit() -> None:
+    """However often NATS is asked meanwhile, and whatever of the burst it counts."""
+    road = Road()
+    let_in = 0
+    for number in range(6000):
+        try:
+            road.gate.admit("loud", "interactive", LIMITS)
+        except Overloaded:
+            continue
+        finally:
+            if number % 100 == 0:
+                road.clock.time += 0.3
+                await asyncio.sleep(0)
+        let_in += 1
+        if let_in % 2:
+            road.holds.append("loud")
+            road.gate.confirmed("loud", "interactive", True)
+    assert let_in == 100
+    assert road.gate.admit("quiet", "interactive", LIMITS) == 0
+
+
+async def test_what_never_came_into_the_queue_takes_no_place() -> None:
+    road = Road()
+    for _ in range(1000):
+        road.gate.admit("a", "interactive", LIMITS)
+        road.gate.confirmed("a", "interactive", False)
+    road.gate.admit("a", "interactive", LIMITS)
+
+
+async def test_a_slow_answer_of_nats_opens_the_gate_to_nobody() -> None:
+    road, answer = Road(), asyncio.Event()
+    count = road.count
+
+    async def slow(lane: Lane) -> Counter[str]:
+        await answer.wait()
+        return await count(lane)
+
+    road.gate._count = slow
+    for _ in range(40):
+        await road.ask("a", 20)
+        road.clock.time += 0.5
+    assert len(road.holds) == 100
+    answer.set()
+    await until(lambda: road.asked)
+    await road.ask("a", 20)
+    assert len(road.holds) == 100
+
+
+async def test_the_first_of_a_tenant_stand_in_front_and_those_beyond_behind() -> None:
+    """What it has on its way counts, not what it had."""
+    gate = Road().gate
+    rows = [gate.admit("loud", "interactive", LIMITS) for _ in range(50)]
+    assert rows[:8] == [0] * 8
+    assert 0 not in rows[8:]
+    assert gate.admit("quiet", "interactive", LIMITS) == 0
+    assert [gate.admit("loud", "batch", LIMITS) for _ in range(10)] == [0] * 10
 
 
 async def test_while_nats_says_nothing_what_was_known_long_ago_keeps_nobody_back() -> None:
@@ -122,7 +182,7 @@ async def test_it_looks_at_most_a_few_times_a_second() -> None:
     await road.ask("a", 50)
     await road.ask("a", 50)
     assert road.asked == 1
-    await road.later(module.LOOK_EVERY_S)
+    await road.later(2 * module.LOOK_EVERY_S)
     assert road.asked == 2
 
 
@@ -136,7 +196,7 @@ async def test_nats_is_asked_once_what_was_let_in_is_in_the_queue() -> None:
     with pytest.raises(Overloaded):
         road.gate.admit("a", "interactive", LIMITS)
     for _ in range(100):
-        road.gate.confirmed("interactive")
+        road.gate.confirmed("a", "interactive", True)
     road.holds = ["a"] * 60
     await until(lambda: road.asked)
     await road.ask("a", 40)
@@ -166,19 +226,30 @@ async def test_what_it_remembers_is_bounded() -> None:
     for number in range(3000):
         await road.ask(f"t{number}")
         await road.later(0.3, ended=2)
-    lane = road.gate._lanes["interactive"]
-    assert len(lane._last) < 210
-    assert len(lane._of) < 210
+    here = road.gate._lanes["interactive"]
+    assert here.tenants < 210
+    assert len(here._told) < 210
 
 
 def test_no_more_are_handled_at_a_time_than_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "HANDLED", 1)
     gate = Road().gate
-    gate.enter()
+    gate.enter("a")
     with pytest.raises(Overloaded):
-        gate.enter()
-    gate.leave()
-    gate.enter()
+        gate.enter("b")
+    gate.leave("a")
+    gate.enter("b")
+
+
+def test_one_tenant_cannot_take_all_hands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "HANDLED_OF_ONE", 1)
+    gate = Road().gate
+    gate.enter("a")
+    with pytest.raises(Overloaded):
+        gate.enter("a")
+    gate.enter("b")
+    gate.leave("a")
+    gate.enter("a")
 
 
 def test_one_tenant_cannot_take_all_places_to_wait(monkeypatch: pytest.MonkeyPatch) -> None:
