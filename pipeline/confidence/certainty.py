@@ -82,13 +82,14 @@ def values_of(text: str, tokens: Sequence[TokenLogprob], *, document: bool) -> V
 def sureness(values: Values, tokens: Sequence[TokenLogprob]) -> Certainty:
     """The confidence that follows from the tokens of values; of all `tokens`, where there is no such one."""
     everything = [token.logprob for token in tokens]
-    # A sum does not depend on the order, and whoever asks for quantiles needs them sorted.
-    scores = sorted([token.logprob for token in values.tokens] or everything)
+    # An exact sum does not depend on the order, and whoever asks for quantiles needs them sorted.
+    scores = [token.logprob for token in values.tokens] or everything.copy()
+    scores.sort()
     mean = _mean(scores)
     signals = {
         "logprob_mean": mean,
         "logprob_min": scores[0],
-        "logprob_mean_all": _mean(everything),
+        "logprob_mean_all": mean if len(scores) == len(everything) else _mean(everything),
         "value_tokens": float(len(values.tokens)),
         "aligned": float(values.aligned),
     }

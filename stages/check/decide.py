@@ -5,6 +5,7 @@ from typing import Final
 
 from pipeline.confidence.explore import explores
 from pipeline.contracts import AMISS, Attempt, Envelope, ErrorBody, Plan, Verdict, unsatisfied
+from pipeline.contracts.trusted import changed, trusted
 from pipeline.ports import Outcome
 from stages.check.ended import FILTERED
 from stages.check.findings import Findings
@@ -20,21 +21,27 @@ _LACKS: Final = {None: "sure enough", "empty": "not empty", "filtered": "not fil
 
 def candidate_of(envelope: Envelope) -> Attempt:
     """The answer that is judged: the last one that came, whatever was asked about it afterwards."""
+    last = envelope.attempts[-1] if envelope.attempts else None
+    if last is not None and last.error is None and last.made_for in ("answer", "repair"):
+        return last
     answers = envelope.answers
     return next((made for made in reversed(answers) if made.error is None), answers[-1])
 
 
-def decide(envelope: Envelope, plan: Plan, found: Findings, rules: Rules = _NO_RULES) -> Outcome:
+def decide(
+    envelope: Envelope, plan: Plan, found: Findings, rules: Rules = _NO_RULES, candidate: Attempt | None = None
+) -> Outcome:
     """Judge the last answer of `envelope` by what was found in it.
 
     With a calibrator the confidence is the probability that it makes of the signals; the facts then have both, and the
-    calibrator's name, which tells its content too. An answer of which the caller has read a part stays.
+    calibrator's name, which tells its content too. An answer of which the caller has read a part stays. `candidate`:
+    the answer that is judged, where the caller has looked for it already.
     """
     found, calibration = calibrated(envelope, found, rules)
-    candidate = candidate_of(envelope)
+    candidate = candidate_of(envelope) if candidate is None else candidate
     objection = _objection(plan, candidate, found, rules)
     asking = asks_for(envelope, plan, candidate, found, rules)
-    verdict = _verdict(envelope, plan, candidate, found, rules, asking)
+    verdict = _verdict(envelope, plan, candidate, found, rules, asking, stays=objection is None)
     facts = {"confidence": found.confidence, "threshold": plan.threshold, "schema": found.schema_state, **calibration}
     if asking.wants is not None:
         reasons = (objection or "grey_zone", asking.asked[-1])
@@ -65,8 +72,8 @@ def _waits(envelope: Envelope, candidate: Attempt, verdict: Verdict) -> dict[str
 def _settled(envelope: Envelope) -> dict[str, object]:
     """What is taken away once it is decided: the scores said what they had to say, unless the caller wants them."""
     changes: dict[str, object] = {}
-    if envelope.request.logprobs is None and any(made.tokens is not None for made in envelope.attempts):
-        bare = [made.model_copy(update={"tokens": None}) if made.tokens else made for made in envelope.attempts]
+    if envelope.request.logprobs is None and any([made.tokens is not None for made in envelope.attempts]):  # noqa: C419
+        bare = [changed(made, {"tokens": None}) if made.tokens else made for made in envelope.attempts]
         changes["attempts"] = tuple(bare)
     if envelope.earlier is not None:
         changes["earlier"] = None
@@ -171,28 +178,29 @@ def _failed(code: str, message: str, text: str | None = None) -> dict[str, objec
 
 
 def _verdict(
-    envelope: Envelope, plan: Plan, candidate: Attempt, found: Findings, rules: Rules, asking: Asking
+    envelope: Envelope, plan: Plan, candidate: Attempt, found: Findings, rules: Rules, asking: Asking, *, stays: bool
 ) -> Verdict:
     before = _earlier(envelope, candidate)
-    return Verdict.model_construct(
-        accepted=_objection(plan, candidate, found, rules) is None and asking.wants is None,
-        attempt=candidate.number,
-        confidence=found.confidence,
-        threshold=plan.threshold,
-        schema_state=found.schema_state,
-        repairs=found.repairs,
-        problems=found.problems,
-        signals=dict(found.signals),
-        wants=asking.wants,
-        asked=asking.asked,
-        calibrator=rules.calibrator.name if rules.calibrator is not None else None,
-        content=found.content,
-        parsed=found.parsed,
-        tool_calls=found.tool_calls,
-        explored=before.explored if before is not None else None,
-        stays=before is not None and before.stays,
-        drafted=_drafted(before, found) if before is not None else {},
-    )
+    fields = {
+        "accepted": stays and asking.wants is None,
+        "attempt": candidate.number,
+        "confidence": found.confidence,
+        "threshold": plan.threshold,
+        "schema_state": found.schema_state,
+        "repairs": found.repairs,
+        "problems": found.problems,
+        "signals": dict(found.signals),
+        "wants": asking.wants,
+        "asked": asking.asked,
+        "calibrator": rules.calibrator.name if rules.calibrator is not None else None,
+        "content": found.content,
+        "parsed": found.parsed,
+        "tool_calls": found.tool_calls,
+        "explored": before.explored if before is not None else None,
+        "stays": before is not None and before.stays,
+        "drafted": _drafted(before, found) if before is not None else {},
+    }
+    return trusted(Verdict, fields)
 
 
 def _drafted(before: Verdict, found: Findings) -> dict[str, float | None]:

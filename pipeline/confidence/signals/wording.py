@@ -37,14 +37,19 @@ _HEDGING: Final = (
 
 def declines(text: str) -> bool:
     """Whether the answer begins by declining."""
-    head = text[:_HEAD].lower()
-    return any(word in head for word in _DECLINING) and _DECLINES.search(text, 0, _HEAD) is not None
+    return _has(text[:_HEAD].lower(), _DECLINING) and _DECLINES.search(text, 0, _HEAD) is not None
 
 
 def hedges(text: str) -> bool:
     """Whether the answer begins by hedging."""
-    head = text[:_HEAD].lower()
-    return any(word in head for word in _HEDGING) and _HEDGES.search(text, 0, _HEAD) is not None
+    return _has(text[:_HEAD].lower(), _HEDGING) and _HEDGES.search(text, 0, _HEAD) is not None
+
+
+def _has(head: str, words: tuple[str, ...]) -> bool:
+    for word in words:  # noqa: SIM110  a generator takes longer than what it looks for
+        if word in head:
+            return True
+    return False
 
 
 def signals(seen: Seen) -> dict[str, float | None]:

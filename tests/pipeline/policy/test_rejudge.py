@@ -67,11 +67,12 @@ def test_what_was_decided_of_one_request_is_not_said_of_another_one_or_under_ano
 def _closed_to(folder: Path, tenant: str) -> Policy:
     """The default policies with one rule: this tenant's data stays at home."""
     folder.mkdir()
-    for name in ("models.yaml", "routes.yaml"):
+    for name in ("models.yaml", "routes.yaml", "limits.yaml"):
         (folder / name).write_bytes((Path(__file__).parents[3] / "policies" / name).read_bytes())
     when = f'target.external && req.tenant == "{tenant}"'
     (folder / "residency.yaml").write_text(
         "apiVersion: stepwell/v1\nkind: Residency\n"
+        "classes: {restricted: [US_SSN]}\n"
         f"rules: [{{id: home, when: '{when}', action: deny, reason: because}}]\n"
     )
     return load_folder(folder, os.environ)
