@@ -81,6 +81,7 @@ def _recall(parts: Parts) -> Stage:
 def _draft(parts: Parts) -> Stage:
     from stages.draft import Draft
 
+    parts.collector  # noqa: B018  made now, so that it is started with the worker
     return Draft(parts.attempts)
 
 
@@ -93,6 +94,7 @@ def _check(parts: Parts) -> Stage:
 def _escalate(parts: Parts) -> Stage:
     from stages.escalate import Escalate
 
+    parts.collector  # noqa: B018  made now, so that it is started with the worker
     return Escalate(parts.attempts, parts.policies)
 
 

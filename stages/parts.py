@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pipeline.adapters.models.attempts import Attempts
     from pipeline.adapters.models.http import HttpModelClient
     from pipeline.adapters.money.ledger import StreamLedger
+    from pipeline.adapters.provider_batches import Collector
     from pipeline.adapters.watch import BucketWatch
 
 __all__ = ["Parts"]
@@ -91,10 +92,24 @@ class Parts:
         from pipeline.adapters.models.attempts import Attempts
         from pipeline.adapters.models.shields import Shields
         from pipeline.adapters.pii.patterns import PatternScanner
+        from pipeline.adapters.provider_batches import Shelf, Shelving
 
         shields = Shields(self.settings.secret, self.vault, PatternScanner().scan_text)
         self.starts.append(self.ledger.start)  # who only plans counts nothing again
-        return Attempts(self.models, self.journal, self.policies, self.clock, shields, self.ledger)
+        shelving = Shelving(Shelf(self.link.streams), self.clock)
+        return Attempts(self.models, self.journal, self.policies, self.clock, shields, self.ledger, shelving)
+
+    @cached_property
+    def collector(self) -> "Collector":
+        """Gathers calls into files for the batches of their providers."""
+        from pipeline.adapters.provider_batches import Collector
+
+        who = f"{worker_name()}-{secrets.token_hex(4)}"
+        transport = self.link.transport()
+        collector = Collector(self.link.streams, transport, self.policies, self.clock, who, self.ledger)
+        self.starts.append(collector.start)
+        self.stops.insert(0, collector.stop)
+        return collector
 
     async def attempts_late(self) -> "Attempts":
         """The same for a stage that makes calls only where a route says so, with what has to be started for them."""

@@ -39,6 +39,7 @@ class AttemptRecord(OpenContract):
 
     `calls`: of the model that went out, with retries and a second one beside the first. `lost_usd`: the part of
     `cost_usd` that paid for those whose answer is not the one that counts; null: there is none, or it is not known.
+    `provider_batch`: the batch at the provider that it went by, at the price of batches; null: it was called by itself.
     """
 
     number: Whole
@@ -62,6 +63,7 @@ class AttemptRecord(OpenContract):
     hedged: bool = False
     left_early: bool = False
     exit_at: Whole | None = None
+    provider_batch: str | None = None
     error_code: str | None = None
 
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from pipeline.policy.models import BudgetSpec, EscalationCap, Rate, Route, Target, TierSpec, Variant
+from pipeline.policy.models import BUILTIN, BudgetSpec, EscalationCap, Rate, Route, Target, TierSpec, Variant
 from pipeline.policy.problems import Problem
 from pipeline.policy.resolve import Located, PolicySet
 
@@ -21,6 +21,7 @@ def unsound(joined: PolicySet) -> Iterator[Problem]:
     yield from _route_files(joined)
     yield from _prompts(joined)
     yield from _adapters(joined.targets)
+    yield from _batches(joined.targets)
     yield from _money(joined)
     yield from _experiments(joined)
     yield from _tenants(joined)
@@ -102,6 +103,22 @@ def _adapters(targets: Mapping[str, Located[Target]]) -> Iterator[Problem]:
             if base in seen:
                 break
             seen.append(base)
+
+
+def _batches(targets: Mapping[str, Located[Target]]) -> Iterator[Problem]:
+    for target in targets.values():
+        spec = target.spec
+        if spec.batches is None:
+            continue
+        if spec.endpoint == BUILTIN or "embedding" in spec.capabilities:
+            text = "only models that answer are called by a provider's batch, and no encoder; leave it out"
+            yield target.problem(text, "batches")
+        if spec.batches.spare >= spec.batches.least:
+            text = f"must be shorter than least ({spec.batches.least:g} s), or no call has time to wait"
+            yield target.problem(text, "batches", "spare")
+        if spec.batches.max_wait <= spec.batches.gather:
+            text = f"must be longer than gather ({spec.batches.gather:g} s), or every call is made by itself"
+            yield target.problem(text, "batches", "max_wait")
 
 
 # ---------------------------------------------------------------- money and limits

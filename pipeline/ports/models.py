@@ -94,6 +94,7 @@ class Completion:
     `reasoning`: what it wrote beside its answer to get there; no part of `text`, nor of `tokens`.
     `embeddings`: where texts were to be embedded, a vector for each; then there is no text.
     `usage_reported` is False where the endpoint did not say what it used: then nobody knows what the call cost.
+    `provider_batch`: the batch at the provider that it came by; None: it was called by itself.
     """
 
     model: str
@@ -108,6 +109,7 @@ class Completion:
     first_token_ms: float | None = None
     calls: int = 1
     usage_reported: bool = True
+    provider_batch: str | None = None
 
 
 TokenSink = Callable[[str], Awaitable[bool]]

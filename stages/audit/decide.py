@@ -334,5 +334,6 @@ def _attempt(attempt: Attempt) -> AttemptRecord:
         hedged=attempt.hedged,
         left_early=attempt.left_early,
         exit_at=attempt.exit_at,
+        provider_batch=attempt.provider_batch,
         error_code=attempt.error.code if attempt.error else None,
     )

@@ -20,6 +20,7 @@ from pipeline.adapters.models.purse import Bill, Purse, Refused
 from pipeline.adapters.models.settle import FAILURES, CallFailure
 from pipeline.adapters.models.shields import Shields
 from pipeline.adapters.models.ways import SHUT, Way, next_rung, way_of
+from pipeline.adapters.provider_batches.shelving import Place, Shelving, came
 from pipeline.contracts import Attempt, Envelope, Finding, MadeFor, Rung, StageName, Tier, Usage
 from pipeline.disclosure.guard import Added, Permit, Reference, governing, judged, permit
 from pipeline.disclosure.return_path import ReturnPath
@@ -47,6 +48,7 @@ class Attempts:
         clock: the time.
         shields: hides personal data from targets and brings it back; not given, an own one without a memory.
         ledger: keeps the money; None: nobody does.
+        shelving: lets calls go by batches of their providers; None: each is made by itself.
     """
 
     def __init__(
@@ -57,7 +59,9 @@ class Attempts:
         clock: Clock,
         shields: Shields | None = None,
         ledger: Ledger | None = None,
+        shelving: Shelving | None = None,
     ) -> None:
+        self._shelving = shelving
         self._shields = shields or Shields()
         self._client = client
         self._journal = journal
@@ -180,11 +184,14 @@ class Attempts:
             envelope, ready.policy, stage, tier, link.place, link.rung, step, size, spec.price, run.delivered, kind
         )
         way = SHUT if kind != "answer" else way_of(bill, spec, ready.back, run, lambda: self._may_leave(bill))
-        made = await self._settled(bill, ready, number, way)
+        place = await self._shelved(bill, ready) if envelope.lane == "batch" else None
+        made = await self._settled(bill, ready, number, way, None if place is not None and place.alone else place)
         if isinstance(made, Refused):
             return made
         counting = await self._journal.write(envelope.key, step, made)
         await self._purse.closes(bill, counting)
+        if place is not None and self._shelving is not None:
+            await self._shelving.take(place)
         return counting if counting is made else counting.model_copy(update={"replayed": True})
 
     async def _replay(
@@ -200,7 +207,33 @@ class Attempts:
         await self._purse.closes(bill, earlier)
         return earlier.model_copy(update={"replayed": True})
 
-    async def _settled(self, bill: Bill, ready: "_Ready", number: int, way: Way) -> Attempt | Refused:
+    async def _shelved(self, bill: Bill, ready: "_Ready") -> Place | None:
+        """Where the call stands that goes by a batch of its provider; None: it is made by itself. Raises `Postponed`.
+
+        Nobody has called the model for it, whatever became of an earlier delivery.
+        """
+        if self._shelving is None or bill.made_for != "answer" or not ready.variant.batches:
+            return None
+        return await self._shelving.look(
+            ready.permit,
+            self.left_s(bill.envelope),
+            before=was_here_before(bill.envelope, bill.delivered),
+            same_again=not ready.permit.view.shielded or self._shields.lasts(bill.envelope.request),
+        )
+
+    async def _by_batch(self, bill: Bill, ready: "_Ready", place: Place, calls: Calls) -> Answered:
+        """The answer that came by a batch. Raises `Postponed` where the call has yet to be put on the shelf."""
+        rules = ready.permit.spec.batches
+        if place.answer is None and self._shelving is not None and rules is not None:
+            await self._shelving.put(place, bill, ready.permit, rules)
+        calls.first.goes_out(unseen=True)
+        completion = came(place, ready.permit)
+        calls.first.running = None
+        return Answered(completion if ready.back is None else ready.back.completion(completion), ready.found)
+
+    async def _settled(
+        self, bill: Bill, ready: "_Ready", number: int, way: Way, place: Place | None = None
+    ) -> Attempt | Refused:
         """Make the call, if it may be paid, and say what it came to, however it ended."""
         what = {
             "number": number,
@@ -217,16 +250,19 @@ class Attempts:
         started = self._clock.monotonic()
         outcome: Answered | CallFailure
         try:
-            refused = await self._purse.opens(bill)
+            refused = await self._purse.opens(bill if place is None else bill._replace(delivered=1))
             if refused is not None:
                 return refused
-            outcome = await self._called(bill, ready, calls, way)
+            outcome = await (
+                self._called(bill, ready, calls, way) if place is None else self._by_batch(bill, ready, place, calls)
+            )
         except asyncio.CancelledError as stopped:
             outcome = _taken_back(stopped)
         except FAILURES as error:
             outcome = error
         spent_ms = (self._clock.monotonic() - started) * 1000
-        attempt = attempt_of(what, outcome, calls, bill.size, bill.price, spent_ms)
+        price = bill.price if place is None else place.price
+        attempt = attempt_of(what, outcome, calls, bill.size, price, spent_ms)
         if isinstance(outcome, Answered) and not believed(outcome.answer, bill.size):
             _warn_of(outcome.answer.usage, bill)
         return _told(attempt, way, outcome)

@@ -60,6 +60,7 @@ def succeeded(
         lost_usd=cost_usd(lost, price) if lost is not None else None,
         estimated=(not reported and spent is not None) or lost is not None,
         calls=completion.calls,
+        provider_batch=completion.provider_batch,
         latency_ms=round(completion.latency_ms, 3),
         first_token_ms=None if completion.first_token_ms is None else round(completion.first_token_ms, 3),
     )

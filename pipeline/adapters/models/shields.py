@@ -47,6 +47,7 @@ class Shields:
     """
 
     def __init__(self, secret: bytes = b"", vault: Vault | None = None, scan: Scan | None = None) -> None:
+        self._shared = bool(secret)
         self._secret = secret or secrets.token_bytes(32)
         self._vault = vault
         self._scan = scan
@@ -57,6 +58,10 @@ class Shields:
         conversation = conversation_of(request)
         known = await self._known(request.tenant, conversation) if remembered(conversation) else {}
         return Pseudonyms(self._secret, request.tenant, conversation, known)
+
+    def lasts(self, request: Request) -> bool:
+        """Whether whoever makes the view of `request` again, and whenever, makes it in the same words."""
+        return self._shared and not remembered(conversation_of(request))
 
     def keep(self, request: Request, made: Pseudonyms, policy: Policy) -> None:
         """Remember what was issued, in the background."""

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-__all__ = ["DRIP_S", "SLOW_S", "Behaviour", "behaviour_of"]
+__all__ = ["DRIP_S", "SLOW_S", "Behaviour", "behaviour_of", "words_of"]
 
 SLOW_S = 2.0
 DRIP_S = 0.05
@@ -61,10 +61,15 @@ def _unsure_share(words: set[str]) -> float:
     return 0.35 if "small" in words else 0.0
 
 
+def words_of(model: str) -> set[str]:
+    """The words of a model's name."""
+    return set(_WORD.findall(model.lower()))
+
+
 @lru_cache(maxsize=1024)
 def behaviour_of(model: str) -> Behaviour:
     """Read the words of `model`, split at anything but letters and digits."""
-    words = set(_WORD.findall(model.lower()))
+    words = words_of(model)
     return Behaviour(
         status=_status(words),
         flaky="flaky" in words,

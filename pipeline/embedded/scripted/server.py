@@ -10,6 +10,7 @@ from aiohttp import web
 
 from pipeline.embedded.scripted import wire
 from pipeline.embedded.scripted.answers import Answer, answer, draw_of
+from pipeline.embedded.scripted.batches import Batches
 from pipeline.embedded.scripted.behaviour import Behaviour, behaviour_of
 from pipeline.embedded.scripted.ledger import Ledger
 from pipeline.embedded.scripted.vectors import asked_tokens, embeddings, texts_of
@@ -54,6 +55,7 @@ class ScriptedServer:
         self._delay_ms = delay_ms
         self._slots = asyncio.Semaphore(slots) if slots else None
         self.ledger = Ledger(remember_keys=remember_keys)
+        self.batches = Batches(self.ledger, seed)
         self._runner = web.AppRunner(self._app(), access_log=None, handler_cancellation=True, shutdown_timeout=0.2)
 
     @property
@@ -76,6 +78,7 @@ class ScriptedServer:
         app.router.add_post("/v1/chat/completions", self._chat)
         app.router.add_post("/v1/embeddings", self._embeddings)
         app.router.add_get("/v1/models", self._models)
+        self.batches.add_to(app)
         app.router.add_get("/health", self._health)
         app.router.add_get("/__stats", self._stats)
         app.router.add_delete("/__stats", self._clear)

@@ -14,6 +14,7 @@ __all__ = [
     "Price",
     "Probe",
     "Properties",
+    "ProviderBatches",
     "Target",
     "Timeouts",
     "Variant",
@@ -80,6 +81,33 @@ class Probe(Section):
     timeout: Seconds = 2.0
 
 
+class ProviderBatches(Section):
+    """How calls of the batch lane go to a target's provider as a file (`/files`, `/batches`), for less and later.
+
+    A call of which nothing hides personal data by pseudonyms of a conversation waits in NATS for its answer and holds
+    no place meanwhile. What is set aside for it is the usual price, as it may have to be called by itself after all.
+
+    Attributes:
+        price_share: what a call costs this way, as a share of the target's `price`.
+        least: only calls go this way whose deadline leaves so many seconds.
+        max_wait: seconds that an answer is waited for; then the call is made by itself.
+        spare: so many seconds before the deadline it is made by itself in any case.
+        gather: seconds that the first call of a file waits for others.
+        every: seconds between two looks at what became of a batch.
+        max_lines: calls of a file at most.
+        max_mb: megabytes of a file at most; a worker holds them in memory while it sends them.
+    """
+
+    price_share: float = Field(default=0.5, ge=0, le=1)
+    least: Seconds = 21_600.0
+    max_wait: Seconds = 86_400.0
+    spare: Seconds = 900.0
+    gather: Seconds = 60.0
+    every: Seconds = 60.0
+    max_lines: Whole = Field(default=10_000, ge=1, le=50_000)
+    max_mb: Whole = Field(default=32, ge=1, le=200)
+
+
 OWN_FIELDS: Final = frozenset(
     {
         "audio", "frequency_penalty", "function_call", "functions", "logprobs", "max_completion_tokens", "max_tokens",
@@ -130,6 +158,7 @@ class Target(Section):
         passes: fields of its API that callers may give, and that go to it unchanged (`reasoning_effort`, `top_k`); a
             request with one of them goes to targets alone that pass it, and what no target passes is refused.
         probe: how its health is asked for; without it only its answers tell.
+        batches: how calls that have time go by its provider's batches; without it each is made by itself.
     """
 
     endpoint: str
@@ -153,6 +182,7 @@ class Target(Section):
     hedge: bool = False
     probe: Probe | None = None
     vectors: Vectors = Vectors()
+    batches: ProviderBatches | None = None
 
     @property
     def encoder(self) -> str:
@@ -167,12 +197,17 @@ class Target(Section):
 
 
 class Variant(Section):
-    """A named way of answering: a target, a prompt (as text, or as a file beside the policies) and parameters."""
+    """A named way of answering: a target, a prompt (as text, or as a file beside the policies) and parameters.
+
+    Attributes:
+        batches: its calls may go by a provider's batch, where the target has those.
+    """
 
     target: Name
     system: str | None = None
     system_file: str | None = None
     parameters: Parameters = Parameters()
+    batches: bool = True
 
 
 class ModelsFile(Section):

@@ -153,6 +153,7 @@ SPEAK_HTTP = {
     "pipeline/adapters/models/http.py": "holds the session that exchange posts over",
     "pipeline/adapters/models/endpoint.py": "limits of time",
     "pipeline/adapters/models/probes.py": "asks a target how it fares, and knows no request",
+    "pipeline/adapters/provider_batches/provider.py": "stores files of calls, each the view of a permit",
 }
 NOT_TO_TARGETS = ("pipeline/gateway/", "pipeline/embedded/", "pipeline/telemetry/", "pipeline/cli/")
 """Servers, the fetching of weights, metrics and health: they hold no request on its way to a model."""
@@ -176,7 +177,26 @@ def test_no_adapter_but_the_exchange_can_send() -> None:
         and isinstance(node.value, ast.Attribute)
         and "session" in node.value.attr
     ]
-    assert posts == ["pipeline/adapters/models/exchange.py"]
+    assert posts == ["pipeline/adapters/models/exchange.py", "pipeline/adapters/provider_batches/provider.py"]
+
+
+def test_what_lies_on_the_shelf_for_a_provider_is_the_view_of_a_permit() -> None:
+    """One place puts a call there, and its body is made of the permit's view; those who gather make no body."""
+    folder = "pipeline/adapters/provider_batches/"
+    made = {
+        path
+        for path, tree in sources()
+        if path.startswith(folder)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in {"Line", "call_body"}
+    }
+    assert made == {f"{folder}shelving.py"}
+    shelving = (ROOT / folder / "shelving.py").read_text()
+    assert "body = call_body(permit.view, " in shelving
+    for path, tree in sources():
+        if path.startswith(folder):
+            known = {alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names}
+            assert known.isdisjoint({"Request", "Envelope", "Classification"}), path
 
 
 def test_a_probe_knows_nothing_of_a_request() -> None:
