@@ -1,22 +1,26 @@
 """A chat completion that was asked for in another dialect: asked of the cascade, and answered in its words."""
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Final, Protocol
 
+import orjson
 from aiohttp import web
 
-from pipeline.contracts import JsonObject, Reply
+from pipeline.contracts import Json, Reply
 from pipeline.errors import StepwellError
 from pipeline.gateway.access import Caller
 from pipeline.gateway.calling import ask, prepare, streaming
 from pipeline.gateway.desk import Desk
 from pipeline.gateway.openai import Call
 from pipeline.gateway.problems import Problem, problem_of_error, problem_of_reply
-from pipeline.gateway.responses import JSON, of_problem
+from pipeline.gateway.responses import json_response, of_problem
 from pipeline.gateway.streaming import EventWriter, send
-from pipeline.gateway.translation import Places
+from pipeline.gateway.translation import Places, Translated
+from pipeline.signals.estimate import input_tokens
 
-__all__ = ["Dialect", "prepared", "serve"]
+__all__ = ["Dialect", "counted", "prepared", "serve"]
+
+_ESTIMATED: Final = {"x-stepwell-estimated": "input_tokens"}
 
 
 class Dialect(Protocol):
@@ -44,13 +48,19 @@ class Dialect(Protocol):
         ...
 
 
-def prepared(desk: Desk, caller: Caller, chat: JsonObject, places: Places, headers: Mapping[str, str]) -> Call:
+def prepared(desk: Desk, caller: Caller, question: Translated, headers: Mapping[str, str]) -> Call:
     """Read a translated body; see `prepare`. What it is refused for is told in the caller's own words."""
     try:
-        return prepare(desk, caller, chat, headers)
+        return prepare(desk, caller, question.chat, headers)
     except StepwellError as error:
-        places.restate(error)
+        question.places.restate(error)
         raise
+
+
+def counted(call: Call, question: Translated, headers: Mapping[str, str], **more: Json) -> web.Response:
+    """How long a question is, estimated; `more` stands beside the number."""
+    body = orjson.dumps({**more, "input_tokens": input_tokens(call.request)})
+    return json_response(body, headers={**_ESTIMATED, **headers, **question.lossy.header()})
 
 
 async def serve(
@@ -76,4 +86,4 @@ def _whole(reply: Reply, dialect: Dialect, headers: dict[str, str]) -> web.Respo
     if reply.status != "answered":
         told = dialect.places.restated(reply)
         return of_problem(dialect.problem(problem_of_reply(told)), headers)
-    return web.Response(body=dialect.body(reply), headers=headers, content_type=JSON)
+    return json_response(dialect.body(reply), headers=headers)

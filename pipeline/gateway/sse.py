@@ -13,7 +13,7 @@ from pipeline.gateway.completion import content_of, finish_reason, logprobs_obje
 from pipeline.gateway.problems import Problem, problem_of_reply
 from pipeline.gateway.tools import as_functions
 
-__all__ = ["DONE", "UNTOLD", "Events", "summary"]
+__all__ = ["DONE", "UNTOLD", "Events", "padding", "summary"]
 
 DONE: Final = b"data: [DONE]\n\n"
 _BLOCK: Final = 64
@@ -116,8 +116,7 @@ class Events:
         role = {} if self._told_role else {"role": "assistant"}
         self._told_role = True
         delta = orjson.dumps({**role, "content": text})
-        padding = b"x" * (-len(delta) % _BLOCK)
-        tail = b',"logprobs":null,"finish_reason":null}],"obfuscation":"%b"%b}\n\n' % (padding, self._after)
+        tail = b',"logprobs":null,"finish_reason":null}],"obfuscation":"%b"%b}\n\n' % (padding(delta), self._after)
         return self._head + delta + tail
 
     def _reasoning(self, text: str) -> bytes:
@@ -166,6 +165,11 @@ def _model(reply: Reply) -> str:
 
 def _event(value: dict[str, Any]) -> bytes:
     return b"data: " + orjson.dumps(value) + b"\n\n"
+
+
+def padding(piece: bytes) -> bytes:
+    """What a piece is filled up with, so that its size says little."""
+    return b"x" * (-len(piece) % _BLOCK)
 
 
 def summary(reply: Reply) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from pipeline.errors import InvalidRequest, StepwellError
 from pipeline.gateway.headers import lossy
 from pipeline.gateway.parameters import refuse
 
-__all__ = ["FieldTable", "Lossy", "Places", "list_at", "object_at", "text_at"]
+__all__ = ["FieldTable", "Lossy", "Places", "Transcript", "Translated", "flat", "list_at", "object_at", "text_at"]
 
 _INDEX: Final = re.compile(r"\[\d+\]")
 _MESSAGE: Final = re.compile(r"messages\[(\d+)\]")
@@ -126,6 +126,35 @@ class Places:
         if error is None or error.param is None:
             return reply
         return reply.model_copy(update={"error": error.model_copy(update={"param": self.of(error.param)})})
+
+
+@dataclass(frozen=True, slots=True)
+class Translated:
+    """A question as a chat completion: what that leaves out, and where the caller wrote what it holds."""
+
+    chat: JsonObject
+    lossy: Lossy
+    places: Places
+
+
+class Transcript:
+    """Messages of a chat completion, and for each the place in the caller's body of which it was made."""
+
+    def __init__(self, lossy: Lossy) -> None:
+        self.messages: list[Json] = []
+        self.places: list[str] = []
+        self._lossy = lossy
+
+    def _add(self, message: JsonObject, place: str) -> None:
+        self.messages.append(message)
+        self.places.append(place)
+
+
+def flat(parts: Sequence[JsonObject]) -> Json:
+    """The content of a message: its parts; one text alone is a text."""
+    if len(parts) == 1 and parts[0]["type"] == "text":
+        return parts[0]["text"]
+    return list[Json](parts)
 
 
 def _within(param: str, name: str) -> bool:

@@ -8,7 +8,7 @@ from pipeline.contracts import Json, JsonObject
 from pipeline.errors import InvalidRequest
 from pipeline.gateway.messages_api.fields import BLOCKS, IMAGE_TYPES, MESSAGE, REFUSED_BLOCKS, SOURCES
 from pipeline.gateway.parameters import refuse
-from pipeline.gateway.translation import Lossy, list_at, object_at, text_at
+from pipeline.gateway.translation import Lossy, Transcript, flat, list_at, object_at, text_at
 
 __all__ = ["Conversation"]
 
@@ -22,13 +22,8 @@ _MAY_HOLD: Final = {
 _IN_RESULTS: Final = frozenset({"text", "image"})
 
 
-class Conversation:
-    """Messages, and for each the place in the caller's body of which it was made."""
-
-    def __init__(self, lossy: Lossy) -> None:
-        self.messages: list[Json] = []
-        self.places: list[str] = []
-        self._lossy = lossy
+class Conversation(Transcript):
+    """The system prompt and the messages."""
 
     def instruct(self, value: Json) -> None:
         """Begin with the system prompt: a text, or blocks of text.
@@ -54,10 +49,6 @@ class Conversation:
         last = self.messages[-1]
         if isinstance(last, dict) and last["role"] == "assistant":
             raise refuse(self.places[-1], "as the beginning of the answer", "end with a message of the user")
-
-    def _add(self, message: JsonObject, place: str) -> None:
-        self.messages.append(message)
-        self.places.append(place)
 
     def _message(self, item: JsonObject, place: str) -> None:
         role, content = text_at(item, "role", place), item.get("content")
@@ -123,12 +114,8 @@ class Conversation:
 
 
 def _flat(parts: list[Block]) -> Json:
-    """The parts of a message; one text alone is a text."""
-    if not parts:
-        return ""
-    if len(parts) == 1 and parts[0]["type"] == "text":
-        return parts[0]["text"]
-    return list[Json](parts)
+    """The content of a message; of no parts an empty text, since thoughts alone leave none."""
+    return flat(parts) if parts else ""
 
 
 def _part(block: Block, place: str) -> Block:

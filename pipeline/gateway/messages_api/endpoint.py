@@ -2,14 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
 
 import orjson
 from aiohttp import web
 
 from pipeline.contracts import Reply
 from pipeline.gateway.desk import Desk
-from pipeline.gateway.dialects import prepared, serve
+from pipeline.gateway.dialects import counted, prepared, serve
 from pipeline.gateway.headers import about
 from pipeline.gateway.messages_api.answer import message_object
 from pipeline.gateway.messages_api.events import MessageEvents
@@ -17,14 +16,11 @@ from pipeline.gateway.messages_api.problems import as_anthropic, rate_limits
 from pipeline.gateway.messages_api.question import Question, to_chat
 from pipeline.gateway.openai import Call
 from pipeline.gateway.problems import Problem
-from pipeline.gateway.responses import JSON, echo
+from pipeline.gateway.responses import echo
 from pipeline.gateway.streaming import EventWriter
 from pipeline.gateway.translation import Places
-from pipeline.signals.estimate import input_tokens
 
 __all__ = ["Messages"]
-
-_ESTIMATED: Final = {"x-stepwell-estimated": "input_tokens"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +71,7 @@ class Messages:
         desk = self._desk
         caller = await desk.caller(request, "chat")
         question = to_chat(await desk.object(request), request.headers)
-        call = prepared(desk, caller, question.chat, question.places, request.headers)
+        call = prepared(desk, caller, question, request.headers)
         own = call.request.id or ""
         ids = {"x-stepwell-request-id": own, "request-id": own, "x-request-id": own}
         headers = {**ids, **question.lossy.header(), **echo(request)}
@@ -86,7 +82,5 @@ class Messages:
         desk = self._desk
         caller = await desk.caller(request, "chat")
         question = to_chat(await desk.object(request), request.headers, counted=True)
-        call = prepared(desk, caller, question.chat, question.places, request.headers)
-        headers = {**_ESTIMATED, "request-id": call.request.id or "", **question.lossy.header()}
-        counted = {"input_tokens": input_tokens(call.request)}
-        return web.Response(body=orjson.dumps(counted), headers=headers, content_type=JSON)
+        call = prepared(desk, caller, question, request.headers)
+        return counted(call, question, {"request-id": call.request.id or ""})

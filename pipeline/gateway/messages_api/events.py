@@ -3,13 +3,13 @@
 What all events of a kind share is prepared when their block begins; a piece costs one JSON string and one join.
 """
 
-from typing import Any, Literal
+from collections.abc import Iterator
+from typing import Any, Final
 
 import orjson
 
-from pipeline.begun import Begun, lost
-from pipeline.contracts import Chunk, Reply, ToolCall
-from pipeline.gateway.completion import content_of
+from pipeline.contracts import Reply, ToolCall
+from pipeline.gateway.block_events import BlockEvents, Kind, event
 from pipeline.gateway.messages_api.answer import (
     message_skeleton,
     stop_reason,
@@ -19,75 +19,44 @@ from pipeline.gateway.messages_api.answer import (
     used,
 )
 from pipeline.gateway.messages_api.problems import as_anthropic
-from pipeline.gateway.problems import Problem, problem_of_reply
-from pipeline.gateway.sse import UNTOLD, summary
+from pipeline.gateway.problems import Problem
+from pipeline.gateway.sse import summary
 
 __all__ = ["MessageEvents"]
 
-Kind = Literal["thinking", "text"]
+_WORDS: Final = {"reasoning": "thinking", "text": "text"}
+"""What a block is called here."""
 
 
-class MessageEvents:
+class MessageEvents(BlockEvents):
     """The events of one stream: `message_start` first, `message_stop` last, or an `error`, which clients raise.
 
-    The text of the events adds up to the content of the reply; see `sse.Events`. What is reasoned after the text has
-    begun waits until the text has ended, so that there is one block of text. Who did not ask for it sees none of it.
+    Who did not ask for what is reasoned sees none of it.
     """
 
     def __init__(self, request_id: str, model: str, *, thinking: bool) -> None:
-        self._id = request_id
+        super().__init__(request_id, reasoning=thinking)
         self._model = model
-        self._thinking = thinking
-        self._begun = Begun()
         self._started = False
         self._index = -1
         self._open: Kind | None = None
-        self._late: list[str] = []
-        self._has_text = False
         self._delta = b""
 
-    def chunk(self, chunk: Chunk) -> bytes:
-        """The events of a piece; nothing after a gap, because the text would no longer be the answer's."""
-        return self._piece(chunk) if self._begun.takes(chunk) else b""
-
-    def end(self, reply: Reply) -> bytes:
-        """The last events of the stream."""
-        if reply.status != "answered":
-            return self.broke_off(problem_of_reply(reply), reply)
-        rest = self._begun.rest(content_of(reply) or "", reply.reasoning or "")
-        if rest is None:
-            told = lost(reply)
-            return self.broke_off(problem_of_reply(told), told)
-        pieces = [self._piece(piece) for piece in rest]
-        if not self._has_text and not reply.tool_calls:
-            pieces.append(self._begin("text"))
-        if self._late:
-            pieces.append(self._say("thinking", "".join(self._late)))
-        pieces.append(self._close())
-        pieces += [self._call(call) for call in reply.tool_calls or ()]
-        pieces.append(self._ended(reply))
-        return b"".join(pieces)
-
     def broke_off(self, problem: Problem, reply: Reply | None = None) -> bytes:
-        """The last event of a stream that did not come to its end.
-
-        Without a reply nobody knows what the request came to; its id says where to look.
-        """
-        told = summary(reply) if reply is not None else {**UNTOLD, "request_id": self._id}
+        """The last event of a stream that did not come to its end."""
         body = orjson.loads(as_anthropic(problem, self._id).body)
-        return _event("error", {**body, "stepwell": {**told, **body["stepwell"]}})
+        return event("error", {**body, "stepwell": {**self._summary(reply), **body["stepwell"]}})
 
     # ------------------------------------------------------------ how
 
-    def _piece(self, chunk: Chunk) -> bytes:
-        if chunk.reasoning is None:
-            return self._say("text", chunk.text) if chunk.text else b""
-        if not self._thinking:
-            return b""
-        if self._has_text:
-            self._late.append(chunk.reasoning)
-            return b""
-        return self._say("thinking", chunk.reasoning)
+    def _last(self, reply: Reply) -> Iterator[bytes]:
+        if not self._has_text and not reply.tool_calls:
+            yield self._begin("text")
+        if self._late:
+            yield self._say("reasoning", "".join(self._late))
+        yield self._close()
+        yield from map(self._call, reply.tool_calls or ())
+        yield self._ended(reply)
 
     def _say(self, kind: Kind, text: str) -> bytes:
         begin = b"" if self._open == kind else self._begin(kind)
@@ -99,21 +68,21 @@ class MessageEvents:
             return b""
         self._started = True
         start = {"type": "message_start", "message": message_skeleton(self._id, self._model)}
-        return _event("message_start", start) + _event("ping", {"type": "ping"})
+        return event("message_start", start) + event("ping", {"type": "ping"})
 
     def _begin(self, kind: Kind) -> bytes:
         """Close what is open and begin a block of this kind."""
         before = self._first() + self._close()
         self._open = kind
-        self._has_text = self._has_text or kind == "text"
-        head = {"type": "content_block_delta", "index": self._index + 1, "delta": {"type": f"{kind}_delta"}}
-        self._delta = b"event: content_block_delta\ndata: " + orjson.dumps(head)[:-2] + b',"%s":' % kind.encode()
+        word = _WORDS[kind]
+        head = {"type": "content_block_delta", "index": self._index + 1, "delta": {"type": f"{word}_delta"}}
+        self._delta = b"event: content_block_delta\ndata: " + orjson.dumps(head)[:-2] + b',"%s":' % word.encode()
         return before + self._start(text_block("") if kind == "text" else thinking_block(""))
 
     def _start(self, block: dict[str, Any]) -> bytes:
         self._index += 1
         start = {"type": "content_block_start", "index": self._index, "content_block": block}
-        return _event("content_block_start", start)
+        return event("content_block_start", start)
 
     def _close(self) -> bytes:
         """End the block that is open."""
@@ -123,7 +92,7 @@ class MessageEvents:
         return self._stop()
 
     def _stop(self) -> bytes:
-        return _event("content_block_stop", {"type": "content_block_stop", "index": self._index})
+        return event("content_block_stop", {"type": "content_block_stop", "index": self._index})
 
     def _call(self, call: ToolCall) -> bytes:
         """A call of a tool, whole: it is known when the answer was accepted."""
@@ -131,14 +100,10 @@ class MessageEvents:
         begun = self._first() + self._start({**block, "input": {}})
         delta = {"type": "input_json_delta", "partial_json": orjson.dumps(block["input"]).decode()}
         piece = {"type": "content_block_delta", "index": self._index, "delta": delta}
-        return begun + _event("content_block_delta", piece) + self._stop()
+        return begun + event("content_block_delta", piece) + self._stop()
 
     def _ended(self, reply: Reply) -> bytes:
         """Why it ended, what it used and who answered."""
         delta = {"stop_reason": stop_reason(reply), "stop_sequence": None}
         last = {"type": "message_delta", "delta": delta, "usage": used(reply), "stepwell": summary(reply)}
-        return _event("message_delta", last) + _event("message_stop", {"type": "message_stop"})
-
-
-def _event(name: str, value: dict[str, Any]) -> bytes:
-    return b"".join((b"event: ", name.encode(), b"\ndata: ", orjson.dumps(value), b"\n\n"))
+        return event("message_delta", last) + event("message_stop", {"type": "message_stop"})

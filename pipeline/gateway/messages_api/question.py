@@ -9,7 +9,7 @@ from pipeline.errors import InvalidRequest
 from pipeline.gateway.messages_api.blocks import Conversation
 from pipeline.gateway.messages_api.fields import CHOICE, FORMAT, METADATA, OUTPUT, REQUEST, TOOL
 from pipeline.gateway.parameters import refuse
-from pipeline.gateway.translation import Lossy, Places, list_at, object_at, text_at
+from pipeline.gateway.translation import Lossy, Places, Translated, list_at, object_at, text_at
 
 __all__ = ["VERSIONS", "Question", "to_chat"]
 
@@ -32,12 +32,13 @@ _CHOICES: Final = {"auto": "auto", "any": "required", "none": "none"}
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """What was asked: the chat completion, what it leaves out, where its fields stood; whether thoughts are shown."""
+class Question(Translated):
+    """What was asked.
 
-    chat: JsonObject
-    lossy: Lossy
-    places: Places
+    Attributes:
+        thinking: thoughts are shown.
+    """
+
     thinking: bool
 
 

@@ -13,7 +13,7 @@ from pipeline.gateway.access import Caller
 from pipeline.gateway.asker import Keeper
 from pipeline.gateway.completion import lacks_logprobs
 from pipeline.gateway.desk import Desk
-from pipeline.gateway.dialects import prepared, serve
+from pipeline.gateway.dialects import counted, prepared, serve
 from pipeline.gateway.family import as_openai
 from pipeline.gateway.headers import about, lossy
 from pipeline.gateway.openai import Call
@@ -26,12 +26,10 @@ from pipeline.gateway.responses_api.fields import COUNTED, LOGPROBS
 from pipeline.gateway.responses_api.question import Question, to_chat
 from pipeline.gateway.streaming import EventWriter
 from pipeline.gateway.translation import Places
-from pipeline.signals.estimate import input_tokens
 
 __all__ = ["Responses"]
 
 _KEPT: Final = "a response is kept for a day under the id that it came with, and for its own tenant alone"
-_ESTIMATED: Final = {"x-stepwell-estimated": "input_tokens"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +90,7 @@ class Responses:
         desk = self._desk
         caller = await desk.caller(request, "chat")
         question = to_chat(await desk.object(request))
-        call = prepared(desk, caller, question.chat, question.places, request.headers)
+        call = prepared(desk, caller, question, request.headers)
         own = call.request.id or ""
         headers = {"x-stepwell-request-id": own, "x-request-id": own, **question.lossy.header(), **echo(request)}
         return await serve(desk, request, call, _Answer(question, call, desk.now()), headers)
@@ -102,10 +100,8 @@ class Responses:
         desk = self._desk
         caller = await desk.caller(request, "chat")
         question = to_chat(await desk.object(request), COUNTED)
-        call = prepared(desk, caller, question.chat, question.places, request.headers)
-        counted = {"object": "response.input_tokens", "input_tokens": input_tokens(call.request)}
-        headers = {**_ESTIMATED, **question.lossy.header()}
-        return web.Response(body=orjson.dumps(counted), headers=headers, content_type=JSON)
+        call = prepared(desk, caller, question, request.headers)
+        return counted(call, question, {}, object="response.input_tokens")
 
     async def retrieve(self, request: web.Request) -> web.Response:
         """`GET /v1/responses/{response_id}`."""

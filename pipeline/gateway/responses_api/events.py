@@ -3,14 +3,15 @@
 What all events of a kind share is prepared when their item begins; a piece costs one JSON string and one join.
 """
 
-from typing import Any, Final, Literal
+from collections.abc import Iterator
+from typing import Any, Final
 
 import orjson
 
-from pipeline.begun import Begun, lost
-from pipeline.contracts import Chunk, JsonObject, Reply, ToolCall
+from pipeline.contracts import JsonObject, Reply, ToolCall
+from pipeline.gateway.block_events import BlockEvents, Kind, event
 from pipeline.gateway.completion import content_of
-from pipeline.gateway.problems import Problem, problem_of_reply
+from pipeline.gateway.problems import Problem
 from pipeline.gateway.responses_api.answer import (
     Status,
     call_item,
@@ -24,22 +25,17 @@ from pipeline.gateway.responses_api.answer import (
     text_part,
 )
 from pipeline.gateway.responses_api.fields import LOGPROBS
-from pipeline.gateway.sse import UNTOLD, summary
+from pipeline.gateway.sse import padding
 
 __all__ = ["ResponseEvents"]
 
-Kind = Literal["reasoning", "text"]
-_BLOCK: Final = 64
-"""Bytes to a multiple of which a piece is filled up that shall tell nothing by its size."""
 _DELTAS: Final = {"reasoning": "response.reasoning_text", "text": "response.output_text"}
 
 
-class ResponseEvents:
+class ResponseEvents(BlockEvents):
     """The events of one stream: `response.created` first, `response.completed`, `incomplete` or `failed` last.
 
-    The text of the events adds up to the content of the reply; see `sse.Events`. What is reasoned after the text has
-    begun waits until the text has ended, so that there is one message. After `response.failed` comes an `error`, which
-    the official clients raise.
+    After `response.failed` comes an `error`, which the official clients raise.
     """
 
     def __init__(
@@ -62,54 +58,21 @@ class ResponseEvents:
             obfuscate: pieces of text are filled up to like sizes, so that who sees the traffic learns less of them.
             logprobs: log-probabilities were asked for.
         """
-        self._id = request_id
+        super().__init__(request_id)
         self._obfuscate = obfuscate
         self._logprobs = logprobs
         self._scores: list[dict[str, Any]] = []
         self._skeleton = response_skeleton(request_id, created, model, asked)
-        self._begun = Begun()
         self._sequence = 0
         self._items: list[dict[str, Any]] = []
         self._open: Kind | None = None
         self._texts: list[str] = []
-        self._late: list[str] = []
-        self._has_message = False
         self._delta = b""
 
-    def chunk(self, chunk: Chunk) -> bytes:
-        """The events of a piece; nothing after a gap, because the text would no longer be the answer's."""
-        return self._piece(chunk) if self._begun.takes(chunk) else b""
-
-    def end(self, reply: Reply) -> bytes:
-        """The last events of the stream."""
-        if reply.status != "answered":
-            return self.broke_off(problem_of_reply(reply), reply)
-        rest = self._begun.rest(content_of(reply) or "", reply.reasoning or "")
-        if rest is None:
-            told = lost(reply)
-            return self.broke_off(problem_of_reply(told), told)
-        pieces = [self._piece(piece) for piece in rest]
-        self._scores = scores_of(reply)
-        status, _ = outcome_of(reply)
-        if not self._has_message and not reply.tool_calls:
-            pieces.append(self._begin("text"))
-        pieces.append(self._close(status))
-        if self._late:
-            pieces += [self._say("reasoning", "".join(self._late)), self._close("completed")]
-        pieces += [self._call(place, call) for place, call in enumerate(reply.tool_calls or ())]
-        response = ended_object(self._skeleton, reply, self._items)
-        if self._logprobs and reply.logprobs is None and content_of(reply):
-            response["stepwell"]["lossy"] = [f"include.{LOGPROBS}"]
-        pieces.append(self._event(f"response.{status}", response=response))
-        return b"".join(pieces)
-
     def broke_off(self, problem: Problem, reply: Reply | None = None) -> bytes:
-        """The last events of a stream that did not come to its end.
-
-        Without a reply nobody knows what the request came to; its id says where to look.
-        """
+        """The last events of a stream that did not come to its end."""
         error = orjson.loads(problem.body)["error"]
-        told = summary(reply) if reply is not None else {**UNTOLD, "request_id": self._id}
+        told = self._summary(reply)
         begun, closed = self._first(), self._close("incomplete")
         response = failed_object(self._skeleton, self._items, _code(problem.status), error["message"], told)
         failed = self._event("response.failed", response=response)
@@ -118,20 +81,28 @@ class ResponseEvents:
 
     # ------------------------------------------------------------ how
 
-    def _piece(self, chunk: Chunk) -> bytes:
-        if chunk.reasoning is None:
-            return self._say("text", chunk.text) if chunk.text else b""
-        if self._has_message:
-            self._late.append(chunk.reasoning)
-            return b""
-        return self._say("reasoning", chunk.reasoning)
+    def _last(self, reply: Reply) -> Iterator[bytes]:
+        self._scores = scores_of(reply)
+        status, _ = outcome_of(reply)
+        if not self._has_text and not reply.tool_calls:
+            yield self._begin("text")
+        yield self._close(status)
+        if self._late:
+            yield self._say("reasoning", "".join(self._late))
+            yield self._close("completed")
+        for place, call in enumerate(reply.tool_calls or ()):
+            yield self._call(place, call)
+        response = ended_object(self._skeleton, reply, self._items)
+        if self._logprobs and reply.logprobs is None and content_of(reply):
+            response["stepwell"]["lossy"] = [f"include.{LOGPROBS}"]
+        yield self._event(f"response.{status}", response=response)
 
     def _say(self, kind: Kind, text: str) -> bytes:
         begin = b"" if self._open == kind else self._begin(kind)
         self._texts.append(text)
         self._sequence += 1
         said = orjson.dumps(text)
-        end = b',"obfuscation":"%b"}\n\n' % (b"x" * (-len(said) % _BLOCK)) if self._obfuscate else b"}\n\n"
+        end = b',"obfuscation":"%b"}\n\n' % padding(said) if self._obfuscate else b"}\n\n"
         return b"".join((begin, self._delta, b"%d" % (self._sequence - 1), b',"delta":', said, end))
 
     def _first(self) -> bytes:
@@ -145,7 +116,6 @@ class ResponseEvents:
         """Close what is open and begin an item of this kind."""
         closed = self._first() + self._close("completed")
         self._open = kind
-        self._has_message = self._has_message or kind == "text"
         item = self._item(None, "in_progress")
         where = {"item_id": item["id"], "output_index": len(self._items), "content_index": 0}
         added = self._event("response.output_item.added", output_index=len(self._items), item=item)
@@ -197,9 +167,9 @@ class ResponseEvents:
         return first + b"".join(events)
 
     def _event(self, name: str, /, **fields: Any) -> bytes:
-        body = orjson.dumps({"type": name, "sequence_number": self._sequence, **fields})
+        numbered = {"type": name, "sequence_number": self._sequence, **fields}
         self._sequence += 1
-        return b"".join((b"event: ", name.encode(), b"\ndata: ", body, b"\n\n"))
+        return event(name, numbered)
 
 
 def _code(status: int) -> str:

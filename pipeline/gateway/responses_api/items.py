@@ -7,7 +7,7 @@ from pipeline.contracts import Json, JsonObject
 from pipeline.errors import InvalidRequest
 from pipeline.gateway.parameters import refuse
 from pipeline.gateway.responses_api.fields import CALL, MESSAGE, OUTPUT, PARTS, REFUSED_ITEMS, REFUSED_PARTS
-from pipeline.gateway.translation import Lossy, list_at, object_at, text_at
+from pipeline.gateway.translation import Transcript, flat, list_at, object_at, text_at
 
 __all__ = ["Conversation"]
 
@@ -15,13 +15,8 @@ _ROLES: Final = frozenset({"user", "assistant", "system", "developer"})
 _CARRIED: Final = "carried are messages, function_call and function_call_output"
 
 
-class Conversation:
-    """Messages, and for each the place in the caller's body of which it was made."""
-
-    def __init__(self, lossy: Lossy) -> None:
-        self.messages: list[Json] = []
-        self.places: list[str] = []
-        self._lossy = lossy
+class Conversation(Transcript):
+    """The instructions and the items of the input."""
 
     def instruct(self, value: Json) -> None:
         """Begin with the instructions.
@@ -45,10 +40,6 @@ class Conversation:
             return
         for index, item in enumerate(list_at(value, "input")):
             self._item(object_at(item, f"input[{index}]"), f"input[{index}]")
-
-    def _add(self, message: JsonObject, place: str) -> None:
-        self.messages.append(message)
-        self.places.append(place)
 
     def _item(self, item: JsonObject, place: str) -> None:
         kind = item.get("type") or ("message" if "role" in item else "item_reference")
@@ -102,10 +93,7 @@ class Conversation:
     def _content(self, value: Json, place: str) -> Json:
         if isinstance(value, str):
             return value
-        parts = [self._part(part, f"{place}[{index}]") for index, part in enumerate(list_at(value, place))]
-        if len(parts) == 1 and parts[0]["type"] == "text":
-            return parts[0]["text"]
-        return list[Json](parts)
+        return flat([self._part(part, f"{place}[{index}]") for index, part in enumerate(list_at(value, place))])
 
     def _part(self, value: Json, place: str) -> dict[str, Json]:
         part = object_at(value, place)

@@ -8,7 +8,7 @@ from pipeline.errors import InvalidRequest
 from pipeline.gateway.parameters import refuse
 from pipeline.gateway.responses_api.fields import FORMAT, INCLUDES, LOGPROBS, REASONING, REQUEST, TEXT, TOOL
 from pipeline.gateway.responses_api.items import Conversation
-from pipeline.gateway.translation import FieldTable, Lossy, Places, list_at, object_at, text_at
+from pipeline.gateway.translation import FieldTable, Lossy, Places, Translated, list_at, object_at, text_at
 
 __all__ = ["Question", "to_chat"]
 
@@ -36,12 +36,13 @@ _TOLD: Final[tuple[str, ...]] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """What was asked: the chat completion, what it leaves out, where its fields stood, and what the answer repeats."""
+class Question(Translated):
+    """What was asked.
 
-    chat: JsonObject
-    lossy: Lossy
-    places: Places
+    Attributes:
+        asked: the fields that the answer repeats.
+    """
+
     asked: JsonObject
 
 
