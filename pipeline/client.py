@@ -72,10 +72,17 @@ class Client:
             NoWorker: no worker is there to take it; raised at once.
             DeadlineExceeded: no reply came, nor a stored result.
         """
-        async for item in self._converse(request, timeout_s, _headers(traceparent, fresh), streaming=False):
-            if isinstance(item, Reply):
-                return item
-        raise DeadlineExceeded("the conversation ended without a reply")
+        asking = self._asking(request, timeout_s, _headers(traceparent, fresh), streaming=False)
+        try:
+            while True:
+                item = await asking.next()
+                if isinstance(item, Reply):
+                    return item
+        except asyncio.CancelledError:
+            await asking.take_back()
+            raise
+        finally:
+            asking.close()
 
     async def stream(
         self,
@@ -163,18 +170,20 @@ class Client:
     async def _converse(
         self, request: Request, timeout_s: float | None, tags: dict[str, str], *, streaming: bool
     ) -> AsyncIterator[Chunk | Reply]:
-        ready, headers = _prepared(request, self.tenant, stream=streaming)
-        headers |= {ACCEPTED_HEADER: "1", **tags}
-        asking = _Asking(self, self._link, ready, headers, _patience(request, timeout_s))
+        asking = self._asking(request, timeout_s, tags, streaming=streaming)
         try:
-            async for item in asking.items():
-                yield item
+            while not asking.ended:
+                yield await asking.next()
         except (asyncio.CancelledError, GeneratorExit):
-            if not asking.ended:
-                await self.cancel(str(ready.id))
+            await asking.take_back()
             raise
         finally:
             asking.close()
+
+    def _asking(self, request: Request, timeout_s: float | None, tags: dict[str, str], *, streaming: bool) -> "_Asking":
+        ready, headers = _prepared(request, self.tenant, stream=streaming)
+        headers |= {ACCEPTED_HEADER: "1", **tags}
+        return _Asking(self, self._link, ready, headers, _patience(request, timeout_s))
 
 
 class _Asking:
@@ -185,48 +194,53 @@ class _Asking:
         self._link = link
         self._request = request
         self._headers = headers
-        self._until = asyncio.get_running_loop().time() + patience
+        self._time = asyncio.get_running_loop().time
+        self._until = self._time() + patience
         self._patience = patience
+        self._body: bytes | None = None
         self._conversation: Conversation | None = None
         self._accepted = False
         self.ended = False
 
-    async def items(self) -> AsyncIterator[Chunk | Reply]:
-        """Chunks, then the reply."""
-        subject = request_subject("ask", self._client.tenant)
-        body = await self._client.carried(self._request)
+    async def next(self) -> Chunk | Reply:
+        """The next piece of the answer, or the reply, after which there is nothing more."""
         while True:
+            conversation = self._conversation
+            if conversation is None:
+                conversation = self._conversation = await self._opened()
+            item = await self._heard(conversation)
+            if item is not None:
+                return item
             self.close()
-            self._conversation = await self._link.converse(subject, body, headers=self._headers)
-            async for item in self._listen(self._conversation):
-                yield item
-            if self.ended:
-                return
             self._headers.pop(FRESH_HEADER, None)
 
-    async def _listen(self, conversation: Conversation) -> AsyncIterator[Chunk | Reply]:
-        """Yield what comes; return without an end when the request has to be sent again."""
+    async def _opened(self) -> Conversation:
+        """Send the request."""
+        if self._body is None:
+            self._body = await self._client.carried(self._request)
+        subject = request_subject("ask", self._client.tenant)
+        return await self._link.converse(subject, self._body, headers=self._headers)
+
+    async def _heard(self, conversation: Conversation) -> Chunk | Reply | None:
+        """What comes next; None: the request has to be sent again."""
         while True:
             answer = await conversation.next(self._wait())
             if answer is None:
                 if not self._accepted:
-                    return
+                    return None
                 stored = await self._look()
                 if stored is not None:
-                    yield self._end(stored)
-                    return
+                    return self._end(stored)
                 continue
-            item = await self._item(answer)
+            item = answer.made if isinstance(answer, Spoken) else await self._read(answer)
             if isinstance(item, Reply):
-                yield self._end(item)
-                return
-            if item is None:
-                self._accepted = True
-            else:
-                yield item
+                return self._end(item)
+            if isinstance(item, Chunk):
+                return item
+            self._accepted = True
 
     def _wait(self) -> float:
-        left = self._until - asyncio.get_running_loop().time()
+        left = self._until - self._time()
         if left <= 0:
             raise DeadlineExceeded(
                 f"no reply within {self._patience:g} s; ask for the result of {self._request.id} later"
@@ -239,10 +253,8 @@ class _Asking:
         except (TransportUnavailable, StepwellError):
             return None
 
-    async def _item(self, answer: Incoming) -> Chunk | Reply | None:
-        """What an answer says; None: the request is durable."""
-        if isinstance(answer, Spoken) and isinstance(answer.made, Chunk | Reply):
-            return answer.made
+    async def _read(self, answer: Incoming) -> Chunk | Reply | None:
+        """What an answer from the wire says; None: the request is durable."""
         return await self._whole(answer) if answer.body.startswith(MARK) else _read(answer)
 
     async def _whole(self, answer: Incoming) -> Reply | None:
@@ -254,18 +266,26 @@ class _Asking:
         self.ended = True
         return reply
 
+    async def take_back(self) -> None:
+        """Nobody waits any more: stop the work, unless it has ended."""
+        if not self.ended:
+            await self._client.cancel(str(self._request.id))
+
     def close(self) -> None:
         """No more answers are wanted."""
         if self._conversation is not None:
             self._conversation.close()
+            self._conversation = None
 
 
 def _prepared(request: Request, tenant: str, *, stream: bool) -> tuple[Request, dict[str, str]]:
     """The request with an id, the tenant and the form of delivery, and the headers that say whether the id is new."""
     update: dict[str, object] = {"tenant": tenant, "stream": stream}
-    if request.id is not None:
-        return request.model_copy(update=update), {}
-    return request.model_copy(update={**update, "id": uuid.uuid4().hex}), {FRESH_HEADER: "1"}
+    if request.id is None:
+        return request.model_copy(update={**update, "id": uuid.uuid4().hex}), {FRESH_HEADER: "1"}
+    if request.tenant == tenant and request.stream == stream:
+        return request, {}
+    return request.model_copy(update=update), {}
 
 
 def _body(request: Request) -> bytes:

@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 
@@ -29,6 +29,7 @@ __all__ = [
 
 NAME_PATTERN = r"^[A-Za-z0-9_-]{1,64}$"
 """What may stand as one token of a NATS subject and one part of a cache key: no dot, no star, no space."""
+_NAME: Final = re.compile(NAME_PATTERN).fullmatch
 
 MAX_WHOLE = 2**53 - 1
 """The largest integer that every JSON reader holds exactly."""
@@ -119,4 +120,4 @@ class OpenContract(_Made):
 
 def is_name(text: str) -> bool:
     """Tell whether `text` may stand in a subject or a key."""
-    return re.fullmatch(NAME_PATTERN, text) is not None
+    return _NAME(text) is not None

@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
-from uuid import uuid4
 
 import orjson
 from aiohttp import web
@@ -17,6 +16,7 @@ from pipeline.gateway.desk import DONE, Desk
 from pipeline.gateway.draining import DRAINING, Draining
 from pipeline.gateway.families import FAMILIES
 from pipeline.gateway.family import Family, as_openai
+from pipeline.gateway.ids import Ids
 from pipeline.gateway.keys import KeyId, key_ids
 from pipeline.gateway.limits import Limits
 from pipeline.gateway.meter import Meter
@@ -77,7 +77,7 @@ def build_door(
         access=access or OpenAccess(key_id or key_ids(b"")),
         limits=limits,
         clock=clock,
-        new_id=new_id or (lambda: uuid4().hex),
+        new_id=new_id or Ids(),
         batches=batches,
     )
     families = [family(desk) for family in FAMILIES]

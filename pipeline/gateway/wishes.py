@@ -59,7 +59,8 @@ def text_of(headers: Mapping[str, str], name: str) -> str:
     Raises:
         InvalidRequest: its bytes are no UTF-8.
     """
-    return _readable(headers.get(name, ""), name)
+    value = headers.get(name)
+    return _readable(value, name) if value else ""
 
 
 def _readable(value: str, name: str) -> str:
@@ -114,7 +115,7 @@ def _word(part: str) -> tuple[str, str]:
 
 
 def _add_metadata(wanted: dict[str, Any], headers: Mapping[str, str]) -> None:
-    given = {name.lower(): value for name, value in headers.items() if name.lower().startswith(_META)}
+    given = {low: value for name, value in headers.items() if (low := name.lower()).startswith(_META)}
     if not given or not isinstance(wanted.setdefault("metadata", {}), dict):
         return
     metadata = wanted["metadata"] = dict(wanted["metadata"])

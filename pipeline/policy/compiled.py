@@ -185,8 +185,13 @@ class Policy:
 
     def variants_of(self, tenant: str) -> tuple[str, ...]:
         """The variants that requests of a tenant may name: not those that only stand in for others at other tenants."""
-        own = self.tenant(tenant).variants.values()
-        return tuple(name for name in self.variants if name in own or name not in self._stand_ins)
+        spec = self.tenant(tenant)
+        known = self._variants_by_spec.get(id(spec))
+        if known is None:
+            own = spec.variants.values()
+            found = tuple([name for name in self.variants if name in own or name not in self._stand_ins])
+            known = self._variants_by_spec[id(spec)] = (spec, found)
+        return known[1]
 
     def user_tier(self, tenant: str, user: str | None) -> str | None:
         """The tier of a user, else of the tenant."""
@@ -225,6 +230,11 @@ class Policy:
     @cached_property
     def _rates_by_name(self) -> Mapping[str, Rate]:
         return {spec.name: spec for spec in self.rates}
+
+    @cached_property
+    def _variants_by_spec(self) -> dict[int, tuple[TenantSpec, tuple[str, ...]]]:
+        """Filled by `variants_of`; there are as many as tenants in the files, and each holds what its id is of."""
+        return {}
 
     @cached_property
     def _stand_ins(self) -> frozenset[str]:
