@@ -3,12 +3,11 @@
 import asyncio
 import hashlib
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from redis.exceptions import NoScriptError
 
-from pipeline.adapters.together import Together
-from pipeline.adapters.wire import Argument, Connected, Wire
+from pipeline.adapters.wire import FAILURES, Argument, Connected, Wire
 from pipeline.errors import StoreUnavailable
 
 __all__ = ["ANSWER_S", "CONNECT_S", "REST_S", "Argument", "Script", "ScriptCalls"]
@@ -29,11 +28,6 @@ class Script:
         self.digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
-class _Call(NamedTuple):
-    command: tuple[Argument, ...]
-    script: Script | None = None
-
-
 class ScriptCalls:
     """Sends scripts and commands. Belongs to one event loop.
 
@@ -47,40 +41,42 @@ class ScriptCalls:
         self._wire = Wire(url, CONNECT_S, ANSWER_S, connected)
         self._rest_s = rest_s
         self._rests_until = 0.0
-        self._calls = Together(whose, self._sent, self._rest)
 
     async def run(self, script: Script, keys: Sequence[str], arguments: Sequence[Argument]) -> Any:
         """What the script answers. Raises `StoreUnavailable`."""
-        return await self._ask(_Call((script.digest, len(keys), *keys, *arguments), script))
+        self._check()
+        try:
+            answer = await self._wire.ask("EVALSHA", script.digest, len(keys), *keys, *arguments)
+            if isinstance(answer, NoScriptError):  # the server does not know it yet, or no longer
+                answer = await self._wire.ask("EVAL", script.text, len(keys), *keys, *arguments)
+        except FAILURES as error:
+            raise self._away(error) from None
+        if isinstance(answer, Exception):
+            raise self._refused(answer)
+        return answer
 
     async def command(self, *command: Argument) -> Any:
         """What a command answers. Raises `StoreUnavailable`."""
-        return await self._ask(_Call(command))
+        self._check()
+        try:
+            answer = await self._wire.ask(*command)
+        except FAILURES as error:
+            raise self._away(error) from None
+        if isinstance(answer, Exception):
+            raise self._refused(answer)
+        return answer
 
     async def close(self) -> None:
         """Close the connection. Calls that still wait end with `StoreUnavailable`."""
-        await self._calls.close()
         await self._wire.close()
 
-    async def _ask(self, call: _Call) -> Any:
-        if asyncio.get_running_loop().time() < self._rests_until:
+    def _check(self) -> None:
+        if self._rests_until and asyncio.get_running_loop().time() < self._rests_until:
             raise StoreUnavailable(f"{self._whose} at STEPWELL_VALKEY did not answer a moment ago")
-        return await self._calls.ask(call)
 
-    def _rest(self) -> None:
+    def _away(self, error: Exception) -> StoreUnavailable:
         self._rests_until = asyncio.get_running_loop().time() + self._rest_s
+        return self._refused(error)
 
-    async def _sent(self, calls: Sequence[_Call]) -> Sequence[Any]:
-        commands = [("EVALSHA", *call.command) if call.script else call.command for call in calls]
-        answers = await self._wire.exchange(commands)
-        unknown = [place for place, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
-        if unknown:
-            texts = [_in_full(calls[place]) for place in unknown]
-            for place, answer in zip(unknown, await self._wire.exchange(texts), strict=True):
-                answers[place] = answer
-        return answers
-
-
-def _in_full(call: _Call) -> tuple[Argument, ...]:
-    """The call with the text of its script, which the server does not know yet, or no longer."""
-    return ("EVAL", call.script.text if call.script else "", *call.command[1:])
+    def _refused(self, error: Exception) -> StoreUnavailable:
+        return StoreUnavailable(f"{self._whose} at STEPWELL_VALKEY does not answer ({type(error).__name__})")

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 from valkey_server import ValkeyServer, valkey_server
 
-from pipeline.adapters.wire import FAILURES, Wire
+from pipeline.adapters.wire import BATCH, FAILURES, Wire
 
 
 @pytest.fixture
@@ -93,3 +94,41 @@ async def test_a_connection_that_the_server_closed_is_replaced_without_an_error(
 async def test_a_server_that_is_not_there_is_an_error_at_once() -> None:
     with pytest.raises(FAILURES):
         await Wire("redis://127.0.0.1:1/0", 0.5, 0.5).exchange([("PING",)])
+
+
+async def test_calls_of_one_moment_go_out_together_and_what_comes_meanwhile_after_them(
+    wire: Wire, valkey: ValkeyServer
+) -> None:
+    await wire.exchange([("SET", "n", "0")])
+    valkey.pause()
+    asked = [wire.ask("INCR", "n") for _ in range(3)]
+    await asyncio.sleep(0.02)
+    asked += [wire.ask("INCR", "n") for _ in range(BATCH + 1)]
+    valkey.resume()
+    assert await asyncio.gather(*asked) == list(range(1, BATCH + 5))
+
+
+async def test_a_call_that_is_not_waited_for_any_more_is_not_sent(wire: Wire, valkey: ValkeyServer) -> None:
+    await wire.exchange([("SET", "n", "0")])
+    valkey.pause()
+    first, gone = wire.ask("INCR", "n"), wire.ask("GET", "n")
+    await asyncio.sleep(0.02)
+    late = wire.ask("INCRBY", "n", 10)
+    late.cancel()
+    gone.cancel()
+    valkey.resume()
+    assert await first == 1
+    assert await wire.exchange([("GET", "n")]) == [b"1"]
+
+
+async def test_who_waits_when_it_is_closed_is_told(wire: Wire, valkey: ValkeyServer) -> None:
+    await wire.exchange([("SET", "a", "b")])
+    valkey.pause()
+    asked = wire.ask("GET", "a")
+    await asyncio.sleep(0.02)
+    later = wire.ask("GET", "a")
+    await wire.close()
+    for each in (asked, later):
+        with pytest.raises(RedisConnectionError):
+            await each
+    valkey.resume()
