@@ -9,7 +9,7 @@ import logging
 import random
 import secrets
 import sys
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,7 +24,7 @@ from pipeline.worker import Slots, Worker, worker_name
 from stages.parts import Parts
 
 if TYPE_CHECKING:
-    from pipeline.adapters.corrections import Corrections
+    from pipeline.contracts import OutcomeEvent
     from pipeline.gateway.catalogue import Catalogue
     from pipeline.revisions import AppliedPolicies
 
@@ -88,7 +88,7 @@ def _draft(parts: Parts) -> Stage:
 def _check(parts: Parts) -> Stage:
     from stages.check import Check
 
-    return Check(parts.policies)
+    return Check(parts.policies, parts.past)
 
 
 def _escalate(parts: Parts) -> Stage:
@@ -108,7 +108,14 @@ def _audit(parts: Parts) -> Stage:
     notes = (parts.board.notes, parts.loops) if parts.loops is not None else (parts.board.notes,)
     observer = CombinedObserver(parts.observer, *notes, UsedTokens(parts.meter))
     return Audit(
-        log, parts.results, parts.clock, parts.policies, parts.answers, questions=parts.likeness, observer=observer
+        log,
+        parts.results,
+        parts.clock,
+        parts.policies,
+        parts.answers,
+        questions=parts.likeness,
+        drafts=parts.past,
+        observer=observer,
     )
 
 
@@ -243,7 +250,7 @@ async def _run_allocator(settings: Settings) -> None:
     link = await connect(settings, name="worker-allocate", patient=True)
     policies = await _policies(settings, link)
     results = _kept(link)
-    corrections = _corrections(settings, results)
+    heard = _heard(settings, results)
     watch = Watch(link.streams, results, link.bucket("calibration"), policies, SystemClock())
     allocator = Allocate(
         link.streams,
@@ -253,21 +260,33 @@ async def _run_allocator(settings: Settings) -> None:
         policies,
         SystemClock(),
         random.Random(),
-        heard=corrections.heard if corrections is not None else None,
+        heard=heard,
     )
     async with asyncio.TaskGroup() as together:
         together.create_task(allocator.run())
         together.create_task(watch.run())
 
 
-def _corrections(settings: Settings, results: ResultStore) -> "Corrections | None":
-    """Erases remembered answers that were wrong; None without a Valkey, or without the secret of their names."""
+def _heard(settings: Settings, results: ResultStore) -> "Callable[[OutcomeEvent], Awaitable[None]] | None":
+    """Who is told of outcomes: what erases remembered answers that were wrong, and what judges remembered drafts.
+
+    None without a Valkey, or without the secret of their names.
+    """
     if settings.valkey_url is None or not settings.secret:
         return None
     from pipeline.adapters.cache_answers import ValkeyAnswers
     from pipeline.adapters.corrections import Corrections
+    from pipeline.adapters.past_entries import PastEntries
 
-    return Corrections(ValkeyAnswers(settings.valkey_url), settings.secret, results, SystemClock())
+    store = ValkeyAnswers(settings.valkey_url)
+    corrections = Corrections(store, settings.secret, results, SystemClock())
+    entries = PastEntries(store, settings.secret, SystemClock())
+
+    async def heard(event: "OutcomeEvent") -> None:
+        await entries.heard(event)
+        await corrections.heard(event)
+
+    return heard
 
 
 def run_worker(stages: Sequence[str], *, metrics_port: int | None, slots: int, batch_slots: int) -> None:

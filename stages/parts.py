@@ -18,11 +18,13 @@ if TYPE_CHECKING:
     from pipeline.adapters.answer_cache import AnswerCache
     from pipeline.adapters.answer_flights import Flights
     from pipeline.adapters.board import TargetBoard
+    from pipeline.adapters.embedding import Batches
     from pipeline.adapters.likeness import Likeness
     from pipeline.adapters.loops import LoopMemory
     from pipeline.adapters.models.attempts import Attempts
     from pipeline.adapters.models.http import HttpModelClient
     from pipeline.adapters.money.ledger import StreamLedger
+    from pipeline.adapters.past_drafts import PastDrafts
     from pipeline.adapters.provider_batches import Collector
     from pipeline.adapters.watch import BucketWatch
 
@@ -202,12 +204,11 @@ class Parts:
     @cached_property
     def likeness(self) -> "Likeness | None":
         """Questions that mean the same; the encoder is read where a route asks for it."""
-        from pipeline.adapters.embedding import Batches, embed
         from pipeline.adapters.likeness import Likeness
 
         if self.answers is None:
             return None
-        likeness = Likeness(self.answers, Batches(embed), self.clock)
+        likeness = Likeness(self.answers, self.vectors, self.clock)
 
         async def start() -> None:
             specs = [route.spec.cache.semantic for route in self.policies.current().routes]
@@ -217,6 +218,34 @@ class Parts:
         self.starts.append(start)
         self.stops.insert(0, likeness.close)
         return likeness
+
+    @cached_property
+    def past(self) -> "PastDrafts | None":
+        """What became of earlier drafts; the encoder is read where a route asks for it. None without a Valkey."""
+        from pipeline.adapters.past_drafts import PastDrafts
+        from pipeline.adapters.past_entries import PastEntries
+
+        if self.answers is None:
+            return None
+        past = PastDrafts(PastEntries(self.answers.store, self.settings.secret, self.clock), self.vectors, self.clock)
+
+        async def start() -> None:
+            accepts = [route.spec.accept for route in self.policies.current().routes]
+            if any(accept is not None and accept.past_errors is not None for accept in accepts):
+                await past.warm()
+
+        self.starts.append(start)
+        self.stops.insert(0, past.close)
+        return past
+
+    @cached_property
+    def vectors(self) -> "Batches":
+        """Vectors by the encoder that comes along, which is read when somebody first asks for one."""
+        from pipeline.adapters.embedding import Batches, embed
+
+        vectors = Batches(embed)
+        self.stops.append(vectors.close)
+        return vectors
 
     @cached_property
     def loops(self) -> "LoopMemory | None":

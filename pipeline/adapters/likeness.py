@@ -22,6 +22,7 @@ from pipeline.adapters.answer_cache import AnswerCache, Patience, groups_of, rea
 from pipeline.adapters.answer_identity import last_question, surroundings
 from pipeline.adapters.embedding import DIMENSIONS, MODEL, Batches
 from pipeline.adapters.question_vectors import Known
+from pipeline.adapters.vector_index import VectorIndex
 from pipeline.contracts import CacheHit, Envelope
 from pipeline.disclosure.guard import as_it_is
 from pipeline.errors import PartMissing, StoreUnavailable
@@ -42,8 +43,6 @@ _PAGE: Final = 256
 _PAGES: Final = 4
 _FLOOR_S: Final = 5.0
 _NOTES: Final = 64
-_NUMBER: Final = 2
-"""Bytes of one number of a vector that is kept."""
 _NEAR: Final = "near:"
 _TOLD: Final = 16
 """Characters of a digest that name a question where it is told of."""
@@ -72,49 +71,6 @@ class Alike:
     reason: str | None = None
 
 
-class _Partition:
-    """An index of vectors, and what they belong to.
-
-    Raises:
-        PartMissing: the extra `embeddings` is not installed.
-    """
-
-    def __init__(self, dimensions: int) -> None:
-        try:
-            from usearch.index import Index
-        except ImportError as error:
-            said = "usearch is not installed; install the extra `embeddings`: stepwell[embeddings]"
-            raise PartMissing(said) from error
-        self.size = _NUMBER * dimensions
-        self.index: Any = Index(ndim=dimensions, metric="cos", dtype="f16")
-        self.names: dict[int, str] = {}
-        self.places: dict[str, int] = {}
-        self.read_to = 0
-        self.lock = asyncio.Lock()
-
-    def add(self, entries: Sequence[tuple[str, int, Any]]) -> None:
-        """Take entries in: name, place in the list, vector."""
-        for name, place, _ in entries:
-            self.drop(name)
-            self.names[place], self.places[name] = name, place
-        self.index.add(np.array([place for _, place, _ in entries]), np.stack([vector for _, _, vector in entries]))
-
-    def drop(self, name: str) -> None:
-        """Forget an entry."""
-        place = self.places.pop(name, None)
-        if place is not None:
-            del self.names[place]
-            self.index.remove(place)
-
-    def nearest(self, vector: Any, most: int) -> list[tuple[str, float]]:
-        """The most alike: name and cosine."""
-        if not self.names:
-            return []
-        found = self.index.search(vector, min(most, len(self.names)))
-        pairs = zip(found.keys, found.distances, strict=True)
-        return [(self.names[int(key)], max(0.0, min(1.0, 1.0 - float(far)))) for key, far in pairs]
-
-
 class Likeness:
     """Finds questions that are alike, and keeps new ones. Belongs to one event loop.
 
@@ -130,7 +86,7 @@ class Likeness:
         self._clock = clock
         # Its own: where comparing is too slow, the very same question is looked up all the same.
         self._patiently = Patience(clock, lambda: STORE_S)
-        self._partitions: OrderedDict[str, _Partition] = OrderedDict()
+        self._partitions: OrderedDict[str, VectorIndex] = OrderedDict()
         self._floors: dict[str, tuple[float, float]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._missing = False
@@ -192,7 +148,7 @@ class Likeness:
         if envelope.plan is not None:
             self._later(self._count(self._learned(envelope.tenant, envelope.plan.route)))
 
-    async def _candidates(self, partition: _Partition, near: Sequence[tuple[str, float]]) -> tuple[Candidate, ...]:
+    async def _candidates(self, partition: VectorIndex, near: Sequence[tuple[str, float]]) -> tuple[Candidate, ...]:
         values = await self._patiently(self._answers.store.many([name for name, _ in near]))
         found = []
         for (name, similarity), value in zip(near, values, strict=True):
@@ -273,11 +229,11 @@ class Likeness:
     def _learned(self, tenant: str, route: str) -> str:
         return self._answers.seals.group("floor", tenant, route)
 
-    async def _filled(self, name: str, dimensions: int) -> _Partition:
+    async def _filled(self, name: str, dimensions: int) -> VectorIndex:
         """The partition with what came since it was last asked about, as far as there is time."""
         partition = self._partitions.get(name)
         if partition is None:
-            partition = self._partitions[name] = _Partition(dimensions)
+            partition = self._partitions[name] = VectorIndex(dimensions)
         self._partitions.move_to_end(name)
         async with partition.lock:
             for _ in range(_PAGES):
@@ -287,7 +243,7 @@ class Likeness:
             self._partitions.popitem(last=False)
         return partition
 
-    async def _read_on(self, name: str, partition: _Partition) -> bool:
+    async def _read_on(self, name: str, partition: VectorIndex) -> bool:
         """Take in one page. Whether there is more."""
         answers = self._answers
         newer = await self._patiently(answers.store.newer(name, partition.read_to))

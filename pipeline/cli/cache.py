@@ -74,9 +74,17 @@ def purge_command(
     """
     if not any((tenant, route, user, request_id)):
         raise Misused("say what to delete: --tenant, --route, --user or --request")
+    from pipeline.adapters.past_entries import GROUP
+
     wanted = _group(tenant, route, user, request_id)
     now = time.time()
-    erased = run(_with_store(settings_here(), lambda store, seals: store.erase(seals.group(*wanted), now)))
+    # What became of the draft of a request is kept apart from its answers.
+    groups = [wanted, (GROUP, *wanted[1:])] if request_id is not None else [wanted]
+
+    async def erase(store: AnswerStore, seals: Seals) -> int:
+        return sum([await store.erase(seals.group(*group), now) for group in groups])
+
+    erased = run(_with_store(settings_here(), erase))
     _tell({"deleted": erased}, as_json=as_json)
 
 

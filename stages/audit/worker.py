@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 from pipeline.contracts import Envelope, Reply, StageName
 from pipeline.disclosure.guard import may_keep
 from pipeline.errors import StoreUnavailable, TransportUnavailable
-from pipeline.policy.models import CachePolicy, SemanticCache
+from pipeline.policy import Policy
+from pipeline.policy.models import CachePolicy, PastErrors, SemanticCache
 from pipeline.policy.source import PolicySource
 from pipeline.ports import AuditLog, Caller, Clock, Observer, Outcome, ResultStore, Run
 from pipeline.topology import DONE
@@ -44,6 +45,14 @@ class Questions(Protocol):
         ...
 
 
+class Drafts(Protocol):
+    """Where it is remembered what became of drafts."""
+
+    def note(self, envelope: Envelope, policy: Policy, spec: PastErrors) -> None:
+        """Keep the draft of a request that ended, in the background."""
+        ...
+
+
 class Audit:
     """The stage `audit`.
 
@@ -54,6 +63,7 @@ class Audit:
         policies: how long answers of a route may be remembered.
         answers: where they are remembered; None: nowhere.
         questions: where their questions are kept, for routes that compare them; None: nowhere.
+        drafts: where it is kept what became of drafts, for routes that ask; None: nowhere.
         observer: told of every request that ended; None: nobody.
         patience_s: how long that may take.
     """
@@ -69,6 +79,7 @@ class Audit:
         answers: Answers | None = None,
         *,
         questions: Questions | None = None,
+        drafts: Drafts | None = None,
         observer: Observer | None = None,
         patience_s: float = PATIENCE_S,
     ) -> None:
@@ -78,6 +89,7 @@ class Audit:
         self._policies = policies
         self._answers = answers
         self._questions = questions
+        self._drafts = drafts
         self._observer = observer
         self._patience_s = patience_s
 
@@ -95,6 +107,8 @@ class Audit:
             kept = rememberable(envelope, reply) and await self._remember(self._answers, envelope)
             if not kept and leads(envelope):
                 await self._answers.landed(envelope)
+        if self._drafts is not None and not repeated:
+            self._noted(self._drafts, envelope)
         if self._observer is not None:
             self._observer.finished(envelope, reply)
         return Outcome(DONE, facts={"audit_id": reply.audit_id, "repeated": repeated})
@@ -143,6 +157,14 @@ class Audit:
         known = known_vector(envelope.attempts, policy.targets) if policy is not None else None
         if known is not None:
             questions.note(envelope, spec, ttl_s, known)
+
+    def _noted(self, drafts: Drafts, envelope: Envelope) -> None:
+        """Keep what became of the draft, where the route asks for that."""
+        policy = self._policies.revision(envelope.policy_revision) if self._policies else None
+        route = policy.route(envelope.plan.route) if policy is not None and envelope.plan is not None else None
+        accept = route.spec.accept if route is not None else None
+        if policy is not None and accept is not None and accept.past_errors is not None:
+            drafts.note(envelope, policy, accept.past_errors)
 
     def _memory(self, envelope: Envelope) -> CachePolicy | None:
         """How the request's own policy lets its answer be remembered; None: it does not."""

@@ -5,6 +5,7 @@ whether it is sure enough for the route. Rejected means that a further tier is p
 that more is asked for first, which draft does: the errors told to the model that made them, or a further look. Each is
 asked for at most once, whether it could be made or not.
 May lose or repeat: nothing; it is a pure reading of what the attempts brought, and the same ones are judged the same.
+Only where a route asks how earlier drafts fared (`past_errors`) there is a fact of the moment, which is recorded.
 Never: touches a document that is valid, asks a model, or lets an answer's own words raise its confidence.
 
 How sure: the confidence is e to the mean log-probability of the tokens that make up *values* (`pipeline.confidence`),

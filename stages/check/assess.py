@@ -137,4 +137,5 @@ def _seen(attempt: Attempt, schema: JsonObject | None, around: Around, held: Hel
         usual=around.usual,
         prior=around.prior,
         difficulty=around.difficulty,
+        neighbours=around.neighbours,
     )

@@ -1,9 +1,9 @@
 """What stands around an answer: the question, further looks, the history of its segment, the answer before. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from pipeline.confidence.signals import Usual, agrees
+from pipeline.confidence.signals import Nearby, Usual, agrees
 from pipeline.confidence.weigh import said_by
 from pipeline.contracts import Attempt, Envelope, Message, Request
 from pipeline.policy.calibration import Calibrator
@@ -15,8 +15,7 @@ LONGEST_QUESTION = 40_000
 """Characters of a question that is looked through; of a longer one nothing is said."""
 
 
-@dataclass(frozen=True, slots=True)
-class Around:
+class Around(NamedTuple):
     """What is known beside the answer itself; see `pipeline.confidence.signals.Seen`."""
 
     question: str = ""
@@ -27,10 +26,13 @@ class Around:
     usual: Usual | None = None
     prior: float | None = None
     difficulty: float | None = None
+    neighbours: Nearby | None = None
     agrees: float | None = None
 
 
-def around(envelope: Envelope, candidate: Attempt, calibrator: Calibrator | None) -> Around:
+def around(
+    envelope: Envelope, candidate: Attempt, calibrator: Calibrator | None, neighbours: Nearby | None = None
+) -> Around:
     """Gather it from the envelope and the file of the calibrator."""
     task, tenant = envelope.request.metadata.get("task"), envelope.tenant
     looks = looks_at(envelope, candidate) if envelope.attempts[-1] is not candidate else ()
@@ -43,6 +45,7 @@ def around(envelope: Envelope, candidate: Attempt, calibrator: Calibrator | None
         usual=calibrator.usual(task, tenant) if calibrator is not None else None,
         prior=calibrator.prior(task, tenant) if calibrator is not None else None,
         difficulty=_difficulty(envelope),
+        neighbours=neighbours,
         agrees=_agrees(envelope, candidate) if candidate.tier > 0 else None,
     )
 

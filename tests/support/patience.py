@@ -12,4 +12,6 @@ def have_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.adapters.answer_cache.PATIENCE_S", PLENTY_S)
     monkeypatch.setattr("pipeline.adapters.likeness.ENCODE_S", PLENTY_S)
     monkeypatch.setattr("pipeline.adapters.likeness.STORE_S", PLENTY_S)
+    monkeypatch.setattr("pipeline.adapters.past_drafts.ENCODE_S", PLENTY_S)
+    monkeypatch.setattr("pipeline.adapters.past_entries.STORE_S", PLENTY_S)
     monkeypatch.setitem(Audit.__init__.__kwdefaults__ or {}, "patience_s", PLENTY_S)

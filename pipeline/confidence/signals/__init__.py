@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
-from pipeline.confidence.signals import arithmetic, grounding, length, looks, structure, tokens, wording
+from pipeline.confidence.signals import arithmetic, grounding, length, looks, neighbours, structure, tokens, wording
 from pipeline.confidence.signals.agreement import agreement, agrees, final_answer
-from pipeline.confidence.signals.seen import Seen, Usual
+from pipeline.confidence.signals.seen import Near, Nearby, Seen, Usual
 from pipeline.confidence.signals.tokens import probabilities
 
 __all__ = [
@@ -21,6 +21,8 @@ __all__ = [
     "NAMES",
     "RAW",
     "Family",
+    "Near",
+    "Nearby",
     "Seen",
     "Usual",
     "agreement",
@@ -44,6 +46,7 @@ FAMILIES: Final[Mapping[Family, tuple[str, ...]]] = MappingProxyType(
         wording.signals: wording.NAMES,
         length.signals: length.NAMES,
         looks.signals: looks.NAMES,
+        neighbours.signals: neighbours.NAMES,
     }
 )
 """Every family, and the names of what it gives."""
@@ -58,7 +61,10 @@ def signals_of(seen: Seen) -> dict[str, float | None]:
     """All signals of an answer, by their names, and the raw scores that there are."""
     found: dict[str, float | None] = {"characters": float(len(seen.text))}
     for family, names in FAMILIES.items():
-        found.update(kept(names, family, seen))
+        try:
+            found.update(family(seen))
+        except Exception as error:  # noqa: BLE001  whatever it is, the answer was paid for
+            found.update(_left_out(names, family, error))
     return found
 
 
@@ -69,6 +75,12 @@ def kept(
     try:
         return family(*seen, **more)
     except Exception as error:  # noqa: BLE001  whatever it is, the answer was paid for
-        # Its name alone, since its text may quote the answer.
-        _log.error("the signals of %s are left out: a defect (%s)", family.__module__, type(error).__name__)
-        return dict.fromkeys(names)
+        return _left_out(names, family, error)
+
+
+def _left_out(
+    names: Sequence[str], family: Callable[..., Mapping[str, float | None]], error: Exception
+) -> dict[str, float | None]:
+    # The name of the error alone, since its text may quote the answer.
+    _log.error("the signals of %s are left out: a defect (%s)", family.__module__, type(error).__name__)
+    return dict.fromkeys(names)

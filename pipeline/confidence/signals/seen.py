@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pipeline.contracts import Json, JsonObject, TokenLogprob, ToolCall
 
-__all__ = ["Seen", "Usual"]
+__all__ = ["Near", "Nearby", "Seen", "Usual"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,29 @@ class Usual:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Near:
+    """A judged draft to another question.
+
+    Attributes:
+        similarity: how alike the two questions are, as a cosine.
+        right: whether that draft was.
+        stands_for: how many drafts it stands for, of those like it that nobody judged; 1: for itself.
+    """
+
+    similarity: float
+    right: bool
+    stands_for: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Nearby:
+    """Judged drafts to questions like this one, and the share of right ones among all judged ones of the route."""
+
+    near: tuple[Near, ...] = ()
+    prior: float | None = None
+
+
+class Seen(NamedTuple):
     """An answer and what is known around it.
 
     Attributes:
@@ -38,6 +60,7 @@ class Seen:
         usual: how long answers of its segment are.
         prior: the share of right answers in its segment.
         difficulty: how likely a small model fails at this question, by a score learned from alike ones.
+        neighbours: how earlier drafts to questions like this one fared, where the route remembers that.
     """
 
     text: str = ""
@@ -58,3 +81,4 @@ class Seen:
     usual: Usual | None = None
     prior: float | None = None
     difficulty: float | None = None
+    neighbours: Nearby | None = None

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from pipeline.policy.models.accept import Accept, Look
+from pipeline.policy.models.accept import Accept, Look, PastErrors
 from pipeline.policy.models.base import API_VERSION
 from pipeline.policy.models.budgets import Allowance, BudgetExample, BudgetsFile, BudgetSpec, EscalationCap, Window
 from pipeline.policy.models.escalation import EarlyExit, Escalation, OpenEarly
@@ -89,6 +89,7 @@ __all__ = [
     "OpenEarly",
     "Outlier",
     "Output",
+    "PastErrors",
     "Preference",
     "Price",
     "PriceCeiling",

@@ -5,9 +5,9 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from pipeline.contracts import Name, Share, Whole
-from pipeline.policy.models.base import Section
+from pipeline.policy.models.base import Seconds, Section
 
-__all__ = ["Accept", "Look"]
+__all__ = ["Accept", "Look", "PastErrors"]
 
 
 class Look(Section):
@@ -37,6 +37,26 @@ class Look(Section):
         return self
 
 
+class PastErrors(Section):
+    """How earlier drafts to questions like this one fared, as a signal. It costs a vector for each request.
+
+    Of each draft of the first tier its question is kept as a vector of the encoder that comes along (the extra
+    `embeddings`), sealed, in Valkey, and whether the draft was right as far as that is known: it broke its schema, a
+    deeper tier said the same or something else, or an outcome says so. Only drafts of the same tenant, route and
+    variant, as that is defined, are ever compared. Requests of a class that may not be kept in memory
+    (`visibility.sinks.cache`), or that ask for `no-store`, are neither kept nor compared.
+
+    Attributes:
+        nearest: how many judged drafts are looked at.
+        most: judged drafts that are kept for one tenant, route and variant; the oldest make room.
+        ttl: seconds for which one is kept.
+    """
+
+    nearest: Whole = Field(default=20, ge=5, le=100)
+    most: Whole = Field(default=5000, ge=100, le=20_000)
+    ttl: Seconds = 30 * 86_400.0
+
+
 class Accept(Section):
     """When a draft may stay.
 
@@ -60,6 +80,8 @@ class Accept(Section):
             not where the answer was cut off.
         explore: the share of drafts that would stay and are escalated all the same, so that there are labels that do
             not depend on the decision. Where no further tier answers, the draft is served as if nothing had been.
+        past_errors: how earlier drafts to questions like this one fared is a signal (`neighbours_right`), which a
+            calibrator can learn; null: nobody asks.
         on_invalid: what of an answer that never satisfied its schema the error carries: nothing, or its last text.
     """
 
@@ -70,4 +92,5 @@ class Accept(Section):
     grey: Share = 0.15
     corrective_turns: Whole = Field(default=1, ge=0, le=3)
     explore: Share = 0.0
+    past_errors: PastErrors | None = None
     on_invalid: Literal["nothing", "candidate"] = "nothing"
