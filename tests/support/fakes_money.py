@@ -67,7 +67,7 @@ def spent(tokens: int = 10) -> Usage:
 
 def ledger(counters: Counters | None, streams: Streams, clock: Any, *specs: Any, **others: Any) -> StreamLedger:
     policies = FixedPolicy(with_money(*(specs or (budget(),))))
-    return StreamLedger(counters, streams, policies, clock, **{"grace_s": 0.05, **others})
+    return StreamLedger(counters, streams, policies, clock, **{"grace_s": 0.05, "fresh_s": 0.0, **others})
 
 
 async def lines(streams: Streams) -> list[LedgerEntry]:

@@ -15,6 +15,7 @@ from pipeline.adapters.money.fold import spent_of
 from pipeline.adapters.money.lines import LedgerLines
 from pipeline.adapters.money.payers import Payer, away, denial, line, payers_of, resets_s, unpriced, used
 from pipeline.adapters.money.rebuild import GRACE_S, Rebuilder
+from pipeline.adapters.money.stood import FRESH_S, Stood
 from pipeline.adapters.money.windows import frame_at
 from pipeline.contracts import BudgetStanding, Cover, Usage
 from pipeline.contracts.trusted import trusted
@@ -54,6 +55,7 @@ class StreamLedger:
         bucket: where snapshots are kept; None: nowhere.
         warned: told when a budget is used to `warn_at`.
         grace_s: how long a line may be on its way before it is asked again whether it still counts.
+        fresh_s: how old a standing may be while much of a budget is left; see `stood`.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class StreamLedger:
         *,
         warned: Warned | None = None,
         grace_s: float = GRACE_S,
+        fresh_s: float = FRESH_S,
     ) -> None:
         self._counters = counters
         self._lines = LedgerLines(streams)
@@ -74,6 +77,7 @@ class StreamLedger:
         self._tell = warned
         self._grace_s = grace_s
         self._caps = Caps(counters)
+        self._stood = Stood(clock.monotonic, fresh_s)
         self._missed: int | None = None
         self._warned: OrderedDict[Slot, None] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -130,6 +134,7 @@ class StreamLedger:
         if held.denied:
             return denial(payers, held, now)
         self._warn(payers, held.totals)
+        self._stood.note([payer.slot for payer in payers], held.totals)
         await self._note(charge, payers, held, now)
         if self._clock.monotonic() - begun > self._grace_s:
             return await self._confirmed(charge, payers, now)
@@ -236,7 +241,10 @@ class StreamLedger:
             self._miss()
 
     async def standing(self, covers: Sequence[Cover]) -> tuple[BudgetStanding, ...]:
-        """How much of each budget is left; those that nobody can count now are left out."""
+        """How much of each budget is left; those that nobody can count now are left out.
+
+        While much is left it may be a moment old: see `stood`.
+        """
         now, policy, found = self._clock.now(), self._policies.current(), []
         for cover in covers:
             spec = policy.budget(cover.budget)
@@ -244,11 +252,15 @@ class StreamLedger:
                 found.append((spec, Slot(cover.budget, cover.scope, frame_at(spec.per, now))))
         if not found or self._counters is None:
             return ()
-        try:
-            async with asyncio.timeout(STANDING_S):
-                totals = await _read(self._counters, [slot for _, slot in found])
-        except (StoreUnavailable, TimeoutError, Lost):
-            return ()
+        slots = [slot for _, slot in found]
+        totals = self._stood.totals(slots, lambda place, total: 1.0 - used(total, found[place][0].limit))
+        if totals is None:
+            try:
+                async with asyncio.timeout(STANDING_S):
+                    totals = await _read(self._counters, slots)
+            except (StoreUnavailable, TimeoutError, Lost):
+                return ()
+            self._stood.note(slots, totals)
         return tuple([_standing(spec, slot, total, now) for (spec, slot), total in zip(found, totals, strict=True)])
 
     # ------------------------------------------------------------ caps
