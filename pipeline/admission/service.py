@@ -18,9 +18,10 @@ from pipeline.errors import (
     NotFound,
     RequestTooLarge,
     StepwellError,
+    kind_of,
 )
 from pipeline.policy.source import PolicySource
-from pipeline.ports import Clock, Conflict, Incoming, Link, ResultStore
+from pipeline.ports import Clock, Conflict, Endpoint, Incoming, Link, ResultStore
 from pipeline.runner import dump_envelope, error_body
 from pipeline.topology import FIRST, VERBS, is_inbox, outcome_subject, request_subject, result_subject
 from pipeline.transport.answers import PARTS_HEADER, error_headers, inbox_body, parts
@@ -73,12 +74,12 @@ class Admission:
         endpoints = {request_subject(verb, "*"): self._guarded(handlers[verb]) for verb in VERBS}
         await self._link.serve("stepwell", version, endpoints)
 
-    def _guarded(self, handler: Callable[[Incoming, str], Awaitable[None]]) -> Callable[[Incoming], Awaitable[None]]:
-        async def endpoint(incoming: Incoming) -> None:
+    def _guarded(self, handler: Callable[[Incoming, str], Awaitable[None]]) -> Endpoint:
+        async def endpoint(incoming: Incoming) -> str | None:
             tenant = incoming.subject.rsplit(".", 1)[-1]
             if incoming.reply_to is not None and not is_inbox(incoming.reply_to, tenant):
                 _log.warning("a request wanted its answer where no inbox of its caller is: dropped, nobody can be told")
-                return
+                return None
             try:
                 if not is_name(tenant):
                     raise InvalidRequest("tenant: 1 to 64 letters, digits, - or _", param="tenant")
@@ -88,7 +89,8 @@ class Admission:
                 finally:
                     self._gate.leave(tenant)
             except Exception as error:
-                await self._fail(incoming, error)
+                return await self._fail(incoming, error)
+            return None
 
         return endpoint
 
@@ -224,18 +226,20 @@ class Admission:
         if incoming.reply_to is not None:
             await self._link.publish(incoming.reply_to, body, headers)
 
-    async def _fail(self, incoming: Incoming, error: Exception) -> None:
-        """Tell the caller, in the body and in the headers that NATS services use."""
+    async def _fail(self, incoming: Incoming, error: Exception) -> str:
+        """Tell the caller, in the body and in the headers that NATS services use; and what `$SRV.STATS` says of it."""
         if not isinstance(error, StepwellError):
             _log.error("admission raised %s", type(error).__name__, exc_info=error)
         body = error_body(error)
         headers = error_headers(body)
+        told = f"{kind_of(body.code).http_status}:{body.code}"
         if incoming.subject.split(".")[1] != "ask":
             await self._respond(incoming, orjson.dumps({"error": body.model_dump(exclude_none=True)}), headers)
-            return
+            return told
         reply = _failed(incoming, body, self._policies.current().revision, self._clock.now())
         await self._respond(incoming, reply.model_dump_json(exclude_none=True).encode(), headers)
         await self._respond(incoming, b"")
+        return told
 
 
 def _failed(incoming: Incoming, body: ErrorBody, revision: str, now: float) -> Reply:

@@ -8,7 +8,7 @@ from pipeline.ports.objects import Objects
 from pipeline.ports.road import Transport
 from pipeline.ports.streams import Bucket, Streams
 
-__all__ = ["Conversation", "Incoming", "Link", "Spoken", "Subscription"]
+__all__ = ["Conversation", "Endpoint", "Incoming", "Link", "Spoken", "Subscription"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,10 @@ class Spoken(Incoming):
         """Its bytes."""
         written: bytes = self._dump()  # type: ignore[attr-defined]
         return written
+
+
+Endpoint = Callable[[Incoming], Awaitable[str | None]]
+"""Answers a request itself, and returns the error that it answered with, `503:overloaded`; None: with none."""
 
 
 class Subscription(Protocol):
@@ -96,9 +100,7 @@ class Link(Protocol):
         """Send a request and return the place where its answers arrive, one or many."""
         ...
 
-    async def serve(
-        self, name: str, version: str, endpoints: Mapping[str, Callable[[Incoming], Awaitable[None]]]
-    ) -> None:
+    async def serve(self, name: str, version: str, endpoints: Mapping[str, Endpoint]) -> None:
         """Answer requests: subject -> handler. Every member of the service shares the work."""
         ...
 

@@ -15,6 +15,7 @@ from pipeline.ports import (
     Caller,
     Conflict,
     Conversation,
+    Endpoint,
     Entry,
     Handler,
     Incoming,
@@ -314,12 +315,14 @@ class MemoryLink:
         conversation.heard = bool(self._deliver(Incoming(subject, body, conversation.address, headers or {})))
         return conversation
 
-    async def serve(
-        self, name: str, version: str, endpoints: Mapping[str, Callable[[Incoming], Awaitable[None]]]
-    ) -> None:
-        """Offer service endpoints."""
+    async def serve(self, name: str, version: str, endpoints: Mapping[str, Endpoint]) -> None:
+        """Offer service endpoints. Nobody asks for their statistics."""
         for subject, handler in endpoints.items():
-            await self.subscribe(subject, handler, queue=f"{name}-{version}")
+
+            async def answer(incoming: Incoming, handler: Endpoint = handler) -> None:
+                await handler(incoming)
+
+            await self.subscribe(subject, answer, queue=f"{name}-{version}")
 
     def transport(self) -> "MemoryTransport":
         """The work queue of this process."""

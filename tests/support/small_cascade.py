@@ -16,7 +16,7 @@ from pipeline.ports import Outcome, Run
 from pipeline.runner import Runner
 from pipeline.topology import DONE
 from pipeline.transport.nats import NatsLink
-from pipeline.worker import Worker
+from pipeline.worker import Slots, Worker
 
 __all__ = ["SmallCascade"]
 
@@ -48,7 +48,8 @@ class SmallCascade:
     """All stages in this process.
 
     The answer is `answer`, or the last message of the question. `raises` is raised by draft, `pieces` are streamed
-    before the reply, `gate` holds the answer back while it is not set, `draft` takes the place of the stage.
+    before the reply, `gate` holds the answer back while it is not set, `draft` takes the place of the stage. `slots` are
+    those of the worker.
     """
 
     def __init__(self, server: NatsServer, connected: NatsLink | None = None, **bodies: StageBody) -> None:
@@ -57,6 +58,7 @@ class SmallCascade:
         self.answer: str | None = None
         self.raises: StepwellError | None = None
         self.pieces: list[str] = []
+        self.slots = Slots()
         self.gate = asyncio.Event()
         self.gate.set()
         self.policies = _Policies()
@@ -76,7 +78,7 @@ class SmallCascade:
             worker="w",
         )
         admission = Admission(self.link, results, self.policies, clock)  # type: ignore[arg-type]
-        self.worker = Worker(self.chosen, runner, self.link, admission, ack_wait_s=1.0)
+        self.worker = Worker(self.chosen, runner, self.link, admission, slots=self.slots, ack_wait_s=1.0)
         await self.worker.start()
         return self
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -16,10 +17,10 @@ from nats.micro.request import Request as ServiceRequest
 from nats.micro.service import EndpointConfig, Service, ServiceConfig
 
 from pipeline.errors import NotRunning, NoWorker
-from pipeline.ports import Bucket, Conversation, Incoming, Objects, Spoken, Streams, Subscription
+from pipeline.ports import Bucket, Conversation, Endpoint, Incoming, Objects, Spoken, Streams, Subscription
 from pipeline.settings import Settings
 from pipeline.transport.claims import BUCKET, Claims
-from pipeline.transport.nats.announced import Announced
+from pipeline.transport.nats.announced import Announced, Tally
 from pipeline.transport.nats.mux import Mux, status_of
 from pipeline.transport.nats.objects import NatsObjects
 from pipeline.transport.nats.queue import NatsTransport
@@ -79,7 +80,7 @@ class NatsLink:
         self._services: list[Service] = []
         self._transports: list[NatsTransport] = []
         self._tasks: set[asyncio.Task[None]] = set()
-        self._own: dict[str, Callable[[Incoming], Awaitable[None]]] = {}
+        self._own: dict[str, Callable[[Incoming], None]] = {}
         """What this process serves itself: subjects without their last token, and handlers."""
 
     @property
@@ -123,20 +124,20 @@ class NatsLink:
         await subscriber.start()
         return subscriber
 
-    async def serve(
-        self, name: str, version: str, endpoints: Mapping[str, Callable[[Incoming], Awaitable[None]]]
-    ) -> None:
+    async def serve(self, name: str, version: str, endpoints: Mapping[str, Endpoint]) -> None:
         """Offer service endpoints (subject -> handler), visible to `nats micro ls` and PING/INFO/STATS under `$SRV`."""
         service = Announced(self.client, ServiceConfig(name=name, version=version))
         await service.start()
         self._services.append(service)
         for subject, handler in endpoints.items():
+            answer = functools.partial(self._spawn, handler, tally := Tally())
+
             config = EndpointConfig(
-                name=subject.split(".")[1], subject=subject, queue_group="stepwell", handler=self._spawning(handler)
+                name=subject.split(".")[1], subject=subject, queue_group="stepwell", handler=_spawning(answer)
             )
-            await service.add_endpoint(config)
+            await service.offer(config, tally)
             if subject.endswith(".*"):
-                self._own[subject[:-2]] = handler
+                self._own[subject[:-2]] = answer
         await self._arrived()  # from here on no caller is told that nobody listens
 
     async def _arrived(self) -> None:
@@ -145,16 +146,8 @@ class NatsLink:
             await asyncio.sleep(0.001)
         await self.client.flush()
 
-    def _spawning(self, handler: Callable[[Incoming], Awaitable[None]]) -> Callable[[ServiceRequest], Awaitable[None]]:
-        """One task for each request: the client delivers the next one only when the callback returned."""
-
-        async def endpoint(request: ServiceRequest) -> None:
-            self._spawn(handler, _incoming(request._msg))  # its public properties would build again what is there
-
-        return endpoint
-
-    def _spawn(self, handler: Callable[[Incoming], Awaitable[None]], incoming: Incoming) -> None:
-        task = asyncio.ensure_future(_call(handler, incoming))
+    def _spawn(self, handler: Endpoint, tally: Tally, incoming: Incoming) -> None:
+        task = asyncio.ensure_future(_call(handler, tally, incoming))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -163,7 +156,7 @@ class NatsLink:
         conversation = NatsConversation(self._mux, subject)
         own = self._own.get(subject.rpartition(".")[0])
         if own is not None and not self.closing:
-            self._spawn(own, Incoming(subject, body, conversation.address, headers or {}))
+            own(Incoming(subject, body, conversation.address, headers or {}))
             return conversation
         await self._mux.send(subject, body, conversation.address, headers)
         return conversation
@@ -196,8 +189,17 @@ class NatsLink:
             self._mux.fail_subject(found.group(1), f"NATS denied publishing to {found.group(1)}: check the permissions")
 
 
-async def _call(handler: Callable[[Incoming], Awaitable[None]], incoming: Incoming) -> None:
-    await handler(incoming)
+def _spawning(answer: Callable[[Incoming], None]) -> Callable[[ServiceRequest], Awaitable[None]]:
+    """One task for each request: the client delivers the next one only when the callback returned."""
+
+    async def endpoint(request: ServiceRequest) -> None:
+        answer(_incoming(request._msg))  # its public properties would build again what is there
+
+    return endpoint
+
+
+async def _call(handler: Endpoint, tally: Tally, incoming: Incoming) -> None:
+    tally.answered(await handler(incoming))
 
 
 async def _raw(message: Any) -> Incoming:

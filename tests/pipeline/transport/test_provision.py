@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 from nats.aio.client import ServerVersion
-from nats.js.api import DiscardPolicy, RetentionPolicy, StreamConfig
-from servers import NatsServer, nats_server, provisioned
+from nats.js.api import AckPolicy, ConsumerConfig, DiscardPolicy, RetentionPolicy, StreamConfig
+from servers import NatsServer, nats_server, provisioned, until
 
 from pipeline.errors import ProvisionRefused, TransportUnavailable
 from pipeline.layout import BUCKETS, OBJECT_BUCKETS, STREAMS, consumers
+from pipeline.ports import Delivery
 from pipeline.transport.nats import NatsLink, connect
 from pipeline.transport.nats.provision import apply, check_server, compare
 
@@ -134,4 +135,39 @@ async def test_the_audit_stream_cannot_be_purged_nor_robbed_of_a_message(nats: N
         with pytest.raises(Exception, match="not permitted"):
             await attempt
     assert await link.streams.at("AUDIT", stored.sequence) is not None
+    await link.close()
+
+
+async def test_a_server_from_before_the_rows_gets_them_and_hands_out_what_waits_on_it(nats: NatsServer) -> None:
+    """Also what a worker handed in whose server did not know them yet."""
+    link = await connect(nats.settings(), name="test")
+    wanted = consumers()
+    before = [change for change in await compare(link, wanted) if change.kind != "consumer"]
+    await apply(link, before, ())
+    old = ConsumerConfig(
+        durable_name="interactive-draft",
+        filter_subject="step.interactive.draft",
+        ack_policy=AckPolicy.EXPLICIT,
+        ack_wait=10.0,
+        max_ack_pending=1000,
+    )
+    await link.jetstream.add_consumer("STEPS", old)
+    await link.streams.append("step.interactive.draft", b"waits")
+    transport, taken = link.transport(), []
+    await transport.hand_over("interactive", "draft", b"early", "shop.r1.0", row=0)
+    await transport.hand_over("interactive", "draft", b"early, behind", "shop.r2.0", row=3)
+    changes = {change.name: change for change in await compare(link, wanted)}
+    assert changes["interactive-draft"].action == "update"
+    assert changes["interactive-draft-3"].action == "create"
+    await apply(link, list(changes.values()), wanted)
+    assert {change.action for change in await compare(link, wanted)} == {"keep"}
+
+    async def take(delivery: Delivery) -> None:
+        taken.append(delivery.body)
+        await delivery.ack()
+
+    await transport.consume("draft", "interactive", take, 4)
+    await until(lambda: len(taken) == 3)
+    assert set(taken) == {b"waits", b"early", b"early, behind"}
+    await transport.stop(1)
     await link.close()
