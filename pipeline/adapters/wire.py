@@ -131,7 +131,7 @@ class Wire:
         if self._reading is None:
             self._connecting = asyncio.ensure_future(self._connect())
             return
-        pieces = []
+        pieces: list[bytes] = []
         while self._waiting and len(pieces) < BATCH:
             call = self._waiting.popleft()
             if not call.answer.done():

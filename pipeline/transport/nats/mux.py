@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -13,7 +13,7 @@ from nats.errors import MaxPayloadError
 
 from pipeline.errors import RequestTooLarge, TransportUnavailable
 from pipeline.ports import Spoken
-from pipeline.transport.nats.straight import listen, post
+from pipeline.transport.nats.straight import listen, post, put, shorten
 
 __all__ = ["Mux", "status_of"]
 
@@ -26,8 +26,7 @@ def status_of(message: Msg) -> str | None:
     return message.headers.get("Status") if message.headers else None
 
 
-@dataclass(slots=True)
-class _Waiting:
+class _Waiting(NamedTuple):
     subject: str
     future: "asyncio.Future[Msg]"
     until: float
@@ -44,9 +43,11 @@ class Mux:
         self._sinks: dict[str, Callable[[Msg], None]] = {}
         self._ears: dict[str, Callable[[Spoken], None]] = {}
         self._sweeper: asyncio.Task[None] | None = None
+        self._loop = asyncio.get_running_loop()
 
     async def start(self) -> None:
         """Subscribe to the inbox and begin to watch for time-outs."""
+        shorten(self._client)
         await listen(self._client, self._prefix + "*", self._receive)
         self._sweeper = asyncio.create_task(self._sweep())
 
@@ -103,18 +104,23 @@ class Mux:
         Raises:
             TransportUnavailable: no answer within `timeout_s` seconds, or the connection is gone.
         """
-        loop = asyncio.get_running_loop()
+        loop = self._loop
         number = str(next(self._numbers))
-        waiting = _Waiting(subject, loop.create_future(), loop.time() + timeout_s)
-        self._waiting[number] = waiting
+        future: asyncio.Future[Msg] = loop.create_future()
+        self._waiting[number] = _Waiting(subject, future, loop.time() + timeout_s)
         try:
-            await self.send(subject, body, self._prefix + number, headers)
-            return await waiting.future
-        finally:
+            address = self._prefix + number
+            if not put(self._client, subject, body, address, headers):
+                await self.send(subject, body, address, headers)
+            return await future
+        except BaseException:
             self._waiting.pop(number, None)
+            raise
 
     async def send(self, subject: str, body: bytes, reply: str, headers: Mapping[str, str] | None = None) -> None:
         """Publish with an address for answers."""
+        if put(self._client, subject, body, reply, headers):
+            return
         try:
             await post(self._client, subject, body, reply, headers)
         except MaxPayloadError:

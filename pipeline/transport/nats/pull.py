@@ -19,7 +19,7 @@ from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
 from pipeline.transport.nats.mux import status_of
-from pipeline.transport.nats.straight import post
+from pipeline.transport.nats.straight import listen, post, put
 from pipeline.transport.turns import Turns
 
 __all__ = ["Puller", "row_of"]
@@ -120,7 +120,7 @@ class Puller:
         now = asyncio.get_running_loop().time()
         for row in self._rows:
             row.heard = now
-        self._subscription = await self._client.subscribe(self._inbox + "*", cb=self._receive)
+        self._subscription = await listen(self._client, self._inbox + "*", self._receive)
         await self._refill()
         self._loop = asyncio.create_task(self._keep_asking())
 
@@ -171,15 +171,15 @@ class Puller:
         row.ask(address, wanted)
         question = {"batch": wanted, "expires": int(EXPIRES_S * _NANO), "idle_heartbeat": int(HEARTBEAT_S * _NANO)}
         try:
-            await self._client.publish(row.subject, orjson.dumps(question), reply=address)
+            await post(self._client, row.subject, orjson.dumps(question), address)
         except (NatsError, OSError):
             row.end(address)
 
-    async def _receive(self, message: Msg) -> None:
+    def _receive(self, message: Msg) -> None:
         status = status_of(message)
         now = asyncio.get_running_loop().time()
         if status is None and self._stopped:
-            await self._client.publish(message.reply, b"-NAK")
+            put(self._client, message.reply, b"-NAK")  # where it cannot be sent, the server notices the silence
         elif status is None:
             self._got(message, now)
         else:

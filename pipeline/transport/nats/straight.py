@@ -8,11 +8,14 @@ ourselves is taken as it is. Whatever is not plain goes the client's own way.
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from typing import Final
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+from nats.protocol.parser import AWAITING_CONTROL_LINE, Parser
 
-__all__ = ["Straight", "listen", "post"]
+__all__ = ["Reading", "Straight", "listen", "post", "put", "shorten"]
 
 _log = logging.getLogger("stepwell.nats")
 
@@ -49,7 +52,77 @@ class Straight:
         """At once."""
 
 
-async def listen(client: Client, subject: str, take: Callable[[Msg], None]) -> None:
+class Reading(Parser):
+    """Hands plain messages that somebody listens to straight on; whatever else comes is read as the client does."""
+
+    async def parse(self, data: bytes = b"") -> None:
+        """Read what came."""
+        if self.state == AWAITING_CONTROL_LINE and not self.buf:
+            data = self._plain(data)
+            if not data:
+                return
+        await super().parse(data)
+
+    def _plain(self, data: bytes) -> bytes:
+        """Hand on the plain messages that `data` begins with; the rest of it."""
+        start = 0
+        while data.startswith(_BEGINS, start):
+            end = self._one(data, start)
+            if not end:
+                break
+            start = end
+        return data[start:] if start else data
+
+    def _one(self, data: bytes, start: int) -> int:
+        """Hand on the message that begins here; where it ends, 0: it is not plain, nobody's, or not all there."""
+        line = data.find(b"\r\n", start)
+        words = data[start:line].split(b" ") if line > 0 else []
+        headed = data[start] == _HEADED
+        if not 4 + headed <= len(words) <= 5 + headed:
+            return 0
+        try:
+            size, number, head = int(words[-1]), int(words[2]), int(words[-2]) if headed else 0
+        except ValueError:
+            return 0
+        subscription, body = self.nc._subs.get(number), line + 2
+        queue = None if subscription is None else subscription._pending_queue
+        if type(queue) is not Straight or body + size + 2 > len(data):
+            return 0
+        headers = _headers(data[body : body + head]) if headed else None
+        if headed and headers is None:
+            return 0
+        stats = self.nc.stats
+        stats["in_msgs"] += 1
+        stats["in_bytes"] += size - head
+        reply = words[3].decode() if len(words) == 5 + headed else ""
+        queue.put_nowait(Msg(self.nc, words[1].decode(), reply, data[body + head : body + size], headers))
+        return body + size + 2
+
+
+_BEGINS: Final = (b"MSG ", b"HMSG ")
+_HEADED: Final = ord("H")
+_VERSION: Final = b"NATS/1.0\r\n"
+
+
+def _headers(head: bytes) -> dict[str, str] | None:
+    """Headers as they mostly are; None: they are read as the client does."""
+    if not head.startswith(_VERSION) or not head.isascii():
+        return None
+    headers = {}
+    for line in head[len(_VERSION) : -4].decode().split("\r\n"):
+        name, sign, value = line.partition(": ")
+        if not sign or name in headers or line[0] in " \t":
+            return None
+        headers[name] = value.strip()
+    return headers
+
+
+def shorten(client: Client) -> None:
+    """Let the client read the short way."""
+    client._ps.__class__ = Reading
+
+
+async def listen(client: Client, subject: str, take: Callable[[Msg], None]) -> Subscription:
     """Hand every message on `subject` to `take` while it is read; so `take` is short, and bounds what it keeps."""
 
     async def first(message: Msg) -> None:
@@ -57,27 +130,60 @@ async def listen(client: Client, subject: str, take: Callable[[Msg], None]) -> N
 
     subscription = await client.subscribe(subject, cb=first, pending_bytes_limit=0)
     subscription._pending_queue = Straight(take)  # type: ignore[assignment]
+    return subscription
 
 
 async def post(
     client: Client, subject: str, body: bytes, reply: str = "", headers: Mapping[str, str] | None = None
 ) -> None:
     """Publish; subject, reply and headers are our own or the server's. Raises as `Client.publish` does."""
-    head = b"" if headers is None else _head(headers)
-    plain = head is not None and subject and _plain(subject) and _plain(reply)
-    if not plain or not client.is_connected or client.is_draining_pubs or len(body) > client.max_payload:
+    if not put(client, subject, body, reply, headers):
         await client.publish(subject, body, reply=reply, headers=dict(headers) if headers else None)
-        return
-    if head:
+
+
+def put(client: Client, subject: str, body: bytes, reply: str = "", headers: Mapping[str, str] | None = None) -> bool:
+    """Publish without waiting, with what else is written at this moment. False: it has to go the client's own way."""
+    if not (subject and _plain(subject) and (not reply or _plain(reply)) and _takes(client, len(body))):
+        return False
+    if headers:
+        head = _head(headers)
+        if head is None:
+            return False
         line = f"HPUB {subject} {reply} {len(head)} {len(head) + len(body)}\r\n".encode()
+        command = b"".join((line, head, body, b"\r\n"))
     else:
-        line = f"PUB {subject} {reply} {len(body)}\r\n".encode()
-    client.stats["out_msgs"] += 1
-    client.stats["out_bytes"] += len(body)
-    await client._send_command(b"".join((line, head or b"", body, b"\r\n")))
-    queue = client._flush_queue
-    if queue is not None and queue.empty():
-        await client._flush_pending()
+        command = b"".join((f"PUB {subject} {reply} {len(body)}\r\n".encode(), body, b"\r\n"))
+    stats = client.stats
+    stats["out_msgs"] += 1
+    stats["out_bytes"] += len(body)
+    client._pending.append(command)
+    client._pending_data_size += len(command)
+    if client._flush_queue.empty():  # type: ignore[union-attr]  # who is connected has one
+        client._flush_queue.put_nowait(_NOBODY)  # type: ignore[union-attr, arg-type]
+    return True
+
+
+class _Nobody:
+    """In place of somebody who waits for what is pending to be sent."""
+
+    def done(self) -> bool:
+        """Nobody has to be told."""
+        return True
+
+
+_NOBODY: Final = _Nobody()
+
+
+def _takes(client: Client, size: int) -> bool:
+    """Whether the client is connected, sends what is pending, and has room for so much more."""
+    flusher = client._flusher_task
+    return (
+        client._status == Client.CONNECTED
+        and flusher is not None
+        and not flusher.done()
+        and size <= client._max_payload
+        and client._pending_data_size + size < client._max_pending_size
+    )
 
 
 def _plain(subject: str) -> bool:
@@ -87,8 +193,6 @@ def _plain(subject: str) -> bool:
 
 def _head(headers: Mapping[str, str]) -> bytes | None:
     """The headers as they travel; None: one of them is not plain."""
-    if not headers:
-        return b""
     lines = [f"{name}: {value}\r\n" for name, value in headers.items()]
     text = "".join(["NATS/1.0\r\n", *lines, "\r\n"])
     if text.count("\n") != len(lines) + 2 or text.count("\r") != len(lines) + 2:
