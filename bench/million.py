@@ -1,12 +1,17 @@
 """A large batch beside interactive work, while workers and the door are killed: is anything lost, doubled or grown?
 
     python -m bench.million --lines 1000000        the whole
-    python -m bench.million --lines 300 --kills 1  in seconds
+    python -m bench.million --quick                3,000 lines and one kill, in half a minute
+    python -m bench.million --log looks.jsonl      what was seen is written down as it is seen
+    python -m bench.million --report looks.jsonl   what such a run has seen so far, also while it runs
 
 What is reported: lines a second; rows of the output, results, records of decisions and calls of models, each for each
-line; memory of every process at 10, 50 and 100 % of the lines; and the latency of interactive requests beside the batch
-against that without it in the same run. One that fails counts with all the time that its caller would have waited.
-With kills, whoever was served by the one that died waits until somebody else takes over: `--kills 0` shows the batch.
+line; memory and processor time of every process, seen every second, and whether memory is flat (the rule stands in
+`bench/growth.py`); seconds that each kill cost; and the latency of interactive requests beside the batch against that
+without it in the same run. One that fails counts with all the time that its caller would have waited. With kills,
+whoever was served by the one that died waits until somebody else takes over: `--kills 0` shows the batch.
+
+This program keeps a byte for each line and nothing else that grows.
 
 The model server bills a repeated call again. A worker that dies between an answer and its entry in the journal makes
 the next one call again, under the same `Idempotency-Key`: so many calls may be repeated as it had in its hands.
@@ -15,13 +20,12 @@ the next one call again, under the same `Idempotency-Key`: so many calls may be 
 import argparse
 import asyncio
 import json
-import random
 import signal
 import sys
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
@@ -30,6 +34,7 @@ import uvloop
 from rich.console import Console
 
 from bench.drive import Ask, Latencies, ask_cascade
+from bench.growth import Look, Looks, cpu_ms_per_line, is_flat, lost_per_kill, plot, quiet_rate, slopes
 from bench.stack import DEPLOYMENTS, Stack, free_port, ready, stack
 from pipeline.adapters.clock import SystemClock
 from pipeline.batch import Batch, Engine, Options
@@ -42,6 +47,13 @@ console = Console(stderr=True)
 
 MARKS: Final = (0.1, 0.5, 1.0)
 LOOK_S: Final = 0.1
+SEEN_S: Final = 0.5
+SAID_S: Final = 10.0
+SWEPT_S: Final = 60.0
+"""How long what a batch left may stay after its end."""
+QUICK: Final = {"lines": 3000, "kills": 1, "seconds": 3.0, "rate": 5.0, "batch": 24}
+TOOLS: Final = ("models",)
+"""What belongs to the measurement: the model server remembers half a million keys to find calls that were repeated."""
 
 
 @dataclass
@@ -76,11 +88,25 @@ class Found:
     beside_p99: float = 0.0
     cost_usd: float = 0.0
     memory_mib: dict[str, dict[str, float]] = field(default_factory=dict)
+    growth_mib: dict[str, float | None] = field(default_factory=dict)
+    """MiB for 100,000 lines."""
+    flat: bool | None = None
+    cpu_ms: dict[str, float] = field(default_factory=dict)
+    """Milliseconds of processors for each line."""
+    quiet_lines_per_s: float | None = None
+    lost_per_kill_s: float | None = None
+    left: dict[str, int] = field(default_factory=dict)
+    """Messages of the batch that stand in streams where none should stay."""
 
     @property
     def ratio(self) -> float:
         """p99 beside the batch over p99 without it."""
         return self.beside_p99 / self.alone_p99 if self.alone_p99 else 0.0
+
+    @property
+    def growing(self) -> list[str]:
+        """Processes whose memory is not flat."""
+        return [name for name, slope in self.growth_mib.items() if is_flat({name: slope}, TOOLS) is False]
 
     def broken(self) -> list[str]:
         """The promises that did not hold."""
@@ -93,9 +119,11 @@ class Found:
             "calls repeated beyond those in the hands of the dead": max(
                 0, self.calls_repeated - self.kills * self.hands
             ),
+            "messages left in streams": sum(self.left.values()),
             "not completed": int(self.status != "completed"),
         }
-        return [f"{name}: {number}" for name, number in wanted.items() if number]
+        grown = {f"{name} grows, in MiB for 100,000 lines": self.growth_mib[name] for name in self.growing}
+        return [f"{name}: {number}" for name, number in (wanted | grown).items() if number]
 
 
 async def _file(lines: int) -> AsyncIterator[bytes]:
@@ -113,7 +141,7 @@ class Victims:
         self._made = made
         self._names = [f"worker-{number}" for number in range(workers)]
         self._door = free_port()
-        self._chance = random.Random(7)
+        self.lives: dict[str, int] = {}
 
     def start(self) -> None:
         """Start all."""
@@ -126,6 +154,7 @@ class Victims:
             self._made.run("door", command)
         else:
             self._made.start_worker(name, DEPLOYMENTS["fused"][0])
+        self.lives[name] = self.lives.get(name, -1) + 1
 
     def kill(self, number: int) -> str:
         """Kill one: the door now and then, else the worker whose turn it is. Whoever leads the batch is among them."""
@@ -137,26 +166,62 @@ class Victims:
         return name
 
 
-async def _follow(engine: Engine, batch: Batch, found: Found, made: Stack, victims: Victims, kills: int) -> Batch:
-    """Look until it has ended; kill at even distances, and read memory at the marks."""
-    marks = list(MARKS)
-    while True:
-        await asyncio.sleep(LOOK_S)
-        try:
-            batch = await engine.get(batch.tenant, batch.id)
-        except StepwellError:
-            continue
-        ended = batch.counts.ended
-        if batch.in_progress_at is not None and not found.reading_s:
-            found.reading_s = round(batch.in_progress_at - batch.created, 1)
-        while marks and ended >= found.lines * marks[0]:
-            found.memory_mib[f"{marks.pop(0):.0%}"] = _memory(made)
-        if found.kills < kills and ended >= found.lines * (found.kills + 1) / (kills + 1):
-            name = await asyncio.to_thread(victims.kill, found.kills)
-            found.kills += 1
-            console.print(f"{ended} of {found.lines}: killed {name}", style="dim")
-        if batch.ended:
-            return batch
+class Watch:
+    """Looks at a batch while it runs: what processes use, how far it is, and when somebody is to be killed."""
+
+    def __init__(self, made: Stack, victims: Victims, found: Found, looks: Looks) -> None:
+        self._made = made
+        self._victims = victims
+        self._found = found
+        self._looks = looks
+        self._marks = list(MARKS)
+        self._began = time.monotonic()
+        self._seen = self._said = float("-inf")
+
+    async def follow(self, engine: Engine, batch: Batch, kills: int) -> Batch:
+        """Look until it has ended; kill at even distances, and read memory at the marks."""
+        found = self._found
+        while True:
+            await asyncio.sleep(LOOK_S)
+            try:
+                batch = await engine.get(batch.tenant, batch.id)
+            except StepwellError:
+                continue
+            if batch.in_progress_at is not None and not found.reading_s:
+                found.reading_s = round(batch.in_progress_at - batch.created, 1)
+            self._look(batch.counts.ended, last=batch.ended)
+            if batch.ended:
+                return batch
+            if found.kills < kills and batch.counts.ended >= found.lines * (found.kills + 1) / (kills + 1):
+                name = await asyncio.to_thread(self._victims.kill, found.kills)
+                found.kills += 1
+                console.print(f"{batch.counts.ended} of {found.lines}: killed {name}", style="dim")
+
+    def _look(self, ended: int, *, last: bool) -> None:
+        found, now = self._found, time.monotonic()
+        while self._marks and ended >= found.lines * self._marks[0]:
+            found.memory_mib[f"{self._marks.pop(0):.0%}"] = _memory(self._made)
+        if now - self._seen >= SEEN_S or last:
+            self._seen = now
+            names = sorted(self._made.processes)
+            cpu = {name: round(self._made.cpu_s(name), 2) for name in names}
+            lives = {name: self._victims.lives.get(name, 0) for name in names}
+            at = round(now - self._began, 2)
+            self._looks.add(Look(at, ended, found.kills, _memory(self._made), cpu, lives))
+        if now - self._said >= SAID_S and ended:
+            self._said = now
+            rate = ended / (now - self._began)
+            left = f"{(found.lines - ended) / rate / 60:.1f} min left"
+            mib = " ".join(f"{name} {value:.0f}" for name, value in _memory(self._made).items())
+            console.print(f"{ended} of {found.lines}, {rate:.0f} lines/s, {left}; MiB: {mib}", style="dim")
+
+
+def conclude(found: Found, looks: Looks) -> None:
+    """Say what the looks say."""
+    found.growth_mib = slopes(looks.kept, found.lines)
+    found.flat = is_flat(found.growth_mib, TOOLS)
+    found.cpu_ms = cpu_ms_per_line(looks.kept)
+    found.quiet_lines_per_s, found.lost_per_kill_s = quiet_rate(looks.kept), lost_per_kill(looks.kept)
 
 
 def _memory(made: Stack) -> dict[str, float]:
@@ -164,14 +229,15 @@ def _memory(made: Stack) -> dict[str, float]:
 
 
 async def _count(engine: Engine, batch: Batch, found: Found) -> None:
-    """One row for each line?"""
-    seen = Counter[int]()
+    """One row for each line, and a result in each?"""
+    seen = bytearray(found.lines + 1)
     async for row in engine.rows(batch):
-        seen[row.line] += 1
+        seen[row.line] = min(seen[row.line] + 1, 2)
         found.rows += 1
         found.rows_without_answer += row.status != "answered"
-    found.rows_repeated = sum(number > 1 for number in seen.values())
-    found.rows_missing = sum(line not in seen for line in range(1, found.lines + 1))
+        found.results += row.reply is not None and seen[row.line] == 1
+    found.rows_repeated = seen.count(2)
+    found.rows_missing = seen.count(0, 1)
 
 
 class Paced:
@@ -227,7 +293,7 @@ async def _alone(link: Any, rate: float, seconds: float, found: Found) -> None:
     found.alone_p50, found.alone_p99 = round(seen.quantile(0.5), 2), round(seen.quantile(0.99), 2)
 
 
-async def measure(options: argparse.Namespace) -> Found:
+async def measure(options: argparse.Namespace, looks: Looks) -> Found:
     """Run it."""
     found = Found(options.lines, hands=options.batch)
     with stack(slots=64) as made:
@@ -248,7 +314,7 @@ async def measure(options: argparse.Namespace) -> Found:
         batch = await engine.create("default", info.id, Options(window_s=7 * 86_400.0))
         enough = asyncio.Event()
         beside = asyncio.create_task(_beside(made, options.rate, found, enough)) if options.rate else None
-        batch = await _follow(engine, batch, found, made, victims, options.kills)
+        batch = await Watch(made, victims, found, looks).follow(engine, batch, options.kills)
         found.seconds = round(time.monotonic() - began, 1)
         enough.set()
         if beside is not None:
@@ -256,26 +322,41 @@ async def measure(options: argparse.Namespace) -> Found:
         running = (batch.completed_at or time.time()) - (batch.in_progress_at or batch.created)
         found.lines_per_s = round(options.lines / running, 1)
         found.status, found.answered, found.cost_usd = batch.status, batch.counts.answered, round(batch.cost_usd, 6)
+        conclude(found, looks)
         await _count(engine, batch, found)
         await _records(link.streams, batch, found)
+        await _left(engine, link.streams, batch, found)
         await _calls(made, found)
         await link.close()
     return found
 
 
 async def _records(streams: Streams, batch: Batch, found: Found) -> None:
-    """Results of the batch by their ids, and records of decisions: a repeated delivery may be recorded twice."""
-    ids, records = set[str](), Counter[str]()
-    async for stored in streams.scan("RESULTS", subject=f"result.{batch.tenant}.*"):
-        name = stored.subject.rpartition(".")[2]
-        if name.startswith(f"{batch.id}-"):
-            ids.add(name)
+    """Records of decisions, by the lines they are about: a repeated delivery may be recorded twice."""
+    seen, prefix = bytearray(found.lines + 1), f"{batch.id}-".encode()
     async for stored in streams.scan("AUDIT", subject=f"audit.{batch.tenant}.decision"):
+        if prefix not in stored.body:
+            continue
         name = orjson.loads(stored.body)["request_id"]
         if name.startswith(f"{batch.id}-"):
-            records[name] += 1
-    found.results, found.records = len(ids), len(records)
-    found.records_repeated = sum(number - 1 for number in records.values())
+            line = int(name.removeprefix(f"{batch.id}-"))
+            found.records_repeated += seen[line]
+            seen[line] = 1
+    found.records = seen.count(1)
+
+
+async def _left(engine: Engine, streams: Streams, batch: Batch, found: Found) -> None:
+    """What a batch leaves in the streams where a message stands for each line, once it had time to sweep."""
+    until = time.monotonic() + SWEPT_S
+    while (await engine.get(batch.tenant, batch.id)).swept < batch.pages:
+        await asyncio.sleep(0.5)
+        if time.monotonic() > until:
+            break
+    for stream, subject in (("RESULTS", f"result.{batch.tenant}.*"), ("JOURNAL", f"journal.{batch.tenant}.*.*")):
+        prefix = f"{subject.split('.')[0]}.{batch.tenant}.{batch.id}-"
+        found.left[stream] = sum(
+            [stored.subject.startswith(prefix) async for stored in streams.scan(stream, subject=subject)]
+        )
 
 
 async def _calls(made: Stack, found: Found) -> None:
@@ -290,8 +371,7 @@ async def _calls(made: Stack, found: Found) -> None:
     found.calls_repeated = sum(number - 1 for number in stats["keys"].values())
 
 
-def main() -> int:
-    """Run and report; the exit code is 1 when a line was lost, doubled or paid for without need."""
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.million", description=__doc__.split("\n")[0])
     parser.add_argument("--lines", type=int, default=1_000_000)
     parser.add_argument("--kills", type=int, default=10)
@@ -300,15 +380,60 @@ def main() -> int:
     parser.add_argument("--model-ms", default="0", help="how long models take to answer: 30 or 20-50")
     parser.add_argument("--rate", type=float, default=10.0, help="interactive requests a second; 0: none")
     parser.add_argument("--seconds", type=float, default=20.0, help="how long they are measured without the batch")
+    parser.add_argument("--quick", action="store_true", help="a run of half a minute: few lines, one kill")
+    parser.add_argument("--log", type=Path, help="write what is seen to this file as it is seen")
+    parser.add_argument("--report", type=Path, help="run nothing: say what such a file holds; --lines as in that run")
+    parser.add_argument("--plot", type=Path, help="draw memory over lines to this PNG, where matplotlib is installed")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    found = uvloop.run(measure(options))
-    if options.json:
+    for name, value in QUICK.items() if options.quick else ():
+        setattr(options, name, value)
+    return options
+
+
+def _reported(options: argparse.Namespace) -> tuple[Found, Looks]:
+    """What a file of looks says."""
+    looks = Looks.read(options.report)
+    found = Found(options.lines, kills=looks.kept[-1].kills if looks.kept else 0)
+    if looks.kept:
+        last = looks.kept[-1]
+        found.seconds, found.answered = last.at, last.ended
+        found.lines_per_s = round(last.ended / last.at, 1)
+        found.memory_mib = {f"{mark:.0%}": _at(looks, options.lines * mark) for mark in (0.0, 0.1, 0.2, 0.5, 1.0)}
+        conclude(found, looks)
+    return found, looks
+
+
+def _at(looks: Looks, lines: float) -> dict[str, float]:
+    """Memory when so many lines had ended, or at last."""
+    return next((look.mib for look in looks.kept if look.ended >= lines), looks.kept[-1].mib)
+
+
+def _print(found: Found, *, as_json: bool) -> None:
+    if as_json:
         sys.stdout.write(json.dumps({**asdict(found), "ratio": found.ratio}) + "\n")
+        return
+    for name, value in asdict(found).items():
+        Console(width=140).print(f"{name.replace('_', ' '):24} {value}", highlight=False)
+    Console().print(f"p99 beside the batch is {found.ratio:.2f} times that without it")
+    word = {True: "flat", False: "not flat", None: "not said: too few lines"}[found.flat]
+    Console().print(f"memory is {word} (at most 10 MiB for 100,000 lines; the rule: bench/growth.py)")
+
+
+def main() -> int:
+    """Run and report; the exit code is 1 when a line was lost, doubled or paid for without need, or memory grows."""
+    options = _options()
+    if options.report is not None:
+        found, looks = _reported(options)
+        _print(found, as_json=options.json)
     else:
-        for name, value in asdict(found).items():
-            Console(width=140).print(f"{name.replace('_', ' '):24} {value}", highlight=False)
-        Console().print(f"p99 beside the batch is {found.ratio:.2f} times that without it")
+        looks = Looks(options.log)
+        found = uvloop.run(measure(options, looks))
+        _print(found, as_json=options.json)
+    if options.plot is not None and not plot(looks.kept, options.plot):
+        console.print("nothing is drawn: install matplotlib")
+    if options.report is not None:
+        return 0
     broken = found.broken()
     console.print(f"[red]broken: {'; '.join(broken)}" if broken else "[green]one result for every line")
     return 1 if broken else 0

@@ -29,6 +29,7 @@ from pipeline.topology import (
     dead_subject,
     journal_subject,
     later_subject,
+    leader_subject,
     ledger_subject,
     outcome_subject,
     request_subject,
@@ -151,7 +152,9 @@ def _kept() -> Permissions:
 
 def _feeding() -> Permissions:
     """Lines of batches are handed in, looked for in the queues, and taken back; what settled ones left is removed."""
-    handed = Permissions((request_subject("enqueue", "*"), cancel_subject("*.*")))
+    handed = Permissions(
+        (request_subject("enqueue", "*"), cancel_subject("*.*"), leader_subject("*")), (leader_subject("*"),)
+    )
     swept = Permissions(("$JS.API.STREAM.PURGE.RESULTS", "$JS.API.STREAM.PURGE.JOURNAL"))
     return _batches() | _read(STEPS) | handed | swept
 

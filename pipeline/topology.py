@@ -34,6 +34,7 @@ __all__ = [
     "is_inbox",
     "journal_subject",
     "later_subject",
+    "leader_subject",
     "ledger_subject",
     "mermaid",
     "outcome_subject",
@@ -146,6 +147,11 @@ def is_inbox(address: str, tenant: str | None = None) -> bool:
 def cancel_subject(key: str) -> str:
     """Where a caller says that it no longer wants the answer of the request with this `<tenant>.<id>`."""
     return f"cancel.{key}"
+
+
+def leader_subject(who: str) -> str:
+    """Where one that may feed batches is there as long as it lives; `who` is a digest of its name."""
+    return f"leader.{who}"
 
 
 def result_subject(tenant: str, request_id: str) -> str:

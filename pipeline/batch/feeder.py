@@ -41,7 +41,7 @@ SWEEP_S: Final = 5.0
 REFRESH_S: Final = 15.0
 CLEAN_S: Final = 3600.0
 STOP_S: Final = 1.0
-TRY_S: Final = LEASE_S / 3
+TRY_S: Final = 0.5
 """How often one who does not lead looks whether it may."""
 CANCEL_S: Final = 1.0
 GRACE_S: Final = 30.0
@@ -68,7 +68,7 @@ class Feeder:
         self._clock = clock
         self._translate = translate
         self._check = check
-        self._lease = Lease(self._shelf.bucket, clock, who)
+        self._lease = Lease(link, clock, who)
         self._weights = weights
         self._limit = limit
         self._shared = Shared(self._store, revision)

@@ -85,6 +85,21 @@ async def test_only_one_leads_and_the_next_one_does_when_it_leaves(desk: Desk) -
     assert (await desk.until(await desk.submit(*questions(2, "more")))).counts.answered == 2
 
 
+async def test_nobody_waits_for_the_lease_of_one_that_is_gone(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server knows at once that its connection is no more; the lease alone would last an hour."""
+    monkeypatch.setattr("pipeline.batch.lease.LEASE_S", 3600.0)
+    first = await desk.lead()
+    await desk.until(await desk.submit(*questions(1)))
+    await desk.lead()
+    await die(desk)
+    desk.clock.ahead = 0.0
+    batch = await desk.submit(*questions(2, "more"))
+    await asyncio.sleep(0.5)
+    assert (await desk.engine.get("default", batch.id)).status == "validating", "one that is there still leads"
+    await first._lease.deafen()
+    assert (await desk.until(batch)).counts.answered == 2
+
+
 async def test_a_batch_that_was_cancelled_while_nobody_led_never_begins(desk: Desk) -> None:
     batch = await desk.submit(*questions(3))
     await desk.engine.cancel("default", batch.id)
