@@ -12,6 +12,9 @@ __all__ = ["PAUSE_MOST_S", "has_room", "pause_s", "row_for", "water_level"]
 
 PAUSE_LEAST_S: Final = 1.0
 PAUSE_MOST_S: Final = 30.0
+RATE_GUESSED: Final = 200.0
+"""Requests in a second, until it is measured."""
+RATE_LEAST: Final = 0.1
 BRIM: Final = 2.0
 """Beyond so many times the limit nobody is let in: who comes later may go beyond the limit, but not without end."""
 IN_FRONT: Final = 8
@@ -54,12 +57,10 @@ def pause_s(own: float, allowed: float, total: float, limit: float, told: float,
         told: how many of the tenant's were kept back and have not come back yet.
         rate: how many requests are ended in a second, of all tenants; None: nobody knows yet.
     """
-    if not rate:
-        excess = max(own / allowed if allowed > 0 else PAUSE_MOST_S, total / limit)
-        return min(PAUSE_MOST_S, PAUSE_LEAST_S * excess)
     part = min(1.0, max(allowed, 1.0) / limit)
     behind = max(own - allowed, (total - limit) * part, 0.0) + told + 1.0
-    return min(PAUSE_MOST_S, max(PAUSE_LEAST_S, behind / (rate * part)))
+    speed = max(RATE_LEAST, RATE_GUESSED if rate is None else rate)
+    return min(PAUSE_MOST_S, max(PAUSE_LEAST_S, behind / (speed * part)))
 
 
 def row_for(tenant: str, own: float, weight: float, rows: int) -> int:

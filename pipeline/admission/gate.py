@@ -32,9 +32,10 @@ STALE_S: Final = 2.0
 """After so long a count says nothing any more; that is so after a pause, when the first requests ask for a new one."""
 FEW: Final = 64
 """While a worker has let in less than the limit divided by this since it looked, it need not look again."""
-HANDLED: Final = 4096
+HANDLED: Final = 8192
 """Requests in the hands of this worker's endpoints at a time: those that NATS has not confirmed yet."""
-HANDLED_OF_ONE: Final = 3072
+HANDLED_OF_ONE: Final = HANDLED - 128
+"""The last places are for others."""
 WAITING: Final = 1024
 """Callers that wait here for the answer to a request with the same id."""
 WAITING_OF_ONE: Final = 256

@@ -48,8 +48,8 @@ class SmallCascade:
     """All stages in this process.
 
     The answer is `answer`, or the last message of the question. `raises` is raised by draft, `pieces` are streamed
-    before the reply, `gate` holds the answer back while it is not set, `draft` takes the place of the stage. `slots` are
-    those of the worker.
+    before the reply, `gate` holds the answer back while it is not set, `draft` takes the place of the stage. The worker
+    has `slots`.
     """
 
     def __init__(self, server: NatsServer, connected: NatsLink | None = None, **bodies: StageBody) -> None:
