@@ -8,7 +8,7 @@ from typing import Final, Literal
 from pipeline.contracts import Residency, Signals, TargetStanding
 from pipeline.policy import permits
 from pipeline.policy.models import Route, Target, TenantSpec
-from pipeline.policy.pricing import above_ceiling, too_dear
+from pipeline.policy.pricing import above_ceiling, too_dear, worst_cost
 from stages.plan.budgets import Rest
 from stages.plan.wishes import Wishes
 
@@ -23,8 +23,8 @@ Hard = Literal["residency", "list", "preference", "capability", "context", "pric
 class Case:
     """One variant for one request: all that the conditions look at.
 
-    `cost_usd` is what one call costs at most, None where the price is unknown. `rests`: what is left of the budgets
-    that leave it to other variants where that does not suffice. `encoder`: whose vectors the route gives.
+    `rests`: what is left of the budgets that leave it to other variants where that does not suffice. `encoder`: whose
+    vectors the route gives.
     """
 
     signals: Signals
@@ -38,9 +38,13 @@ class Case:
     standing: TargetStanding | None
     tokens_in: int
     tokens_out: int
-    cost_usd: float | None
     rests: Sequence[Rest] = ()
     encoder: str | None = None
+
+    @property
+    def cost_usd(self) -> float | None:
+        """What one call costs at most, None where the price is unknown; few requests are so planned that it matters."""
+        return worst_cost(self.target.price, self.tokens_in, self.tokens_out, self.signals.modalities)
 
 
 def listed(names: Sequence[str], name: str, target: Target) -> bool:

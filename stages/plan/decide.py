@@ -5,6 +5,7 @@ decided and why, or under another one, to see what would change (`again`).
 """
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from pipeline.contracts import Exclusion, Plan, Residency, Signals, Snapshot
 from pipeline.contracts.trusted import trusted
@@ -25,7 +26,12 @@ __all__ = ["decide", "plan_in"]
 
 
 def decide(
-    signals: Signals, residency: Sequence[Residency], snapshot: Snapshot, policy: Policy, chosen: Chosen | None = None
+    signals: Signals,
+    residency: Sequence[Residency],
+    snapshot: Snapshot,
+    policy: Policy,
+    chosen: Chosen | None = None,
+    carried: Mapping[str, object] = MappingProxyType({}),
 ) -> Outcome:
     """Plan the stairs, or refuse when no target may or can serve.
 
@@ -35,6 +41,7 @@ def decide(
         snapshot: what is known of the world.
         policy: the policy in force.
         chosen: the route, where the caller of this function knows it already; else it is chosen here.
+        carried: what the plan carries for others and nothing here depends on: who pays, what is left of the rates.
 
     Raises:
         UnknownModel: the caller named a route or variant that there is not.
@@ -50,8 +57,9 @@ def decide(
     stairs, skip = _stairs(builder, chosen, signals, snapshot, judge, degrade)
     kept = affordable(stairs, judge, signals.max_cost_usd)
     if not kept:
-        return _refused(signals, snapshot, chosen, judge, degrade, policy)
+        return _refused(signals, snapshot, chosen, judge, degrade, policy, carried)
     excluded, told = judge.excluded, _money(builder, kept, chosen, degrade)
+    told.update(carried)
     lookers = builder.lookers(drafts=len(kept) > 1)
     if lookers:
         told["lookers"] = lookers
@@ -143,17 +151,24 @@ def _planned(
 
 
 def _refused(
-    signals: Signals, snapshot: Snapshot, chosen: Chosen, judge: Judge, degrade: Degrade, policy: Policy
+    signals: Signals,
+    snapshot: Snapshot,
+    chosen: Chosen,
+    judge: Judge,
+    degrade: Degrade,
+    policy: Policy,
+    carried: Mapping[str, object],
 ) -> Outcome:
     rule = judge.rule()
-    plan = Plan(
-        route=chosen.route.name,
-        tiers=(),
-        cacheable=False,
-        excluded=judge.excluded,
-        signals=signals,
-        snapshot=snapshot,
-    )
+    fields = {
+        "route": chosen.route.name,
+        "tiers": (),
+        "cacheable": False,
+        "excluded": judge.excluded,
+        "signals": signals,
+        "snapshot": snapshot,
+    }
+    plan = trusted(Plan, {**fields, **carried})
     ceiling = "max_cost" in judge.by_money.values()
     error = unsupported_by(plan.route, plan.excluded, signals, policy) or refusal(
         plan.route, plan.excluded, rule, degrade.resets_s, snapshot.targets, policy, ceiling=ceiling

@@ -7,7 +7,6 @@ from pipeline.contracts import Exclusion, Residency, Signals, Snapshot
 from pipeline.contracts.trusted import trusted
 from pipeline.policy import Policy
 from pipeline.policy.models import Route, TenantSpec
-from pipeline.policy.pricing import worst_cost
 from pipeline.signals.estimate import output_tokens, prompt_tokens
 from stages.plan.budgets import Degrade
 from stages.plan.conditions import Case, Cut, Hard, asked_of, too_much, trouble_of
@@ -145,7 +144,6 @@ class Judge:
             self._standings.get(name),
             tokens_in,
             tokens_out,
-            worst_cost(target.price, tokens_in, tokens_out, signals.modalities),
             encoder=self._encoder,
         )
 

@@ -1,26 +1,45 @@
 """What planning asks the world, and the few things that depend on the policy alone. No decision is made here."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from pipeline.contracts import BudgetStanding, Request, Signals, Snapshot, TargetStanding
 from pipeline.contracts.trusted import trusted
 from pipeline.policy import Policy
-from pipeline.policy.models import Route
+from pipeline.policy.models import Route, TenantSpec
 from pipeline.ports import Board, RouteStanding, Weights
 from pipeline.signals.prefix import key_of, scope_digest
 
 __all__ = ["Needs", "needs_of", "scope_values", "snapshot_of"]
 
 
-class Needs(NamedTuple):
+class Needs:
     """What a policy looks at, so that nothing else is asked.
 
-    `budget_left`: a route depends on what is left of budgets. `charges`: there are budgets, caps or rates.
+    Attributes:
+        budget_left: a route depends on what is left of budgets.
+        charges: there are budgets, caps or rates.
     """
 
-    budget_left: bool
-    charges: bool
+    def __init__(self, *, budget_left: bool, charges: bool) -> None:
+        self.budget_left = budget_left
+        self.charges = charges
+        self._targets: dict[tuple[str, int], tuple[TenantSpec, tuple[str, ...]]] = {}
+
+    def targets_of(self, signals: Signals, route: Route, policy: Policy) -> tuple[str, ...]:
+        """The targets that the plan may come to.
+
+        They follow from the route and from what is different for the tenant, so they are found once for both; but not
+        for a route that was made for this request, which has one variant, nor while a tool's answer goes back to one.
+        """
+        tenant, own = policy.tenant(signals.tenant), policy.route(route.name)
+        if own is None or own.spec is not route or signals.busy_with is not None:
+            return _targets(signals.busy_with, route, tenant, policy)
+        known = self._targets.get((route.name, id(tenant)))
+        if known is None:
+            # The tenant's part is kept beside it, so that its id stays its own.
+            known = self._targets[route.name, id(tenant)] = (tenant, _targets(None, route, tenant, policy))
+        return known[1]
 
 
 def needs_of(policy: Policy) -> Needs:
@@ -51,15 +70,14 @@ def _private(name: str, request: Request) -> str | None:
 
 
 def snapshot_of(
-    signals: Signals,
+    reach: Iterable[str],
     route: Route,
-    policy: Policy,
     board: Board | None,
     weights: Weights | None,
     budgets: Sequence[BudgetStanding],
     fallen: str | None = None,
 ) -> Snapshot:
-    """What is known now of what the route may need. Targets of which nothing is known are left out."""
+    """What is known now of the targets in `reach`, and of the route. Those of which nothing is known are left out."""
     found: dict[str, object] = {"budgets": tuple(budgets), "route": route.name}
     if fallen is not None:
         found["fallen"] = fallen
@@ -67,7 +85,7 @@ def snapshot_of(
         found["weights"] = tuple([dict(tier) for tier in weights.tiers])
         found["weights_version"] = weights.version
     if board is not None:
-        found["targets"] = _standings(_targets(signals, route, policy), board)
+        found["targets"] = _standings(reach, board)
         found |= _record(board.route(route.name))
     return trusted(Snapshot, found)
 
@@ -100,18 +118,17 @@ def _says_something(standing: TargetStanding) -> bool:
     return measured or not standing.healthy or standing.load > 0.0
 
 
-def _targets(signals: Signals, route: Route, policy: Policy) -> set[str]:
-    """The targets that the plan may come to."""
-    own = policy.tenant(signals.tenant).variants
-    names = (own.get(name, name) for name in _variants(signals, route, policy))
-    return {policy.variants[name].target for name in names if name in policy.variants}
+def _targets(busy_with: str | None, route: Route, tenant: TenantSpec, policy: Policy) -> tuple[str, ...]:
+    own = tenant.variants
+    names = (own.get(name, name) for name in _variants(busy_with, route, policy))
+    return tuple(dict.fromkeys([policy.variants[name].target for name in names if name in policy.variants]))
 
 
-def _variants(signals: Signals, route: Route, policy: Policy) -> Iterator[str]:
+def _variants(busy_with: str | None, route: Route, policy: Policy) -> Iterator[str]:
     for tier in route.tiers:
         yield from tier.variants
         yield from tier.fallbacks
     for budget in policy.budgets:
         yield from budget.degrade_to
-    if signals.busy_with is not None:
-        yield signals.busy_with
+    if busy_with is not None:
+        yield busy_with

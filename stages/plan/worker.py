@@ -6,7 +6,6 @@ from typing import NamedTuple, Protocol
 
 from pipeline.contracts import BudgetStanding, Cover, Envelope, Metered, Request, Signals, Snapshot, StageName
 from pipeline.contracts import Plan as Planned
-from pipeline.contracts.trusted import changed
 from pipeline.errors import InvalidRequest
 from pipeline.policy import Policy, rejudge
 from pipeline.policy.facts import RequestFacts, facts_of_signals
@@ -23,7 +22,7 @@ from pipeline.ports import (
     Run,
     WeightStore,
 )
-from stages.plan.decide import decide, plan_in
+from stages.plan.decide import decide
 from stages.plan.gather import Needs, needs_of, scope_values, snapshot_of
 from stages.plan.refuse import over_the_rate
 from stages.plan.route import Chosen, choose_route
@@ -138,15 +137,16 @@ class Plan:
                 covers = policy.covers(facts, scope)
             checks = _checks(signals, facts, scope, policy)
             verdict = await self._rates(envelope, checks)
-            metered = tuple(_metered(checks, policy))
+            metered = tuple(_metered(checks, policy)) if checks else ()
         weights = sources.weights.current(chosen.route.name) if sources.weights is not None else None
         fallen = self._fallen(chosen.route.name, policy)
-        snapshot = snapshot_of(signals, chosen.route, policy, sources.board, weights, budgets, fallen)
+        reach = needs.targets_of(signals, chosen.route, policy)
+        snapshot = snapshot_of(reach, chosen.route, sources.board, weights, budgets, fallen)
         if verdict is not None and verdict.exceeded is not None:
             return _over_the_rate(signals, snapshot, chosen, verdict)
         found = envelope.classification
-        outcome = decide(signals, found.residency if found else (), snapshot, policy, chosen)
-        return _with(outcome, covers, verdict, metered)
+        carried = _carried(covers, verdict, metered)
+        return decide(signals, found.residency if found else (), snapshot, policy, chosen, carried)
 
     def _fallen(self, route: str, policy: Policy) -> str | None:
         """Why nothing of the route may stay; of one that the policy does not have, nobody promised anything."""
@@ -237,13 +237,7 @@ def _over_the_rate(signals: Signals, snapshot: Snapshot, chosen: Chosen, verdict
     return Outcome("refused", (f"rate {verdict.exceeded} is used up",), changes, {"route": plan.route})
 
 
-def _with(
-    outcome: Outcome, covers: tuple[Cover, ...], verdict: RateVerdict | None, metered: tuple[Metered, ...]
-) -> Outcome:
-    """The outcome with what the plan carries for others: who pays, and what is left of the rates."""
-    plan = plan_in(outcome)
+def _carried(covers: tuple[Cover, ...], verdict: RateVerdict | None, metered: tuple[Metered, ...]) -> dict[str, object]:
+    """What the plan carries for others: who pays, and what is left of the rates."""
     rates = verdict.states if verdict is not None else ()
-    if plan is None or not (covers or rates or metered):
-        return outcome
-    carried = changed(plan, {"covers": covers, "rates": rates, "metered": metered})
-    return Outcome(outcome.kind, outcome.reasons, {**outcome.changes, "plan": carried}, outcome.facts)
+    return {"covers": covers, "rates": rates, "metered": metered} if covers or rates or metered else {}
