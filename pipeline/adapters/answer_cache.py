@@ -9,14 +9,18 @@ The store may be slow or away. Then there is no hit, and for a second nobody ask
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from operator import is_
 from typing import Final, TypeVar
+from weakref import ref
 
 from pydantic import ValidationError
 
 from pipeline.adapters.answer_identity import identity
 from pipeline.adapters.answer_seals import Seals
 from pipeline.adapters.cache_answers import LANDED
-from pipeline.contracts import CacheHit, Envelope, Verdict
+from pipeline.adapters.within import Within
+from pipeline.contracts import CacheHit, Envelope, Request, Verdict
+from pipeline.contracts.trusted import trusted
 from pipeline.errors import StoreUnavailable
 from pipeline.ports import AnswerStore, Clock, Kept
 
@@ -40,6 +44,8 @@ REST_S: Final = 1.0
 """How long the store is left alone after it failed."""
 LEASE_S: Final = 2.0
 """How long a lease lasts unless it is renewed: after that, whoever had it is taken for dead."""
+NOTED: Final = 4_096
+"""Requests on their way whose key is noted, at most."""
 LANDED_S: Final = 1.0
 """How long others are told that there will be no answer."""
 COMPLETE: Final = frozenset({"stop", "tool_calls"})
@@ -52,12 +58,13 @@ class Lookup:
 
     The reasons: `absent`, `forged`, `store_away`, `store_slow`, `store_resting`; with a lease asked for, `leads` where
     this request is to make the answer, `under_way` where another one does, `landed` where that one made none.
-    `key`: where the answer is, or would be.
+    `key`: where the answer is, or would be. `who`: what this request is called where it leads.
     """
 
     hit: CacheHit | None
     reason: str | None = None
     key: str = ""
+    who: str = ""
 
 
 class AnswerCache:
@@ -77,6 +84,7 @@ class AnswerCache:
         self.ended: list[Callable[[str], None]] = []
         """Told of the key where a request that may hold its lease has ended here."""
         self.patiently = Patience(clock, lambda: PATIENCE_S)
+        self._noted: dict[str, tuple[ref[Request], tuple[object, ...], str]] = {}
 
     async def lookup(self, envelope: Envelope) -> CacheHit | None:
         """The remembered answer to this request, if there is one."""
@@ -100,7 +108,8 @@ class AnswerCache:
         except (StoreUnavailable, TimeoutError) as error:
             return Lookup(None, reason_of(error), key)
         if value is None:
-            return Lookup(None, _told(leader, who), key)
+            self._note(envelope, key)
+            return Lookup(None, _told(leader, who), key, who)
         hit = self.opened(key, value)
         return Lookup(hit, None if hit else "forged", key)
 
@@ -109,7 +118,7 @@ class AnswerCache:
         hit = _answer(envelope, self._clock.now()) if should_store(envelope) else None
         if hit is None:
             return False
-        key = self.key(envelope)
+        key = self._taken_key(envelope)
         body = self.seals.seal(key, hit.model_dump_json(exclude_none=True).encode())
         groups = tuple(groups_of(envelope, self.seals))
         kept = Kept(key, body, ttl_s, groups, envelope.received_at, lease=key)
@@ -122,7 +131,7 @@ class AnswerCache:
 
     async def landed(self, envelope: Envelope) -> None:
         """Let go of the lease of a request that ended without an answer for others."""
-        key = self.key(envelope)
+        key = self._taken_key(envelope)
         try:
             await self.patiently(self.store.land(key, self.who(envelope), LANDED_S))
         except (StoreUnavailable, TimeoutError):
@@ -143,6 +152,21 @@ class AnswerCache:
         """The key of this request: 64 hex digits that tell nothing about it to those without the secret."""
         return self.seals.name(identity(envelope))
 
+    def _note(self, envelope: Envelope, key: str) -> None:
+        """Note the key for the end of the same request: there it is the same, unless what it is made of changed."""
+        noted = self._noted
+        noted[envelope.key] = (ref(envelope.request), _made_of(envelope), key)
+        if len(noted) > NOTED:
+            del noted[next(iter(noted))]
+
+    def _taken_key(self, envelope: Envelope) -> str:
+        noted = self._noted.pop(envelope.key, None)
+        if noted is None:
+            return self.key(envelope)
+        request, made_of, key = noted
+        same = request() is envelope.request and all(map(is_, made_of, _made_of(envelope)))
+        return key if same else self.key(envelope)
+
     def who(self, envelope: Envelope) -> str:
         """What a request is called where it holds a lease."""
         return self.seals.group("leader", envelope.tenant, envelope.id)
@@ -154,6 +178,13 @@ class AnswerCache:
             return None if body is None else CacheHit.model_validate_json(body)
         except ValidationError:
             return None
+
+
+def _made_of(envelope: Envelope) -> tuple[object, ...]:
+    """What a key is made of beside the request, to be told by identity: contracts are frozen."""
+    plan = envelope.plan
+    told = (None, None) if plan is None else (plan.route, plan.threshold)
+    return (envelope.classification, *told, envelope.policy_revision)
 
 
 class Patience:
@@ -168,6 +199,7 @@ class Patience:
         self._clock = clock
         self._seconds = seconds
         self._resting_until = float("-inf")
+        self._within = Within(seconds())
 
     async def __call__(self, asked: Awaitable[T]) -> T:
         """What the store says.
@@ -180,7 +212,9 @@ class Patience:
                 asked.close()
             raise _Resting("the cache at STEPWELL_VALKEY did not answer a moment ago")
         try:
-            async with asyncio.timeout(self._seconds()):
+            if self._within.seconds != (seconds := self._seconds()):
+                self._within = Within(seconds)
+            with self._within():
                 return await asked
         except (StoreUnavailable, TimeoutError):
             self._resting_until = self._clock.monotonic() + REST_S
@@ -260,16 +294,19 @@ def _answer(envelope: Envelope, now: float) -> CacheHit | None:
     if verdict is None or not made:
         return None
     attempt = made[-1]
-    return CacheHit(
-        content=attempt.text if verdict.content is None else verdict.content,
-        parsed=verdict.parsed,
-        tool_calls=verdict.tool_calls or attempt.tool_calls,
-        finish_reason=attempt.finish_reason,
-        confidence=verdict.confidence,
-        variant=attempt.variant,
-        target=attempt.target,
-        model=attempt.model,
-        request_id=envelope.id,
-        stored_at=now,
-        usage=attempt.answer_usage,
+    return trusted(
+        CacheHit,
+        {
+            "content": attempt.text if verdict.content is None else verdict.content,
+            "parsed": verdict.parsed,
+            "tool_calls": verdict.tool_calls or attempt.tool_calls,
+            "finish_reason": attempt.finish_reason,
+            "confidence": verdict.confidence,
+            "variant": attempt.variant,
+            "target": attempt.target,
+            "model": attempt.model,
+            "request_id": envelope.id,
+            "stored_at": now,
+            "usage": attempt.answer_usage,
+        },
     )

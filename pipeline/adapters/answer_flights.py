@@ -56,7 +56,7 @@ class Flights:
         if found.reason == "under_way":
             found = await self._follow(envelope, found.key)
         if found.reason == "leads":
-            self._lead(envelope, found.key)
+            self._lead(envelope, found)
         return found
 
     async def close(self) -> None:
@@ -105,10 +105,11 @@ class Flights:
 
     # ------------------------------------------------------------ who leads
 
-    def _lead(self, envelope: Envelope, key: str) -> None:
+    def _lead(self, envelope: Envelope, found: Lookup) -> None:
         last = min(self._clock.now() + LONGEST_S, envelope.deadline_at)
-        self._led[key] = (self._answers.who(envelope), last)
-        self._ends.setdefault(key, asyncio.Event())
+        self._led[found.key] = (found.who, last)
+        if found.key not in self._ends:
+            self._ends[found.key] = asyncio.Event()
         if self._renewal is None or self._renewal.done():
             self._renewal = asyncio.create_task(self._renew())
 

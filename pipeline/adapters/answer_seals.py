@@ -18,6 +18,9 @@ __all__ = ["Seals"]
 
 _FORMAT: Final = b"2"
 _NONCE: Final = 12
+_FEW: Final = frozenset({"tenant", "route"})
+"""Groups of which there are few: their names are made once."""
+_MOST: Final = 4_096
 
 
 class Seals:
@@ -29,16 +32,29 @@ class Seals:
 
     def __init__(self, secret: bytes) -> None:
         secret = secret or secrets.token_bytes(32)
-        self._names = _derived(secret, b"stepwell answer names")
+        names = _derived(secret, b"stepwell answer names")
+        self._began = blake2b(b"%d:%b" % (len(_FORMAT), _FORMAT), digest_size=32, key=names)
+        self._groups: dict[tuple[str, ...], str] = {}
         self._key = AESGCM(_derived(secret, b"stepwell answers"))
 
     def name(self, *parts: bytes) -> str:
         """64 hex digits for these parts, in their order."""
-        message = b"".join([b"%d:%b" % (len(part), part) for part in (_FORMAT, *parts)])
-        return blake2b(message, digest_size=32, key=self._names).hexdigest()
+        digest = self._began.copy()
+        digest.update(b"".join([b"%d:%b" % (len(part), part) for part in parts]))
+        return digest.hexdigest()
 
     def group(self, kind: str, *names: str) -> str:
         """The name of a group of values, such as all of a tenant: 32 hex digits."""
+        if kind in _FEW:
+            known = self._groups.get((kind, *names))
+            if known is None:
+                known = self._group(kind, names)
+                if len(self._groups) < _MOST:
+                    self._groups[(kind, *names)] = known
+            return known
+        return self._group(kind, names)
+
+    def _group(self, kind: str, names: tuple[str, ...]) -> str:
         return self.name(kind.encode(), *(name.encode("utf-8", "surrogatepass") for name in names))[:32]
 
     def seal(self, key: str, body: bytes) -> bytes:

@@ -21,6 +21,7 @@ from pipeline.contracts import (
     Usage,
     unsatisfied,
 )
+from pipeline.contracts.trusted import changed, trusted
 from pipeline.policy import Policy
 from pipeline.topology import LAST
 from stages.audit.counterfactual import counterfactual_usd
@@ -50,35 +51,30 @@ def decide(envelope: Envelope, now: float) -> Reply:
     answer = _answer(envelope)
     error = envelope.error if answer is None else None
     status: Status = "answered" if answer else "refused" if envelope.status == "refused" else "failed"
-    return Reply(
-        id=envelope.id,
-        tenant=envelope.tenant,
-        status=status,
-        content=answer.content if answer else None,
-        reasoning=answer.reasoning if answer else None,
-        parsed=answer.parsed if answer else None,
-        tool_calls=answer.tool_calls if answer else None,
-        finish_reason=answer.finish_reason if answer else None,
-        logprobs=answer.logprobs if answer else None,
-        embeddings=answer.embeddings if answer else None,
-        served=answer.served if answer else None,
-        attempts=sum([attempt.calls for attempt in envelope.attempts]),
-        escalated=any(attempt.stage == "escalate" for attempt in envelope.attempts),
-        degraded=envelope.degraded if answer else None,
-        confidence=answer.confidence if answer else None,
-        cache=_cache(envelope),
-        remembered=_origin(envelope.hit, now) if answer else None,
-        usage=_usage(envelope.attempts),
-        cost_usd=_cost(envelope.attempts),
-        duration_ms=round(max(0.0, now - envelope.received_at) * 1000, 3),
-        completed_at=now,
-        policy_revision=envelope.policy_revision,
-        fingerprint=envelope.fingerprint,
-        path=tuple(f"{step.stage}:{step.outcome}" for step in envelope.trail if step.stage != LAST),
-        rates=envelope.plan.rates if envelope.plan else (),
-        provisional=envelope.provisional,
-        error=error or (None if answer else _unexplained(envelope)),
-    )
+    attempts = envelope.attempts
+    values: dict[str, object] = {
+        "id": envelope.id,
+        "tenant": envelope.tenant,
+        "status": status,
+        "attempts": sum([attempt.calls for attempt in attempts]),
+        "escalated": any(attempt.stage == "escalate" for attempt in attempts),
+        "cache": _cache(envelope),
+        "usage": _usage(attempts),
+        "cost_usd": _cost(attempts),
+        "duration_ms": round(max(0.0, now - envelope.received_at) * 1000, 3),
+        "completed_at": now,
+        "policy_revision": envelope.policy_revision,
+        "fingerprint": envelope.fingerprint,
+        "path": tuple([f"{step.stage}:{step.outcome}" for step in envelope.trail if step.stage != LAST]),
+        "rates": envelope.plan.rates if envelope.plan else (),
+        "provisional": envelope.provisional,
+        "error": error or (None if answer else _unexplained(envelope)),
+    }
+    if answer is not None:
+        values |= answer._asdict()
+        values["degraded"] = envelope.degraded
+        values["remembered"] = _origin(envelope.hit, now)
+    return trusted(Reply, values)
 
 
 def _answer(envelope: Envelope) -> _Answer | None:
@@ -141,14 +137,15 @@ def _remembered(envelope: Envelope) -> _Answer | None:
 
 def _served(envelope: Envelope, variant: str, target: str, model: str, tier: int) -> Served:
     plan = envelope.plan
-    return Served(
-        route=plan.route if plan else variant,
-        variant=variant,
-        target=target,
-        model=model,
-        tier=tier,
-        tiers=len(plan.tiers) if plan else 1,
-    )
+    values = {
+        "route": plan.route if plan else variant,
+        "variant": variant,
+        "target": target,
+        "model": model,
+        "tier": tier,
+        "tiers": len(plan.tiers) if plan else 1,
+    }
+    return trusted(Served, values)
 
 
 def _unexplained(envelope: Envelope) -> ErrorBody:
@@ -174,7 +171,8 @@ def _origin(hit: CacheHit | None, now: float) -> Remembered | None:
     if hit is None:
         return None
     age_s = round(max(0.0, now - hit.stored_at), 3)
-    return Remembered(request_id=hit.request_id, kind=hit.kind, age_s=age_s, similarity=hit.similarity, guard=hit.guard)
+    values = {"kind": hit.kind, "age_s": age_s, "similarity": hit.similarity, "guard": hit.guard}
+    return trusted(Remembered, {"request_id": hit.request_id, **values})
 
 
 def _usage(attempts: Sequence[Attempt]) -> Usage:
@@ -187,7 +185,7 @@ def _cost(attempts: Sequence[Attempt]) -> float | None:
     """US dollars for all attempts; None when one price is unknown, because a partial sum would pass for the whole."""
     costs = [attempt.cost_usd for attempt in attempts]
     known = [cost for cost in costs if cost is not None]
-    return sum(known) if len(known) == len(costs) else None
+    return sum(known, 0.0) if len(known) == len(costs) else None
 
 
 def conflict(envelope: Envelope, now: float) -> Reply:
@@ -195,7 +193,7 @@ def conflict(envelope: Envelope, now: float) -> Reply:
     message = f"the request id {envelope.id} was used before with other content: send a new id"
     error = ErrorBody(code="idempotency_conflict", message=message, param="id")
     ended = {"status": "failed", "error": error, "hit": None, "verdict": None, "provisional": False}
-    return decide(envelope.model_copy(update=ended), now)
+    return decide(changed(envelope, ended), now)
 
 
 def rememberable(envelope: Envelope, reply: Reply) -> bool:
@@ -312,28 +310,31 @@ def _counterfactual(envelope: Envelope, reply: Reply, policy: Policy | None) -> 
 
 
 def _attempt(attempt: Attempt) -> AttemptRecord:
-    return AttemptRecord(
-        number=attempt.number,
-        stage=attempt.stage,
-        variant=attempt.variant,
-        target=attempt.target,
-        model=attempt.model,
-        usage=attempt.usage,
-        cost_usd=attempt.cost_usd,
-        lost_usd=attempt.lost_usd,
-        calls=attempt.calls,
-        latency_ms=attempt.latency_ms,
-        finish_reason=attempt.finish_reason,
-        replayed=attempt.replayed,
-        shielded=attempt.shielded,
-        found=attempt.found,
-        tier=attempt.tier,
-        fallback=attempt.fallback,
-        made_for=attempt.made_for,
-        estimated=attempt.estimated,
-        hedged=attempt.hedged,
-        left_early=attempt.left_early,
-        exit_at=attempt.exit_at,
-        provider_batch=attempt.provider_batch,
-        error_code=attempt.error.code if attempt.error else None,
+    return trusted(
+        AttemptRecord,
+        {
+            "number": attempt.number,
+            "stage": attempt.stage,
+            "variant": attempt.variant,
+            "target": attempt.target,
+            "model": attempt.model,
+            "usage": attempt.usage,
+            "cost_usd": attempt.cost_usd,
+            "lost_usd": attempt.lost_usd,
+            "calls": attempt.calls,
+            "latency_ms": attempt.latency_ms,
+            "finish_reason": attempt.finish_reason,
+            "replayed": attempt.replayed,
+            "shielded": attempt.shielded,
+            "found": attempt.found,
+            "tier": attempt.tier,
+            "fallback": attempt.fallback,
+            "made_for": attempt.made_for,
+            "estimated": attempt.estimated,
+            "hedged": attempt.hedged,
+            "left_early": attempt.left_early,
+            "exit_at": attempt.exit_at,
+            "provider_batch": attempt.provider_batch,
+            "error_code": attempt.error.code if attempt.error else None,
+        },
     )

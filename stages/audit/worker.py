@@ -4,7 +4,9 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Final, Protocol
 
+from pipeline.adapters.within import Within
 from pipeline.contracts import Envelope, Reply, StageName
+from pipeline.contracts.trusted import changed
 from pipeline.disclosure.guard import may_keep
 from pipeline.errors import StoreUnavailable, TransportUnavailable
 from pipeline.policy import Policy
@@ -91,7 +93,7 @@ class Audit:
         self._questions = questions
         self._drafts = drafts
         self._observer = observer
-        self._patience_s = patience_s
+        self._within = Within(patience_s)
 
     async def handle(self, envelope: Envelope, run: Run) -> Outcome:
         """End one request. Raises `errors.Transient` when the record or the reply is not safe; the runner retries."""
@@ -103,6 +105,7 @@ class Audit:
             reply = conflict(envelope, self._clock.now())
         if run.caller is not None:
             await self._answer(run.caller, envelope, reply)
+            await asyncio.sleep(0)  # a caller in this process goes on first: what follows is no concern of its
         if self._answers is not None and not repeated:
             kept = rememberable(envelope, reply) and await self._remember(self._answers, envelope)
             if not kept and leads(envelope):
@@ -129,7 +132,7 @@ class Audit:
             "audit_sequence": reference.sequence,
             "audit_sha256": reference.digest,
         }
-        return await self._results.put(ours.model_copy(update=receipt))
+        return await self._results.put(changed(ours, receipt))
 
     async def _remember(self, answers: Answers, envelope: Envelope) -> bool:
         """Keep the answer for others. Whether it was kept."""
@@ -137,7 +140,7 @@ class Audit:
         if rules is None:
             return False
         try:
-            async with asyncio.timeout(self._patience_s):
+            with self._within():
                 kept = bool(await answers.remember(envelope, rules.ttl))
         except (StoreUnavailable, TimeoutError) as error:
             _log.debug("the answer to %s is not remembered: %s", envelope.key, type(error).__name__)

@@ -5,6 +5,7 @@ import time
 
 import pytest
 from accepted import SECRET, envelope
+from clocks import FakeClock
 
 from pipeline.adapters.answer_cache import REST_S, AnswerCache, should_store
 from pipeline.adapters.cache_memory import MemoryAnswers
@@ -18,24 +19,11 @@ from pipeline.errors import StoreUnavailable
 from pipeline.ports import AnswerStore, Asked, Kept
 
 
-class Hand:
-    """A clock that only moves by hand."""
-
-    def __init__(self) -> None:
-        self.time = 1000.0
-
-    def now(self) -> float:
-        return self.time
-
-    def monotonic(self) -> float:
-        return self.time
-
-
 class Broken(MemoryAnswers):
     """A store that is away, and counts who asks."""
 
     def __init__(self) -> None:
-        super().__init__(Hand())
+        super().__init__(FakeClock())
         self.asked = 0
 
     async def get(self, key: str) -> bytes | None:
@@ -59,8 +47,8 @@ class Slow(MemoryAnswers):
         return None
 
 
-def answers(store: AnswerStore | None = None, clock: Hand | None = None, secret: bytes = SECRET) -> AnswerCache:
-    hand = clock or Hand()
+def answers(store: AnswerStore | None = None, clock: FakeClock | None = None, secret: bytes = SECRET) -> AnswerCache:
+    hand = clock or FakeClock()
     return AnswerCache(store or MemoryAnswers(hand), secret, hand)
 
 
@@ -185,7 +173,7 @@ async def test_everything_of_an_answer_comes_back() -> None:
 
 
 async def test_what_is_kept_cannot_be_read_without_the_secret() -> None:
-    store = MemoryAnswers(Hand())
+    store = MemoryAnswers(FakeClock())
     await answers(store).remember(envelope(), 60)
 
     assert all(b"Four." not in value for value, _ in store._values.values())
@@ -199,7 +187,7 @@ def test_a_text_is_the_same_however_its_letters_are_composed(text: str) -> None:
 
 @pytest.mark.parametrize("spoil", [lambda v: v[:-1], lambda v: b"", lambda v: b"\0" * 32 + v[32:], lambda v: v + b" "])
 async def test_a_value_that_was_tampered_with_is_a_miss(spoil) -> None:  # type: ignore[no-untyped-def]
-    store = MemoryAnswers(Hand())
+    store = MemoryAnswers(FakeClock())
     cache = answers(store)
     await cache.remember(envelope(), 60)
     key = cache.key(envelope())
@@ -212,7 +200,7 @@ async def test_a_value_that_was_tampered_with_is_a_miss(spoil) -> None:  # type:
 
 
 async def test_a_genuine_value_under_another_key_is_a_miss() -> None:
-    store = MemoryAnswers(Hand())
+    store = MemoryAnswers(FakeClock())
     cache = answers(store)
     await cache.remember(envelope(), 60)
     value = await store.get(cache.key(envelope()))
@@ -224,7 +212,7 @@ async def test_a_genuine_value_under_another_key_is_a_miss() -> None:
 
 
 async def test_a_sealed_value_that_is_no_answer_is_a_miss() -> None:
-    store = MemoryAnswers(Hand())
+    store = MemoryAnswers(FakeClock())
     cache = answers(store)
     key = cache.key(envelope())
     await store.put(key, cache.seals.seal(key, b"{}"), 60)
@@ -310,7 +298,7 @@ async def test_a_refreshed_answer_replaces_the_old_one() -> None:
 
 
 async def test_an_answer_is_forgotten_after_its_time() -> None:
-    hand = Hand()
+    hand = FakeClock()
     cache = answers(clock=hand)
     await cache.remember(envelope(), 60)
     hand.time += 61
@@ -322,7 +310,7 @@ async def test_an_answer_is_forgotten_after_its_time() -> None:
 
 
 async def test_a_store_that_is_away_is_a_miss_with_its_reason_and_is_then_left_alone() -> None:
-    hand, store = Hand(), Broken()
+    hand, store = FakeClock(), Broken()
     cache = answers(store, hand)
 
     reasons = [(await cache.find(envelope())).reason for _ in range(3)]
@@ -345,7 +333,7 @@ async def test_a_store_that_cannot_be_written_is_left_alone_too() -> None:
 
 
 async def test_a_slow_store_costs_a_moment_once() -> None:
-    hand = Hand()
+    hand = FakeClock()
     cache = answers(Slow(hand), hand)
     started = time.monotonic()
 
@@ -353,3 +341,29 @@ async def test_a_slow_store_costs_a_moment_once() -> None:
 
     assert reasons == ["store_slow"] + ["store_resting"] * 19
     assert time.monotonic() - started < 1
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"classification": None},
+        {"policy_revision": "another"},
+        {"plan": None},
+        {"request": envelope(input="No?").request},
+    ],
+)
+async def test_what_changed_since_it_was_looked_up_is_kept_under_its_own_key(changed: dict[str, object]) -> None:
+    """The key that was noted on the way in is taken for the same question only."""
+    cache, kept = answers(), envelope()
+    await cache.find(kept)
+    ended = kept.model_copy(update=changed)
+    assert cache._taken_key(ended) == cache.key(ended) != cache.key(kept)
+
+
+async def test_the_key_of_a_question_is_made_once_on_its_way() -> None:
+    cache, kept = answers(), envelope()
+    await cache.find(kept)
+    made: list[object] = []
+    cache.key = lambda one: made.append(one) or "again"  # type: ignore[method-assign, func-returns-value]
+    assert cache._taken_key(kept) != "again"
+    assert made == []
