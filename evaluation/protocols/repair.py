@@ -2,8 +2,9 @@
 
 A repair is right when it gives exactly the value that the tests of a library expect. A library is fairly scored only on
 the cases of the other one; both sources are told. The mark belongs to the repair itself ("as mended": the exact value
-that `mend` finds). Check serves less ("as served"): no value that does not stand in the text, nothing that more than
-one reading fits; the rest goes to a corrective turn. Nothing is learned here, so that FIT is not read.
+that `mend` finds). Check serves less ("as served", against a schema that names the kind of the expected value): no
+value that does not stand in the text, nothing that more than one reading fits; the rest goes to a corrective turn. What
+it serves and what is not the expected value is told apart. Nothing is learned here, so that FIT is not read.
 """
 
 import base64
@@ -22,6 +23,7 @@ from pipeline.adapters.documents import problems
 from pipeline.adapters.documents.fast import faster
 from pipeline.adapters.documents.schemas import reference
 from pipeline.errors import InvalidRequest
+from stages.check.held import hold
 from stages.check.reading import read
 from stages.check.repair import mend
 
@@ -50,16 +52,18 @@ def run(fit: Folder, data: Folder, options: Options) -> Report:  # noqa: ARG001 
         _compared("foreign cases repaired to the exact value, as served", foreign, _served, options),
         _compared("json_repair's own cases repaired to the exact value, as mended", own, _ours, options),
         _compared("json_repair's own cases repaired to the exact value, as served", own, _served, options),
+        *_not_as_expected(foreign),
         _untouched([row for row in rows if row["already_valid"]]),
         *_optional(_parsed, data),
         *_optional(_verdicts, data),
     ]
     hopeless = [row for row in rows if not row["repairable"]]
     notes = (
-        f"{len(hopeless)} texts that no library repairs: {sum(_ours(row['input']) is NOTHING for row in hopeless)} "
+        f"{len(hopeless)} texts that no library repairs: {sum(_ours(row) is NOTHING for row in hopeless)} "
         "left alone by ours",
         "as mended: the value that the repair function finds, to which the mark belongs; as served: what check passes "
-        "on of it without asking anew, which leaves out values that were not said",
+        "on of it without asking anew where the schema asks for a value of that kind (an object, a string, ...), which "
+        "leaves out values that were not said; where a string is asked for, bare text is one, whatever stands in it",
         "baseline: the library json_repair alone, in the same run; its own cases are circular for it",
     )
     return Report("J1", "Repair of documents", tuple(figures), {"kinds of repair": _kinds(broken)}, notes=notes)
@@ -75,13 +79,13 @@ def _optional(part: Callable[[Folder], list[Figure]], data: Folder) -> list[Figu
 def _compared(
     name: str,
     rows: list[Row],
-    repair: Callable[[str], Any],
+    repair: Callable[[Row], Any],
     options: Options,
     mark: float | None = None,
     goal: float | None = None,
 ) -> Figure:
     """The share of `rows` with exactly the expected value, beside the library's."""
-    ours = np.array([_same(repair(row["input"]), row["expected"]) for row in rows], dtype=np.float64)
+    ours = np.array([_same(repair(row), row["expected"]) for row in rows], dtype=np.float64)
     theirs = np.array([_same(_library(row["input"]), row["expected"]) for row in rows], dtype=np.float64)
     drawn = means(ours, options.rounds, options.seed, "repair")
     other = means(theirs, options.rounds, options.seed, "repair")
@@ -90,17 +94,37 @@ def _compared(
     return Figure(name, mean, low, high, base, mean - base, over_low, over_high, mark=mark, goal=goal, rows=len(rows))
 
 
-def _ours(text: str) -> Any:
+def _not_as_expected(rows: list[Row]) -> Iterator[Figure]:
+    """What is served without being the expected value: of documents, and of single values."""
+    for name, kinds in (("documents", ("object", "array")), ("single values", tuple(_KINDS.values())[2:])):
+        own = [row for row in rows if _KINDS[type(row["expected"])] in kinds]
+        served = [(_served(row), row["expected"]) for row in own]
+        wrong = sum(found is not NOTHING and not _same(found, expected) for found, expected in served)
+        yield Figure(f"foreign {name} served with another value", float(wrong), better="lower", rows=len(own))
+
+
+def _ours(row: Row) -> Any:
     try:
-        return orjson.loads(text)
+        return orjson.loads(row["input"])
     except orjson.JSONDecodeError:
-        mended = mend(text)
+        mended = mend(row["input"])
     return NOTHING if mended is None else mended.document
 
 
-def _served(text: str) -> Any:
-    reading = read(text)
-    return reading.document if reading.found else NOTHING
+_KINDS: Final = {
+    dict: "object",
+    list: "array",
+    str: "string",
+    int: "number",
+    float: "number",
+    bool: "boolean",
+    type(None): "null",
+}
+
+
+def _served(row: Row) -> Any:
+    held = hold(row["input"], {"type": _KINDS[type(row["expected"])]})
+    return NOTHING if held.state == "invalid" else held.parsed
 
 
 def _library(text: str) -> Any:

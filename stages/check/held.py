@@ -1,5 +1,6 @@
 """The answer held against its schema: read, repaired, converted where nothing is lost, or invalid. Pure."""
 
+import re
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
@@ -14,6 +15,10 @@ from stages.check.thinking import REMOVED, parted
 
 __all__ = ["LARGEST_DOCUMENT", "Held", "hold"]
 
+_QUOTED: Final = re.compile(
+    r""" "(?:[^"\\]|\\.)*+" | '(?:[^'\\]|\\.)*+' | “[^“”]*+” | ‘[^‘’]*+’ | `[^`´]*+[`´] """, re.VERBOSE | re.DOTALL
+)
+"""One string in its quotes, whatever is wrong inside it: no caller who asks for a string wants the quotes as well."""
 LARGEST_DOCUMENT: Final = 1_048_576
 """Characters of a document that is held against a schema."""
 
@@ -102,6 +107,9 @@ def _read_again(text: str, schema: JsonObject | bool) -> Held | None:
 def _without_brackets(text: str, schema: JsonObject | bool, *, cut_off: bool) -> Held:
     """A schema for a string (a label, for instance) may be answered by the bare word, one for a number by that."""
     word = text.strip()
+    quoted = scalar(word) if not cut_off and _QUOTED.fullmatch(word) else None
+    if quoted is not None and quoted.found and not problems(schema, quoted.document):
+        return _taken(quoted)
     if word and not problems(schema, word):
         return Held("repaired", word, word, ("bare text taken as a string",))
     readings = (Reading(True, word, None, ("bare text taken as a string",)), *(() if cut_off else (scalar(text),)))

@@ -161,3 +161,21 @@ def test_whatever_stands_in_a_long_answer_its_reading_ends(unit: str, before: st
 @pytest.mark.parametrize("unit", ["\n", " ", "`", "```json\n", "[", '"', "7"])
 def test_whatever_stands_in_the_longest_answer_its_reading_ends(unit: str) -> None:
     hold("```json\n" + unit * (LARGEST_DOCUMENT // len(unit) - 16) + "x", AGE)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('"first\nsecond"', "first\nsecond"),
+        ("\u201cwell\u201d", "well"),
+        ("'the \"old\" well'", 'the "old" well'),
+        ("`well\u00b4", "well"),
+        ('"yes" and "no"', '"yes" and "no"'),
+        ('"yes', '"yes'),
+        ("it's", "it's"),
+    ],
+)
+def test_a_string_in_its_quotes_is_what_stands_in_them(text: str, said: str) -> None:
+    """Whatever is wrong inside; several strings, or half of one, are bare text."""
+    assert hold(text, {"type": "string"}).parsed == said
+    assert hold(text, {"type": "string"}, cut_off=True).parsed == text
