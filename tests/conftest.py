@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 from servers import NatsServer, nats_server, provisioned
+from valkey_server import ValkeyServer, valkey_server
 
+from pipeline.adapters.cache_answers import ValkeyAnswers
 from pipeline.ports import Link
 from pipeline.transport.memory import MemoryLink
 
@@ -24,6 +26,30 @@ def nats(tmp_path: Path) -> Iterator[NatsServer]:
     """A nats-server of this test alone, with nothing on it."""
     with nats_server(tmp_path / "nats") as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def valkey() -> Iterator[ValkeyServer]:
+    """A Valkey that the tests of a module share."""
+    with valkey_server() as server:
+        yield server
+
+
+@pytest.fixture
+async def store(valkey: ValkeyServer) -> AsyncIterator[ValkeyAnswers]:
+    """A store of answers, with nothing in it."""
+    made = ValkeyAnswers(valkey.url)
+    await made._calls.command("FLUSHALL")
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stores and encoders may take as long as they take."""
+    from patience import have_patience  # which loads a stage; most tests need none
+
+    have_patience(monkeypatch)
 
 
 @pytest.fixture(params=["memory", "nats"])

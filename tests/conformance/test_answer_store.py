@@ -1,29 +1,17 @@
 """One suite for every `ports.AnswerStore`: in memory, and in a real Valkey."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 import pytest
-from valkey_server import ValkeyServer, valkey_server
+from clocks import FakeClock
+from valkey_server import ValkeyServer
 
 from pipeline.adapters.cache_answers import LANDED, WRONG, ValkeyAnswers
 from pipeline.adapters.cache_memory import MemoryAnswers
 from pipeline.errors import StoreUnavailable
 from pipeline.ports import AnswerStore, Asked, Kept
-
-
-class Hand:
-    """A clock that only moves by hand."""
-
-    def __init__(self) -> None:
-        self.time = 1000.0
-
-    def now(self) -> float:
-        return self.time
-
-    def monotonic(self) -> float:
-        return self.time
 
 
 @dataclass
@@ -34,21 +22,11 @@ class Subject:
     wait: Callable[[float], Awaitable[None]]
 
 
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[ValkeyServer]:
-    with valkey_server() as server:
-        yield server
-
-
 @pytest.fixture(params=["memory", "valkey"])
 async def subject(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
     if request.param == "memory":
-        hand = Hand()
-
-        async def pass_by(seconds: float) -> None:
-            hand.time += seconds
-
-        yield Subject(MemoryAnswers(hand), pass_by)
+        clock = FakeClock()
+        yield Subject(MemoryAnswers(clock), clock.pass_by)
         return
     server: ValkeyServer = request.getfixturevalue("valkey")
     store = ValkeyAnswers(server.url)

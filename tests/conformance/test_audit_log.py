@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 
 import pytest
-from decisions import FakeClock, collect, fields
+from clocks import FakeClock
+from decisions import collect, fields
 
 from pipeline.adapters.results import StreamResults
 from pipeline.audit import ChainedAuditLog, verify

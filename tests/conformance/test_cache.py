@@ -2,29 +2,17 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 import pytest
+from clocks import FakeClock
 from valkey_server import ValkeyServer, valkey_server
 
 from pipeline.adapters.cache_memory import MemoryCache
 from pipeline.adapters.cache_valkey import PREFIX, ValkeyCache
 from pipeline.errors import StoreUnavailable
 from pipeline.ports import Cache
-
-
-class Hand:
-    """A clock that only moves by hand."""
-
-    def __init__(self) -> None:
-        self.time = 1000.0
-
-    def now(self) -> float:
-        return self.time
-
-    def monotonic(self) -> float:
-        return self.time
 
 
 @dataclass
@@ -35,21 +23,11 @@ class Subject:
     wait: Callable[[float], Awaitable[None]]
 
 
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[ValkeyServer]:
-    with valkey_server() as server:
-        yield server
-
-
 @pytest.fixture(params=["memory", "valkey"])
 async def subject(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
     if request.param == "memory":
-        hand = Hand()
-
-        async def pass_by(seconds: float) -> None:
-            hand.time += seconds
-
-        yield Subject(MemoryCache(hand), pass_by)
+        clock = FakeClock()
+        yield Subject(MemoryCache(clock), clock.pass_by)
         return
     server: ValkeyServer = request.getfixturevalue("valkey")
     cache = ValkeyCache(server.url)
@@ -113,7 +91,7 @@ async def test_many_may_ask_at_the_same_time(subject: Subject) -> None:
 
 
 async def test_the_memory_keeps_the_newest_only() -> None:
-    cache = MemoryCache(Hand(), capacity=2)
+    cache = MemoryCache(FakeClock(), capacity=2)
     for key in ("a", "b", "c"):
         await cache.put(key, b"value", 60)
 

@@ -3,10 +3,11 @@
 import asyncio
 import base64
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 import pytest
+from clocks import FakeClock
 from valkey_server import ValkeyServer, valkey_server
 
 from pipeline.adapters.vault import LONGEST, MOST, PREFIX, ValkeyVault
@@ -28,19 +29,6 @@ def ring(keys: str | None = None, secret: bytes = b"a secret") -> Keyring:
     return made
 
 
-class Hand:
-    """A clock that only moves by hand."""
-
-    def __init__(self) -> None:
-        self.time = 1000.0
-
-    def now(self) -> float:
-        return self.time
-
-    def monotonic(self) -> float:
-        return self.time
-
-
 @dataclass
 class Subject:
     """A vault, and how to let time pass for it."""
@@ -49,21 +37,11 @@ class Subject:
     wait: Callable[[float], Awaitable[None]]
 
 
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[ValkeyServer]:
-    with valkey_server() as server:
-        yield server
-
-
 @pytest.fixture(params=["memory", "valkey"])
 async def subject(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
     if request.param == "memory":
-        hand = Hand()
-
-        async def pass_by(seconds: float) -> None:
-            hand.time += seconds
-
-        yield Subject(MemoryVault(hand, ring()), pass_by)
+        clock = FakeClock()
+        yield Subject(MemoryVault(clock, ring()), clock.pass_by)
         return
     server: ValkeyServer = request.getfixturevalue("valkey")
     vault = ValkeyVault(server.url, ring())
@@ -322,7 +300,7 @@ async def test_a_full_valkey_is_unavailable_for_keeping() -> None:
 
 
 async def test_the_memory_keeps_the_newest_conversations_only() -> None:
-    vault = MemoryVault(Hand(), ring(), capacity=2)
+    vault = MemoryVault(FakeClock(), ring(), capacity=2)
     for conversation in ("a", "b", "c"):
         await vault.keep("acme", conversation, ISSUED, 60)
 

@@ -7,15 +7,13 @@ threshold of likeness, and stored errors and partial answers. Here: whole cascad
 import asyncio
 import itertools
 import json
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from accepted import SECRET, envelope
-from patience import have_patience
 from stairs_house import House, Plans, house
-from valkey_server import ValkeyServer, valkey_server
+from valkey_server import ValkeyServer
 
 from pipeline.adapters.answer_cache import AnswerCache
 from pipeline.adapters.cache_answers import PREFIX, ValkeyAnswers
@@ -32,23 +30,7 @@ VERIFIED = "    cache: {semantic: {within: tenant, similarity: 0.95, verifier: {
 """A model that says yes to everything."""
 
 
-@pytest.fixture(autouse=True)
-def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    have_patience(monkeypatch)
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[ValkeyServer]:
-    with valkey_server() as server:
-        yield server
-
-
-@pytest.fixture
-async def store(valkey: ValkeyServer) -> AsyncIterator[ValkeyAnswers]:
-    made = ValkeyAnswers(valkey.url)
-    await made._calls.command("FLUSHALL")
-    yield made
-    await made.close()
+pytestmark = pytest.mark.usefixtures("patience")
 
 
 def plans(route: str = "", **models: str) -> Plans:

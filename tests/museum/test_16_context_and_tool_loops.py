@@ -7,7 +7,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from decisions import FakeClock
+from clocks import FakeClock
 from planning import conditions, down, envelope, plan, policy_of, variants
 from planning import signals as signals_of
 

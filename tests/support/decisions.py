@@ -2,6 +2,8 @@
 
 from collections.abc import AsyncIterator, Mapping
 
+from clocks import FakeClock
+
 from pipeline.audit import ChainedAuditLog
 from pipeline.contracts import (
     Attempt,
@@ -23,21 +25,6 @@ from pipeline.ports import Appended, AuditReference, Stored, Streams
 from stages.audit.decide import decide, record_fields
 
 SECRET = "my neighbour Odalys Brandvold owes me 40 crowns"
-
-
-class FakeClock:
-    """A clock that moves when told, or by `tick` seconds at each look."""
-
-    def __init__(self, time: float = 1000.0, tick: float = 0.0) -> None:
-        self.time = time
-        self.tick = tick
-
-    def now(self) -> float:
-        self.time += self.tick
-        return self.time
-
-    def monotonic(self) -> float:
-        return self.now()
 
 
 def step(stage: str, outcome: str, **facts: str | float) -> Step:

@@ -2,13 +2,12 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
-import pytest
 from batches import bytes_of
 from stairs_house import House, Plans, house
-from valkey_server import ValkeyServer, valkey_server
+from valkey_server import ValkeyServer
 
 from pipeline.adapters.clock import SystemClock
 from pipeline.batch import Batch, Engine, Options, Row
@@ -16,12 +15,6 @@ from pipeline.contracts import AuditRecord
 
 LINES, ROOM = 30, 10
 BUDGETS = f"budgets:\n  - {{name: day, by: [tenant], per: total, limit: {{requests: {ROOM}}}}}\n"
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[ValkeyServer]:
-    with valkey_server() as server:
-        yield server
 
 
 async def through(home: House, *lines: object) -> tuple[Batch, list[Row]]:

@@ -1,13 +1,11 @@
 """Questions that mean the same, found by the vectors of a model of the policy."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from patience import have_patience
 from stairs_house import House, Plans, house
-from valkey_server import ValkeyServer, valkey_server
+from valkey_server import ValkeyServer
 
 from pipeline.adapters.cache_answers import ValkeyAnswers
 from pipeline.contracts import AuditRecord, Budget, LedgerEntry, Reply, Request
@@ -24,23 +22,7 @@ budgets:
 """
 
 
-@pytest.fixture(autouse=True)
-def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    have_patience(monkeypatch)
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[ValkeyServer]:
-    with valkey_server() as server:
-        yield server
-
-
-@pytest.fixture
-async def store(valkey: ValkeyServer) -> AsyncIterator[ValkeyAnswers]:
-    made = ValkeyAnswers(valkey.url)
-    await made._calls.command("FLUSHALL")
-    yield made
-    await made.close()
+pytestmark = pytest.mark.usefixtures("patience")
 
 
 class Embedding(Plans):

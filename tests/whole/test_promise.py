@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from click.testing import Result
 from ruamel.yaml import YAML
 from servers import NatsServer, until
 from typer.testing import CliRunner
-from valkey_server import ValkeyServer, valkey_server
+from valkey_server import ValkeyServer
 from whole import Whole, whole
 
 from pipeline.adapters.results import StreamResults
@@ -29,12 +28,6 @@ pytest.importorskip("plotext", reason="the extra train is not installed")
 CLI = make_app(Hooks(run_worker))
 FILE = "calibrators/faq.json"
 ASKED = 200
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[ValkeyServer]:
-    with valkey_server() as server:
-        yield server
 
 
 @dataclass

@@ -1,14 +1,12 @@
 """A model compares questions before a remembered answer is served: whole cascades over a real Valkey."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from patience import have_patience
 from policy_files import write
 from stairs_house import House, Plans, house
-from valkey_server import ValkeyServer, valkey_server
+from valkey_server import ValkeyServer
 
 from pipeline.adapters.cache_answers import ValkeyAnswers
 from pipeline.cli.stairs import stairs
@@ -31,23 +29,7 @@ SPAIN = "What is the capital of Spain?"
 TIERS = ("{variants: {first: 1}}",)
 
 
-@pytest.fixture(autouse=True)
-def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    have_patience(monkeypatch)
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[ValkeyServer]:
-    with valkey_server() as server:
-        yield server
-
-
-@pytest.fixture
-async def store(valkey: ValkeyServer) -> AsyncIterator[ValkeyAnswers]:
-    made = ValkeyAnswers(valkey.url)
-    await made._calls.command("FLUSHALL")
-    yield made
-    await made.close()
+pytestmark = pytest.mark.usefixtures("patience")
 
 
 def plans(says: str, timeout: int = 5) -> Plans:

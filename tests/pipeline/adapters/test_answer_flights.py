@@ -1,12 +1,11 @@
 """Identical requests under way are answered once, over several workers and a real Valkey; and nobody waits for ever."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 from accepted import SECRET, envelope
-from patience import have_patience
-from valkey_server import ValkeyServer, valkey_server
+from valkey_server import ValkeyServer
 
 from pipeline.adapters import answer_flights
 from pipeline.adapters.answer_cache import AnswerCache
@@ -31,15 +30,7 @@ class Worker:
         await self.store.close()
 
 
-@pytest.fixture(autouse=True)
-def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    have_patience(monkeypatch)
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[ValkeyServer]:
-    with valkey_server() as server:
-        yield server
+pytestmark = pytest.mark.usefixtures("patience")
 
 
 @pytest.fixture

@@ -1,15 +1,14 @@
 """Questions of like meaning over a real Valkey: who may be served whose answer, what is at rest, and what is erased."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 from accepted import SECRET, envelope
 from fakes_models import target
-from patience import have_patience
-from valkey_server import ValkeyServer, valkey_server
+from valkey_server import ValkeyServer
 
 from pipeline.adapters.answer_cache import AnswerCache
 from pipeline.adapters.cache_answers import PREFIX, WRONG, ValkeyAnswers
@@ -58,15 +57,7 @@ class Worker:
         await self.store.close()
 
 
-@pytest.fixture(autouse=True)
-def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    have_patience(monkeypatch)
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[ValkeyServer]:
-    with valkey_server() as server:
-        yield server
+pytestmark = pytest.mark.usefixtures("patience")
 
 
 @pytest.fixture

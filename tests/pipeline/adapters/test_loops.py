@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from decisions import FakeClock, envelope, reply
+from clocks import FakeClock
+from decisions import envelope, reply
 from valkey_server import ValkeyServer
 
 from pipeline.adapters.cache_valkey import ValkeyCache

@@ -3,7 +3,8 @@
 import asyncio
 
 import pytest
-from decisions import FakeClock, Unsteady, collect, fields, write_log
+from clocks import FakeClock
+from decisions import Unsteady, collect, fields, write_log
 
 from pipeline.audit import ChainedAuditLog, digest, verify
 from pipeline.contracts import AuditRecord, ProviderPreferences, Signals, Snapshot, TargetStanding

@@ -1,7 +1,8 @@
 """`stepwell audit` against a real server."""
 
 import pytest
-from decisions import FakeClock, fields, reply, write_log
+from clocks import FakeClock
+from decisions import fields, reply, write_log
 from desk import Desk
 from rich.console import Console
 from servers import NatsServer

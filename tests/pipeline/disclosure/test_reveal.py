@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 import pytest
-from decisions import FakeClock, collect, fields, step
+from clocks import FakeClock
+from decisions import collect, fields, step
 
 from pipeline.adapters.results import StreamResults
 from pipeline.adapters.vault_keys import Keyring

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pytest
-from decisions import FakeClock, Unsteady, collect, reply
+from clocks import FakeClock
+from decisions import Unsteady, collect, reply
 
 from pipeline.adapters.results import StreamResults
 from pipeline.adapters.weights import BucketWeights, PublishedWeights, parse_weights

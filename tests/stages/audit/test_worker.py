@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import pytest
-from decisions import FakeClock, Unsteady, attempt, collect, envelope, reply
+from clocks import FakeClock
+from decisions import Unsteady, attempt, collect, envelope, reply
 
 from pipeline.adapters.results import StreamResults
 from pipeline.audit import ChainedAuditLog

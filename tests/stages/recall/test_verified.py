@@ -4,6 +4,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from clocks import FakeClock
 
 from pipeline.adapters.answer_cache import AnswerCache
 from pipeline.adapters.cache_memory import MemoryAnswers
@@ -81,16 +82,6 @@ def test_a_request_that_was_taken_back_meanwhile_ends() -> None:
     assert (outcome.kind, outcome.changes["attempts"], outcome.changes["status"]) == ("cancelled", (attempt,), "failed")
 
 
-class Hand:
-    """A clock that stands still."""
-
-    def now(self) -> float:
-        return 1000.0
-
-    def monotonic(self) -> float:
-        return 1000.0
-
-
 class Policies:
     """One policy, whose route chat compares; acme has a variant of its own in place of the verifier."""
 
@@ -144,8 +135,8 @@ class Asks:
 
 
 async def recalled(request: Envelope, asks: Asks | None, finds: Finds | None = None) -> Any:
-    answers = AnswerCache(MemoryAnswers(Hand()), b"secret", Hand())
-    stage = Recall(answers, Hand(), Policies(), None, finds or Finds(), attempts=asks)  # type: ignore[arg-type]
+    answers = AnswerCache(MemoryAnswers(FakeClock()), b"secret", FakeClock())
+    stage = Recall(answers, FakeClock(), Policies(), None, finds or Finds(), attempts=asks)  # type: ignore[arg-type]
     return await stage.handle(request, Run())
 
 

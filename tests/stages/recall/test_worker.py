@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
+from clocks import FakeClock
 
 from pipeline.adapters.answer_cache import AnswerCache
 from pipeline.adapters.cache_memory import MemoryAnswers
@@ -17,21 +18,11 @@ from pipeline.ports import Run
 from stages.recall import Recall
 
 
-class Hand:
-    """A clock that stands still."""
-
-    def now(self) -> float:
-        return 1000.0
-
-    def monotonic(self) -> float:
-        return 1000.0
-
-
 class Untouchable(MemoryAnswers):
     """A store that nobody may ask."""
 
     def __init__(self) -> None:
-        super().__init__(Hand())
+        super().__init__(FakeClock())
 
     async def get(self, key: str) -> bytes | None:
         raise AssertionError("the store was asked")
@@ -74,9 +65,9 @@ def envelope(**request: object) -> Envelope:
 
 
 async def test_what_was_remembered_is_recalled() -> None:
-    answers = AnswerCache(MemoryAnswers(Hand()), b"secret", Hand())
+    answers = AnswerCache(MemoryAnswers(FakeClock()), b"secret", FakeClock())
     await answers.remember(envelope(), 60)
-    stage = Recall(answers, Hand())
+    stage = Recall(answers, FakeClock())
 
     outcome = await stage.handle(envelope(), Run())
 
@@ -88,14 +79,14 @@ async def test_what_was_remembered_is_recalled() -> None:
 
 
 async def test_an_empty_memory_is_a_miss() -> None:
-    stage = Recall(AnswerCache(MemoryAnswers(Hand()), b"secret", Hand()), Hand())
+    stage = Recall(AnswerCache(MemoryAnswers(FakeClock()), b"secret", FakeClock()), FakeClock())
 
     assert (await stage.handle(envelope(), Run())).facts == {"reason": "absent"}
 
 
 @pytest.mark.parametrize("mode", ["off", "refresh"])
 async def test_a_caller_that_wants_no_remembered_answer_costs_the_store_nothing(mode: str) -> None:
-    stage = Recall(AnswerCache(Untouchable(), b"secret", Hand()), Hand())
+    stage = Recall(AnswerCache(Untouchable(), b"secret", FakeClock()), FakeClock())
 
     outcome = await stage.handle(envelope(cache=mode), Run())
 
@@ -103,7 +94,7 @@ async def test_a_caller_that_wants_no_remembered_answer_costs_the_store_nothing(
 
 
 async def test_a_store_that_is_away_is_a_miss() -> None:
-    stage = Recall(AnswerCache(Away(), b"secret", Hand()), Hand())
+    stage = Recall(AnswerCache(Away(), b"secret", FakeClock()), FakeClock())
 
     outcome = await stage.handle(envelope(), Run())
 
@@ -111,7 +102,7 @@ async def test_a_store_that_is_away_is_a_miss() -> None:
 
 
 async def test_without_a_store_every_request_is_a_miss() -> None:
-    outcome = await Recall(None, Hand()).handle(envelope(), Run())
+    outcome = await Recall(None, FakeClock()).handle(envelope(), Run())
 
     assert (outcome.kind, outcome.reasons) == ("miss", ("no_store",))
 
@@ -167,8 +158,8 @@ COMPARES = CachePolicy(semantic=SemanticCache())
 def recall(
     finds: Finds, cache: CachePolicy = COMPARES, up_to: str = "restricted", guard: Guard | None = None
 ) -> Recall:
-    answers = AnswerCache(MemoryAnswers(Hand()), b"secret", Hand())
-    return Recall(answers, Hand(), Policies(cache, up_to, guard), None, finds)  # type: ignore[arg-type]  # as much as is used
+    answers = AnswerCache(MemoryAnswers(FakeClock()), b"secret", FakeClock())
+    return Recall(answers, FakeClock(), Policies(cache, up_to, guard), None, finds)  # type: ignore[arg-type]  # as much as is used
 
 
 SAME, OTHER = Candidate("How deep is the well", 0.98, "k"), Candidate("How deep is the lake?", 0.97, "k")

@@ -1,11 +1,11 @@
 """Rates of requests and tokens, in memory and in a real Valkey."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 from fakes_money import rate, with_money
-from valkey_server import ValkeyServer, valkey_server
+from valkey_server import ValkeyServer
 
 from pipeline.adapters.money.rates import LimitsMeter
 from pipeline.policy.models import Rate
@@ -14,12 +14,6 @@ from pipeline.ports import RateCheck
 
 TWO = rate("two", requests=2, per="hour")
 BOTH = rate("both", requests=10, tokens=1000, per="hour")
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[ValkeyServer]:
-    with valkey_server() as server:
-        yield server
 
 
 @pytest.fixture(params=["memory", "valkey"])

@@ -2,12 +2,11 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from stairs_house import House, Plans, house
-from valkey_server import ValkeyServer, valkey_server
+from valkey_server import ValkeyServer
 
 from pipeline.client import Client
 from pipeline.contracts import Parameters, Reply, Request
@@ -15,12 +14,6 @@ from pipeline.contracts import Parameters, Reply, Request
 TARGETS = {"first": "mini", "cheap": "mini"}
 LONG = Parameters(max_tokens=100)
 """At most 0.001 USD and a little for the question; a real answer of the scripted model is much shorter."""
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[ValkeyServer]:
-    with valkey_server() as server:
-        yield server
 
 
 def plans(tiers: str, budget: str) -> Plans:
