@@ -1,7 +1,7 @@
 """What a scan found, as the policy counts it: which findings reach their threshold, and which class they make. Pure."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 from pipeline.contracts import DataClass, Finding, Mark
@@ -39,8 +39,10 @@ def _sum(one: Finding, other: Finding) -> Finding:
     return Finding(type=one.type, count=one.count + other.count, score=max(scores, default=None))
 
 
-def marked(findings: Iterable[Finding], marks: Sequence[Mark], residency: ResidencyFile) -> tuple[Mark, ...] | None:
+def marked(findings: Collection[Finding], marks: Sequence[Mark], residency: ResidencyFile) -> tuple[Mark, ...] | None:
     """Where the findings that count stand; None when the scan does not say it of every one."""
+    if not findings and not marks:
+        return ()
     missing = Counter[str]()
     for finding in findings:
         missing[finding.type] += finding.count
@@ -81,6 +83,8 @@ def _derived(given: Given, policy: Policy) -> tuple[DataClass, tuple[str, ...]]:
 
 
 def _class_and_special(types: set[str], policy: Policy) -> tuple[DataClass, tuple[str, ...]]:
+    if not types:
+        return "public", ()
     strictest = max((_ORDER.index(policy.class_of(kind)) for kind in types), default=0)
     special = policy.residency.special
     return _ORDER[strictest], tuple(name for name in special if not types.isdisjoint(special[name]))

@@ -17,6 +17,10 @@ def report_of(
     scanned: Sequence[Scanned], engine: str, state: str = "complete", reason: str | None = None
 ) -> ScanReport:
     """The report of a request whose units hold `scanned`; failed when they hold more than is carried."""
+    covered = all([unit.covered for unit in scanned])  # noqa: C419  a generator takes longer, here and below
+    languages = tuple(dict.fromkeys([language for unit in scanned for language in unit.languages]))
+    if not any([unit.spans for unit in scanned]):  # noqa: C419
+        return ScanReport((), engine, state, reason, names_covered=covered, languages=languages)
     if sum(len(unit.spans) for unit in scanned) > MOST_SPANS:
         return ScanReport((), engine, "failed", TOO_MANY)
     return ScanReport(
@@ -29,6 +33,6 @@ def report_of(
             for place, unit in enumerate(scanned)
             for span in unit.spans
         ),
-        names_covered=all(unit.covered for unit in scanned),
-        languages=tuple(dict.fromkeys(language for unit in scanned for language in unit.languages)),
+        names_covered=covered,
+        languages=languages,
     )

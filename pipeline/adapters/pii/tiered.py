@@ -15,6 +15,7 @@ import string
 import unicodedata
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 
@@ -52,7 +53,7 @@ class UnitCache:
 
     def digest(self, unit: str, engine: str, languages: Sequence[str] = ()) -> bytes:
         """The name under which it is remembered what `engine` found in `unit`, names in `languages` included."""
-        person = blake2b(f"{engine} {','.join(languages)}".encode(), digest_size=16).digest()
+        person = _person(engine, tuple(languages))
         body = unit.encode("utf-8", "surrogatepass")
         return blake2b(body, digest_size=16, key=self._key, person=person).digest()
 
@@ -168,9 +169,9 @@ class TieredScanner:
     async def _fresh(self, units: Sequence[str], *, names: bool) -> list[Scanned]:
         """Scan each unit where it belongs, the places side by side."""
         quick, heavy = self._process, self._heavy
-        if quick is None or heavy is None:
-            return [self._here(unit) for unit in units]
         child = names or self._extra
+        if quick is None or heavy is None or (not child and _few_and_harmless(units)):
+            return [self._here(unit) for unit in units]
         large = [at for at, unit in enumerate(units) if _is_heavy(unit)]
         small = sorted(set(range(len(units))).difference(large))
         if not child and sum(len(units[at]) for at in small) > AT_ONCE:
@@ -187,6 +188,16 @@ class TieredScanner:
 
     def _here(self, unit: str) -> Scanned:
         return Scanned(tuple(self._patterns.scan_text(unit)))
+
+
+@lru_cache(maxsize=64)
+def _person(engine: str, languages: tuple[str, ...]) -> bytes:
+    return blake2b(f"{engine} {','.join(languages)}".encode(), digest_size=16).digest()
+
+
+def _few_and_harmless(units: Sequence[str]) -> bool:
+    """Whether all of them together may be scanned on the event loop."""
+    return sum(map(len, units)) <= AT_ONCE and not any(map(_is_heavy, units))
 
 
 def _is_heavy(unit: str) -> bool:
