@@ -60,6 +60,11 @@ _SMALL: Final[dict[str, tuple[str, Node]]] = {
         },
     ),
     "part": ("A part of a large reply; all parts together are its JSON.", {"type": "string"}),
+    "shelved": (
+        "A call that goes by a batch of its provider, what came of it, or what is known of the files of a target; "
+        "for those who gather calls alone.",
+        {"type": "object"},
+    ),
     "nothing": ("An empty body: the end of a conversation, or a signal that needs no words.", {"maxLength": 0}),
 }
 """Messages too small for a contract of their own."""
@@ -87,6 +92,9 @@ _PARAMETERS: Final[dict[str, Node]] = {
     "kind": {"description": "Kind of record.", "enum": ["decision"]},
     "message_id": {"description": "Tenant, request id, length of the trail, and how often it waited: four tokens."},
     "line": {"description": "Kind of line of the ledger.", "enum": ["reserve", "settle", "release"]},
+    "place": {"description": "A call, or what came of it.", "enum": ["line", "answer"]},
+    "target": {"description": "Target of the policy."},
+    "name": {"description": "What the provider knows the call by."},
     "step": {"description": "Stage and number of the attempt, for instance draft-1."},
 }
 
@@ -157,6 +165,12 @@ def _stored() -> tuple[tuple[str, str, str, str], ...]:
             "Reveals of pseudonyms, chained too.",
         ),
         ("outcomes", topology.outcome_subject("{tenant}", "{event_id}"), "outcome_event", "Outcome events, once each."),
+        (
+            "shelf",
+            topology.shelf_subject("{place}", "{target}", "{name}"),
+            "shelved",
+            "Calls that wait for a batch of their provider, and their answers.",
+        ),
         ("dead", dead("{stage}"), "dead_letter", "Messages that no worker could handle."),
     )
 

@@ -91,10 +91,22 @@ def test_only_audit_writes_records_and_results() -> None:
 
 
 def test_a_request_waits_only_in_front_of_stages_that_spend_and_each_keeps_its_own() -> None:
-    """Nobody else can put work aside for later, nor these in front of another stage."""
+    """Nobody else can put work aside for later, nor these in front of another stage.
+
+    But for the lane of batches: who gathers calls for a provider wakes the requests of both.
+    """
     for stage in STAGES:
-        keepers = {user for user in USERS if may_publish(user, f"step.later.batch.{stage}.default.r1.4.1")}
+        keepers = {user for user in USERS if may_publish(user, f"step.later.interactive.{stage}.default.r1.4.1")}
         assert keepers == ({stage, "fused"} if stage in WAITING else set())
+        wakers = {user for user in USERS if may_publish(user, f"step.later.batch.{stage}.default.r1.4.1")}
+        assert wakers == ({*WAITING, "fused"} if stage in WAITING else set())
+
+
+def test_only_who_calls_models_sees_the_shelf_of_calls_for_providers() -> None:
+    """What lies there is what targets were permitted to see, and what they answered."""
+    for subject in ("shelf.line.small.n", "$JS.API.STREAM.PURGE.SHELF"):
+        assert {user for user in USERS if may_publish(user, subject)} == {*WAITING, "fused"}
+    assert {user for user in USERS if may_publish(user, "$JS.API.DIRECT.GET.SHELF")} == {*WAITING, "fused", "cli"}
 
 
 def test_only_who_spends_or_settles_writes_the_ledger_and_only_an_operator_changes_policies() -> None:
@@ -258,7 +270,9 @@ def forbidden_to(stage: StageName) -> tuple[list[str], list[str]]:
     if stage != "classify":
         publish += ["step.interactive.classify", "outcome.default.e1"]
         # The feeder of batches, which runs there, hands lines in, takes them back, and looks which are on their way.
-        publish += ["request.enqueue.default", "cancel.default.r1", "$JS.API.DIRECT.GET.STEPS", "$KV.batches.b"]
+        publish += ["request.enqueue.default", "cancel.default.r1", "$KV.batches.b"]
+    if stage not in ("classify", *WAITING):  # who gathers calls for a provider reads which requests wait
+        publish += ["$JS.API.DIRECT.GET.STEPS", "shelf.line.small.n", "$JS.API.DIRECT.GET.SHELF"]
     subscribe = [">", "step.>", "audit.>", f"_INBOX_{other}.>", "_INBOX.>"]
     if stage != "classify":
         subscribe += ["request.ask.*", "result.*.*"]

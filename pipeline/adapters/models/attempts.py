@@ -227,6 +227,8 @@ class Attempts:
         if place.answer is None and self._shelving is not None and rules is not None:
             await self._shelving.put(place, bill, ready.permit, rules)
         calls.first.goes_out(unseen=True)
+        if place.answer is None or place.answer.status != 200:
+            calls.first.running = None  # the provider made no call of it, and charges nothing
         completion = came(place, ready.permit)
         calls.first.running = None
         return Answered(completion if ready.back is None else ready.back.completion(completion), ready.found)

@@ -96,3 +96,103 @@ async def test_lines_go_in_one_file_and_come_back_once_at_half_the_price(
         assert left <= {"target", "lease"}, "nothing of a line stays"
         assert [stored async for stored in running.link.streams.scan("STEPS")] == []
         assert not running.models.batches.files, "nothing stays at the provider"
+
+
+async def test_what_a_batch_left_out_is_called_by_itself_at_the_usual_price(
+    tmp_path: Path, nats: NatsServer, valkey_url: str
+) -> None:
+    """The batch expires after half of its lines; each line is answered once all the same."""
+    async with cascade(tmp_path, nats, valkey_url, "mini-expires") as running:
+        found = await answered(running, 6)
+        assert {reply.status for reply in found.values()} == {"answered"}
+        made = [record.attempts[0] for record in await running.records()]
+        assert sorted(each.provider_batch or "" for each in made) == ["", "", "", "batch_1", "batch_1", "batch_1"]
+        for each in made:
+            share = 0.5 if each.provider_batch else 1.0
+            usual = (each.usage.input_tokens * 2.0 + each.usage.output_tokens * 8.0) / 1_000_000
+            assert each.cost_usd == pytest.approx(usual * share)
+        assert running.models.batches.count == 1
+        assert running.calls()["billed_total"] == 6
+
+
+async def test_a_line_that_the_provider_refuses_goes_the_way_of_a_refused_call(
+    tmp_path: Path, nats: NatsServer, valkey_url: str
+) -> None:
+    """Here: the next tier answers, by itself, since its target has no batches."""
+    async with cascade(tmp_path, nats, valkey_url, "reject") as running:
+        found = await answered(running, 3)
+        assert {reply.served.tier for reply in found.values() if reply.served} == {1}
+        for record in await running.records():
+            first, second = record.attempts
+            assert (first.error_code, first.cost_usd, first.provider_batch) == ("target_rejected", 0.0, None)
+            assert (second.stage, second.provider_batch) == ("escalate", None)
+
+
+async def test_interactive_requests_and_those_in_a_hurry_never_wait(
+    tmp_path: Path, nats: NatsServer, valkey_url: str
+) -> None:
+    async with cascade(tmp_path, nats, valkey_url) as running:
+        await running.client.enqueue(Request(id="r0", input="now", lane="interactive"))
+        await running.client.enqueue(Request(id="r1", input="soon", lane="batch", budget={"deadline_ms": 20_000}))
+        found = await replies(running, 2)
+        assert {reply.status for reply in found.values()} == {"answered"}
+        assert running.models.batches.count == 0
+
+
+async def test_no_file_holds_what_its_target_may_not_see(tmp_path: Path, nats: NatsServer, valkey_url: str) -> None:
+    """A line with personal data goes to who may see it, and the file of the other one does not know it."""
+    mail = "erika.mustermann@example.com"
+
+    def change(folder: Path) -> None:
+        batched()(folder)
+        yaml = YAML()
+        models = yaml.load(folder / "models.yaml")
+        models["targets"]["small"] |= {"external": True, "provider": "elsewhere"}
+        yaml.dump(models, folder / "models.yaml")
+        residency = yaml.load(folder / "residency.yaml")
+        del residency["examples"]
+        yaml.dump(residency, folder / "residency.yaml")
+
+    server = ScriptedServer()
+    server.batches.takes_s = 0.3
+    async with whole(tmp_path, nats, valkey_url, models=server, change=change) as running:
+        for number, text in enumerate([f"Write to {mail}", "Write to nobody"]):
+            await running.client.enqueue(Request(id=f"r{number}", input=text, lane="batch"))
+        await replies(running, 2)
+        sent = b"".join(server.batches.uploads)
+        assert mail.encode() not in sent
+        found = {record.request_id: record for record in await running.records()}
+        assert {made.target for made in found["r0"].attempts} == {"large"}
+        assert b"nobody" in sent
+
+
+async def test_a_request_that_was_taken_back_leaves_its_answer_unused_and_others_are_answered(
+    tmp_path: Path, nats: NatsServer, valkey_url: str
+) -> None:
+    async with cascade(tmp_path, nats, valkey_url, gather=1.0) as running:
+        for number in range(2):
+            await running.client.enqueue(Request(id=f"r{number}", input=f"question {number}", lane="batch"))
+        async with asyncio.timeout(10):
+            while len([each async for each in running.link.streams.scan("SHELF", subject="shelf.line.>")]) < 2:
+                await asyncio.sleep(0.02)
+        await running.link.publish("cancel.default.r0", b"")
+        found = await replies(running, 2)
+        assert found["r1"].status == "answered"
+        assert found["r0"].error is not None
+        assert found["r0"].error.code == "cancelled"
+
+
+async def test_who_shelves_who_wakes_and_who_goes_on_may_be_different_workers(
+    tmp_path: Path, nats: NatsServer, valkey_url: str
+) -> None:
+    sets: tuple[tuple[StageName, ...], ...] = (
+        ("classify", "plan", "recall", "check", "audit"),
+        ("draft",),
+        ("escalate",),
+    )
+    async with cascade(tmp_path, nats, valkey_url, sets=sets) as running:
+        found = await answered(running, 8)
+        assert {reply.status for reply in found.values()} == {"answered"}
+        assert running.models.batches.count == 1
+        assert running.calls()["billed_total"] == 8
+        assert len(await running.records()) == 8
