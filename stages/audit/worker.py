@@ -141,12 +141,12 @@ class Audit:
             return False
         try:
             with self._within():
-                kept = bool(await answers.remember(envelope, rules.ttl))
+                kept = bool(await answers.remember(envelope, _ttl(rules, envelope)))
         except (StoreUnavailable, TimeoutError) as error:
             _log.debug("the answer to %s is not remembered: %s", envelope.key, type(error).__name__)
             return False
         if kept and self._questions is not None and rules.semantic is not None:
-            self._note(self._questions, envelope, rules.semantic, rules.ttl)
+            self._note(self._questions, envelope, rules.semantic, _ttl(rules, envelope))
         return kept
 
     def _note(self, questions: Questions, envelope: Envelope, spec: SemanticCache, ttl_s: float) -> None:
@@ -185,6 +185,11 @@ class Audit:
         except (OSError, TimeoutError) as error:
             message = f"the reply could not be sent ({type(error).__name__}); it is stored and can be fetched by its id"
             raise TransportUnavailable(message) from None
+
+
+def _ttl(rules: CachePolicy, envelope: Envelope) -> float:
+    """Seconds for which the answer is remembered."""
+    return rules.ttl if envelope.lane != "batch" else min(rules.ttl, rules.batch_ttl)
 
 
 async def _stream(caller: Caller, content: str, reasoning: str | None) -> None:

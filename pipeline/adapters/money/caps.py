@@ -13,8 +13,9 @@ __all__ = ["KEPT", "REMEMBERED_S", "Caps", "LocalCaps"]
 
 KEPT: Final = 10_000
 """Buckets, and things done once, that this process remembers."""
-REMEMBERED_S: Final = 172_800.0
-"""Seconds for which what was done once is remembered by all: as long as a request may be delivered again."""
+REMEMBERED_S: Final = 600.0
+"""Seconds for which what was done once is remembered by all. What is delivered again after that counts twice, which is
+too careful by one escalation; to remember each for days would take memory for every line of a batch."""
 
 
 class LocalCaps:

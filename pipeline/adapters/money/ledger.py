@@ -34,8 +34,9 @@ STANDING_S: Final = 0.25
 """Seconds that planning waits to hear what is left."""
 KEEP_S: Final = 172_800.0
 """Seconds for which the counters remember an attempt: as long as its request may be delivered again."""
-KEEP_BRIEF_S: Final = 3_600.0
-"""The same once it is settled, in the interactive lane, whose deadlines are short."""
+KEEP_BRIEF_S: Final = 600.0
+"""The same once it is settled. An attempt that is delivered again later finds its line in the stream, so that a million
+lines of a batch need not be remembered here; and a request that a budget makes wait is remembered for as long again."""
 _TRIES: Final = 3
 _WARNED: Final = 10_000
 
@@ -216,9 +217,9 @@ class StreamLedger:
         if not payers:
             return
         slots = [payer.slot for payer in payers]
-        keep_s = KEEP_BRIEF_S if charge.lane == "interactive" else KEEP_S
+        spent, keep_s = spent_of(counting), KEEP_BRIEF_S
         try:
-            await self._counted(lambda one: one.settle(charge.attempt, spent_of(counting), slots, place, keep_s=keep_s))
+            await self._counted(lambda one: one.settle(charge.attempt, spent, slots, place, keep_s=keep_s))
         except (StoreUnavailable, TransportUnavailable):
             self._miss(place)  # the line stands: once the counters can be had again, they are counted from the lines
 

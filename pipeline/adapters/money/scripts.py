@@ -7,7 +7,8 @@ What is there, under `stepwell:{ledger}:` (one hash tag, so that a cluster keeps
 - `<id>:w:<window>`: a hash of counters, `<budget>|<scope>|u` (billionths of a dollar), `|t` (tokens), `|r` (requests);
   `|x` and `|y` are the part of `|u` and `|t` that is set aside for attempts that run.
 - `<id>:a:<attempt>`: what is set aside for an attempt, or that it is settled.
-- `<id>:q:<request>`: in which counters the request is counted, and by how many attempts.
+- `<id>:q:<request>`: in which counters the request is counted, and by how many attempts. Once one of them is settled
+  it is kept briefly, unless a budget lets the request wait.
 - `cap:<name>`: millionths of escalations in a bucket; `pace:<name>`: a hash, `lately`, `price` and `shut` as in
   `pacing.py`; `asked:<request>`, `taken:<attempt>`: what was done once.
 
@@ -83,7 +84,10 @@ for i = 1, #KEYS - 3 do
   totals[#totals + 1] = st
   totals[#totals + 1] = sr
 end
-if #denied > 0 then return {2, denied, {}, totals, waits} end
+if #denied > 0 then
+  redis.call('EXPIRE', counted, ARGV[4])
+  return {2, denied, {}, totals, waits}
+end
 redis.call('HSET', record, 's', 'h', 'u', ARGV[2], 't', ARGV[3], 'q', counted, 'n', #KEYS - 3,
   'o', table.concat(opens, ' '))
 totals = {}
@@ -117,8 +121,9 @@ if lost(marker, ARGV[1]) then return -1 end
 local state = redis.call('HGET', record, 's')
 if state == 'd' then return 1 end
 if state == 'h' then
-  local held = redis.call('HMGET', record, 'u', 't', 'n')
+  local held = redis.call('HMGET', record, 'u', 't', 'n', 'q')
   local u, t = '0', '0'
+  if held[4] then redis.call('EXPIRE', held[4], ARGV[5]) end
   if ARGV[2] ~= '' then u = string.format('%.0f', tonumber(ARGV[2]) - tonumber(held[1])) end
   if ARGV[3] ~= '' then t = string.format('%.0f', tonumber(ARGV[3]) - tonumber(held[2])) end
   for i = 1, tonumber(held[3]) do
@@ -221,7 +226,7 @@ return 0
 # KEYS: taken, then for each bucket: cap, pace.  ARGV: keep_s, idle_s, memory, urgency, then for each bucket as above:
 # burst, paced, resume
 TAKE: Final = """
-if redis.call('EXISTS', KEYS[1]) == 1 then return -1 end
+if redis.call('EXPIRE', KEYS[1], ARGV[1]) == 1 then return -1 end
 local urgency, count = tonumber(ARGV[4]), (#KEYS - 1) / 2
 for i = 1, count do
   local cap, pace, b = KEYS[2 * i], KEYS[2 * i + 1], 2 + 3 * i

@@ -62,6 +62,8 @@ class CachePolicy(Section):
     """Whether answers of the route are remembered, for how many seconds, and for whom.
 
     Attributes:
+        batch_ttl: for how many seconds at most answers to lines of batches are remembered. Lines that ask the same
+            share their answer by the batch itself, for a day; to remember each of a million takes memory few ask for.
         callers_may: which wishes of a request count: to be answered anew (no-cache), to be neither answered from memory
             nor remembered (no-store), to be given no answer beyond an age (max-age). Others are passed over.
         share_flight: identical requests that are under way at the same time are answered once.
@@ -70,6 +72,7 @@ class CachePolicy(Section):
 
     enabled: bool = True
     ttl: Seconds = 3600.0
+    batch_ttl: Seconds = 60.0
     callers_may: tuple[Literal["no-cache", "no-store", "max-age"], ...] = ("no-cache", "no-store", "max-age")
     share_flight: bool = True
     semantic: SemanticCache | None = None

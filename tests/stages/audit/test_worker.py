@@ -107,7 +107,7 @@ class FakePolicies:
         residency = {"apiVersion": "stepwell/v1", "kind": "Residency", "classes": {}, "visibility": visibility}
         self.residency = ResidencyFile.model_validate(residency)
         tiers = (TierSpec(variants={"small": 1.0}), TierSpec(variants={"large": 1.0}))
-        cache = CachePolicy(enabled=cached, ttl=60.0, semantic=semantic)
+        cache = CachePolicy(enabled=cached, ttl=60.0, batch_ttl=7.0, semantic=semantic)
         self.route_of = {"chat": FakeRoute(Route(name="chat", tiers=tiers, cache=cache))}
 
     def revision(self, digest: str) -> "FakePolicies | None":
@@ -257,6 +257,12 @@ async def test_an_answer_is_remembered_for_as_long_as_its_route_says() -> None:
     stairs = Stairs()
     await stairs.end(envelope())
     assert stairs.answers.kept == [("r1", 60.0)]
+
+
+async def test_the_answer_to_a_line_of_a_batch_is_remembered_as_briefly_as_its_route_says_of_batches() -> None:
+    stairs = Stairs()
+    await stairs.end(envelope(lane="batch"))
+    assert stairs.answers.kept == [("r1", 7.0)]
 
 
 @pytest.mark.parametrize("changes", [{"degraded": "low_confidence"}, {"policy_revision": "unknown"}])
