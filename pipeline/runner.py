@@ -14,6 +14,7 @@ from typing import Final, Literal
 from pydantic import ValidationError
 
 from pipeline.contracts import DeadLetter, Envelope, ErrorBody, StageName, Step, is_name, parse_envelope
+from pipeline.contracts.handed import Handed
 from pipeline.contracts.trusted import changed, trusted
 from pipeline.disclosure.guard import may_keep
 from pipeline.errors import (
@@ -32,10 +33,11 @@ from pipeline.policy.source import PolicySource
 from pipeline.ports import Caller, Clock, Delivery, Observer, Outcome, Random, Run, Stage, Streams, Transport
 from pipeline.topology import LAST, POSTPONED, WAITING, advance, dead_subject, step_subject
 
-__all__ = ["Runner", "dump_envelope", "error_body"]
+__all__ = ["Runner", "dump_admitted", "dump_envelope", "error_body"]
 
 _log = logging.getLogger("stepwell.runner")
 
+_HANDED: Final = Handed()
 _VERSION: Final = {"version"}
 """Always said: its default is that of the reader."""
 RETRY_DELAYS_S: Final = (0.2, 1.0, 5.0, 15.0)
@@ -54,6 +56,11 @@ def dump_envelope(envelope: Envelope) -> bytes:
     """The bytes that travel. Fields that hold their default are left out: they say nothing, and most of them do."""
     body = envelope.model_dump_json(exclude_none=True, exclude_defaults=True, exclude=_VERSION)
     return f'{{"version":"{envelope.version}",{body[1:]}'.encode()
+
+
+def dump_admitted(envelope: Envelope) -> bytes:
+    """The same for an envelope that was let in just now, and may well come back to this process."""
+    return _HANDED.wrote(dump_envelope(envelope), envelope)
 
 
 def error_body(error: BaseException) -> ErrorBody:
@@ -126,6 +133,9 @@ class Runner:
             self._held.pop(id(delivery), None)
 
     def _read(self, delivery: Delivery) -> Envelope:
+        known = _HANDED.take(delivery.body)
+        if known is not None:
+            return known
         try:
             return parse_envelope(delivery.body)
         except ValidationError as error:

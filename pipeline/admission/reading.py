@@ -39,6 +39,8 @@ def parse_request(body: bytes, tenant: str) -> Request:
         raise InvalidRequest(f"tenant: the request says {request.tenant}, its subject {tenant}", param="tenant")
     _check_choice(request)
     _check_embed(request)
+    if request.input is None and request.tenant == tenant:
+        return request
     update: dict[str, object] = {"tenant": tenant}
     if request.input is not None:
         update |= {"messages": request.conversation(), "input": None}

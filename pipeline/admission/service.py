@@ -22,7 +22,7 @@ from pipeline.errors import (
 )
 from pipeline.policy.source import PolicySource
 from pipeline.ports import Clock, Conflict, Endpoint, Incoming, Link, ResultStore
-from pipeline.runner import dump_envelope, error_body
+from pipeline.runner import dump_admitted, error_body
 from pipeline.topology import FIRST, VERBS, is_inbox, outcome_subject, request_subject, result_subject
 from pipeline.transport.answers import PARTS_HEADER, error_headers, inbox_body, parts
 from pipeline.transport.claims import BUCKET, MARK, MAX_BODY, Claims
@@ -154,7 +154,7 @@ class Admission:
         lane, new = envelope.lane, False
         row = self._gate.admit(envelope.tenant, lane, self._policies.current().limits.admission)
         try:
-            new = await self._transport.hand_over(lane, FIRST, dump_envelope(envelope), f"{envelope.key}.0", row)
+            new = await self._transport.hand_over(lane, FIRST, dump_admitted(envelope), f"{envelope.key}.0", row)
         finally:
             self._gate.confirmed(envelope.tenant, lane, new)
         return new
