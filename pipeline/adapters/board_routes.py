@@ -87,7 +87,11 @@ def _variants(envelope: Envelope, reply: Reply, deepest: int) -> dict[str, float
 
 
 def _tier(name: str, made: Sequence[Attempt]) -> dict[str, float]:
-    """Cost and time of a tier, where it answered; of what nobody knows the price of, the time alone."""
+    """Cost and time of a tier, where it answered; of what nobody knows the price of, the time alone.
+
+    What went by a provider's batch tells nothing of a call: neither how long it takes, nor what it costs.
+    """
+    made = [attempt for attempt in made if attempt.provider_batch is None]
     if not any(attempt.error is None for attempt in made):
         return {}
     figures = {f"{name}_ms": sum(attempt.latency_ms for attempt in made), f"{name}_ms_n": 1.0}

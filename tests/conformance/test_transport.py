@@ -126,6 +126,35 @@ async def test_what_is_postponed_into_the_past_comes_at_once(link: Link) -> None
     await transport.stop(1)
 
 
+async def test_what_waits_for_its_time_can_be_woken_and_comes_once(link: Link) -> None:
+    transport, collector = link.transport(), Collector()
+    await transport.consume("escalate", "batch", collector, 4)
+    for number in range(3):
+        await transport.postpone("batch", "escalate", b"%d" % number, f"default.r{number}.4.1", 30.0)
+    assert await transport.wake("batch", "default.r1")
+    assert not await transport.wake("batch", "default.r7")
+    assert not await transport.wake("interactive", "default.r2")
+    await until(lambda: collector.taken)
+    await transport.wake("batch", "default.r1")
+    await asyncio.sleep(0.5)
+    assert [(delivery.stage, delivery.body) for delivery in collector.taken] == [("escalate", b"1")]
+    await transport.stop(1)
+
+
+async def test_what_is_woken_as_its_time_comes_is_not_doubled(link: Link) -> None:
+    transport, collector = link.transport(), Collector()
+    await transport.consume("draft", "batch", collector, 4)
+    for number in range(20):
+        await transport.postpone("batch", "draft", b"x", f"default.r{number}.4.1", 0.2 + number * 0.01)
+    for number in range(20):
+        await asyncio.gather(*(transport.wake("batch", f"default.r{number}") for _ in range(3)))
+        await asyncio.sleep(0.01)
+    await until(lambda: len(collector.taken) >= 20)
+    await asyncio.sleep(0.5)
+    assert len(collector.taken) == 20
+    await transport.stop(1)
+
+
 async def test_what_is_on_the_way_is_counted_by_lane_and_tenant_until_it_is_settled(link: Link) -> None:
     """Waiting or held, in front of any stage; not what waits for its time."""
     transport, collector = link.transport(), Collector()

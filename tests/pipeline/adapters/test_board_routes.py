@@ -86,6 +86,12 @@ def test_fallbacks_count_to_their_tier() -> None:
     assert told["draft_ms"] == pytest.approx(150.0)
 
 
+def test_what_went_by_a_batch_of_its_provider_tells_nothing_of_calls() -> None:
+    """It took an hour and half the price; the next call will take a second and the whole of it."""
+    told = figures(attempt(1, text="y", cost_usd=0.01, latency_ms=3_600_000.0, provider_batch="b"), tiers=1)
+    assert not told.keys() & {"last_ms", "last_usd"}
+
+
 def test_where_the_draft_was_left_out_only_the_last_tier_is_told_of() -> None:
     told = figures(attempt(1, text="y", cost_usd=0.01, latency_ms=900.0), skipped="cost", tiers=1)
     assert set(told) == {"last_ms", "last_ms_n", "last_usd", "last_usd_n"}

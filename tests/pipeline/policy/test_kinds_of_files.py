@@ -225,6 +225,25 @@ def test_an_adapter_is_one_of_a_model(tmp_path: Path, near: str, far: str | None
     assert line in told(tmp_path, models=text)[0]
 
 
+@pytest.mark.parametrize(
+    ("batches", "more", "line"),
+    [
+        ("{least: 60, spare: 60}", "", "targets.near.batches.spare: must be shorter than least (60 s)"),
+        ("{max_wait: 60, gather: 60}", "", "targets.near.batches.max_wait: must be longer than gather (60 s)"),
+        ("{price_share: 1.5}", "", "targets.near.batches.price_share"),
+        ("{max_lines: 60000}", "", "targets.near.batches.max_lines"),
+    ],
+)
+def test_batches_of_a_provider_leave_time_to_wait(tmp_path: Path, batches: str, more: str, line: str) -> None:
+    text = swap(MODELS, "    model: near-model\n", f"    model: near-model\n    batches: {batches}\n{more}")
+    assert line in told(tmp_path, models=text)[0]
+
+
+def test_a_target_with_batches_is_accepted(tmp_path: Path) -> None:
+    text = swap(MODELS, "    model: near-model\n", "    model: near-model\n    batches: {price_share: 0.5}\n")
+    assert told(tmp_path, models=text) == []
+
+
 def test_a_tier_has_one_running_experiment(tmp_path: Path) -> None:
     one = "  - {name: %s, route: chat, variants: {near: 0.5, far: 0.5}, running: %s}\n"
     both = EXPERIMENTS + "experiments:\n" + one % ("a", "true") + one % ("b", "true")
