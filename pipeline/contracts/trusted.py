@@ -31,7 +31,11 @@ def trusted(model: type[M], values: dict[str, Any]) -> M:
     made = _new(model)
     blank, is_open = _BLANKS.get(model) or _blank(model)
     _fill(made, {**blank, **values})
-    _name_fields(made, set(values) if len(values) <= _FEW else _named(tuple(values)))
+    if len(values) <= _FEW:
+        _name_fields(made, set(values))
+    else:
+        names = tuple(values)
+        _name_fields(made, _NAMED.get(names) or _named(names))
     _add_extra(made, {} if is_open else None)
     _add_private(made, None)
     return made
@@ -68,12 +72,10 @@ _MOST: Final = 4_096
 
 
 def _named(names: tuple[str, ...]) -> set[str]:
-    known = _NAMED.get(names)
-    if known is None:
-        known = set(names)
-        if len(_NAMED) < _MOST:
-            _NAMED[names] = known
-    return known
+    found = set(names)
+    if len(_NAMED) < _MOST:
+        _NAMED[names] = found
+    return found
 
 
 def _blank(model: type[BaseModel]) -> tuple[dict[str, Any], bool]:

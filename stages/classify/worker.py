@@ -34,6 +34,10 @@ class Classify:
         policy = self._policies.revision(envelope.policy_revision) or self._policies.current()
         seen, before = await self._see(envelope, policy)
         outcome = decide(envelope, seen, policy, before)
+        if before is not None:
+            # The guard asks the same before each call: of these two objects, where they come to it in this process.
+            found = outcome.changes["classification"]
+            policy.acted_before.put(envelope.request, found, policy.residency_actions(before.facts))
         if policy.revision == envelope.policy_revision:
             return outcome
         changes = {**outcome.changes, "policy_revision": policy.revision}

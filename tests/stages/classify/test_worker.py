@@ -8,7 +8,7 @@ from policies_pii import policy
 
 from pipeline.adapters.pii import TieredScanner
 from pipeline.contracts import Classification, Envelope, Finding, ImagePart, Message, Request
-from pipeline.policy import Policy
+from pipeline.policy import Policy, decided_about
 from pipeline.policy.source import FixedPolicy
 from pipeline.ports import Outcome, Run, ScanReport
 from stages.classify import Classify
@@ -124,3 +124,20 @@ async def test_a_card_in_a_tool_argument_is_found_by_the_real_patterns(rules: Po
     found = classified(outcome)
     assert (found.data_class, [finding.type for finding in found.findings]) == ("restricted", ["CREDIT_CARD"])
     assert "4111" not in repr(outcome)
+
+
+@pytest.mark.parametrize("origin", ["EU", None])
+@pytest.mark.parametrize("types", [(), ("CREDIT_CARD",), ("EMAIL_ADDRESS",)])
+async def test_what_it_has_asked_the_policy_is_what_the_guard_would_ask_anew(
+    rules: Policy, types: tuple[str, ...], origin: str | None
+) -> None:
+    request = Request(input="hi", origin=origin)
+    envelope = Envelope(
+        id="r1", request=request, fingerprint="f", lane="interactive", received_at=1.0, deadline_at=9.0,
+        policy_revision=rules.revision,
+    )  # fmt: skip
+    found = classified(await Classify(Scanner(*types), FixedPolicy(rules)).handle(envelope, Run()))
+
+    for target in rules.targets:
+        asked, anew = (decided_about(target, of, found, rules) for of in (request, request.model_copy()))
+        assert asked == anew
