@@ -67,7 +67,7 @@ class _Queue(Straight):
 def _read(kind: type[Parser], pieces: list[bytes]) -> tuple[list[Any], dict[str, int], bytes]:
     async def read() -> tuple[list[Any], dict[str, int], bytes]:
         client = _Heard()
-        parser = kind(client)  # type: ignore[no-untyped-call]
+        parser = kind(client)
         for piece in pieces:
             await parser.parse(piece)
         return client.told, dict(client.stats), bytes(parser.buf)
@@ -97,3 +97,17 @@ def test_what_claims_to_be_a_message_and_is_none_is_read_as_the_client_reads_it(
             except Exception as error:
                 outcomes.append([type(error)])
         assert outcomes[0] == outcomes[1], odd
+
+
+def test_a_message_may_be_cut_anywhere() -> None:
+    """Also within the line end that follows its body, and where a header comes twice."""
+    head = b"NATS/1.0\r\na: 1\r\na: 2\r\n\r\n"
+    sent = (
+        b"MSG s 1 2\r\nhi\r\n"
+        + b"HMSG s 1 r %d %d\r\n%bhi\r\n" % (len(head), len(head) + 2, head)
+        + b"MSG s 1 0\r\n\r\n"
+    )
+    expected = _read(Parser, [sent])[0]
+    assert len(expected) == 3
+    for cut in range(len(sent)):
+        assert _read(Reading, [sent[:cut], sent[cut:]])[0] == expected
