@@ -28,9 +28,9 @@ __all__ = [
 DAY: Final = 86_400.0
 HOUR: Final = 3_600.0
 STEPS: Final = "STEPS"
-ACK_WAIT_S: Final = 10.0
-"""Seconds after which unacknowledged work goes to another worker. Workers extend it every third of it while they live,
-so it is the time to recover from a worker's death, not a limit on work."""
+ACK_WAIT_S: Final = 5.0
+"""Seconds after which unacknowledged work goes to another worker. Workers extend it every fifth of it while they live,
+so it is the time to recover from a worker's death, not a limit on work; and as long as a worker may stand still."""
 MAX_FAILURES: Final = 5
 """Deliveries after which a stage that raises each time makes its message a dead letter."""
 MAX_DELIVERIES: Final = 25

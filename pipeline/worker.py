@@ -23,6 +23,8 @@ _log = logging.getLogger("stepwell.worker")
 
 GRACE_S: Final = 20.0
 VERSION: Final = "1.0.0"
+SIGNS: Final = 5
+"""How often a worker says within the time to acknowledge that it lives: four signs may be late or lost."""
 YOUNG: Final = 5_000
 """New objects after which the collector looks through them, which takes a millisecond or two."""
 
@@ -79,7 +81,7 @@ class Worker:
         for start in self.starts:
             await start()
         await self.link.subscribe(cancel_subject("*.*"), self._cancel)
-        self._alive = asyncio.create_task(self.runner.keep_alive(self.ack_wait_s / 3))
+        self._alive = asyncio.create_task(self.runner.keep_alive(self.ack_wait_s / SIGNS))
         self._transport = transport = self.link.transport()
         for stage in self.stages:
             for lane in LANES:

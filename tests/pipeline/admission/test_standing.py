@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from pipeline.admission.standing import Standing
 
@@ -86,8 +86,8 @@ class Lane(RuleBasedStateMachine):
         assert self.standing.total == len(self.queue)
 
 
-TestLane = Lane.TestCase
-TestLane.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+def test_whatever_happens_between_two_answers_no_less_is_known_than_there_is() -> None:
+    run_state_machine_as_test(Lane, settings=settings(max_examples=150, stateful_step_count=40, deadline=None))
 
 
 def test_the_rate_is_what_ended_between_two_answers() -> None:
