@@ -188,11 +188,27 @@ class Attempts:
         made = await self._settled(bill, ready, number, way, None if place is not None and place.alone else place)
         if isinstance(made, Refused):
             return made
-        counting = await self._journal.write(envelope.key, step, made)
-        await self._purse.closes(bill, counting)
+        if was_here_before(envelope, run.delivered):
+            counting = await self._journal.write(envelope.key, step, made)
+            await self._purse.closes(bill, counting)
+        else:
+            counting = await self._noted(bill, made)
         if place is not None and self._shelving is not None:
             await self._shelving.take(place)
         return counting if counting is made else counting.model_copy(update={"replayed": True})
+
+    async def _noted(self, bill: Bill, made: Attempt) -> Attempt:
+        """Write it down and settle it side by side, of a first delivery; the entry leaves first.
+
+        Should the entry alone get there, the next delivery settles it. Should the line alone, the next one makes the
+        call again, and counts this one beside it.
+        """
+        settling = asyncio.create_task(self._purse.closes(bill, made))
+        try:
+            counting = await self._journal.write(bill.envelope.key, bill.step, made)
+        finally:
+            await settling
+        return counting
 
     async def _replay(
         self, envelope: Envelope, stage: StageName, tier: int, link: Link, step: str, earlier: Attempt

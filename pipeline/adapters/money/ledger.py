@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any, Final, TypeVar
 
 from pipeline.adapters.money.caps import Caps
-from pipeline.adapters.money.counters import Amount, Counters, Held, Lost, Slot, Total, nano
+from pipeline.adapters.money.counters import Amount, Counters, Held, Lost, Slot, Spent, Total, nano
 from pipeline.adapters.money.counters import Bucket as CapBucket
 from pipeline.adapters.money.fold import spent_of
 from pipeline.adapters.money.lines import LedgerLines
@@ -37,6 +37,10 @@ KEEP_S: Final = 172_800.0
 KEEP_BRIEF_S: Final = 600.0
 """The same once it is settled. An attempt that is delivered again later finds its line in the stream, so that a million
 lines of a batch need not be remembered here; and a request that a budget makes wait is remembered for as long again."""
+AT_ONCE: Final = 256
+"""Attempts whose counters are on their way while nobody waits; with more, whoever settles waits for its own."""
+DRAIN_S: Final = 5.0
+"""Seconds in which those are there before the ledger stops."""
 _TRIES: Final = 3
 _WARNED: Final = 10_000
 
@@ -82,6 +86,7 @@ class StreamLedger:
         self._missed: int | None = None
         self._warned: OrderedDict[Slot, None] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._counting: set[asyncio.Task[None]] = set()
         self._rebuilder = (
             Rebuilder(counters, streams, bucket, clock, self._pers, grace_s=grace_s) if counters is not None else None
         )
@@ -96,7 +101,10 @@ class StreamLedger:
         self._background(self._refresh())
 
     async def stop(self) -> None:
-        """End what runs beside, and close the connection."""
+        """Let what is settled reach the counters, end what else runs beside, and close the connection."""
+        if self._counting:
+            await asyncio.wait(self._counting, timeout=DRAIN_S)
+        self._tasks |= self._counting
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -207,7 +215,11 @@ class StreamLedger:
         return None
 
     async def settle(self, charge: Charge, usd: float | None, usage: Usage, *, estimated: bool) -> None:
-        """Write down what it cost, once, and count it; see the port."""
+        """Write down what it cost, once, and count it; see the port.
+
+        Nobody waits for the counters: the line stands, and until they hear of it they hold what was set aside. They are
+        told before this returns, on the connection on which the next ones ask.
+        """
         now = self._clock.now()
         payers = payers_of(charge, self._policies.current(), now)
         entry = line("settle", charge, payers, now, usd=usd, usage=usage, estimated=estimated)
@@ -216,10 +228,19 @@ class StreamLedger:
             _log.warning("nobody knows what an attempt at target %s cost", charge.target)
         if not payers:
             return
-        slots = [payer.slot for payer in payers]
-        spent, keep_s = spent_of(counting), KEEP_BRIEF_S
+        telling = self._count_spent(charge.attempt, spent_of(counting), [payer.slot for payer in payers], place)
+        if len(self._counting) >= AT_ONCE:
+            await telling
+            return
+        task = asyncio.create_task(telling)
+        self._counting.add(task)
+        task.add_done_callback(self._counting.discard)
+        await asyncio.sleep(0)  # what is asked after this goes out after it
+
+    async def _count_spent(self, attempt: str, spent: Spent, slots: Sequence[Slot], place: int) -> None:
+        """Tell the counters. Never raises for what they do not hear."""
         try:
-            await self._counted(lambda one: one.settle(charge.attempt, spent, slots, place, keep_s=keep_s))
+            await self._counted(lambda one: one.settle(attempt, spent, slots, place, keep_s=KEEP_BRIEF_S))
         except (StoreUnavailable, TransportUnavailable):
             self._miss(place)  # the line stands: once the counters can be had again, they are counted from the lines
 

@@ -8,9 +8,26 @@ import pytest
 from cascade import FakeClock
 from fakes_ledger import FakeLedger
 from fakes_models import FakeJournal, FakeModels, answer, classified, policy, target
+from fakes_money import lines
 
 from pipeline.adapters.models.attempts import Attempts
-from pipeline.contracts import Budget, Chunk, Cover, Envelope, Plan, Reply, Request, Rung, Signals, Step, Tier, Usage
+from pipeline.adapters.money.ledger import StreamLedger
+from pipeline.adapters.money.memory import MemoryCounters
+from pipeline.contracts import (
+    Attempt,
+    Budget,
+    Chunk,
+    Cover,
+    Envelope,
+    Plan,
+    Reply,
+    Request,
+    Rung,
+    Signals,
+    Step,
+    Tier,
+    Usage,
+)
 from pipeline.errors import TargetUnavailable, TransportUnavailable
 from pipeline.policy import Policy
 from pipeline.policy.compiled_parts import CompiledCover
@@ -18,6 +35,7 @@ from pipeline.policy.conditions import compile_condition
 from pipeline.policy.models import BudgetSpec, Variant
 from pipeline.policy.source import FixedPolicy
 from pipeline.ports import Charge, Completion, Denial, ModelCall, Run
+from pipeline.transport.memory import MemoryLink
 
 PRICED = {"input": 1.0, "output": 10.0, "source": "a list", "as_of": "2026-01-31"}
 NAMES = ("small", "spare", "large")
@@ -175,6 +193,61 @@ async def test_a_worker_that_dies_before_it_settled_is_made_up_for() -> None:
     assert made.last is not None
     assert made.last.replayed
     assert bench.ledger.settled["acme.r1.draft-1"][0] == pytest.approx(COST)
+
+
+class Torn(FakeJournal):
+    """A journal that a worker's death cuts off before its first entry is stored."""
+
+    torn = True
+
+    async def write(self, key: str, step: str, attempt: Attempt) -> Attempt:
+        if self.torn:
+            self.torn = False
+            raise TransportUnavailable("the worker died")
+        return await super().write(key, step, attempt)
+
+
+async def test_a_worker_that_dies_before_its_entry_stands_has_its_call_counted_beside_the_one_made_again() -> None:
+    streams, bench = MemoryLink().streams, Bench(journal=Torn())
+    money = StreamLedger(MemoryCounters(), streams, FixedPolicy(policies()), bench.clock, fresh_s=0.0)
+    bench.ledger = money  # type: ignore[assignment]
+    with pytest.raises(TransportUnavailable):
+        await bench.attempts.make(envelope(), Run(), "draft", 0)
+    for _ in range(2):  # the second of these deliveries finds the entry
+        await bench.attempts.make(envelope(), Run(delivered=2), "draft", 0)
+    assert len(bench.models.calls) == 2
+    settled = {line.attempt: line.usd for line in await lines(streams) if line.kind == "settle"}
+    assert settled == {
+        "acme.r1.draft-1": pytest.approx(COST),
+        "acme.r1.draft-1-lost-1": pytest.approx(WORST),
+    }
+    (left,) = await money.standing((Cover(budget="team", scope="tenant=acme/variant=small"),))
+    assert left.left == pytest.approx(1.0 - COST - WORST)
+
+
+async def test_the_entry_and_the_line_of_a_call_are_on_their_way_together() -> None:
+    class Both(FakeJournal):
+        async def write(self, key: str, step: str, attempt: Attempt) -> Attempt:
+            await asyncio.wait_for(settles.wait(), 10)
+            return await super().write(key, step, attempt)
+
+    class Settling(FakeLedger):
+        async def settle(self, charge: Charge, usd: float | None, usage: Usage, *, estimated: bool) -> None:
+            settles.set()
+            await super().settle(charge, usd, usage, estimated=estimated)
+
+    settles = asyncio.Event()
+    bench = Bench(ledger=Settling(), journal=Both())
+    made = (await bench.attempts.make(envelope(), Run(), "draft", 0)).last
+    assert bench.journal.written == {("acme.r1", "draft-1"): made}
+
+
+async def test_who_finds_that_another_delivery_wrote_first_goes_on_with_that_one() -> None:
+    bench = Bench()
+    theirs = (await bench.attempts.make(envelope(), Run(), "draft", 0)).last
+    ours = (await bench.attempts.make(envelope(), Run(), "draft", 0)).last
+    assert theirs is not None
+    assert ours == theirs.model_copy(update={"replayed": True})
 
 
 # ---------------------------------------------------------------- the caller's own ceiling

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 from cascade import FakeClock
-from fakes_money import NOON, budget, cap, charge, ledger, spent
+from fakes_money import NOON, budget, cap, charge, ledger, lines, spent
 from valkey_server import ValkeyServer, valkey_server
 
 from pipeline.adapters.money import calls
+from pipeline.adapters.money import ledger as module
 from pipeline.adapters.money.ledger import StreamLedger
 from pipeline.adapters.money.memory import MemoryCounters
 from pipeline.adapters.money.valkey import PREFIX, ValkeyCounters
@@ -258,3 +259,60 @@ async def test_what_cannot_be_written_down_is_not_made_and_given_back(office: Of
     await asyncio.gather(*worker._tasks)
     slow.breaks = False
     assert await left(worker) == 1.0
+
+
+class Held(MemoryCounters):
+    """Counters that hear of what is settled when the test says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hear = asyncio.Event()
+        self.told = 0
+
+    async def settle(self, *given: object, **options: object) -> None:
+        self.told += 1
+        await self.hear.wait()
+        await super().settle(*given, **options)  # type: ignore[arg-type]
+
+
+async def test_who_settles_waits_for_the_line_and_not_for_the_counters() -> None:
+    counters, streams = Held(), MemoryLink().streams
+    worker = ledger(counters, streams, FakeClock(NOON))
+    await worker.reserve(charge(1, 0.005))
+    await worker.settle(charge(1, 0.005), 0.001, spent(), estimated=False)
+    assert [line.kind for line in await lines(streams)] == ["reserve", "settle"]
+    assert await left(worker) == 0.5, "until they hear of it they hold what was set aside"
+    counters.hear.set()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert await left(worker) == pytest.approx(0.9)
+
+
+async def test_a_worker_that_stops_lets_what_is_settled_reach_the_counters() -> None:
+    counters, streams = Held(), MemoryLink().streams
+    worker, other = ledger(counters, streams, FakeClock(NOON)), ledger(counters, streams, FakeClock(NOON))
+    await worker.reserve(charge(1, 0.005))
+    await worker.settle(charge(1, 0.005), 0.001, spent(), estimated=False)
+    stopping = asyncio.create_task(worker.stop())
+    await asyncio.sleep(0)
+    assert not stopping.done()
+    counters.hear.set()
+    await stopping
+    assert await left(other) == pytest.approx(0.9)
+
+
+async def test_no_more_than_a_bounded_number_of_settled_attempts_is_on_its_way_to_the_counters(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "AT_ONCE", 2)
+    counters = Held()
+    worker = ledger(counters, MemoryLink().streams, FakeClock(NOON))
+    for number in (1, 2):
+        await worker.settle(charge(number), 0.0, spent(), estimated=False)
+    third = asyncio.create_task(worker.settle(charge(3), 0.0, spent(), estimated=False))
+    while counters.told < 3:
+        await asyncio.sleep(0)
+    assert not third.done()
+    counters.hear.set()
+    await third
+    await worker.stop()
