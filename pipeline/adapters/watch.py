@@ -4,15 +4,14 @@ Bucket `calibration`: one value with all that is known, and one for each route t
 that plan follow the latter alone.
 """
 
-import asyncio
 import logging
 from collections.abc import Mapping
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from pipeline.adapters.followed import PAUSE_S, FollowedBucket
 from pipeline.confidence.watch import BINS, WORSE, Scores, Suspicion
-from pipeline.errors import TransportUnavailable
 from pipeline.ports import Bucket, Conflict, Entry
 
 __all__ = [
@@ -32,8 +31,6 @@ __all__ = [
 _log = logging.getLogger("stepwell.watch")
 
 BOOK_KEY: Final = "watch"
-PAUSE_S: Final = 1.0
-"""Seconds between two tries to watch the bucket."""
 _RACES: Final = 20
 
 
@@ -172,51 +169,23 @@ async def reset_watch(bucket: Bucket, route: str) -> bool:
     return True
 
 
-class BucketWatch:
+class BucketWatch(FollowedBucket):
     """Knows which routes fell back, by watching the bucket. What cannot be read counts as not fallen back."""
 
+    LOG = _log
+    WHAT = "calibration"
+    MEANWHILE = "nobody knows which routes fell back"
+
     def __init__(self, bucket: Bucket, *, pause_s: float = PAUSE_S) -> None:
-        self._bucket = bucket
-        self._pause_s = pause_s
+        super().__init__(bucket, pause_s=pause_s)
         self._fallen: dict[str, Fallen] = {}
-        self._task: asyncio.Task[None] | None = None
-        self._caught_up = asyncio.Event()
 
     def fallen(self, route: str, calibrator: str | None) -> str | None:
         """Why nothing of the route may stay, in words; None: it may. Another calibrator made another promise."""
         found = self._fallen.get(route)
         return found.sentence if found is not None and found.calibrator == calibrator else None
 
-    async def start(self, timeout_s: float = 5.0) -> None:
-        """Begin to watch; return when every present value is known, at the latest after `timeout_s` seconds."""
-        if self._task is None:
-            self._task = asyncio.create_task(self._follow())
-        try:
-            async with asyncio.timeout(timeout_s):
-                await self._caught_up.wait()
-        except TimeoutError:
-            _log.warning("the bucket of calibration does not answer: nobody knows which routes fell back")
-
-    async def stop(self) -> None:
-        """Stop watching."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
-            self._task = None
-
-    async def _follow(self) -> None:
-        while True:
-            try:
-                async for entry in self._bucket.watch():
-                    self._take(entry)
-            except TransportUnavailable as error:
-                _log.warning("watching the bucket of calibration broke off: %s", error.message)
-            await asyncio.sleep(self._pause_s)
-
-    def _take(self, entry: Entry | None) -> None:
-        if entry is None:
-            self._caught_up.set()
-            return
+    def _take(self, entry: Entry) -> None:
         if not entry.key.startswith(route_key("")):
             return
         found = parse_fallen(entry.value)

@@ -7,9 +7,7 @@ from typing import Annotated, Final
 
 import orjson
 import typer
-from pydantic import ValidationError
 
-from pipeline.audit.check import AUDIT
 from pipeline.calibrate.gate import Calibration, Settings, calibrate
 from pipeline.calibrate.labels import LAST, Label
 from pipeline.calibrate.plot import save
@@ -17,17 +15,14 @@ from pipeline.calibrate.recorded import labels_of
 from pipeline.calibrate.rows import read_rows
 from pipeline.calibrate.rules import Asked
 from pipeline.cli.calibrate_text import as_data, show_calibration
+from pipeline.cli.recorded import decisions_and_outcomes
 from pipeline.cli.show import Misused, beside, console, errors_as_sentences, print_json, run
-from pipeline.contracts import AuditRecord, OutcomeEvent, parse_record
-from pipeline.embedded.here import environment_here, settings_here
+from pipeline.embedded.here import environment_here
 from pipeline.errors import InvalidRequest, NotFound
-from pipeline.experiments.outcomes import OUTCOMES
 from pipeline.policy.calibration import Gate
 from pipeline.policy.calibration.gate import Rule
 from pipeline.policy.load import load_folder
-from pipeline.ports import Stored
 from pipeline.settings import Settings as Surroundings
-from pipeline.transport.nats import connect
 
 __all__ = ["register", "written"]
 
@@ -201,31 +196,5 @@ def _none(given: bool) -> str:
 
 
 def _recorded(route: str | None) -> list[Label]:
-    records, outcomes = run(_streams())
+    records, outcomes = run(decisions_and_outcomes())
     return labels_of(records, outcomes, route)
-
-
-async def _streams() -> tuple[list[AuditRecord], list[OutcomeEvent]]:
-    """The decisions and outcomes that can be read."""
-    link = await connect(settings_here(), name="cli")
-    try:
-        records = [record async for stored in link.streams.scan(AUDIT) if (record := _decision(stored)) is not None]
-        outcomes = [event async for stored in link.streams.scan(OUTCOMES) if (event := _outcome(stored)) is not None]
-    finally:
-        await link.close()
-    return records, outcomes
-
-
-def _decision(stored: Stored) -> AuditRecord | None:
-    try:
-        record = parse_record(stored.body)
-    except ValidationError:
-        return None
-    return record if isinstance(record, AuditRecord) else None
-
-
-def _outcome(stored: Stored) -> OutcomeEvent | None:
-    try:
-        return OutcomeEvent.model_validate_json(stored.body)
-    except ValidationError:
-        return None

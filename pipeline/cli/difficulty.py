@@ -4,21 +4,16 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic import ValidationError
 
 from pipeline.adapters.difficulty.examples import Example, Fields, files_in, read_examples
 from pipeline.adapters.difficulty.recorded import labelled, labels_of
 from pipeline.adapters.difficulty.train import Settings, Trained, train
-from pipeline.audit.check import AUDIT
+from pipeline.cli.recorded import decisions_and_outcomes
 from pipeline.cli.show import console, errors_as_sentences, print_json, print_rows, run
-from pipeline.contracts import AuditRecord, OutcomeEvent, Request, parse_record
-from pipeline.embedded.here import settings_here
+from pipeline.contracts import Request
 from pipeline.errors import InvalidRequest, NotFound
-from pipeline.experiments.outcomes import OUTCOMES
-from pipeline.ports import Stored
 from pipeline.signals.complexity import complexity
 from pipeline.signals.difficulty import DifficultyModel, InvalidModel, read_model, write_model
-from pipeline.transport.nats import connect
 
 __all__ = ["register"]
 
@@ -158,31 +153,5 @@ def _figure(value: float | None) -> str | None:
 
 def _recorded(data: list[Path], fields: Fields) -> list[Example]:
     files = [file for path in data for file in files_in(path)]
-    records, outcomes = run(_streams())
+    records, outcomes = run(decisions_and_outcomes())
     return labelled(files, labels_of(records, outcomes), fields)
-
-
-async def _streams() -> tuple[list[AuditRecord], list[OutcomeEvent]]:
-    """The decisions and outcomes that can be read."""
-    link = await connect(settings_here(), name="cli")
-    try:
-        records = [record async for stored in link.streams.scan(AUDIT) if (record := _decision(stored)) is not None]
-        outcomes = [event async for stored in link.streams.scan(OUTCOMES) if (event := _outcome(stored)) is not None]
-    finally:
-        await link.close()
-    return records, outcomes
-
-
-def _decision(stored: Stored) -> AuditRecord | None:
-    try:
-        record = parse_record(stored.body)
-    except ValidationError:
-        return None
-    return record if isinstance(record, AuditRecord) else None
-
-
-def _outcome(stored: Stored) -> OutcomeEvent | None:
-    try:
-        return OutcomeEvent.model_validate_json(stored.body)
-    except ValidationError:
-        return None
