@@ -18,7 +18,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from evaluation import plots
 from evaluation.data import Absent, Folder, sentence
-from evaluation.protocols import PROTOCOLS, protocol
+from evaluation.protocols import PROTOCOLS, USUAL, protocol
 from evaluation.report import Options, Report
 from evaluation.show import plain, show
 
@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--fit", type=Path, help="what to learn from; as --data if not given")
     parser.add_argument("--data", type=Path, default=DATA, help="what to score")
-    parser.add_argument("--only", default=",".join(PROTOCOLS), help=f"some of {','.join(PROTOCOLS)}")
+    parser.add_argument("--only", default=",".join(USUAL), help=f"some of {','.join(PROTOCOLS)}")
     parser.add_argument("--rounds", type=int, default=Options().rounds, help="of the bootstrap")
     parser.add_argument("--seed", type=int, default=Options().seed, help="of all chance")
     parser.add_argument("--quick", action="store_true", help="few rounds: to see whether it runs")

@@ -5,7 +5,7 @@ from typing import Final, cast
 
 from evaluation.report import Protocol
 
-__all__ = ["PROTOCOLS", "protocol"]
+__all__ = ["PROTOCOLS", "USUAL", "protocol"]
 
 PROTOCOLS: Final = {
     "H1": "evaluation.protocols.routing",
@@ -15,8 +15,11 @@ PROTOCOLS: Final = {
     "S1": "evaluation.protocols.likeness",
     "J1": "evaluation.protocols.repair",
     "WATCH": "evaluation.protocols.watch",
+    "NEIGHBOURS": "evaluation.protocols.neighbours",
 }
 """Name and module; each module has a function `run` of the type `Protocol`."""
+USUAL: Final = tuple(name for name in PROTOCOLS if name != "NEIGHBOURS")
+"""Those that run where none is named: without the one that encodes eleven thousand questions."""
 
 
 def protocol(name: str) -> Protocol:

@@ -16,7 +16,7 @@ from evaluation.protocols.routing_learned import Both, Side, gain_order, over_sp
 from evaluation.protocols.routing_texts import Numbers, pieces, plain_ridge, stacked, words
 from evaluation.report import Options
 
-__all__ = ["big_bench", "llama", "mmlu", "mtbench"]
+__all__ = ["asked_columns", "big_bench", "graded", "llama", "mmlu", "mtbench", "question_of"]
 
 _OPTION: Final = re.compile(r"\n[A-J]\. ")
 _WORD: Final = re.compile(r"\w+")
@@ -31,14 +31,14 @@ def mmlu(fit: Folder, data: Folder, options: Options) -> Pair:
     def scores(side: Side) -> list[Numbers]:
         options.step("MMLU")
         prompts = [row["prompt"] for row in side.rows]
-        columns = _asked(side, prompts, [row["subject"] for row in side.rows])
+        columns = asked_columns(side, prompts, [row["subject"] for row in side.rows])
         return [
             gain_order(side, columns, "difficulty", quick=options.quick, seed=options.seed),
             plain_ridge(prompts, side.gains, side.known, side.others),
         ]
 
     weak, strong, (ours, ridge) = over_splits(
-        fit, data, "routellm-cascade/mmlu", _question, _two, scores, quick=options.quick
+        fit, data, "routellm-cascade/mmlu", question_of, graded, scores, quick=options.quick
     )
     return Pair("MMLU Mixtral → GPT-4", "mmlu", weak, strong, ours, ridge, "TF-IDF ridge")
 
@@ -50,7 +50,7 @@ def big_bench(fit: Folder, data: Folder, options: Options) -> Pair:
         options.step("BIG-Bench Hard")
         asked, tasks = [row["question"] for row in side.rows], [row["task"] for row in side.rows]
         drafts = [" ".join(row["direct"].split()) for row in side.rows]
-        columns = _asked(side, asked, tasks)
+        columns = asked_columns(side, asked, tasks)
         columns["pieces"] = stacked(pieces(asked, tasks, side.known), side.gains, side.known, side.others, side.keys)
         both = [f"{task}|{draft.lower()[:60]}" for task, draft in zip(tasks, drafts, strict=True)]
         columns |= topical(side, both, "answer")
@@ -79,7 +79,7 @@ def mtbench(fit: Folder, data: Folder, options: Options) -> Pair:
     def scores(side: Side) -> list[Numbers]:
         options.step("MT-Bench")
         prompts = ["\n".join(row["turns"][: row["turn"]]) for row in side.rows]
-        columns = _asked(side, prompts, [row["category"] for row in side.rows])
+        columns = asked_columns(side, prompts, [row["category"] for row in side.rows])
         columns["second_turn"] = side.plain([float(row["turn"] == 2) for row in side.rows])
         return [
             gain_order(side, columns, "difficulty", quick=options.quick, seed=options.seed),
@@ -104,7 +104,7 @@ def llama(fit: Folder, data: Folder, options: Options) -> Pair:
     def scores(side: Side) -> list[Numbers]:
         options.step("MMLU with texts")
         prompts = [row["prompt"] for row in side.rows]
-        columns = _asked(side, prompts, [row["subject"] for row in side.rows])
+        columns = asked_columns(side, prompts, [row["subject"] for row in side.rows])
         columns["probability"] = side.plain([row["Llama3-8b"][1] for row in side.rows])
         columns["other_wording"] = side.plain([row["Llama3-8b"][3] for row in side.rows])
         probability = np.array([row["Llama3-8b"][1] for row in side.rows])
@@ -114,7 +114,7 @@ def llama(fit: Folder, data: Folder, options: Options) -> Pair:
         fit,
         data,
         "mcq-confidence/mmlu_llama3_with_text",
-        _question,
+        question_of,
         lambda row: (float(row["Llama3-8b"][0] == 1), float(row["Llama3-70b"][0] == 1)),
         scores,
         quick=options.quick,
@@ -123,7 +123,7 @@ def llama(fit: Folder, data: Folder, options: Options) -> Pair:
     return Pair(name, "mmlu", weak, strong, ours, plain, "probability", opinions=1.0, counted=False)
 
 
-def _asked(side: Side, prompts: Sequence[str], topics: Sequence[str]) -> dict[str, Both]:
+def asked_columns(side: Side, prompts: Sequence[str], topics: Sequence[str]) -> dict[str, Both]:
     """What the question alone says."""
     scored = words(prompts, topics, side.known)
     columns = topical(side, topics, "topic")
@@ -157,9 +157,11 @@ def _worded(prompt: str) -> dict[str, float]:
     }
 
 
-def _question(row: Row) -> str:
+def question_of(row: Row) -> str:
+    """The question without its options: rows that share it belong together."""
     return _OPTION.split(str(row["prompt"]))[0]
 
 
-def _two(row: Row) -> tuple[float, float]:
+def graded(row: Row) -> tuple[float, float]:
+    """Whether each of the two answers was right."""
     return float(row["weak_correct"]), float(row["strong_correct"])

@@ -23,7 +23,7 @@ from evaluation.protocols.routing_texts import Numbers, stacked, words
 from evaluation.report import Options
 from pipeline.confidence.signals import NAMES, Seen, final_answer, signals_of
 
-__all__ = ["gsm8k", "verifiers"]
+__all__ = ["draft_columns", "gsm8k", "verifiers"]
 
 SYSTEMS: Final = ("6b_finetuning", "6b_verification", "175b_finetuning", "175b_verification")
 CHEAP: Final = ("6b_verification", "175b_finetuning")
@@ -45,7 +45,9 @@ def gsm8k(fit: Folder, data: Folder, options: Options) -> Pair:
         for asked in asked_of:
             fewer = [{name: texts[name] for name in asked} for texts in beside]
             orders.append(
-                gain_order(side, _columns(side, drafts, fewer), quick=options.quick, seed=options.seed + len(asked))
+                gain_order(
+                    side, draft_columns(side, drafts, fewer), quick=options.quick, seed=options.seed + len(asked)
+                )
             )
         return orders
 
@@ -92,7 +94,7 @@ def verifiers(fit: Folder, data: Folder, options: Options) -> Pair:
         options.step("GSM8K verifiers")
         drafts = [_text(row, "6b_verification") for row in side.rows]
         beside = [{name: _text(row, name) for name in beside_names} for row in side.rows]
-        columns = _columns(side, drafts, beside)
+        columns = draft_columns(side, drafts, beside)
         return [
             gain_order(side, columns, quick=options.quick, seed=options.seed),
             _counted(side, drafts, beside, ("175b_finetuning",)),
@@ -111,7 +113,8 @@ def verifiers(fit: Folder, data: Folder, options: Options) -> Pair:
     return Pair(name, "gsm8k", weak, strong, ours, count, kind, 2.0, 1.0, counted=False)
 
 
-def _columns(side: Side, drafts: Sequence[str], beside: Sequence[dict[str, str]]) -> dict[str, Both]:
+def draft_columns(side: Side, drafts: Sequence[str], beside: Sequence[dict[str, str]]) -> dict[str, Both]:
+    """What the drafts say, and the answers beside them."""
     prompts = [str(row["prompt"]) for row in side.rows]
     found = [
         _signals(prompt, draft, tuple(opinions.items()))
