@@ -23,3 +23,5 @@ def test_a_worker_is_killed_under_a_batch_and_every_line_has_one_result() -> Non
     assert found["calls"] >= 600
     assert found["calls_repeated"] <= found["hands"]
     assert set(found["memory_mib"]) == {"0%", "10%", "50%", "100%"}
+    assert found["cpu_ms"]["nats"] > 0
+    assert found["flat"] is None, "of few lines nothing is said"
