@@ -5,6 +5,7 @@ import contextlib
 import functools
 import logging
 import re
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
@@ -42,19 +43,29 @@ class NatsConversation:
     def __init__(self, mux: Mux, subject: str) -> None:
         self._mux = mux
         self._subject = subject
-        self._answers: asyncio.Queue[Msg | Spoken] = asyncio.Queue()
-        self.address = mux.open(self._answers.put_nowait, self._answers.put_nowait)
+        self._answers: deque[Msg | Spoken] = deque()
+        self._waiter: asyncio.Future[None] | None = None
+        self.address = mux.open(self._take, self._take)
+
+    def _take(self, message: Msg | Spoken) -> None:
+        self._answers.append(message)
+        if self._waiter is not None:
+            _wake(self._waiter)
 
     async def next(self, timeout_s: float) -> Incoming | None:
-        """The next answer, or None."""
-        if self._answers.empty():
+        """The next answer, or None. One at a time may wait for it."""
+        if not self._answers:
+            loop = asyncio.get_running_loop()
+            self._waiter = waiter = loop.create_future()
+            timer = loop.call_later(timeout_s, _wake, waiter)
             try:
-                async with asyncio.timeout(timeout_s):
-                    message = await self._answers.get()
-            except TimeoutError:
+                await waiter
+            finally:
+                timer.cancel()
+                self._waiter = None
+            if not self._answers:
                 return None
-        else:
-            message = self._answers.get_nowait()
+        message = self._answers.popleft()
         if isinstance(message, Spoken):
             return message
         if status_of(message) == "503":
@@ -64,6 +75,11 @@ class NatsConversation:
     def close(self) -> None:
         """No more answers."""
         self._mux.close(self.address)
+
+
+def _wake(waiter: "asyncio.Future[None]") -> None:
+    if not waiter.done():
+        waiter.set_result(None)
 
 
 class NatsLink:
