@@ -171,7 +171,7 @@ def _kept(link: Link) -> ResultStore:
 
 def _feed(parts: Parts) -> None:
     """The feeder of batches, in workers of the first stage: one of them leads."""
-    from pipeline.batch.feeder import Feeder
+    from pipeline.batch.feeder import LIMIT, Feeder
 
     def translate(url: str, body: JsonObject, tenant: str) -> Request:
         from pipeline.gateway.lines import translate_line
@@ -191,6 +191,8 @@ def _feed(parts: Parts) -> None:
         translate,
         who,
         weights=lambda: parts.policies.current().limits.admission.weights,
+        # Lines that wait for a batch of their provider hold no place in any queue, and a file wants many of them.
+        limit=4 * LIMIT if any(spec.batches for spec in parts.policies.current().targets.values()) else LIMIT,
         revision=lambda: parts.policies.current().revision,
         check=lambda name, tenant: offered().check(name, tenant),
     )

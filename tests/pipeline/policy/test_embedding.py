@@ -78,6 +78,12 @@ def test_a_route_that_answers_takes_nobody_who_makes_vectors(tmp_path: Path) -> 
     assert "small makes vectors and does not answer; give the route the kind embedding" in str(problem)
 
 
+def test_who_makes_vectors_goes_by_no_batch_of_a_provider(tmp_path: Path) -> None:
+    """Only calls of models that answer do."""
+    (problem,) = found(tmp_path, models(more="    batches: {}\n"))
+    assert "only models that answer are called by a provider's batch, and no encoder; leave it out" in problem
+
+
 @pytest.mark.parametrize(("encoder", "refused"), [("", True), (", encoder: e5", False), (", encoder: other", True)])
 def test_vectors_of_two_encoders_do_not_meet_in_a_route(tmp_path: Path, encoder: str, refused: bool) -> None:
     more = "    vectors: {dimensions: 64}\n"

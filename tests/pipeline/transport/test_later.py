@@ -131,3 +131,22 @@ async def test_a_waiting_caller_is_told_at_its_deadline_and_those_behind_it_are_
     process.kill()
     process.wait()
     await link.close()
+
+
+async def test_what_came_back_by_itself_is_not_woken_again(nats: NatsServer) -> None:
+    """Whoever wakes has read that it waits, and is slower than its time."""
+    link = await provisioned(nats)
+    transport = link.transport()
+    await transport.postpone("batch", "draft", b"once", "default.r1.4.1", 0.2)
+    stale = await link.streams.batch("STEPS", 1, "step.later.batch.*.default.r1.>")
+    async with asyncio.timeout(10):
+        while await waits(link):
+            await asyncio.sleep(0.05)
+
+    async def late(*_: object) -> object:
+        return stale
+
+    transport._streams.batch = late  # type: ignore[method-assign, assignment]
+    assert not await transport.wake("batch", "default.r1")
+    assert [stored.body async for stored in link.streams.scan("STEPS")] == [b"once"]
+    await link.close()

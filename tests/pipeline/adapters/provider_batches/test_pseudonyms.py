@@ -1,6 +1,5 @@
 """What goes by a file is what the target may see, and what comes back is what the caller asked about."""
 
-from pathlib import Path
 from typing import Any
 
 import orjson
