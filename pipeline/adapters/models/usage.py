@@ -82,14 +82,14 @@ def _answered(reported: Mapping[str, Any]) -> int | None:
 def _first(reported: Mapping[str, Any], *names: str) -> int | None:
     """The first of these counts that is there; None: none is."""
     for name in names:
-        count = _count(reported.get(name))
+        count = _count(reported[name]) if name in reported else None
         if count is not None:
             return count
     return None
 
 
 def _part(reported: Mapping[str, Any], details: Mapping[str, Any], *names: str) -> int:
-    found = _first(details, *names)
+    found = _first(details, *names) if details else None
     return (_first(reported, *names) if found is None else found) or 0
 
 
