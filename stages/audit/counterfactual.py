@@ -1,6 +1,7 @@
 """What a request would have cost without the stairs: had the best variant of its route answered at once. Pure."""
 
 from pipeline.contracts import Attempt, Envelope, Usage
+from pipeline.contracts.trusted import trusted
 from pipeline.policy import Policy
 from pipeline.policy.models import Route
 from pipeline.policy.pricing import cost_usd
@@ -65,4 +66,6 @@ def _used(envelope: Envelope, served: Attempt | None) -> Usage | None:
     usage = served.answer_usage if served is not None else None
     if envelope.hit is not None:
         usage = envelope.hit.usage
-    return None if usage is None else Usage(input_tokens=usage.input_tokens, output_tokens=usage.output_tokens)
+    if usage is None:
+        return None
+    return trusted(Usage, {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens})

@@ -32,6 +32,9 @@ CHUNK: Final = 200
 """Characters in one piece of an answer that is streamed after it is complete."""
 
 
+_NOTHING: Final = Usage()
+
+
 class _Answer(NamedTuple):
     """The part of a reply that differs between a remembered answer and a fresh one."""
 
@@ -176,9 +179,10 @@ def _origin(hit: CacheHit | None, now: float) -> Remembered | None:
 
 
 def _usage(attempts: Sequence[Attempt]) -> Usage:
-    if len(attempts) == 1:
-        return attempts[0].usage
-    return sum((attempt.usage for attempt in attempts), Usage())
+    if not attempts:
+        return _NOTHING
+    first, *others = [attempt.usage for attempt in attempts]
+    return sum(others, first)
 
 
 def _cost(attempts: Sequence[Attempt]) -> float | None:
