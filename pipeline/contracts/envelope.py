@@ -225,8 +225,8 @@ class Attempt(OpenContract):
     it was cancelled, since its beginning said already that it would not stay. `exit_at`: tokens after which its
     beginning said so; without `left_early` it was finished all the same, so that wrong exits can be counted.
     `reasoning`: what the model wrote beside its answer to get there; it is passed on and never weighed or recorded.
-    `embeddings`: vectors, where those were asked for, as in a reply. `provider_batch`: the batch at the provider that it
-    went by; null: it was called by itself.
+    `embeddings`: vectors, where those were asked for, as in a reply. `provider_batch`: the batch at the provider that
+    it went by; null: it was called by itself.
     """
 
     number: Whole = Field(ge=1)
