@@ -231,7 +231,7 @@ class Parts:
 
         async def start() -> None:
             accepts = [route.spec.accept for route in self.policies.current().routes]
-            if any(accept is not None and accept.past_errors is not None for accept in accepts):
+            if any(accept.past_errors is not None for accept in accepts):
                 await past.warm()
 
         self.starts.append(start)
