@@ -1,7 +1,7 @@
 """A large batch beside interactive work, while workers and the door are killed: is anything lost, doubled or grown?
 
     python -m bench.million --lines 1000000        the whole
-    python -m bench.million --quick                3,000 lines and one kill, in half a minute
+    python -m bench.million --quick                3,000 lines and one kill, in a minute
     python -m bench.million --log looks.jsonl      what was seen is written down as it is seen
     python -m bench.million --report looks.jsonl   what such a run has seen so far, also while it runs
 
@@ -226,7 +226,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--model-ms", default="0", help="how long models take to answer: 30 or 20-50")
     parser.add_argument("--rate", type=float, default=10.0, help="interactive requests a second; 0: none")
     parser.add_argument("--seconds", type=float, default=20.0, help="how long they are measured without the batch")
-    parser.add_argument("--quick", action="store_true", help="a run of half a minute: few lines, one kill")
+    parser.add_argument("--quick", action="store_true", help="a run of a minute: few lines, one kill")
     parser.add_argument("--log", type=Path, help="write what is seen to this file as it is seen")
     parser.add_argument("--report", type=Path, help="run nothing: say what such a file holds; --lines as in that run")
     parser.add_argument("--plot", type=Path, help="draw memory over lines to this PNG, where matplotlib is installed")
