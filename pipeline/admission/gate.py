@@ -114,7 +114,7 @@ class Gate:
             del self._looking[lane]
 
     def confirmed(self, tenant: str, lane: Lane, stored: bool) -> None:
-        """What was let in is in the queue now; or, not `stored`, it never came there, or was there already."""
+        """What was let in is in the queue now; or, not `stored`, it never came there."""
         self._lanes[lane].settle(tenant, stored)
 
     def enter(self, tenant: str) -> None:

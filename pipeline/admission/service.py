@@ -151,12 +151,13 @@ class Admission:
 
     async def _queued(self, envelope: Envelope) -> bool:
         """Make it durable, in the row where it stands. False: it was there already."""
-        lane, new = envelope.lane, False
+        lane, stored = envelope.lane, False
         row = self._gate.admit(envelope.tenant, lane, self._policies.current().limits.admission)
         try:
             new = await self._transport.hand_over(lane, FIRST, dump_admitted(envelope), f"{envelope.key}.0", row)
+            stored = True
         finally:
-            self._gate.confirmed(envelope.tenant, lane, new)
+            self._gate.confirmed(envelope.tenant, lane, stored)
         return new
 
     async def _fetched(self, body: bytes, tenant: str) -> bytes:

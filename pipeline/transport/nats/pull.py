@@ -54,6 +54,8 @@ class _Row:
         self.owes = 0
         """In all."""
         self.heard = 0.0
+        self.missed = False
+        """It was said that nobody hands it out."""
 
     def ask(self, address: str, wanted: int) -> None:
         self.owed[address] = wanted
@@ -208,6 +210,9 @@ class Puller:
         if status in ("409", "503"):
             text = (message.headers or {}).get("Description", "nobody answers")
             _log.info("pull from %s ended: %s; asking again shortly", row.consumer, text)
+            if status == "503" and not row.missed:
+                row.missed = True
+                _log.warning("nobody hands out %s: where that lasts, run `stepwell provision`", row.consumer)
             return  # the next tick asks again, so that a missing consumer is not hammered
         if self._wanted(number) > 0:
             self._room.set()

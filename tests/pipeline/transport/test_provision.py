@@ -171,3 +171,16 @@ async def test_a_server_from_before_the_rows_gets_them_and_hands_out_what_waits_
     assert set(taken) == {b"waits", b"early", b"early, behind"}
     await transport.stop(1)
     await link.close()
+
+
+async def test_a_worker_says_which_rows_nobody_hands_out(nats: NatsServer, caplog: pytest.LogCaptureFixture) -> None:
+    link = await connect(nats.settings(), name="test")
+    transport = link.transport()
+
+    async def take(delivery: Delivery) -> None:
+        await delivery.ack()
+
+    await transport.consume("draft", "interactive", take, 4)
+    await until(lambda: "nobody hands out interactive-draft-3: where that lasts, run" in caplog.text)
+    await transport.stop(1)
+    await link.close()
