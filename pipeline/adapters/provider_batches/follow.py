@@ -1,7 +1,7 @@
 """Takes one file of calls a step further: stored, asked for, looked at, and its answers put on the shelf.
 
 Each step is written down before the next one begins, so that whoever goes on after a crash knows what may have been
-done. Storing a file twice harms nothing. A batch is asked for once: `creating` is written first, and whoever finds that
+done. Storing a file twice harms nothing. A batch is asked for once: `uploaded` is written first, and whoever finds that
 word asks the provider for the batch of this mark before it asks for one. A provider that does not say whether there is
 one gets none: its calls are made by themselves.
 """
@@ -57,8 +57,6 @@ class Follow:
         if file.state == "gathered":
             return await self._store(target, spec, file)
         if file.state == "uploaded":
-            return replace(file, state="creating")
-        if file.state == "creating":
             return await self._create(target, spec, file)
         if file.state == "running":
             return await self._look(target, spec, file)
@@ -66,7 +64,7 @@ class Follow:
 
     async def _lost(self, target: str, file: File, now: float) -> File | None:
         """Nobody can be asked. What cannot have been sent is called by itself; the rest may be under way."""
-        if file.state in ("gathered", "uploaded") or now > file.deadline_at:
+        if file.state == "gathered" or now > file.deadline_at:
             await self._nothing_came(target, file)
             return None
         return file

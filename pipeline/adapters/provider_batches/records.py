@@ -83,7 +83,7 @@ class Answer:
     price: Price | None = None
 
 
-State = Literal["gathered", "uploaded", "creating", "running", "answered"]
+State = Literal["gathered", "uploaded", "running", "answered"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class File:
 
     Attributes:
         mark: names it at the provider, so that whoever goes on after a crash finds what was made of it.
-        state: `creating` is written before the batch is asked for, so that from then on it is looked for first.
+        state: `uploaded` is written before the batch is asked for, so that from then on it is looked for first.
         until: when the last of its requests waits no more.
         deadline_at: the last deadline of its requests.
         files: what the provider keeps of it.
