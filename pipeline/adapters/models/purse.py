@@ -7,6 +7,7 @@ pays for a request, nothing is asked before its calls.
 import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import Final, NamedTuple
 
 from pipeline.adapters.models.estimates import Size
@@ -40,8 +41,8 @@ _LOOKS: Final[Mapping[MadeFor, Purpose]] = {
 }
 
 
-class Bill(NamedTuple):
-    """One attempt that is to be paid: whose, of what, how large, and at which price."""
+class _Terms(NamedTuple):
+    """What a bill says."""
 
     envelope: Envelope
     policy: Policy
@@ -55,7 +56,14 @@ class Bill(NamedTuple):
     delivered: int = 1
     made_for: MadeFor = "answer"
 
-    @property
+
+class Bill(_Terms):
+    """One attempt that is to be paid: whose, of what, how large, and at which price.
+
+    What follows from that is found out once: a bill never changes, and another one knows nothing of it.
+    """
+
+    @cached_property
     def purpose(self) -> Purpose:
         """What the ledger calls it."""
         if self.made_for != "answer":
@@ -66,12 +74,17 @@ class Bill(NamedTuple):
             return "fallback"
         return "draft" if self.stage == "draft" else "escalate"
 
-    @property
+    @cached_property
     def usd(self) -> float | None:
         """What it may cost at most; None: nobody knows."""
         signals = self.envelope.plan.signals if self.envelope.plan is not None else None
         modalities = signals.modalities if signals is not None else ()
         return worst_cost(self.price, self.size.asked, self.size.answered, modalities)
+
+    @cached_property
+    def charge(self) -> Charge:
+        """The attempt as the ledger knows it."""
+        return charge_of(self, self.purpose)
 
 
 class Refused(NamedTuple):
@@ -103,12 +116,12 @@ class Purse:
         ledger, plan = self._ledger, bill.envelope.plan
         if ledger is None or plan is None or not plan.covers:
             return None
-        charge = charge_of(bill, bill.purpose)
+        charge, lost = bill.charge, _lost(bill)
         paced = pressing(bill.envelope, bill.policy) if bill.purpose == "escalate" else None
         if paced is not None:
             why = f"the money of {paced} goes faster than its window, so that more urgent ones go first"
             return _capped(Denial(paced, plan.on_capped, why), plan)
-        denial = await _reserved(ledger, replace(charge, lost=_lost(bill)), bill)
+        denial = await _reserved(ledger, replace(charge, lost=lost) if lost else charge, bill)
         if denial is not None:
             return Refused(denial)
         if bill.purpose == "escalate":
@@ -141,7 +154,7 @@ class Purse:
         """Tell what the attempt cost: with a line of its own for what was made beside it. Idempotent."""
         if self._ledger is None:
             return
-        charge = charge_of(bill, bill.purpose)
+        charge = bill.charge
         if attempt.hedge_usage is None:
             await self._settle(self._ledger, charge, attempt, attempt.usage, attempt.cost_usd)
             return
@@ -160,7 +173,7 @@ class Purse:
     async def drops(self, bill: Bill) -> None:
         """The attempt is not made after all."""
         if self._ledger is not None:
-            await self._ledger.release(charge_of(bill, bill.purpose))
+            await self._ledger.release(bill.charge)
 
 
 _NOTHING = Usage()

@@ -12,8 +12,9 @@ from pipeline.adapters.money.caps import Caps
 from pipeline.adapters.money.counters import Amount, Counters, Held, Lost, Slot, Spent, Total, nano
 from pipeline.adapters.money.counters import Bucket as CapBucket
 from pipeline.adapters.money.fold import spent_of
+from pipeline.adapters.money.known import KnownPayers
 from pipeline.adapters.money.lines import LedgerLines
-from pipeline.adapters.money.payers import Payer, away, denial, line, payers_of, resets_s, unpriced, used
+from pipeline.adapters.money.payers import Payer, away, denial, line, resets_s, unpriced, used
 from pipeline.adapters.money.rebuild import GRACE_S, Rebuilder
 from pipeline.adapters.money.stood import FRESH_S, Stood
 from pipeline.adapters.money.windows import frame_at
@@ -82,6 +83,7 @@ class StreamLedger:
         self._tell = warned
         self._grace_s = grace_s
         self._caps = Caps(counters)
+        self._payers = KnownPayers()
         self._stood = Stood(clock.monotonic, fresh_s)
         self._missed: int | None = None
         self._warned: OrderedDict[Slot, None] = OrderedDict()
@@ -122,7 +124,7 @@ class StreamLedger:
     async def reserve(self, charge: Charge) -> Denial | None:
         """Set aside what the attempt may cost; see the port."""
         now = self._clock.now()
-        payers = payers_of(charge, self._policies.current(), now)
+        payers = self._payers.of(charge, self._policies.current(), now)
         blocked = unpriced(charge, payers)
         if blocked is not None:
             _log.error("%s: give it a price", blocked.reason)
@@ -221,7 +223,7 @@ class StreamLedger:
         told before this returns, on the connection on which the next ones ask.
         """
         now = self._clock.now()
-        payers = payers_of(charge, self._policies.current(), now)
+        payers = self._payers.of(charge, self._policies.current(), now)
         entry = line("settle", charge, payers, now, usd=usd, usage=usage, estimated=estimated)
         counting, place = await self._lines.append(entry)
         if usd is None:
@@ -247,7 +249,7 @@ class StreamLedger:
     async def release(self, charge: Charge) -> None:
         """Give back what was set aside. Never raises: what stays aside is too careful, and ends with its window."""
         now = self._clock.now()
-        payers = payers_of(charge, self._policies.current(), now)
+        payers = self._payers.of(charge, self._policies.current(), now)
         if not payers:
             return
         try:

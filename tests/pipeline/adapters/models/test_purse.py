@@ -11,6 +11,8 @@ from fakes_models import FakeJournal, FakeModels, answer, classified, policy, ta
 from fakes_money import lines
 
 from pipeline.adapters.models.attempts import Attempts
+from pipeline.adapters.models.estimates import Size
+from pipeline.adapters.models.purse import Bill, charge_of
 from pipeline.adapters.money.ledger import StreamLedger
 from pipeline.adapters.money.memory import MemoryCounters
 from pipeline.contracts import (
@@ -20,6 +22,7 @@ from pipeline.contracts import (
     Cover,
     Envelope,
     Plan,
+    Purpose,
     Reply,
     Request,
     Rung,
@@ -115,6 +118,29 @@ async def test_what_a_call_may_cost_at_most_is_set_aside_and_what_it_cost_is_set
     assert charge.covers == (Cover(budget="team", scope="tenant=acme/variant=small"),)
     assert charge.free == frozenset()
     assert bench.ledger.asked_for == ["acme.r1"]
+
+
+async def test_what_is_paid_is_found_out_once_for_an_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is settled is the very charge that was set aside; each attempt has its own."""
+    made: list[Charge] = []
+
+    def counted(bill: Bill, purpose: Purpose) -> Charge:
+        made.append(charge_of(bill, purpose))
+        return made[-1]
+
+    monkeypatch.setattr("pipeline.adapters.models.purse.charge_of", counted)
+    await Bench(first_down).attempts.make(envelope(), Run(), "draft", 0)
+    assert [charge.attempt for charge in made] == ["acme.r1.draft-1", "acme.r1.draft-2"]
+
+
+def test_a_bill_that_differs_has_a_charge_of_its_own() -> None:
+    """What is known about one is not told about the one that was made from it."""
+    rung = Rung(variant="small", target="small")
+    bill = Bill(envelope(), policies(), "draft", 0, 0, rung, "draft-1", Size(1000, 100), TARGETS["small"].price)
+    assert bill.charge.usd == bill.usd == pytest.approx(WORST)
+    dearer = bill._replace(place=1, size=Size(2000, 100))
+    assert (bill.charge.purpose, dearer.charge.purpose) == ("draft", "fallback")
+    assert dearer.charge.usd == dearer.usd == pytest.approx(WORST + 1000 / 1e6)
 
 
 async def test_a_request_that_no_budget_pays_for_asks_nobody_before_its_call() -> None:
