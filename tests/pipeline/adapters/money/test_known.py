@@ -1,6 +1,7 @@
 """What is remembered about payers is what would be found anew: for each tenant, policy, window, stage and variant."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from fakes_money import NOON, budget, charge, with_money
@@ -44,6 +45,28 @@ def test_whatever_was_asked_before_the_answer_is_that_of_nobody_who_remembers(
     known = KnownPayers()
     for one, policy, now in asked:
         assert known.of(one, policy, now) == payers_of(one, policy, now)
+
+
+@pytest.mark.parametrize(
+    "differs",
+    [
+        {"stage": "escalate"},
+        {"variant": "large"},
+        {"target": "us"},
+        {"free": frozenset({"day"})},
+        {"covers": (COVERS[1], COVERS[2], TEAM)},
+        {"covers": (COVERS[0], COVERS[2])},
+    ],
+    ids=lambda differs: "-".join(differs),
+)
+def test_charges_that_differ_in_one_thing_are_told_apart(differs: dict[str, Any]) -> None:
+    """Whichever of the two was asked for first."""
+    usual = charge(covers=(COVERS[0], COVERS[2], TEAM))
+    other = replace(usual, **differs)
+    for asked in ((usual, other), (other, usual)):
+        known = KnownPayers()
+        assert [known.of(one, SMALL, NOON) for one in asked] == [payers_of(one, SMALL, NOON) for one in asked]
+        assert payers_of(usual, SMALL, NOON) != payers_of(other, SMALL, NOON)
 
 
 def test_a_tenant_is_never_paid_for_by_the_counter_of_another() -> None:
