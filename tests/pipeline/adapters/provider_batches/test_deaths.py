@@ -268,3 +268,24 @@ async def test_a_batch_for_which_nobody_waits_is_cancelled() -> None:
         await until(lambda: here.server.batches.count == 1, 5)
         here.clock.shift += 3001
         assert {answer.status for answer in (await here.done()).values()} == {0}
+
+
+async def test_lines_that_may_be_in_a_batch_wait_for_their_deadline_where_their_target_is_gone() -> None:
+    """Their file was stored and the batch perhaps asked for, so that calls by themselves might be paid twice."""
+    async with house(None) as here:
+        await here.fill()
+        first = here.collector()
+        reached = hang_after(first._provider, "create", 1)
+        await first.start()
+        await asyncio.wait_for(reached.wait(), 10)
+        await killed(first)
+        here.targets.clear()
+        here.clock.shift += 20
+        follower = here.collector()._follow
+        (file,) = (await here.shelf.known("small")).shelved.files
+        assert file.state == "uploaded"
+        assert await follower.step("small", None, file) == file
+        assert await here.answers() == {}
+        here.clock.shift += 3600
+        assert await follower.step("small", None, file) is None
+        assert {answer.status for answer in (await here.answers()).values()} == {0}
