@@ -123,16 +123,24 @@ class Flight:
         return line.handed
 
     async def in_queues(self) -> set[Key]:
-        """Every request of the lane that stands in a queue, or waits for its time. Few do: lines are let in slowly."""
-        found: set[Key] = set()
-        for subject in (f"step.{LANES[-1]}.>", f"step.later.{LANES[-1]}.>"):
-            async for stored in self._link.streams.scan("STEPS", subject=subject):
-                try:
-                    fields: dict[str, Any] = orjson.loads(stored.body)
-                    found.add((fields["request"].get("tenant", "default"), fields["id"]))
-                except (ValueError, LookupError, TypeError, AttributeError):  # the stage that reads it says so
-                    continue
-        return found
+        """Every request of the lane that stands in a queue, or waits for its time.
+
+        Those that wait are looked at before and after: they may be put into a queue meanwhile, and the other way round.
+        """
+        found = await self._waiting()
+        async for stored in self._link.streams.scan("STEPS", subject=f"step.{LANES[-1]}.>"):
+            try:
+                fields: dict[str, Any] = orjson.loads(stored.body)
+                found.add((fields["request"].get("tenant", "default"), fields["id"]))
+            except (ValueError, LookupError, TypeError, AttributeError):  # the stage that reads it says so
+                continue
+        return found | await self._waiting()
+
+    async def _waiting(self) -> set[Key]:
+        """Requests that wait for their time, for instance for a batch of their provider: their subjects name them."""
+        subjects = await self._link.streams.subjects("STEPS", f"step.later.{LANES[-1]}.*.*.*.>")
+        parts = [subject.split(".", 6) for subject in subjects]
+        return {(tenant, request) for *_, tenant, request, _ in parts}
 
     def forget_queues(self) -> None:
         """What stood in the queues was read too long ago."""

@@ -60,6 +60,10 @@ class Streams(Protocol):
         """All messages stored so far after sequence `after`, oldest first; `subject` may filter with wildcards."""
         ...
 
+    async def subjects(self, stream: str, pattern: str) -> set[str]:
+        """The subjects of all messages that match `pattern`; no message is read."""
+        ...
+
     async def delete(self, stream: str, sequence: int) -> bool:
         """Delete one message where the stream permits it. False: there is none."""
         ...

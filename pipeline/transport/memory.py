@@ -123,6 +123,10 @@ class MemoryStreams:
                 if whole is not None:
                     yield whole
 
+    async def subjects(self, stream: str, pattern: str) -> set[str]:
+        """The subjects of all messages that match."""
+        return {each.subject for each in self._streams[stream].messages.values() if matches(pattern, each.subject)}
+
     async def delete(self, stream: str, sequence: int) -> bool:
         """Delete one message where the stream permits it."""
         return self._streams[stream].delete(sequence)

@@ -154,6 +154,22 @@ class NatsStreams:
         finally:
             self._mux.close(address)
 
+    async def subjects(self, stream: str, pattern: str) -> set[str]:
+        """The subjects of all messages that match, page by page as the server tells them."""
+        found: set[str] = set()
+        offset = 0
+        while True:
+            question = orjson.dumps({"subjects_filter": pattern, "offset": offset})
+            answer = await self._mux.request(f"$JS.API.STREAM.INFO.{stream}", question, timeout_s=CONFIRM_S)
+            told: dict[str, Any] = orjson.loads(answer.data or b"{}")
+            if "state" not in told:
+                raise TransportUnavailable(f"NATS did not say what is in {stream}: run `stepwell provision`")
+            page = told["state"].get("subjects") or {}
+            found.update(page)
+            offset += len(page)
+            if not page or offset >= told.get("total", 0):
+                return found
+
     async def delete(self, stream: str, sequence: int) -> bool:
         """Delete one message where the stream permits it."""
         try:

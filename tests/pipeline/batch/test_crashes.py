@@ -8,6 +8,8 @@ import orjson
 import pytest
 from batches import Desk, desk_on, in_queues, questions
 
+from pipeline.adapters.clock import SystemClock
+from pipeline.adapters.results import StreamResults
 from pipeline.batch import Batch, flight
 from pipeline.batch.active import Active
 from pipeline.batch.lease import LEASE_S
@@ -200,3 +202,10 @@ async def test_whoever_goes_on_reads_the_queues_once_however_many_lines_are_in_d
     await desk.lead()
     await desk.until(await desk.submit(*questions(100)))
     assert len(readings) == 1
+
+
+async def test_a_line_that_waits_for_its_time_is_known_by_its_subject_alone(link: Link) -> None:
+    """Thousands may wait for a batch of their provider; nobody reads what they ask."""
+    await link.streams.append("step.later.batch.draft.acme.b-1-17.4.1", b"not an envelope", expected=0)
+    looked = flight.Flight(link, StreamResults(link.streams), SystemClock(), lambda: None)
+    assert await looked.in_queues() == {("acme", "b-1-17")}
