@@ -42,6 +42,8 @@ PATIENCE_S: Final = 0.05
 """How long a request waits for the store."""
 REST_S: Final = 1.0
 """How long the store is left alone after it failed."""
+SLOW: Final = 3
+"""How many answers in a row may be too late before the store is left alone: one may be the fault of who asks."""
 LEASE_S: Final = 2.0
 """How long a lease lasts unless it is renewed: after that, whoever had it is taken for dead."""
 NOTED: Final = 4_096
@@ -188,7 +190,7 @@ def _made_of(envelope: Envelope) -> tuple[object, ...]:
 
 
 class Patience:
-    """Waits for the store for a while; where it said nothing, leaves it alone for `REST_S`.
+    """Waits for the store for a while; where it is gone, or too slow for `SLOW` in a row, leaves it alone for `REST_S`.
 
     Args:
         clock: the time.
@@ -200,6 +202,7 @@ class Patience:
         self._seconds = seconds
         self._resting_until = float("-inf")
         self._within = Within(seconds())
+        self._slow = 0
 
     async def __call__(self, asked: Awaitable[T]) -> T:
         """What the store says.
@@ -215,10 +218,21 @@ class Patience:
             if self._within.seconds != (seconds := self._seconds()):
                 self._within = Within(seconds)
             with self._within():
-                return await asked
-        except (StoreUnavailable, TimeoutError):
-            self._resting_until = self._clock.monotonic() + REST_S
+                said = await asked
+        except TimeoutError:
+            self._slow += 1
+            if self._slow >= SLOW:
+                self._rest()
             raise
+        except StoreUnavailable:
+            self._rest()
+            raise
+        self._slow = 0
+        return said
+
+    def _rest(self) -> None:
+        self._slow = 0
+        self._resting_until = self._clock.monotonic() + REST_S
 
 
 class _Resting(StoreUnavailable):

@@ -2,20 +2,29 @@
 
 That makes and cancels a timer of the event loop each time, which costs as much as the question it bounds. Here those
 who wait for the same time stand in a row, and one timer looks at the first of them.
+
+A loop that is late has not read what came meanwhile: where the timer itself comes late, who waits gets the time by
+which it was late once more, `EXCUSED` times at most. Otherwise a busy process would take its own slowness for that of
+whom it asked.
 """
 
 import asyncio
 from collections import deque
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
-__all__ = ["Within"]
+__all__ = ["EXCUSED", "LATE_S", "Within"]
+
+LATE_S: Final = 0.002
+"""A timer that comes later than that says that its loop is busy."""
+EXCUSED: Final = 4
+"""How often somebody is let wait on since the loop was late."""
 
 
 class _Turn:
     """One who waits. Leaving by the bound raises `TimeoutError`; another cancellation is passed on."""
 
-    __slots__ = ("_cancelling", "_row", "_task", "late", "until")
+    __slots__ = ("_cancelling", "_row", "_task", "excused", "late", "until")
 
     def __init__(self, row: "Within") -> None:
         self._row = row
@@ -23,6 +32,7 @@ class _Turn:
         self._cancelling = 0
         self.until = 0.0
         self.late = False
+        self.excused = 0
 
     def __enter__(self) -> Self:
         task = asyncio.current_task()
@@ -80,9 +90,21 @@ class Within:
 
     def _look(self) -> None:
         self._timer = None
-        loop, row = asyncio.get_running_loop(), self._row
+        loop, row, excused = asyncio.get_running_loop(), self._row, []
         now = loop.time()
         while row and (row[0].over or row[0].until <= now):
-            row.popleft().interrupt()
-        if row:
-            self._timer = loop.call_at(row[0].until, self._look)
+            turn = row.popleft()
+            late_s = now - turn.until
+            if turn.over or late_s < LATE_S or turn.excused >= EXCUSED:
+                turn.interrupt()
+            else:
+                turn.excused, turn.until = turn.excused + 1, now + min(late_s, self.seconds)
+                excused.append(turn)
+        if excused:
+            self._row = deque(sorted((*excused, *row), key=_until))
+        if self._row:
+            self._timer = loop.call_at(self._row[0].until, self._look)
+
+
+def _until(turn: _Turn) -> float:
+    return turn.until

@@ -75,8 +75,11 @@ async def desk(request: pytest.FixtureRequest) -> AsyncIterator[Desk]:
 
 
 async def left(worker: StreamLedger, covers: tuple[Cover, ...] = DAY) -> float:
-    (found,) = await worker.standing(covers)
-    return found.left
+    """What is left, once it can be told: while counters are counted again nobody can."""
+    async with asyncio.timeout(10):
+        while not (found := await worker.standing(covers)):
+            await asyncio.sleep(0.01)
+    return found[0].left
 
 
 # ---------------------------------------------------------------- set aside, settled, given back

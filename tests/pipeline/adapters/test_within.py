@@ -1,6 +1,8 @@
 """Waiting is bounded as by `asyncio.timeout`, and one timer serves all who wait."""
 
 import asyncio
+import socket
+import time
 
 import pytest
 
@@ -86,3 +88,38 @@ async def test_one_bound_inside_another_tells_which_of_them_it_was() -> None:
         with pytest.raises(TimeoutError), inner():
             await asyncio.sleep(5)
         await asyncio.sleep(0)
+
+
+async def test_who_was_kept_waiting_by_a_busy_loop_gets_what_came_meanwhile() -> None:
+    """What is read in the same turn of the loop in which the time is over counts."""
+    within, loop = Within(0.03), asyncio.get_running_loop()
+    reader, writer = socket.socketpair()
+    reader.setblocking(False)
+
+    async def wait() -> bytes:
+        with within():
+            return await loop.sock_recv(reader, 1)
+
+    waiting = asyncio.create_task(wait())
+    await asyncio.sleep(0)
+    writer.send(b"x")
+    time.sleep(0.1)  # noqa: ASYNC251 - the loop is busy for longer than anybody waits
+    assert await waiting == b"x"
+    reader.close()
+    writer.close()
+
+
+async def test_a_busy_loop_excuses_nobody_for_ever() -> None:
+    within = Within(0.01)
+    began = asyncio.get_running_loop().time()
+
+    async def busy() -> None:
+        while True:
+            time.sleep(0.02)  # noqa: ASYNC251
+            await asyncio.sleep(0)
+
+    other = asyncio.create_task(busy())
+    with pytest.raises(TimeoutError), within():
+        await asyncio.sleep(60)
+    other.cancel()
+    assert asyncio.get_running_loop().time() - began < 60
