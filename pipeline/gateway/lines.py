@@ -63,7 +63,10 @@ def translate_any(url: str, body: JsonObject, tenant: str) -> Request:
         InvalidRequest, UnsupportedParameter: as `translate_line`.
     """
     if url == RESPONSES:
-        raise InvalidRequest(f"url: lines for {RESPONSES} come in a batch of their own, by /v1/batches", param="url")
+        raise InvalidRequest(
+            f"url: lines for {RESPONSES} come in a batch of their own, sent to /v1/batches of the HTTP door",
+            param="url",
+        )
     return translate_line(url, body, tenant)
 
 
