@@ -173,7 +173,8 @@ def _shelving() -> Permissions:
     """Calls wait for a provider's batch; whoever gathers them wakes those of both stages that may wait."""
     woken = tuple(later_subject(LANES[-1], stage, ">") for stage in WAITING)
     shelf = Permissions((shelf_subject(">"), "$JS.API.STREAM.PURGE.SHELF", *woken))
-    return _read("SHELF") | _read(STEPS) | shelf
+    counted = Permissions((f"$JS.API.STREAM.INFO.{STEPS}",))  # which requests still wait, by their subjects
+    return _read("SHELF") | _read(STEPS) | counted | shelf
 
 
 def _charging() -> Permissions:

@@ -108,7 +108,8 @@ class Parts:
 
         who = f"{worker_name()}-{secrets.token_hex(4)}"
         transport = self.link.transport()
-        collector = Collector(self.link.streams, transport, self.policies, self.clock, who, self.ledger)
+        listen = self.link.subscribe
+        collector = Collector(self.link.streams, transport, self.policies, self.clock, who, self.ledger, listen)
         self.starts.append(collector.start)
         self.stops.insert(0, collector.stop)
         return collector

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from pipeline.adapters.provider_batches.follow import Follow
@@ -18,11 +19,15 @@ from pipeline.adapters.provider_batches.shelf import Known, Shelf
 from pipeline.errors import StepwellError
 from pipeline.policy.models import ProviderBatches, Target
 from pipeline.policy.source import PolicySource
-from pipeline.ports import Clock, Conflict, Ledger, Streams, Transport
+from pipeline.ports import Clock, Conflict, Incoming, Ledger, Streams, Subscription, Transport
+from pipeline.topology import cancel_subject
 
 __all__ = ["Collector"]
 
 _log = logging.getLogger("stepwell.batches")
+
+Listen = Callable[[str, Callable[[Incoming], Awaitable[None]]], Awaitable[Subscription]]
+"""Have what comes on a subject told."""
 
 TICK_S: Final = 1.0
 TRY_S: Final = LEASE_S / 3
@@ -46,6 +51,7 @@ class Collector:
         clock: the time.
         who: names this one among all.
         ledger: charged for what nobody took; None: nobody keeps the money.
+        listen: tells of requests that are taken back, so that they end at once; None: they end when they are woken.
     """
 
     def __init__(
@@ -56,6 +62,7 @@ class Collector:
         clock: Clock,
         who: str,
         ledger: Ledger | None = None,
+        listen: Listen | None = None,
     ) -> None:
         self._shelf = Shelf(streams)
         self._policies = policies
@@ -63,6 +70,7 @@ class Collector:
         self._provider = Provider()
         self._lease = Lease(streams, clock, who)
         self._leftovers = Leftovers(self._shelf, transport, ledger, clock)
+        self._listen = listen
         self._task: asyncio.Task[None] | None = None
         self._begin()
 
@@ -122,6 +130,7 @@ class Collector:
     async def _lead(self) -> None:
         self._begin()
         renewing = asyncio.create_task(self._renew())
+        ear = await self._listen(cancel_subject("*.*"), self._taken_back) if self._listen is not None else None
         try:
             while not renewing.done():
                 for target in sorted(self._declared().keys() | await self._shelf.targets()):
@@ -130,6 +139,14 @@ class Collector:
         finally:
             renewing.cancel()
             await asyncio.gather(renewing, return_exceptions=True)
+            if ear is not None:
+                await ear.stop()
+
+    async def _taken_back(self, incoming: Incoming) -> None:
+        """A request that waits is woken to end; its stage has heard that it was taken back."""
+        busy = any(pending.places for pending in self._pending.values())
+        if busy or any(known.shelved.files for known in self._known.values()):
+            await self._leftovers.wake(incoming.subject.partition(".")[2])
 
     def _tick_s(self) -> float:
         """As often as the target wants to be asked that is asked most often, and once in a second."""

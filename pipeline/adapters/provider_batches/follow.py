@@ -16,6 +16,7 @@ from pipeline.adapters.provider_batches.leftovers import Leftovers
 from pipeline.adapters.provider_batches.provider import Batch, Provider, Refused
 from pipeline.adapters.provider_batches.records import File, Line, answer_to, file_line, read_result
 from pipeline.adapters.provider_batches.shelf import Shelf
+from pipeline.adapters.provider_batches.waiting import Waiting
 from pipeline.policy.models import Target
 from pipeline.ports import Clock
 
@@ -40,6 +41,9 @@ class Follow:
         self._clock = clock
         self._leads = leads
         self._fresh: set[tuple[str, str]] = set()
+        self._waits = Waiting(shelf.streams)
+        self._keys: dict[str, frozenset[str]] = {}
+        self._idle: set[str] = set()
 
     def begun(self, file: File) -> None:
         """This leader has just written down this state; nobody can have gone on from it."""
@@ -93,9 +97,12 @@ class Follow:
 
     async def _bodies(self, target: str, spec: Target, file: File) -> list[bytes]:
         """The lines of the file. One whose target has moved, or whose request waits no more, is in none."""
-        lines, now = [], self._clock.now()
-        async for _, line in self._shelf.lines(target, file.first - 1, file.last):
-            if line.endpoint == spec.endpoint and line.until > now:
+        now = self._clock.now()
+        found = [line async for _, line in self._shelf.lines(target, file.first - 1, file.last)]
+        gone = await self._waits.gone({line.key for line in found})
+        lines = []
+        for line in found:
+            if line.endpoint == spec.endpoint and line.until > now and line.key not in gone:
                 lines.append(file_line(line))
             else:
                 await self._answer(target, line, 0, "", "")
@@ -113,7 +120,7 @@ class Follow:
                 batch = await self._provider.create(spec, file.mark, file.file)
         except Refused as refused:
             await self._dead(target, file, refused)
-            return None
+            return replace(file, state="answered")
         return replace(file, state="running", batch=batch.name)
 
     # ------------------------------------------------------------ back
@@ -123,26 +130,41 @@ class Follow:
             batch = await self._provider.look(spec, file.batch)
         except Refused as refused:
             if refused.status == 404:
-                await self._dead(target, file, refused)
-                return None
+                _log.error(
+                    "the provider of target %s lost a batch (%s): its calls are made by themselves", target, refused
+                )
+                await self._nothing_came(target, file)
+                return replace(file, state="answered")
             _log.error("target %s does not say what became of a batch (%s): check its api_key", target, refused)
             return file
         if not batch.over:
-            return await self._hurry(spec, file)
+            return await self._hurry(target, spec, _keeping(file, batch))
         if batch.status != "completed":
             _log.warning("a batch of target %s is %s; what it did not answer is called by itself", target, batch.status)
         await self._harvest(target, spec, file, batch)
-        return replace(file, state="answered", files=tuple(dict.fromkeys((*file.files, *batch.outputs))))
+        return replace(_keeping(file, batch), state="answered")
 
-    async def _hurry(self, spec: Target, file: File) -> File:
+    async def _hurry(self, target: str, spec: Target, file: File) -> File:
         """Where nobody waits any more, nobody pays any more than must be."""
-        if file.cancelled or self._clock.now() < file.until:
+        if file.cancelled or (self._clock.now() < file.until and not await self._nobody(target, file)):
             return file
         try:
             await self._provider.cancel(spec, file.batch)
         except Refused:
             _log.warning("a batch for which nobody waits could not be cancelled")
         return replace(file, cancelled=True)
+
+    async def _nobody(self, target: str, file: File) -> bool:
+        """Whether two looks found none of its requests: all were taken back, or have ended otherwise."""
+        if file.mark not in self._keys:
+            self._keys[file.mark] = frozenset([line.key for line in (await self._waiting(target, file)).values()])
+        keys = self._keys[file.mark]
+        before = file.mark in self._idle
+        if len(await self._waits.gone(keys)) == len(keys):
+            self._idle.add(file.mark)
+            return before
+        self._idle.discard(file.mark)
+        return False
 
     async def _harvest(self, target: str, spec: Target, file: File, batch: Batch) -> None:
         """Put every answer on the shelf, in whatever order they come; what has none is called by itself."""
@@ -199,9 +221,16 @@ class Follow:
 
     async def _clean(self, spec: Target, file: File) -> File | None:
         """Leave nothing at the provider."""
+        self._keys.pop(file.mark, None)
+        self._idle.discard(file.mark)
         for name in file.files:
             try:
                 await self._provider.delete(spec, name)
             except Refused as refused:
                 _log.warning("a file of a batch could not be deleted at its provider (%s)", refused)
         return None
+
+
+def _keeping(file: File, batch: Batch) -> File:
+    """The file with all that its provider keeps of it."""
+    return replace(file, files=tuple(dict.fromkeys((*file.files, *batch.outputs))))

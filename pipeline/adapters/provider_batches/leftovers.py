@@ -1,6 +1,7 @@
 """Wakes requests whose answers have come, and charges answers that nobody took."""
 
 import logging
+import math
 from dataclasses import replace
 from typing import Final
 
@@ -8,10 +9,12 @@ from pipeline.adapters.models.answer import MalformedAnswer
 from pipeline.adapters.provider_batches.records import Answer
 from pipeline.adapters.provider_batches.shelf import Shelf
 from pipeline.adapters.provider_batches.shelving import completion_of
-from pipeline.contracts import Usage
+from pipeline.adapters.provider_batches.waiting import LANE, Waiting
+from pipeline.contracts import LedgerEntry, Usage
 from pipeline.errors import StepwellError
 from pipeline.policy.pricing import cost_usd
-from pipeline.ports import Clock, Ledger, Transport
+from pipeline.ports import Charge, Clock, Ledger, Transport
+from pipeline.topology import ledger_subject
 
 __all__ = ["GRACE_S", "Leftovers"]
 
@@ -19,7 +22,6 @@ _log = logging.getLogger("stepwell.batches")
 
 GRACE_S: Final = 60.0
 """How long after its request's deadline an answer may still be taken."""
-LANE: Final = "batch"
 
 
 class Leftovers:
@@ -30,6 +32,8 @@ class Leftovers:
         self._transport = transport
         self._ledger = ledger
         self._clock = clock
+        self._waiting = Waiting(shelf.streams)
+        self._gone: dict[str, set[str]] = {}
 
     async def wake(self, key: str) -> None:
         """The request need not wait any more. Where that fails it is woken when this is looked at again."""
@@ -39,16 +43,40 @@ class Leftovers:
             _log.warning("a request is woken later: %s", error.message)
 
     async def sweep(self, target: str) -> None:
-        """Wake those again whose answer was not taken, and charge what nobody can take any more."""
+        """Wake those again whose answer was not taken, and charge what nobody can take any more.
+
+        That is so once two looks found its request nowhere: it was taken back, or has ended otherwise.
+        """
         now = self._clock.now()
-        async for name, answer in self._shelf.answers(target):
-            if not answer.key:
-                continue
-            if now < answer.deadline_at:
-                await self.wake(answer.key)
-            elif now >= answer.deadline_at + GRACE_S:
-                await self.charge(answer)
-                await self._shelf.take(target, name)
+        found = {
+            name: (answer.key, answer.deadline_at) async for name, answer in self._shelf.answers(target) if answer.key
+        }
+        gone = await self._waiting.gone({key for key, _ in found.values()})
+        sure, self._gone[target] = gone & self._gone.get(target, set()), gone
+        for name, (key, deadline_at) in found.items():
+            if key in sure or now >= deadline_at + GRACE_S:
+                await self._close(target, name)
+            elif key not in gone and now < deadline_at:
+                await self.wake(key)
+
+    async def _close(self, target: str, name: str) -> None:
+        """Nobody takes this answer. Again after a death it changes nothing."""
+        answer = await self._shelf.answer(target, name)
+        if answer is None:
+            return
+        if answer.charge is None or not await self._was_taken(answer, answer.charge):
+            await self.charge(answer)
+        await self._shelf.take(target, name)
+
+    async def _was_taken(self, answer: Answer, charge: Charge) -> bool:
+        """Whether its request took it, and its worker died before it could take it from the shelf."""
+        stored = await self._shelf.streams.last(ledger_subject(charge.attempt, "settle"))
+        if stored is None or answer.status != 200:
+            return stored is not None
+        usage = _usage(answer)
+        settled = LedgerEntry.model_validate_json(stored.body).usd
+        usd = None if usage is None else cost_usd(usage, answer.price)
+        return settled == usd if settled is None or usd is None else math.isclose(settled, usd)
 
     async def charge(self, answer: Answer) -> None:
         """Nobody takes this answer: its request was taken back, or was answered without it. It is paid all the same.

@@ -185,6 +185,7 @@ async def swept(desk: Desk, after_s: float) -> tuple[FakeLedger, list[str]]:
 
 async def test_who_was_not_woken_is_woken_again() -> None:
     desk = Desk()
+    await desk.shelf.streams.append("step.later.batch.draft.default.r1.4.1", b"{}")
     ledger, woken = await swept(desk, 0.0)
     assert woken == ["default.r1"]
     assert not ledger.settled

@@ -191,6 +191,28 @@ async def test_a_request_that_was_taken_back_leaves_its_answer_unused_and_others
         assert found["r0"].error.code == "cancelled"
 
 
+async def test_requests_that_are_taken_back_end_at_once_and_their_batch_is_cancelled_at_the_provider(
+    tmp_path: Path, nats: NatsServer, valkey_url: str
+) -> None:
+    """Although their batch would take longer than the test, and their deadlines are far."""
+    async with cascade(tmp_path, nats, valkey_url) as running:
+        running.models.batches.takes_s = 1000
+        for number in range(2):
+            await running.client.enqueue(Request(id=f"r{number}", input=f"question {number}", lane="batch"))
+        async with asyncio.timeout(10):
+            while running.models.batches.count == 0:
+                await asyncio.sleep(0.02)
+        for number in range(2):
+            await running.client.cancel(f"r{number}")
+        found = await replies(running, 2)
+        assert {reply.error.code for reply in found.values() if reply.error} == {"cancelled"}
+        async with asyncio.timeout(10):
+            while await left_over(running):
+                await asyncio.sleep(0.02)
+        assert running.calls()["billed_total"] == 0
+        assert await settled(running) == []
+
+
 @pytest.mark.slow
 async def test_who_shelves_who_wakes_and_who_goes_on_may_be_different_workers(
     tmp_path: Path, nats: NatsServer, valkey_url: str
