@@ -1,11 +1,14 @@
 """An audit record as a tree for people: the stairs the request took, and why."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import zip_longest
 
 from rich.text import Text
 from rich.tree import Tree
 
 from pipeline.contracts import AttemptRecord, AuditRecord, ChainedRecord, RevealRecord, Step
+from pipeline.topology import POSTPONED
 
 __all__ = ["row", "tree"]
 
@@ -56,8 +59,8 @@ def tree(record: AuditRecord, sequence: int, others: Sequence[tuple[AuditRecord,
         root.add(_plain(line))
     _add_privacy(root, record)
     trail = root.add(Text("trail", style="bold"))
-    for step in record.trail:
-        _add_step(trail, step)
+    for step, following in zip_longest(record.trail, record.trail[1:]):
+        _add_step(trail, step, following)
     if record.attempts:
         paid = root.add(Text("model calls", style="bold"))
         for attempt in record.attempts:
@@ -125,14 +128,26 @@ def _add_privacy(root: Tree, record: AuditRecord) -> None:
         branch.add(_plain(f"{exclusion.target} not eligible ({exclusion.condition}): {exclusion.reason}"))
 
 
-def _add_step(trail: Tree, step: Step) -> None:
-    line = Text.assemble((step.stage, "cyan"), " → ", (step.outcome, "bold"), f"  {step.duration_ms:.2f} ms")
-    branch = trail.add(line)
+def _add_step(trail: Tree, step: Step, following: Step | None) -> None:
+    told, facts = f"{step.duration_ms:.2f} ms", dict(step.facts)
+    if step.outcome == POSTPONED:
+        told = _wait(step, following)
+        facts.pop("until", None)
+    branch = trail.add(Text.assemble((step.stage, "cyan"), " → ", (step.outcome, "bold"), f"  {told}"))
     for reason in step.reasons:
         branch.add(_plain(reason))
-    facts = "  ".join(f"{name}={_value(value)}" for name, value in step.facts.items())
-    if facts:
-        branch.add(Text(facts, style="dim"))
+    line = "  ".join(f"{name}={_value(value)}" for name, value in facts.items())
+    if line:
+        branch.add(Text(line, style="dim"))
+
+
+def _wait(step: Step, following: Step | None) -> str:
+    """How long a request waited, which the step after it tells, and until when it might have."""
+    waited = "waited" if following is None else f"waited {max(0.0, following.at - step.at):.1f} s"
+    until = step.facts.get("until")
+    if not isinstance(until, int | float):
+        return waited
+    return f"{waited}, at the latest until {datetime.fromtimestamp(until, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _value(value: object) -> str:
@@ -144,6 +159,8 @@ def _attempt(attempt: AttemptRecord) -> str:
     tokens = f"{usage.input_tokens} + {usage.output_tokens} tokens"
     end = attempt.error_code or attempt.finish_reason or "ended"
     paid = money(attempt.cost_usd) + (", replayed from the journal" if attempt.replayed else "")
+    if attempt.provider_batch is not None:
+        paid += f" by provider batch {attempt.provider_batch}"
     what = attempt.stage if attempt.made_for == "answer" else attempt.made_for
     who = f"{attempt.number}. {what}: {attempt.variant} ({attempt.model})"
     return f"{who}, {tokens}, {attempt.latency_ms:.0f} ms, {paid}, {end}"

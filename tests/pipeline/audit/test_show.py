@@ -5,7 +5,7 @@ from rich.console import Console
 
 from pipeline.audit.chain import Chain, dump
 from pipeline.audit.show import row, tree
-from pipeline.contracts import AuditRecord, Envelope, ErrorBody, Verdict
+from pipeline.contracts import AuditRecord, Envelope, ErrorBody, Step, Verdict
 from stages.audit.decide import decide, record_fields
 
 
@@ -73,3 +73,31 @@ def test_a_row_is_one_line_of_facts() -> None:
         "duration_ms": 2000.0,
         "audit_id": "p.0",
     }
+
+
+def _postponed(at: float) -> Step:
+    facts: dict[str, str | float] = {"times": 1, "until": 1_795_305_651.25}
+    return Step(
+        stage="draft", outcome="postponed", reasons=("postponed", "provider_batch"), facts=facts, at=at,
+        duration_ms=40_690.0, worker="w",
+    )  # fmt: skip
+
+
+def test_a_wait_is_told_by_how_long_it_was_and_not_by_how_long_it_might_have_been() -> None:
+    ended = step("draft", "drafted").model_copy(update={"at": 1_007.5})
+    shown = _shown(envelope(trail=(_postponed(1_000.0), ended)))
+    assert "draft → postponed  waited 7.5 s, at the latest until 2026-11-22 00:00:51 UTC" in shown
+    assert "40690" not in shown
+    assert "until=" not in shown
+    assert "times=1" in shown
+
+
+def test_a_wait_after_which_nothing_is_told_has_no_length() -> None:
+    assert "draft → postponed  waited, at the latest until 2026-11-22 00:00:51 UTC" in _shown(
+        envelope(trail=(_postponed(1_000.0),))
+    )
+
+
+def test_a_call_that_went_by_its_providers_batch_says_so_beside_its_price() -> None:
+    shown = _shown(envelope(attempts=(attempt(1, provider_batch="batch_7"),)))
+    assert "$0.250000 by provider batch batch_7, stop" in shown
