@@ -162,3 +162,14 @@ async def test_lines_that_may_be_in_a_batch_wait_for_their_deadline_where_their_
         here.clock.shift += 3600
         assert await follower.step("small", None, file) is None
         assert {answer.status for answer in (await here.answers()).values()} == {0}
+
+
+async def test_a_batch_that_its_provider_lost_is_told_as_lost_and_not_as_refused(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with house(None, "vanishes") as here:
+        await here.fill(1)
+        await here.collector().start()
+        await here.done(1)
+    assert "the provider of target small lost a batch (HTTP 404): its calls are made by themselves" in caplog.text
+    assert "takes no batch" not in caplog.text
