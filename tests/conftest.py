@@ -36,6 +36,13 @@ def valkey() -> Iterator[ValkeyServer]:
 
 
 @pytest.fixture
+def valkey_url() -> Iterator[str]:
+    """A Valkey for one test. That of the package looks for ports from a fixed one on, where two at once collide."""
+    with valkey_server() as server:
+        yield server.url
+
+
+@pytest.fixture
 async def store(valkey: ValkeyServer) -> AsyncIterator[ValkeyAnswers]:
     """A store of answers, with nothing in it."""
     made = ValkeyAnswers(valkey.url)

@@ -6,7 +6,7 @@ from collections.abc import Collection
 import pytest
 
 from bench.pii.residency import Tally, fuzz
-from pipeline.adapters.models import attempts
+from pipeline.adapters.models import permits
 from pipeline.contracts import Classification, Request, Residency, Shielded
 from pipeline.disclosure import guard
 from pipeline.policy import Policy
@@ -37,7 +37,7 @@ def test_a_guard_that_believes_what_travels_is_caught(monkeypatch: pytest.Monkey
         return next(entry for entry in found.residency if entry.target == target)
 
     monkeypatch.setattr(guard, "judged", believing)
-    monkeypatch.setattr(attempts, "judged", believing)
+    monkeypatch.setattr(permits, "judged", believing)
     assert any("was called and is denied" in line for line in tried(60).violations)
 
 

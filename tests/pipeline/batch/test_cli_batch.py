@@ -3,6 +3,7 @@
 import asyncio
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -145,6 +146,8 @@ def test_errors_go_to_a_file_of_their_own_and_what_is_open_is_no_result(desk: De
     early = desk.types("batch", "results", "mine")
     assert early.exit_code == 1
     assert "have not ended" in early.stderr
+    while read(desk, "status", "mine")["status"] == "validating":
+        time.sleep(0.05)  # a batch that is cancelled before its file was read has no lines
     cancelled = read(desk, "cancel", "mine", "--wait")
     assert cancelled["status"] == "cancelled"
     good, bad = tmp_path / "good", tmp_path / "bad"
