@@ -17,7 +17,7 @@ from pipeline.batch.model import FileInfo
 from pipeline.errors import RequestTooLarge, TransportUnavailable
 from pipeline.ports import Objects
 
-__all__ = ["MAX_FILE", "Store", "chunks_of"]
+__all__ = ["MAX_FILE", "Store"]
 
 PIECE: Final = 1_048_576
 PART: Final = 4 * 1_048_576
@@ -157,8 +157,3 @@ def _marks(body: bytes) -> Iterator[tuple[bytes, int]]:
     step = MARK + PLACE
     for start in range(0, len(body), step):
         yield body[start : start + MARK], int.from_bytes(body[start + MARK : start + step], "big")
-
-
-async def chunks_of(body: bytes) -> AsyncIterator[bytes]:
-    """Bytes that are there already, as they would come."""
-    yield body

@@ -102,7 +102,7 @@ async def test_keys_in_valkey_carry_our_prefix(valkey: ValkeyServer) -> None:
     cache = ValkeyCache(valkey.url)
     await cache.put("prefixed", b"value", 60)
 
-    assert await cache._client.keys(f"{PREFIX}prefixed") == [f"{PREFIX}prefixed".encode()]
+    assert await cache._calls.command("KEYS", f"{PREFIX}prefixed") == [f"{PREFIX}prefixed".encode()]
     await cache.close()
 
 
@@ -150,7 +150,7 @@ async def test_a_valkey_that_hangs_is_unavailable_after_a_moment() -> None:
 async def test_a_full_valkey_is_unavailable_for_writing() -> None:
     with valkey_server() as server:
         cache = ValkeyCache(server.url)
-        await cache._client.config_set("maxmemory", "1")
+        await cache._calls.command("CONFIG", "SET", "maxmemory", "1")
         with pytest.raises(StoreUnavailable):
             await cache.put("key", b"x" * 10_000, 60)
         await cache.close()

@@ -35,10 +35,16 @@ class ScriptCalls:
     """
 
     def __init__(
-        self, url: str, connected: Connected | None, *, rest_s: float = REST_S, whose: str = "the store of the counters"
+        self,
+        url: str,
+        connected: Connected | None,
+        *,
+        rest_s: float = REST_S,
+        answer_s: float = ANSWER_S,
+        whose: str = "the store of the counters",
     ) -> None:
         self._whose = whose
-        self._wire = Wire(url, CONNECT_S, ANSWER_S, connected)
+        self._wire = Wire(url, CONNECT_S, answer_s, connected)
         self._rest_s = rest_s
         self._rests_until = 0.0
 
