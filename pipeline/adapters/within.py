@@ -3,7 +3,7 @@
 That makes and cancels a timer of the event loop each time, which costs as much as the question it bounds. Here those
 who wait for the same time stand in a row, and one timer looks at the first of them.
 
-A loop that is late has not read what came meanwhile: where the timer itself comes late, who waits gets the time by
+A loop that is late has not handed on what came meanwhile: where the timer itself comes late, who waits gets the time by
 which it was late once more, `EXCUSED` times at most. Otherwise a busy process would take its own slowness for that of
 whom it asked.
 """
