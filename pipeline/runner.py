@@ -31,7 +31,7 @@ from pipeline.errors import disposition as look_up
 from pipeline.layout import MAX_DELIVERIES, MAX_FAILURES
 from pipeline.policy.source import PolicySource
 from pipeline.ports import Caller, Clock, Delivery, Observer, Outcome, Random, Run, Stage, Streams, Transport
-from pipeline.topology import LAST, POSTPONED, WAITING, advance, dead_subject, step_subject
+from pipeline.topology import AT_PROVIDER, LAST, POSTPONED, WAITING, advance, dead_subject, step_subject
 
 __all__ = ["Runner", "dump_admitted", "dump_envelope", "error_body"]
 
@@ -240,6 +240,8 @@ class Runner:
         waiting = _waiting(envelope, stage, error, now, now + delay, self._worker)
         step = waiting.trail[-1]
         message_id = f"{envelope.key}.{len(waiting.trail)}.{step.facts['times']}"
+        if getattr(error, "rule", None) == AT_PROVIDER:
+            message_id += f".{AT_PROVIDER}"  # so that lines which wait for that can be told from others by subject alone
         await self._transport.postpone(envelope.lane, stage, dump_envelope(waiting), message_id, delay, delivery.row)
         await delivery.ack()
 

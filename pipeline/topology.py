@@ -14,6 +14,7 @@ from pipeline.contracts import Lane, MadeFor, StageName, Step
 
 __all__ = [
     "ANY_OUTCOMES",
+    "AT_PROVIDER",
     "DONE",
     "FIRST",
     "LANES",
@@ -61,6 +62,9 @@ WAITING: Final[tuple[StageName, ...]] = ("draft", "escalate")
 POSTPONED: Final = "postponed"
 """What the trail says of a stage that let the request wait. It is no outcome: the stage has not decided, and the next
 step in the trail is its own again, or how the request ended there."""
+
+AT_PROVIDER: Final = "provider_batch"
+"""What a request waits for whose call goes by a batch of its provider; also the last token of where it waits then."""
 
 _CASCADE: Final[dict[tuple[StageName, str], StageName]] = {
     ("classify", "classified"): "plan",

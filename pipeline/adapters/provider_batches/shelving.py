@@ -12,11 +12,10 @@ from pipeline.disclosure.view import Permit
 from pipeline.errors import Postponed, ResidencyRefused, TargetRejected, TargetUnavailable
 from pipeline.policy.models import Price, ProviderBatches, Target
 from pipeline.ports import Clock, Completion
+from pipeline.topology import AT_PROVIDER
 
 __all__ = ["Place", "Shelving", "batch_price", "came", "completion_of"]
 
-RULE: Final = "provider_batch"
-"""What the trail says that a request waited for."""
 _LATER: Final = frozenset({408, 409, 425, 429})
 _OF_THE_REQUEST: Final = frozenset({400, 413, 414, 415, 422})
 _DATES: Final = ("source", "as_of", "cached", "reasoning_counted")
@@ -157,4 +156,4 @@ def _final(status: int) -> bool:
 
 
 def _postponed(target: str, wait_s: float) -> Postponed:
-    return Postponed(f"the request waits for a batch of target {target}", rule=RULE, retry_after_s=wait_s)
+    return Postponed(f"the request waits for a batch of target {target}", rule=AT_PROVIDER, retry_after_s=wait_s)
