@@ -5,6 +5,7 @@ decided and why, or under another one, to see what would change (`again`).
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 
 from pipeline.contracts import Exclusion, Plan, Residency, Signals, Snapshot
@@ -20,6 +21,7 @@ from stages.plan.refuse import refusal, unsupported_by
 from stages.plan.route import Chosen, choose_route
 from stages.plan.skip import Skip, skip_draft
 from stages.plan.stairs import Builder, Stair, affordable
+from stages.plan.usual import Usual
 from stages.plan.wishes import wishes_of
 
 __all__ = ["decide", "plan_in"]
@@ -32,6 +34,7 @@ def decide(
     policy: Policy,
     chosen: Chosen | None = None,
     carried: Mapping[str, object] = MappingProxyType({}),
+    usual: Usual | None = None,
 ) -> Outcome:
     """Plan the stairs, or refuse when no target may or can serve.
 
@@ -42,6 +45,7 @@ def decide(
         policy: the policy in force.
         chosen: the route, where the caller of this function knows it already; else it is chosen here.
         carried: what the plan carries for others and nothing here depends on: who pays, what is left of the rates.
+        usual: remembers plans under this policy; the same is planned without it.
 
     Raises:
         UnknownModel: the caller named a route or variant that there is not.
@@ -49,6 +53,22 @@ def decide(
     """
     if chosen is None:
         chosen = choose_route(signals, facts_of_signals(signals, budget_left(snapshot)), policy)
+    if usual is not None:
+        make = partial(_decided, residency=residency, policy=policy, chosen=chosen, carried=carried)
+        known = usual.outcome(signals, residency, snapshot, policy, chosen, carried, make)
+        if known is not None:
+            return known
+    return _decided(signals, snapshot, residency, policy, chosen, carried)
+
+
+def _decided(
+    signals: Signals,
+    snapshot: Snapshot,
+    residency: Sequence[Residency],
+    policy: Policy,
+    chosen: Chosen,
+    carried: Mapping[str, object],
+) -> Outcome:
     route = chosen.route
     wishes = wishes_of(signals, route, policy.targets, pinned=chosen.pinned)
     degrade = degrading(snapshot, policy)

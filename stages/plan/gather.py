@@ -9,6 +9,7 @@ from pipeline.policy import Policy
 from pipeline.policy.models import Route, TenantSpec
 from pipeline.ports import Board, RouteStanding, Weights
 from pipeline.signals.prefix import key_of, scope_digest
+from stages.plan.usual import Usual
 
 __all__ = ["Needs", "needs_of", "scope_values", "snapshot_of"]
 
@@ -19,11 +20,13 @@ class Needs:
     Attributes:
         budget_left: a route depends on what is left of budgets.
         charges: there are budgets, caps or rates.
+        usual: what was planned under it.
     """
 
     def __init__(self, *, budget_left: bool, charges: bool) -> None:
         self.budget_left = budget_left
         self.charges = charges
+        self.usual = Usual()
         self._targets: dict[tuple[str, int], tuple[TenantSpec, tuple[str, ...]]] = {}
 
     def targets_of(self, signals: Signals, route: Route, policy: Policy) -> tuple[str, ...]:

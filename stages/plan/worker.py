@@ -146,7 +146,7 @@ class Plan:
             return _over_the_rate(signals, snapshot, chosen, verdict)
         found = envelope.classification
         carried = _carried(covers, verdict, metered)
-        return decide(signals, found.residency if found else (), snapshot, policy, chosen, carried)
+        return decide(signals, found.residency if found else (), snapshot, policy, chosen, carried, needs.usual)
 
     def _fallen(self, route: str, policy: Policy) -> str | None:
         """Why nothing of the route may stay; of one that the policy does not have, nobody promised anything."""
