@@ -16,9 +16,12 @@ def of_answer(scored: Sequence[TokenLogprob], reasoning: str, text: str) -> Sequ
     Few more than the text needs are the text's alone. Where they are many, and neither the reasoning nor the text is
     found in them, none are kept.
     """
-    thought, bare = reasoning.strip(), text.strip()
+    thought = reasoning.strip()
+    if not thought:
+        return scored
+    bare = text.strip()
     joined = "".join([token.token for token in scored])
-    if len(joined) < len(bare) + len(thought) / 2 or not thought:
+    if len(joined) < len(bare) + len(thought) / 2:
         return scored
     at = joined.find(thought)
     begin = at + len(thought) if at >= 0 else joined.rfind(bare) if bare else -1

@@ -4,12 +4,12 @@ What comes from outside is always validated. Inside a hot path a validation cost
 would check: thirty fields of plain names and numbers take ten microseconds. Here they take one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel
 
-__all__ = ["changed", "trusted"]
+__all__ = ["changed", "trusted", "trusted_rows"]
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -39,6 +39,22 @@ def trusted(model: type[M], values: dict[str, Any]) -> M:
     _add_extra(made, {} if is_open else None)
     _add_private(made, None)
     return made
+
+
+def trusted_rows(model: type[M], rows: Sequence[dict[str, Any]]) -> list[M]:
+    """The same for many, each with fields of the same names."""
+    if not rows:
+        return []
+    blank, is_open = _BLANKS.get(model) or _blank(model)
+    names, found = set(rows[0]), []
+    for values in rows:
+        made = _new(model)
+        _fill(made, {**blank, **values})
+        _name_fields(made, names)
+        _add_extra(made, {} if is_open else None)
+        _add_private(made, None)
+        found.append(made)
+    return found
 
 
 def changed(model: M, values: Mapping[str, Any]) -> M:

@@ -14,7 +14,7 @@ from pipeline.adapters.models.reasoning import Reasoning, reasoning_in
 from pipeline.adapters.models.usage import merged, read_usage
 from pipeline.confidence.reasoned import of_answer
 from pipeline.contracts import Alternative, TokenLogprob, ToolCall, Usage
-from pipeline.contracts.trusted import trusted
+from pipeline.contracts.trusted import trusted_rows
 from pipeline.policy.models import Price
 from pipeline.policy.pricing import estimated_tokens
 from pipeline.ports import Completion
@@ -23,6 +23,7 @@ __all__ = ["Collected", "MalformedAnswer", "whole"]
 
 _LONGEST_ID: Final = 256
 _MOST_ALTERNATIVES: Final = 8
+_NUMBERS: Final = (int, float)
 
 
 class MalformedAnswer(Exception):
@@ -34,8 +35,9 @@ def whole(payload: bytes, model: str, price: Price | None = None, **more: Any) -
     collected = Collected(model, price, **more)
     try:
         document = orjson.loads(payload)
-        message = document["choices"][0]["message"]
-        collected.take({**document, "choices": [{**document["choices"][0], "delta": message}]})
+        first = document["choices"][0]
+        collected.frame(document)
+        collected.choice(first, first["message"])
     except (ValueError, KeyError, IndexError, TypeError, AttributeError):
         raise MalformedAnswer("something that is no chat completion") from None
     return collected
@@ -100,9 +102,8 @@ class Collected:
     @property
     def generated(self) -> int:
         """Tokens of the answer: as reported, or else as they were scored, or else by its length."""
-        reported = self._usage.output_tokens if self._usage is not None else 0
-        written = sum(map(len, self._texts)) + len(self._reasoning.text)
-        return reported or self._aside + len(self._scored) or estimated_tokens(written)
+        counted = (self._usage.output_tokens if self._usage is not None else 0) or self._aside + len(self._scored)
+        return counted or estimated_tokens(sum(map(len, self._texts)) + len(self._reasoning.text))
 
     def reasoned(self) -> str:
         """The reasoning that came since this was last asked."""
@@ -115,30 +116,31 @@ class Collected:
             MalformedAnswer: it is no chunk of a completion, or an error object.
         """
         try:
-            return self.take(orjson.loads(data))
+            document = orjson.loads(data)
+            self.frame(document)
+            return "".join([self.choice(choice, choice.get("delta")) for choice in document["choices"]])
         except (ValueError, KeyError, IndexError, TypeError, AttributeError):
             raise MalformedAnswer("a piece that is no part of a chat completion") from None
 
-    def take(self, document: Mapping[str, Any]) -> str:
-        """Take one decoded document of the API and return the text in it."""
+    def frame(self, document: Mapping[str, Any]) -> None:
+        """Take what a decoded document of the API says around its choices."""
         if document.get("error"):
             raise MalformedAnswer("an error in place of an answer")
         self._model = _text(document.get("model")) or self._model
-        if document.get("usage"):
-            self._usage = merged(self._usage, read_usage(document["usage"], self._price))
-        text = ""
-        for choice in document["choices"]:
-            if choice.get("index", 0) == 0:
-                text += self._choice(choice)
-        return text
+        used = document.get("usage")
+        if used and isinstance(used, dict):
+            self._usage = merged(self._usage, read_usage(used, self._price))
 
-    def _choice(self, choice: Mapping[str, Any]) -> str:
-        delta = choice.get("delta") or {}
+    def choice(self, choice: Mapping[str, Any], said: Mapping[str, Any] | None) -> str:
+        """Take a choice with what is `said` in it and return the text of that; of several choices the first counts."""
+        if choice.get("index", 0) != 0:
+            return ""
+        said = said or {}
         self._finish_reason = _text(choice.get("finish_reason")) or self._finish_reason
-        text, reasoning = _text(delta.get("content") or delta.get("refusal")), reasoning_in(delta)
+        text, reasoning = _text(said.get("content") or said.get("refusal")), reasoning_in(said)
         self._take_scores(choice.get("logprobs"), aside=bool(reasoning and not text))
-        if delta.get("tool_calls"):
-            self._take_calls(delta["tool_calls"])
+        if said.get("tool_calls"):
+            self._take_calls(said["tool_calls"])
         if reasoning:
             self.begun = True
             self._reasoning.add(reasoning)
@@ -155,7 +157,7 @@ class Collected:
         if aside:
             self._aside += len(entries)
         else:
-            self._scored.extend(_scored(entries, self._alternatives, self._top))
+            self._scored += _scored(entries, self._alternatives, self._top)
 
     def _take_calls(self, calls: Iterable[Mapping[str, Any]]) -> None:
         self.begun = True
@@ -169,11 +171,11 @@ class Collected:
 
     def completion(self, *, latency_ms: float, first_token_ms: float | None, calls: int) -> Completion:
         """The whole answer."""
-        reasoning = self._reasoning.text
-        scored = of_answer(self._scored, reasoning, self.text)
+        reasoning, text = self._reasoning.text, self.text
+        scored = of_answer(self._scored, reasoning, text)
         return Completion(
             model=self._model,
-            text=self.text if self._texts or not self._calls else None,
+            text=text if self._texts or not self._calls else None,
             finish_reason=self._finish_reason,
             usage=self._usage or Usage(),
             tool_calls=tuple(_call(made) for _, made in sorted(self._calls.items())) or None,
@@ -187,19 +189,31 @@ class Collected:
 
 
 def _scored(entries: Iterable[Mapping[str, Any]], alternatives: int | None, most: int) -> Iterable[TokenLogprob]:
-    """The scored tokens; one whose score is no finite number is left out, which check notices."""
+    """The scored tokens; one that has no score is left out, which check notices.
+
+    Raises:
+        ValueError: a score is not finite.
+    """
+    rows: list[dict[str, Any]] = []
+    scored: list[Mapping[str, Any]] = []
     for entry in entries:
         score = entry.get("logprob")
-        if isinstance(score, int | float):
-            top = entry.get("top_logprobs")
-            found = _alternatives(top[:most]) if most > 1 and isinstance(top, list) and len(top) > 1 else ()
-            token = _token({"token": _text(entry["token"]), "logprob": float(score), "top": found})
-            yield token if alternatives is None else _in_full(token, entry, alternatives)
-
-
-def _token(fields: dict[str, Any]) -> TokenLogprob:
-    """The token; one whose score is infinite is refused by its contract."""
-    return trusted(TokenLogprob, fields) if isfinite(fields["logprob"]) else TokenLogprob(**fields)
+        if isinstance(score, _NUMBERS):
+            token, top = entry["token"], entry.get("top_logprobs")
+            rows.append(
+                {
+                    "token": token if type(token) is str else _text(token),
+                    "logprob": float(score),
+                    "top": _alternatives(top[:most]) if most > 1 and isinstance(top, list) and len(top) > 1 else (),
+                }
+            )
+            scored.append(entry)
+    if not all(map(isfinite, [row["logprob"] for row in rows])):
+        raise ValueError
+    tokens = trusted_rows(TokenLogprob, rows)
+    if alternatives is None:
+        return tokens
+    return [_in_full(token, entry, alternatives) for token, entry in zip(tokens, scored, strict=True)]
 
 
 def _in_full(token: TokenLogprob, entry: Mapping[str, Any], most: int) -> TokenLogprob:

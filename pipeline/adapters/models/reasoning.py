@@ -16,8 +16,11 @@ _FIELDS: Final = ("reasoning_content", "reasoning")
 
 def reasoning_in(message: Mapping[str, Any]) -> str:
     """The reasoning in a message or a delta. What is no text is none."""
-    said = (message.get(name) for name in _FIELDS)
-    return next((text for text in said if isinstance(text, str) and text), "")
+    for name in _FIELDS:
+        text = message.get(name)
+        if text and isinstance(text, str):
+            return text
+    return ""
 
 
 class Reasoning:

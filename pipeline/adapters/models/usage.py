@@ -9,7 +9,7 @@ Providers count differently, and each of these differences was somebody's wrong 
   `Price.reasoning_counted` say what holds for a target.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from pipeline.contracts import MAX_WHOLE, Usage
@@ -22,6 +22,11 @@ _PLAIN: Final = frozenset({"prompt_tokens", "completion_tokens", "total_tokens"}
 """All that most servers say; then there are no parts to look for."""
 _CACHED: Final = ("cached_tokens", "cache_read_input_tokens", "prompt_cache_hit_tokens")
 _WRITTEN: Final = ("cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens")
+_REASONED: Final = ("reasoning_tokens",)
+_HEARD: Final = ("audio_tokens",)
+_SEEN: Final = ("image_tokens",)
+_ASKED: Final = ("prompt_tokens", "input_tokens")
+_ANSWERED: Final = ("completion_tokens", "output_tokens")
 
 
 def read_usage(reported: Mapping[str, Any], price: Price | None = None) -> Usage | None:
@@ -31,32 +36,33 @@ def read_usage(reported: Mapping[str, Any], price: Price | None = None) -> Usage
         reported: the object `usage` of an answer.
         price: of the target; says how its provider counts where the names do not.
     """
-    asked, answered = _first(reported, "prompt_tokens", "input_tokens"), _answered(reported)
+    asked, answered = _first(reported, _ASKED), _first(reported, _ANSWERED)
     if asked is None and answered is None:
         return None
     if reported.keys() <= _PLAIN:
         return trusted(Usage, {"input_tokens": asked or 0, "output_tokens": answered or 0})
     details = _details(reported, "prompt_tokens_details", "input_tokens_details")
     produced = _details(reported, "completion_tokens_details", "output_tokens_details")
-    cached = _part(reported, details, *_CACHED)
-    written = _part(reported, details, *_WRITTEN)
+    cached = _part(_CACHED, details, reported)
+    written = _part(_WRITTEN, details, reported)
     prompt = asked or 0
     if _beside(reported, price) or cached + written > prompt:
         prompt += cached + written
-    reasoning = _part(reported, produced, "reasoning_tokens")
+    reasoning = _part(_REASONED, produced, reported)
     completion = answered or 0
     if (price is not None and price.reasoning_counted == "beside") or reasoning > completion:
         completion += reasoning
-    return Usage.model_construct(
-        input_tokens=min(prompt, MAX_WHOLE),
-        output_tokens=min(completion, MAX_WHOLE),
-        cached_tokens=cached,
-        cache_write_tokens=written,
-        reasoning_tokens=reasoning,
-        audio_input_tokens=_part({}, details, "audio_tokens"),
-        audio_output_tokens=_part({}, produced, "audio_tokens"),
-        image_tokens=_part({}, details, "image_tokens"),
-    )
+    values = {
+        "input_tokens": min(prompt, MAX_WHOLE),
+        "output_tokens": min(completion, MAX_WHOLE),
+        "cached_tokens": cached,
+        "cache_write_tokens": written,
+        "reasoning_tokens": reasoning,
+        "audio_input_tokens": _part(_HEARD, details),
+        "audio_output_tokens": _part(_HEARD, produced),
+        "image_tokens": _part(_SEEN, details),
+    }
+    return trusted(Usage, values)
 
 
 def merged(earlier: Usage | None, later: Usage | None) -> Usage | None:
@@ -75,22 +81,22 @@ def _beside(reported: Mapping[str, Any], price: Price | None) -> bool:
     return price is not None and price.cached == "beside"
 
 
-def _answered(reported: Mapping[str, Any]) -> int | None:
-    return _first(reported, "completion_tokens", "output_tokens")
-
-
-def _first(reported: Mapping[str, Any], *names: str) -> int | None:
-    """The first of these counts that is there; None: none is."""
+def _first(reported: Mapping[str, Any], names: Iterable[str]) -> int | None:
+    """The first of these counts that is there; None: none is. What is no count says nothing."""
     for name in names:
-        count = _count(reported[name]) if name in reported else None
-        if count is not None:
-            return count
+        value = reported.get(name)
+        if type(value) is int and value >= 0:
+            return min(value, MAX_WHOLE)
     return None
 
 
-def _part(reported: Mapping[str, Any], details: Mapping[str, Any], *names: str) -> int:
-    found = _first(details, *names) if details else None
-    return (_first(reported, *names) if found is None else found) or 0
+def _part(names: Iterable[str], *places: Mapping[str, Any]) -> int:
+    """The count by one of these names in the first place that has it; 0: none has."""
+    for place in places:
+        found = _first(place, names) if place else None
+        if found is not None:
+            return found
+    return 0
 
 
 def _details(reported: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
@@ -99,10 +105,3 @@ def _details(reported: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
         if isinstance(value, Mapping):
             return value
     return {}
-
-
-def _count(value: Any) -> int | None:
-    """A count as it should be; anything else says nothing."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        return None
-    return min(value, MAX_WHOLE)

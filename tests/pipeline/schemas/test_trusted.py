@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import pytest
 from pydantic import BaseModel
 
-from pipeline.contracts import Plan, Request, Signals, Snapshot, TargetStanding, Tier
-from pipeline.contracts.trusted import changed, trusted
+from pipeline.contracts import Plan, Request, Signals, Snapshot, TargetStanding, Tier, TokenLogprob
+from pipeline.contracts.trusted import changed, trusted, trusted_rows
 
 MADE: list[tuple[type[BaseModel], Mapping[str, object]]] = [
     (Signals, {"tenant": "acme"}),
@@ -35,6 +35,17 @@ def test_two_of_them_do_not_share_what_was_given() -> None:
     other = trusted(Signals, {"tenant": "acme"})
 
     assert (one.metadata, other.metadata) == ({"a": "1"}, {})
+
+
+def test_many_at_once_are_each_the_same_as_a_checked_one() -> None:
+    rows = [{"token": "a", "logprob": -0.5}, {"token": "b", "logprob": -1.0}]
+    made = trusted_rows(TokenLogprob, rows)
+    checked = [TokenLogprob(**row) for row in rows]
+
+    assert made == checked
+    assert [each.model_fields_set for each in made] == [each.model_fields_set for each in checked]
+    assert [each.model_dump_json() for each in made] == [each.model_dump_json() for each in checked]
+    assert trusted_rows(TokenLogprob, []) == []
 
 
 CHANGES: list[tuple[BaseModel, dict[str, object]]] = [

@@ -32,6 +32,12 @@ def test_usage_is_read_with_its_cached_part() -> None:
     assert (done.usage.input_tokens, done.usage.output_tokens, done.usage.cached_tokens) == (9, 4, 7)
 
 
+@pytest.mark.parametrize("usage", [True, 7, 1.5, "many", ["prompt_tokens"]])
+def test_an_answer_whose_usage_is_no_object_is_one_that_nobody_reported(usage: object) -> None:
+    done = whole(plain({"content": "x"}, usage=usage), "m").completion(**FINISH)
+    assert (done.text, done.usage_reported) == ("x", False)
+
+
 def test_calls_of_tools_come_in_pieces_and_several_at_once() -> None:
     collected = Collected("m")
     for piece in (
