@@ -5,6 +5,7 @@ With `--json` standard output holds one document or nothing, and an error is one
 """
 
 import asyncio
+import os
 import sys
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import wraps
@@ -160,10 +161,21 @@ def errors_end_with(code: int) -> Callable[[Callable[..., T]], Callable[..., T]]
                 raise typer.Exit(2 if isinstance(error, Misused) else code) from None
             except KeyboardInterrupt:
                 raise typer.Exit(130) from None
+            except OSError as error:
+                if error.filename is None:
+                    raise
+                say(_unusable(error), as_json=bool(options.get("as_json")))
+                raise typer.Exit(code) from None
 
         return wrapped
 
     return around
+
+
+def _unusable(error: OSError) -> InvalidRequest:
+    """A file or folder that somebody named, and that the system does not let us use."""
+    advice = "name another place, or see to it that it may be read and written"
+    return InvalidRequest(f"{os.fsdecode(error.filename)} cannot be used ({error.strerror}): {advice}")
 
 
 def errors_as_sentences(command: Callable[..., T]) -> Callable[..., T]:

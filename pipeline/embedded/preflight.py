@@ -16,8 +16,9 @@ from pipeline.embedded.options import Options
 from pipeline.embedded.parts import Waves
 from pipeline.embedded.state import read_state, survivors
 from pipeline.errors import AlreadyRunning, PortInUse
+from pipeline.policy.load import load_folder
 
-__all__ = ["end_leftovers", "owned", "require_free_ports"]
+__all__ = ["end_leftovers", "owned", "require_free_ports", "require_policies"]
 
 _LAST_PORT: Final = 65_535
 
@@ -53,6 +54,15 @@ def require_free_ports(options: Options, waves: Waves) -> None:
     taken = [(name, port) for name, port in wanted if not is_free(port)]
     if taken:
         raise PortInUse(_in_use(taken, {port for _, port in wanted}))
+
+
+def require_policies(options: Options) -> None:
+    """Check that the folder of policies can be read, as every part will read it.
+
+    Raises:
+        PolicyInvalid: with one line for each problem.
+    """
+    load_folder(options.policies, options.environment(os.environ))
 
 
 def end_leftovers(home: Home) -> int:

@@ -13,7 +13,7 @@ from pipeline.embedded.child import last_words
 from pipeline.embedded.home import Home
 from pipeline.embedded.options import Options
 from pipeline.embedded.parts import waves
-from pipeline.embedded.preflight import end_leftovers, owned, require_free_ports
+from pipeline.embedded.preflight import end_leftovers, owned, require_free_ports, require_policies
 from pipeline.embedded.state import RunState, running
 from pipeline.embedded.supervisor import Supervisor
 from pipeline.errors import NotRunning
@@ -35,6 +35,7 @@ def check(options: Options) -> None:
     home = Home(options.home)
     home.prepare()
     with owned(home):
+        require_policies(options)
         require_free_ports(options, waves(options))
 
 
@@ -49,6 +50,7 @@ async def stack(options: Options, watcher: Watcher) -> AsyncIterator[RunState]:
     home.prepare()
     with owned(home):
         end_leftovers(home)
+        require_policies(options)
         parts = waves(options)
         require_free_ports(options, parts)
         supervisor = Supervisor(options, parts, options.environment(os.environ), watcher)

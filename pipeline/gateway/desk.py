@@ -27,6 +27,9 @@ DONE: Final[web.RequestKey[Callable[[], None]]] = web.RequestKey("done", Callabl
 """Where a request holds what is to be called when it has ended."""
 
 
+_BROKEN: Final = "the body broke off, or is not encoded as its content-encoding says"
+
+
 @dataclass(frozen=True, slots=True)
 class Desk:
     """One for a door; it serves all tenants.
@@ -80,7 +83,7 @@ class Desk:
 
         Raises:
             InvalidRequest: it is said to be something else, or cannot be read.
-            HTTPRequestTimeout, HTTPRequestEntityTooLarge: too slow, or too large.
+            HTTPRequestTimeout, HTTPRequestEntityTooLarge, HTTPBadRequest: too slow, too large, or broken off.
             Overloaded: too many large ones at a time.
         """
         if request.content_type != JSON:
@@ -102,7 +105,7 @@ class Desk:
                 largest, 0, text=f"the body is larger than the {largest} bytes that this door takes"
             ) from None
         except web.RequestPayloadError:
-            raise InvalidRequest("the body broke off or its encoding is wrong") from None
+            raise web.HTTPBadRequest(text=_BROKEN) from None
 
     def asker(self, tenant: str, *, resumable: bool) -> Asker:
         """The tenant's client. A caller who goes away takes the request back, unless it may return with its key."""

@@ -49,6 +49,11 @@ _PARAMS: Final[dict[str, str]] = {
     "budget": "stepwell",
     "response_schema": "response_format.json_schema.schema",
 } | {name: f"stepwell.{name}" for name in TOP}
+_OTHERS: Final = {
+    "max_tokens": "max_completion_tokens",
+    "user": "safety_identifier",
+    "stepwell.session": "prompt_cache_key",
+}
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 
@@ -121,7 +126,7 @@ def to_call(
     trace = headers.get("traceparent", "")
     options = stream_options_of(said) if "stream_options" in said else {}
     return Call(
-        request=_validated(wanted, {"provider": "provider"} if "provider" in said else {}),
+        request=_validated(wanted, said),
         model=model,
         include_usage=bool(options.get("include_usage")),
         resumable=bool(key),
@@ -217,16 +222,25 @@ def _one_of(said: JsonObject, name: str, older: str) -> Json:
     return said.get(name, said.get(older))
 
 
-def _validated(wanted: Mapping[str, Any], places: Mapping[str, str]) -> Request:
-    """The request. `places` says of fields that may stand in two places in which of them they stand."""
+def _validated(wanted: Mapping[str, Any], said: JsonObject) -> Request:
+    """The request. Some fields may stand in two places; `said` tells in which of them the caller wrote them."""
     _check_route(wanted.get("route"))
     try:
         return Request.model_validate_json(orjson.dumps(wanted))
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=False, include_input=False)
         deepest = max(details, key=lambda detail: len(detail["loc"]))
-        param = _param(deepest["loc"], {**_PARAMS, **places}) or "messages"
-        raise InvalidRequest(f"{param}: {deepest['msg']}", param=param) from None
+        places = {**_PARAMS, **({"provider": "provider"} if "provider" in said else {})}
+        param = _as_written(_param(deepest["loc"], places) or "messages", said, wanted)
+        raise InvalidRequest(f"{param}: {deepest['msg'].removeprefix('Value error, ')}", param=param) from None
+
+
+def _as_written(param: str, said: JsonObject, wanted: Mapping[str, Any]) -> str:
+    """The other name of a field, where the caller used that one."""
+    if param == "stepwell.session" and wanted["session"] != said.get("prompt_cache_key"):
+        return param
+    other = _OTHERS.get(param)
+    return other if other is not None and other in said else param
 
 
 def _check_route(route: object) -> None:

@@ -29,8 +29,8 @@ __all__ = [
 _log = logging.getLogger("stepwell.door")
 
 JSON: Final = "application/json"
-_CLOSING: Final = frozenset({408, 413})
-"""Statuses after which the rest of the body is not worth waiting for."""
+_CLOSING: Final = frozenset({400, 408, 413})
+"""Statuses after which the rest of the body is not worth waiting for, or cannot be found."""
 
 
 def json_response(body: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:

@@ -47,6 +47,7 @@ REQUEST: Final = FieldTable(
         "fallbacks": "the policy decides who answers where another one fails",
         "inference_geo": "the policy decides where data may go; `stepwell.origin` says where it comes from",
         "mcp_servers": "call the servers' tools yourself and offer them in `tools`",
+        "thread": "send the whole conversation in `messages`, since no answers are kept here to go on from",
         "output_format": "use `output_config.format`",
     },
 )  # fmt: skip

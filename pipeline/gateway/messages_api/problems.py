@@ -24,17 +24,22 @@ _TYPES: Final = {
 }
 
 
+_THREAD: Final = {"error_code": "thread_unsupported_request", "unsupported": ["thread"]}
+"""How the API says that a server holds no conversations. Its client then sends them whole, by itself."""
+
+
 def as_anthropic(problem: Problem, request_id: str) -> Problem:
     """The error with the same status, message and headers.
 
-    Our code stands where the API has the codes of its own errors, in `error.details.error_code`; what only we know of
-    an error stands under `stepwell`.
+    Our code stands where the API has the codes of its own errors, in `error.details.error_code`, but for `thread`,
+    which has one there; what only we know of an error stands under `stepwell`.
     """
     error = orjson.loads(problem.body)["error"]
     status = problem.status
     kind = _TYPES.get(status, "api_error" if status >= 500 else "invalid_request_error")
     own = {name: error[name] for name in ("param", "candidate") if error.get(name) is not None}
-    told = {"type": kind, "message": error["message"], "details": {"error_code": error["code"]}}
+    details = _THREAD if error.get("param") == "thread" else {"error_code": error["code"]}
+    told = {"type": kind, "message": error["message"], "details": details}
     body = {
         "type": "error",
         "error": told,

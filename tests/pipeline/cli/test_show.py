@@ -37,6 +37,11 @@ def _app() -> typer.Typer:
         raise KeyboardInterrupt
 
     @app.command()
+    @errors_as_sentences
+    def made(name: Path) -> None:
+        name.mkdir()
+
+    @app.command()
     def table(name: str) -> None:
         print_rows([{"id": name, "more": "x" * 60}], ("id", "more"), as_json=False)
 
@@ -156,3 +161,10 @@ def test_in_a_pipe_a_table_is_as_wide_as_it_has_to_be(monkeypatch: pytest.Monkey
     print_rows(LONG, ("name", "sum", "reason"), as_json=False)
     rows = [line for line in pipe.file.getvalue().splitlines() if "0.0000123" in line]  # type: ignore[attr-defined]
     assert [line.count("word") for line in rows] == [30, 30]
+
+
+def test_a_place_that_the_system_does_not_let_us_use_is_named_in_a_sentence(tmp_path: Path) -> None:
+    shown = CliRunner().invoke(_app(), ["made", str(tmp_path / "not" / "there")])
+    assert shown.exit_code == 1
+    assert "invalid_request: " in shown.stderr
+    assert "not/there cannot be used (No such file or directory): name another place" in shown.stderr.replace("\n", "")

@@ -2,9 +2,11 @@
 
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -13,9 +15,12 @@ from pipeline.embedded.home import Home
 from pipeline.embedded.identity import ProcessId
 from pipeline.embedded.listening import free_port, is_free
 from pipeline.embedded.options import Options, Ports
-from pipeline.embedded.preflight import end_leftovers, owned, require_free_ports
+from pipeline.embedded.preflight import end_leftovers, owned, require_free_ports, require_policies
 from pipeline.embedded.state import PartState, RunState, write_state
-from pipeline.errors import AlreadyRunning, PortInUse
+from pipeline.embedded.stack import check
+from pipeline.errors import AlreadyRunning, PolicyInvalid, PortInUse
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -86,3 +91,16 @@ def test_what_a_dead_supervisor_left_is_ended_and_strangers_are_left_alone(home)
         assert end_leftovers(home) == 1
         assert not process.alive
     assert not home.state.exists()
+
+
+def test_a_folder_of_policies_with_mistakes_is_told_whole_before_anything_is_started(home, tmp_path):
+    folder = tmp_path / "policies"
+    shutil.copytree(ROOT / "policies", folder)
+    require_policies(Options(home.root, folder))
+    models = folder / "models.yaml"
+    models.write_text(models.read_text().replace("    model: ", "    modle: ", 1))
+    with pytest.raises(PolicyInvalid) as caught:
+        check(Options(home.root, folder, "none"))
+    missing, unknown = caught.value.message.splitlines()
+    assert missing.endswith("targets.small.model: the key is missing")
+    assert unknown.endswith("targets.small.modle: no such key (did you mean model?)")

@@ -364,3 +364,33 @@ def test_a_parsed_answer_without_text_is_written_out() -> None:
 def test_a_finish_reason_is_one_that_the_api_knows(given_reason: str | None, shown: str) -> None:
     reply = answered(read().model_copy(update={"id": "r"}), finish_reason=given_reason)
     assert orjson.loads(to_completion(reply, 0))["choices"][0]["finish_reason"] == shown
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ("max_tokens", -1),
+        ("max_completion_tokens", -1),
+        ("user", 5),
+        ("safety_identifier", 5),
+        ("prompt_cache_key", 5),
+        ("stepwell", {"session": 5}),
+    ],
+)
+def test_a_fault_is_told_at_the_name_under_which_it_was_written(written: str, value: object) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        read(**{written: value})
+    place = "stepwell.session" if written == "stepwell" else written
+    assert caught.value.param == place
+    assert caught.value.message.startswith(f"{place}: ")
+
+
+def test_a_fault_of_one_place_is_not_told_at_another_that_means_the_same() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        read(prompt_cache_key="fine", stepwell={"session": 5})
+    assert caught.value.param == "stepwell.session"
+
+
+def test_a_fault_that_we_found_ourselves_is_told_without_the_words_of_the_library() -> None:
+    with pytest.raises(InvalidRequest, match=r"^max_tokens: an integer beyond 9007199254740991"):
+        read(max_tokens=10**17)

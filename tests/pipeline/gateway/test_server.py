@@ -513,3 +513,12 @@ async def test_large_bodies_that_do_not_fit_beside_each_other_are_told_to_come_a
     again.write(large(150_000))
     assert (await asyncio.wait_for(fourth.readuntil(b"\r\n\r\n"), 5)).startswith(b"HTTP/1.1 200 ")
     again.close()
+
+
+async def test_a_body_whose_encoding_is_wrong_is_refused_and_the_connection_closed(opened: Opener) -> None:
+    runner = await opened()
+    head = "Host: x\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\n"
+    answer = await said(runner, f"POST {PATH} HTTP/1.1\r\n{head}".encode() + b"abc")
+    assert status_of(answer) == 400
+    assert b"connection: close" in answer.lower()
+    assert b"content-encoding" in answer.partition(b"\r\n\r\n")[2]

@@ -130,6 +130,39 @@ async def test_it_calls_a_tool_and_sends_back_what_came_of_it(plain: anthropic.A
     assert last.content[0].type == "text"
 
 
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_its_tool_runner_goes_on_without_a_thread_where_it_is_told_that_there_is_none(streamed: bool) -> None:
+    runner = getattr(anthropic.AsyncAnthropic(api_key="none").beta.messages, "tool_runner", None)
+    if runner is None:
+        pytest.skip("this version of the package has no tool runner")
+    added: list[int] = []
+
+    @anthropic.beta_async_tool
+    async def add(a: int) -> str:
+        """Add."""
+        added.append(a)
+        return str(a)
+
+    asker = FakeAsker(scripted)
+    async with door(asker) as official:
+        question: Any = {"model": "auto", "max_tokens": 9, "messages": user("call"), "tools": [add]}
+        last = await official.beta.messages.tool_runner(**question, stream=streamed).until_done()
+    assert [block.text for block in last.content] == ["one two"]
+    assert added == [2]
+    assert [len(request.conversation()) for request in asker.asked] == [1, 3]
+
+
+async def test_who_asks_for_a_thread_is_told_so_in_the_words_of_the_api_and_in_ours(
+    client: anthropic.AsyncAnthropic,
+) -> None:
+    with pytest.raises(anthropic.BadRequestError) as caught:
+        await client.messages.create(**asked("hi"), extra_body={"thread": {"type": "create"}})
+    body: Any = caught.value.body
+    assert body["error"]["details"] == {"error_code": "thread_unsupported_request", "unsupported": ["thread"]}
+    assert body["error"]["message"].startswith("thread is not supported: send the whole conversation")
+    assert body["stepwell"]["param"] == "thread"
+
+
 async def test_it_sends_an_image() -> None:
     asker = FakeAsker(scripted)
     image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "aGk="}}
