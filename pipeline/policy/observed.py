@@ -6,9 +6,12 @@ from typing import Any, Final, Protocol
 from pipeline.contracts import Classification, Request, Signals, Snapshot
 from pipeline.contracts.trusted import trusted
 from pipeline.policy.facts import UNKNOWN, identifiable
-from pipeline.signals.asked import Asked
+from pipeline.signals.complexity import complexity_of
+from pipeline.signals.conversation import Survey
 from pipeline.signals.difficulty import DifficultyModel, read_model
 from pipeline.signals.prefix import draw_of, key_of, prefix_digests, sticky_key
+from pipeline.signals.reading import read
+from pipeline.signals.wants import wants_of
 
 __all__ = ["Rules", "budget_left", "difficulty_model", "signals_of"]
 
@@ -61,17 +64,19 @@ def signals_of(
         busy_with: the variant whose tool call is answered here.
         counted: tokens of the question by target, where its own tokenizer was asked.
     """
-    asked = Asked(request)
+    asked = Survey(request)
     found = UNKNOWN if classification is None else classification
     types = tuple([finding.type for finding in found.findings])
     key = key_of(secret)
     model = difficulty_model(policy)
-    wants = asked.wants
+    reading = read(asked)
+    wants = wants_of(asked, reading)
+    metadata = request.metadata
     values: dict[str, Any] = {
         "tenant": request.tenant,
         "user_tier": policy.user_tier(request.tenant, request.user),
-        "task": asked.task,
-        "language": asked.language,
+        "task": metadata.get("task"),
+        "language": metadata.get("language"),
         "lane": request.lane,
         "origin": request.origin,
         "has_schema": asked.has_schema,
@@ -79,32 +84,32 @@ def signals_of(
         "has_images": asked.has_images,
         "has_system": asked.has_system,
         "has_tool_results": asked.has_tool_results,
-        "has_session": asked.has_session,
+        "has_session": bool(request.session),
         "embeds": asked.embeds,
-        "longest": asked.longest,
-        "dimensions": asked.dimensions,
+        "longest": asked.longest if asked.embeds else 0,
+        "dimensions": None if request.embed is None else request.embed.dimensions,
         "message_count": asked.message_count,
         "turns": asked.turns,
         "characters": asked.characters,
         "tokens": asked.tokens,
         "counted": dict(counted or {}),
-        "max_tokens": asked.max_tokens,
+        "max_tokens": request.parameters.max_tokens,
         "passes": tuple(sorted(request.parameters.extra)) if request.parameters.extra else (),
         "wants_logprobs": request.logprobs is not None,
-        "complexity": asked.complexity,
+        "complexity": complexity_of(asked, reading).score,
         "difficulty": None if model is None else model.score(asked.said),
         "wants_code": wants.code,
         "wants_math": wants.math,
         "wants_json": wants.json,
-        "modalities": asked.modalities,
+        "modalities": ("image",) if asked.has_images else (),
         "data_class": found.data_class,
         "types": types,
         "special": found.special,
         "scan": found.scan,
         "names_scanned": found.names_scanned,
         "names_covered": found.names_covered,
-        "identifiable": identifiable(types),
-        "metadata": _kept(request.metadata, policy.record_metadata),
+        "identifiable": bool(types) and identifiable(types),
+        "metadata": _kept(metadata, policy.record_metadata) if metadata else {},
         "deadline_left_ms": max(0, deadline_left_ms),
         "busy_with": busy_with,
         "key": sticky_key(request, request_id, key),
@@ -135,4 +140,4 @@ def difficulty_model(policy: Rules) -> DifficultyModel | None:
 
 
 def _kept(metadata: Mapping[str, str], more: tuple[str, ...]) -> dict[str, str]:
-    return {name: metadata[name] for name in (*_ALWAYS_KEPT, *more) if name in metadata} if metadata else {}
+    return {name: metadata[name] for name in (*_ALWAYS_KEPT, *more) if name in metadata}

@@ -6,7 +6,7 @@ hardest, every further reason counts less, and what a conversation has said befo
 on recorded answers is in docs/how-to/difficulty.md; a learned score is in `difficulty`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import log
 from typing import Final
@@ -66,8 +66,7 @@ def complexity_of(conversation: Survey, reading: Reading) -> Complexity:
     """The score of a conversation that was read already."""
     parts: dict[str, float] = {}
     easy = 1.0
-    for name, weight, measure in _MEASURES:
-        amount = measure(conversation, reading)
+    for (name, weight), amount in zip(_WEIGHTS, _amounts(conversation, reading), strict=True):
         if amount > 0.0:
             part = amount * weight if amount < 1.0 else weight
             parts[name] = part
@@ -75,64 +74,33 @@ def complexity_of(conversation: Survey, reading: Reading) -> Complexity:
     return Complexity(round(1.0 - easy, _DIGITS), parts)
 
 
-# ------------------------------------------------------------ each part, from 0; 1 and more is all that counts
+_WEIGHTS: Final = tuple(PARTS.items())
 
 
-def _length(conversation: Survey, reading: Reading) -> float:  # noqa: ARG001  every measure has the same shape
-    characters = conversation.characters
-    return log(characters / _SHORT) / log(_LONG / _SHORT) if characters > _SHORT else 0.0
-
-
-def _turns(conversation: Survey, reading: Reading) -> float:  # noqa: ARG001
-    return (conversation.turns - 1) / 8
-
-
-def _constraints(conversation: Survey, reading: Reading) -> float:  # noqa: ARG001
-    items = sum([line.startswith(_ITEMS) for line in reading.text.split(b"\n", _LINES)])
-    return (len(reading.cues & CONSTRAINTS) + items) / 8
-
-
-def _depth(conversation: Survey, reading: Reading) -> float:  # noqa: ARG001
-    questions = max(0, reading.text.count(b"?") - 1)
-    return (questions + len(reading.cues & STEPS)) / 8
-
-
-def _reasoning(conversation: Survey, reading: Reading) -> float:  # noqa: ARG001
-    return len(reading.cues & _REASONING) / 4
-
-
-def _code(conversation: Survey, reading: Reading) -> float:  # noqa: ARG001
-    return (reading.fences + reading.told) / 4 + len(reading.cues & CODE_WORDS) / 4
-
-
-def _formulas(conversation: Survey, reading: Reading) -> float:  # noqa: ARG001
-    text = reading.text
-    marks = text.count(b"\\") + text.count(b"^")
-    if not text.isascii():
-        marks += sum(text.count(mark) for mark in FORMULAS)
-    return marks / 8 + len(reading.cues & MATHS) / 6
-
-
-def _tools(conversation: Survey, reading: Reading) -> float:  # noqa: ARG001
-    return len(conversation.request.tools or ()) / 8
-
-
-def _schema(conversation: Survey, reading: Reading) -> float:  # noqa: ARG001
-    return conversation.schema_bytes / 4_000
-
-
-def _languages(conversation: Survey, reading: Reading) -> float:  # noqa: ARG001
-    more = scripts(reading.text) - 1 if not reading.text.isascii() else 0
-    return (more + (not reading.cues.isdisjoint(TRANSLATING))) / 2
-
-
-def _unread(conversation: Survey, reading: Reading) -> float:  # noqa: ARG001
-    return float(reading.unread)
-
-
-_MEASURES: Final[tuple[tuple[str, float, Callable[[Survey, Reading], float]], ...]] = tuple(
-    (measure.__name__.removeprefix("_"), PARTS[measure.__name__.removeprefix("_")], measure)
-    for measure in (
-        _length, _turns, _constraints, _depth, _reasoning, _code, _formulas, _tools, _schema, _languages, _unread
+def _amounts(conversation: Survey, reading: Reading) -> tuple[float, ...]:
+    """Each part in the order of `PARTS`, from 0; 1 and more is all that counts."""
+    characters, text, cues, tools = conversation.characters, reading.text, reading.cues, conversation.request.tools
+    return (
+        log(characters / _SHORT) / log(_LONG / _SHORT) if characters > _SHORT else 0.0,
+        (conversation.turns - 1) / 8,
+        (len(cues & CONSTRAINTS) + _items(text)) / 8,
+        (max(0, text.count(b"?") - 1) + len(cues & STEPS)) / 8,
+        len(cues & _REASONING) / 4,
+        (reading.fences + reading.told) / 4 + len(cues & CODE_WORDS) / 4,
+        _formulas(text) / 8 + len(cues & MATHS) / 6,
+        len(tools) / 8 if tools else 0.0,
+        conversation.schema_bytes / 4_000 if conversation.has_schema else 0.0,
+        ((0 if text.isascii() else scripts(text) - 1) + (not cues.isdisjoint(TRANSLATING))) / 2,
+        float(reading.unread),
     )
-)  # fmt: skip
+
+
+def _items(text: bytes) -> int:
+    """Lines that are items of a list."""
+    return sum([line.startswith(_ITEMS) for line in text.split(b"\n", _LINES)])
+
+
+def _formulas(text: bytes) -> int:
+    """Signs of formulas."""
+    marks = text.count(b"\\") + text.count(b"^")
+    return marks if text.isascii() else marks + sum(text.count(mark) for mark in FORMULAS)

@@ -79,7 +79,12 @@ class Survey:
         request = self.request
         if request.input is not None:
             return (("user", request.input),)
-        return tuple([(message.role, _text(message)) for message in request.messages])
+        return tuple(
+            [
+                (message.role, message.content if type(message.content) is str else _text(message))
+                for message in request.messages
+            ]
+        )
 
     @Once
     def turns(self) -> int:
@@ -112,7 +117,7 @@ class Survey:
     @Once
     def tokens(self) -> int:
         """Tokens of the whole question, estimated from above: three bytes of UTF-8 make one."""
-        size = self.tools_bytes + self.schema_bytes
+        size = (self.tools_bytes if self.request.tools else 0) + (self.schema_bytes if self.has_schema else 0)
         if self._plain:
             size += sum([bytes_of(text) for _, text in self.said]) + sum(map(bytes_of, self._texts))
         else:
