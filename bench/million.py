@@ -2,6 +2,7 @@
 
     python -m bench.million --lines 1000000        the whole
     python -m bench.million --quick                3,000 lines and one kill, in a minute
+    python -m bench.million --workers 1 --batch-workers 2     so many processes for each lane; with 0, all serve both
     python -m bench.million --log looks.jsonl      what was seen is written down as it is seen
     python -m bench.million --report looks.jsonl   what such a run has seen so far, also while it runs
 
@@ -23,8 +24,9 @@ import json
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import asdict
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Final
 
@@ -61,18 +63,28 @@ async def _file(lines: int) -> AsyncIterator[bytes]:
         yield b"".join(orjson.dumps(row) + b"\n" for row in rows)
 
 
+def pools(workers: int, batch_workers: int, nice: int | None) -> dict[str, tuple[str, ...]]:
+    """The workers by name, with their options: a pool for each lane, or all for both."""
+    if not batch_workers:
+        return {f"worker-{number}": () for number in range(workers)}
+    low = () if nice is None else ("--nice", str(nice))
+    fast = {f"interactive-{number}": ("--lanes", "interactive") for number in range(workers)}
+    return fast | {f"batch-{number}": ("--lanes", "batch", *low) for number in range(batch_workers)}
+
+
 class Victims:
     """Workers and the door: killed by SIGKILL, and started again at once."""
 
-    def __init__(self, made: Stack, workers: int) -> None:
+    def __init__(self, made: Stack, workers: Mapping[str, Sequence[str]]) -> None:
         self._made = made
-        self._names = [f"worker-{number}" for number in range(workers)]
+        self._workers = workers
+        self._turns = in_turn(list(workers))
         self._door = free_port()
         self.lives: dict[str, int] = {}
 
     def start(self) -> None:
         """Start all."""
-        for name in [*self._names, "door"]:
+        for name in [*self._workers, "door"]:
             self._start(name)
 
     def _start(self, name: str) -> None:
@@ -80,17 +92,26 @@ class Victims:
             command = [sys.executable, "-m", "stages", "serve", "--port", str(self._door)]
             self._made.run("door", command)
         else:
-            self._made.start_worker(name, DEPLOYMENTS["fused"][0])
+            self._made.start_worker(name, DEPLOYMENTS["fused"][0], *self._workers[name])
         self.lives[name] = self.lives.get(name, -1) + 1
 
     def kill(self, number: int) -> str:
-        """Kill one: the door now and then, else the worker whose turn it is. Whoever leads the batch is among them."""
-        name = "door" if number % 4 == 3 else self._names[number % len(self._names)]
+        """Kill the one whose turn it is. Whoever leads the batch is among them."""
+        name = self._turns[number % len(self._turns)]
         process = self._made.processes[name]
         process.send_signal(signal.SIGKILL)
         process.wait()
         self._start(name)
         return name
+
+
+def in_turn(workers: Sequence[str]) -> list[str]:
+    """Whose turn it is to die: the pools in turn, and the door once in each round of at least four."""
+    kinds: dict[str, list[str]] = {}
+    for name in workers:
+        kinds.setdefault(name.split("-")[0], []).append(name)
+    mixed = [name for names in zip_longest(*reversed(kinds.values())) for name in names if name is not None]
+    return [*(mixed * 3)[: max(3, len(mixed))], "door"]
 
 
 class Watch:
@@ -186,7 +207,7 @@ async def measure(options: argparse.Namespace, looks: Looks) -> Found:
         made.start_valkey()
         made.start_models(options.model_ms, "--forget-keys")
         made.provision("--batch", str(options.batch), "--ack-wait", "2")
-        victims = Victims(made, options.workers)
+        victims = Victims(made, pools(options.workers, options.batch_workers, options.nice))
         victims.start()
         await ready(made)
         link = await connect(made.settings, name="million", patient=True)
@@ -221,7 +242,11 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.million", description=__doc__.split("\n")[0])
     parser.add_argument("--lines", type=int, default=1_000_000)
     parser.add_argument("--kills", type=int, default=10)
-    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=1, help="workers of the interactive lane")
+    parser.add_argument(
+        "--batch-workers", type=int, default=2, help="workers of batches; 0: the others serve both lanes"
+    )
+    parser.add_argument("--nice", type=int, help="how far workers of batches put others first; the default is theirs")
     parser.add_argument("--batch", type=int, default=8, help="batch messages of a stage that may be out at once")
     parser.add_argument("--model-ms", default="0", help="how long models take to answer: 30 or 20-50")
     parser.add_argument("--rate", type=float, default=10.0, help="interactive requests a second; 0: none")

@@ -23,6 +23,8 @@ _log = logging.getLogger("stepwell.worker")
 
 GRACE_S: Final = 20.0
 VERSION: Final = "1.0.0"
+BATCH_SERVICE: Final = "stepwell-batch"
+"""Under this name `$SRV` shows workers of the first stage that serve the lane of batches alone."""
 SIGNS: Final = 5
 """How often a worker says within the time to acknowledge that it lives: four signs may be late or lost."""
 YOUNG: Final = 5_000
@@ -62,6 +64,8 @@ class Worker:
     """Runs stages: takes their work, keeps it alive, hears of cancellations, and drains when stopped.
 
     `starts` are awaited before work is taken (scanners, weights, policies), `stops` after the last message is settled.
+    Callers wait for what admission says, so a worker of the lane of batches alone does not offer it; it only shows
+    itself, as a service without endpoints.
     """
 
     stages: Sequence[Stage]
@@ -71,6 +75,7 @@ class Worker:
     starts: Sequence[Callable[[], Awaitable[None]]] = ()
     stops: Sequence[Callable[[], Awaitable[None]]] = ()
     slots: Slots = field(default_factory=Slots)
+    lanes: Sequence[Lane] = LANES
     ack_wait_s: float = ACK_WAIT_S
     _alive: "asyncio.Task[None] | None" = None
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
@@ -84,11 +89,17 @@ class Worker:
         self._alive = asyncio.create_task(self.runner.keep_alive(self.ack_wait_s / SIGNS))
         self._transport = transport = self.link.transport()
         for stage in self.stages:
-            for lane in LANES:
+            for lane in self.lanes:
                 await transport.consume(stage.name, lane, self.runner.step, self.slots.of(lane))
         if any(stage.name == FIRST for stage in self.stages):
+            await self._show()
+        _log.info("worker runs %s, %s", " ".join(stage.name for stage in self.stages), " and ".join(self.lanes))
+
+    async def _show(self) -> None:
+        if "interactive" in self.lanes:
             await self.admission.start(VERSION)
-        _log.info("worker runs %s", " ".join(stage.name for stage in self.stages))
+        else:
+            await self.link.serve(BATCH_SERVICE, VERSION, {})
 
     async def _cancel(self, incoming: Incoming) -> None:
         _, tenant, request_id = incoming.subject.split(".")

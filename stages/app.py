@@ -14,12 +14,12 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.adapters.clock import SystemClock
-from pipeline.contracts import JsonObject, Request, StageName
+from pipeline.contracts import JsonObject, Lane, Request, StageName
 from pipeline.policy.source import PolicySource
 from pipeline.ports import Link, ResultStore, Stage
 from pipeline.settings import Settings
 from pipeline.telemetry.observer import CombinedObserver, observer_for
-from pipeline.topology import FIRST
+from pipeline.topology import FIRST, LANES
 from pipeline.worker import Slots, Worker, worker_name
 from stages.parts import Parts
 
@@ -78,10 +78,16 @@ def _recall(parts: Parts) -> Stage:
     )
 
 
+def _collect(parts: Parts) -> None:
+    """Who calls models for batches may gather their calls for the provider's own."""
+    if "batch" in parts.lanes:
+        parts.collector  # noqa: B018  made now, so that it is started with the worker
+
+
 def _draft(parts: Parts) -> Stage:
     from stages.draft import Draft
 
-    parts.collector  # noqa: B018  made now, so that it is started with the worker
+    _collect(parts)
     return Draft(parts.attempts)
 
 
@@ -94,7 +100,7 @@ def _check(parts: Parts) -> Stage:
 def _escalate(parts: Parts) -> Stage:
     from stages.escalate import Escalate
 
-    parts.collector  # noqa: B018  made now, so that it is started with the worker
+    _collect(parts)
     return Escalate(parts.attempts, parts.policies)
 
 
@@ -132,9 +138,14 @@ BUILDERS: Final[Mapping[StageName, Callable[[Parts], Stage]]] = {
 
 
 def build_worker(
-    names: Sequence[StageName], link: Link, settings: Settings, policies: PolicySource, slots: Slots | None = None
+    names: Sequence[StageName],
+    link: Link,
+    settings: Settings,
+    policies: PolicySource,
+    slots: Slots | None = None,
+    lanes: Sequence[Lane] = LANES,
 ) -> Worker:
-    """A worker that runs the stages named, over the connection given."""
+    """A worker that runs the stages named for the lanes named, over the connection given."""
     from pipeline.admission import Admission
     from pipeline.runner import Runner
 
@@ -143,7 +154,7 @@ def build_worker(
         lambda name: _provider(policies, name),
         lambda: policies.current().residency.visibility.sinks.telemetry,
     )
-    parts = Parts(settings, link, policies, observer, slots or Slots())
+    parts = Parts(settings, link, policies, observer, slots or Slots(), lanes)
     stages = [_under_its_revision(BUILDERS[name](parts), policies) for name in names]
     runner = Runner(
         stages,
@@ -155,11 +166,11 @@ def build_worker(
         worker=worker_name(),
         policies=policies,
     )
-    if FIRST in names:
+    if FIRST in names and "batch" in lanes:
         _feed(parts)
     told = _kept(link) if FIRST in names else None
     admission = Admission(link, parts.results, policies, parts.clock, max_body=settings.max_body, told=told)
-    return Worker(stages, runner, link, admission, parts.starts, parts.stops, slots or Slots())
+    return Worker(stages, runner, link, admission, parts.starts, parts.stops, slots or Slots(), lanes)
 
 
 def _kept(link: Link) -> ResultStore:
@@ -170,7 +181,7 @@ def _kept(link: Link) -> ResultStore:
 
 
 def _feed(parts: Parts) -> None:
-    """The feeder of batches, in workers of the first stage: one of them leads."""
+    """The feeder of batches, in workers of the first stage that serve their lane: one of them leads."""
     from pipeline.batch.feeder import LIMIT, Feeder
 
     def translate(url: str, body: JsonObject, tenant: str) -> Request:
@@ -211,14 +222,16 @@ def _provider(policies: PolicySource, name: str) -> str | None:
     return target.provider if target is not None else None
 
 
-async def _run_stages(names: Sequence[StageName], settings: Settings, metrics_port: int | None, slots: Slots) -> None:
+async def _run_stages(
+    names: Sequence[StageName], settings: Settings, metrics_port: int | None, slots: Slots, lanes: Sequence[Lane]
+) -> None:
     from pipeline.telemetry.exposition import process_registry, serve_metrics
     from pipeline.telemetry.in_force import PolicyCollector
     from pipeline.transport.nats import connect
 
     link = await connect(settings, name=f"worker-{'-'.join(names)}", patient=True)
     policies = await _policies(settings, link)
-    worker = build_worker(names, link, settings, policies, slots)
+    worker = build_worker(names, link, settings, policies, slots, lanes)
     process_registry().register(PolicyCollector(policies.standing))
     metrics = await serve_metrics(metrics_port, ready=lambda: link.connected) if metrics_port else None
     try:
@@ -291,14 +304,21 @@ def _heard(settings: Settings, results: ResultStore) -> "Callable[[OutcomeEvent]
     return heard
 
 
-def run_worker(stages: Sequence[str], *, metrics_port: int | None, slots: int, batch_slots: int) -> None:
+def run_worker(
+    stages: Sequence[str],
+    *,
+    metrics_port: int | None,
+    slots: int,
+    batch_slots: int,
+    lanes: Sequence[Lane] = LANES,
+) -> None:
     """Run a worker in this process until it is told to stop."""
     settings = Settings.from_environment()
     if tuple(stages) == ("allocate",):
         _run_loop(_run_allocator(settings))
         return
     names = [name for name in BUILDERS if name in stages]
-    _run_loop(_run_stages(names, settings, metrics_port, Slots(slots, batch_slots)))
+    _run_loop(_run_stages(names, settings, metrics_port, Slots(slots, batch_slots), lanes))
 
 
 def _run_loop(work: Coroutine[Any, Any, None]) -> None:

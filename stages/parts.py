@@ -1,7 +1,7 @@
 """The adapters of one worker: which of them serves which port, each made when a stage first asks for it."""
 
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from pipeline.policy.source import PolicySource
 from pipeline.ports import Cache, Journal, Link, Observer, RateMeter, ResultStore, WeightStore
 from pipeline.ports.vault import Vault
 from pipeline.settings import Settings
+from pipeline.topology import LANES
 from pipeline.worker import Slots, worker_name
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Parts:
     policies: PolicySource
     observer: Observer
     slots: Slots = field(default_factory=Slots)
+    lanes: Sequence[Lane] = LANES
     clock: SystemClock = field(default_factory=SystemClock)
     chance: SystemRandom = field(default_factory=SystemRandom)
     starts: list[Hook] = field(default_factory=list)

@@ -1,24 +1,51 @@
-"""`stepwell worker`: one process of the cascade, with the stages that it is given."""
+"""`stepwell worker`: one process of the cascade, with the stages and lanes that it is given."""
 
+import os
+import sys
 from collections.abc import Callable, Sequence
-from typing import Annotated, Protocol
+from enum import StrEnum
+from typing import Annotated, Final, Protocol
 
 import typer
 
 from pipeline.cli.show import errors_as_sentences
+from pipeline.contracts import Lane
 from pipeline.errors import InvalidRequest
-from pipeline.topology import STAGES
+from pipeline.topology import LANES, STAGES
 
 __all__ = ["RunWorker", "register"]
 
 ALLOCATE = "allocate"
+NICE: Final = 15
+"""Of a worker of the lane of batches alone: about a thirtieth of the time that others get who want it too."""
+
+
+class Served(StrEnum):
+    """Whose work a worker takes."""
+
+    both = "both"
+    interactive = "interactive"
+    batch = "batch"
+
+    @property
+    def lanes(self) -> Sequence[Lane]:
+        """The lanes."""
+        return tuple(lane for lane in LANES if self in ("both", lane))
 
 
 class RunWorker(Protocol):
     """Runs a worker until it is told to stop; given by the composition root, which alone knows the stages."""
 
-    def __call__(self, stages: Sequence[str], *, metrics_port: int | None, slots: int, batch_slots: int) -> None:
-        """Run the stages named, or the allocator."""
+    def __call__(
+        self,
+        stages: Sequence[str],
+        *,
+        metrics_port: int | None,
+        slots: int,
+        batch_slots: int,
+        lanes: Sequence[Lane] = LANES,
+    ) -> None:
+        """Run the stages named for the lanes named, or the allocator."""
         ...
 
 
@@ -38,14 +65,25 @@ def _command(run_worker: RunWorker) -> Callable[..., None]:
         ] = None,
         slots: Annotated[int, typer.Option(min=1, help="Interactive messages of a stage at a time.")] = 256,
         batch_slots: Annotated[int, typer.Option(min=1, help="Batch messages of a stage at a time.")] = 64,
+        lanes: Annotated[Served, typer.Option(help="Whose work to take.")] = Served.both,
+        nice: Annotated[
+            int | None,
+            typer.Option(
+                min=0, max=19, help=f"How far the system puts others first; {NICE} with --lanes batch, else as it is."
+            ),
+        ] = None,
     ) -> None:
         """Run stages of the cascade until SIGTERM.
 
         Stages named together hand over in memory; a durable queue stands where the set ends.
 
+        Where batches run beside interactive work, give each a pool: the system then lets interactive work go first.
+
         Example: stepwell worker classify
 
         Example: stepwell worker plan recall draft check escalate audit
+
+        Example: stepwell worker --lanes batch
         """
         chosen = tuple(stages or STAGES)
         unknown = [name for name in chosen if name not in (*STAGES, ALLOCATE)]
@@ -53,6 +91,22 @@ def _command(run_worker: RunWorker) -> Callable[..., None]:
             raise InvalidRequest(
                 f"{', '.join(unknown) or ALLOCATE}: name any of {', '.join(STAGES)}, or {ALLOCATE} alone"
             )
-        run_worker(chosen, metrics_port=metrics_port, slots=slots, batch_slots=batch_slots)
+        if ALLOCATE in chosen and lanes is not Served.both:
+            raise InvalidRequest(f"{ALLOCATE} serves no lane: leave --lanes out")
+        _put_others_first(NICE if nice is None and lanes is Served.batch else nice)
+        run_worker(chosen, metrics_port=metrics_port, slots=slots, batch_slots=batch_slots, lanes=lanes.lanes)
 
     return worker_command
+
+
+def _put_others_first(nice: int | None) -> None:
+    """Lower the priority of this process, where it is not that low already and the system can."""
+    if nice is None:
+        return
+    try:
+        have = os.getpriority(os.PRIO_PROCESS, 0)
+        if nice > have:
+            os.setpriority(os.PRIO_PROCESS, 0, nice)
+    except (AttributeError, OSError) as error:  # Windows has no such call, and a sandbox may forbid it
+        why = getattr(error, "strerror", None) or "this system has no such call"
+        sys.stderr.write(f"the priority stays as it is ({why}): give this process less of the processors otherwise\n")

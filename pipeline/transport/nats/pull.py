@@ -96,7 +96,7 @@ class Puller:
         client: the connection.
         stream: where the consumers are.
         consumers: one for each row, the front one first.
-        slots: how many messages are taken at a time.
+        slots: how many messages are taken at a time, until `limit` says otherwise.
         take: takes one.
     """
 
@@ -111,7 +111,10 @@ class Puller:
         self._ahead = max(1, slots // AHEAD) if len(consumers) > 1 else 0
         self._turns: Turns[_Ahead] = Turns(len(consumers) - 1)
         self._take = take
-        self._busy = 0
+        self.busy = 0
+        """How many are being worked on."""
+        self.taken = 0
+        """How many ever were."""
         self._stopped = False
         self._room = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
@@ -146,18 +149,43 @@ class Puller:
 
     def done(self) -> None:
         """A message that was taken is settled: there is room for another one."""
-        self._busy -= 1
-        if self._turns.waiting and self._busy < self._slots and not self._stopped:
-            self._busy += 1
-            self._take(self._turns.take().message)
+        self.busy -= 1
+        if self._turns.waiting:
+            self._serve()
         if not self._room.is_set() and any(self._wanted(number) for number in range(len(self._rows))):
             self._room.set()
+
+    def limit(self, slots: int) -> None:
+        """Take so many at a time from now on. What is being worked on goes on."""
+        more, self._slots = slots > self._slots, slots
+        if more:
+            self._serve()
+            if self._wanted(0) > 0:
+                self._room.set()
+
+    def seize(self) -> bool:
+        """Take a slot for work that does not come from the rows, if one is free and nobody waits; then `done` it."""
+        if self._stopped or self._turns.waiting or self.busy >= self._slots:
+            return False
+        self.busy += 1
+        self.taken += 1
+        return True
+
+    def _serve(self) -> None:
+        """Begin what waits here, while there is room."""
+        while self._turns.waiting and self.busy < self._slots and not self._stopped:
+            self._begin(self._turns.take().message)
+
+    def _begin(self, message: Msg) -> None:
+        self.busy += 1
+        self.taken += 1
+        self._take(message)
 
     def _wanted(self, number: int) -> int:
         """How many to ask a row for now. The front one may fill all slots that are free, another one a part of them."""
         if self._stopped:
             return 0
-        free = self._slots - self._busy - self._turns.waiting
+        free = self._slots - self.busy - self._turns.waiting
         goal = max(free if number == 0 else min(free, self._slots // 4), self._ahead)
         there = self._rows[number].owes + self._turns.held(number)
         return goal - there if there <= goal // 2 else 0
@@ -195,9 +223,8 @@ class Puller:
         row = self._rows[number]
         row.heard = now
         row.got()
-        if self._busy < self._slots:
-            self._busy += 1
-            self._take(message)
+        if self.busy < self._slots:
+            self._begin(message)
         else:
             self._turns.put(number, _Ahead(message, now))
         if self._wanted(number) > 0:

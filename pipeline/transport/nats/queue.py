@@ -23,6 +23,7 @@ from pipeline.transport.nats.mux import Mux, status_of
 from pipeline.transport.nats.pull import Puller, row_of
 from pipeline.transport.nats.straight import post
 from pipeline.transport.nats.streams import NatsStreams
+from pipeline.transport.nats.yielding import Yielding
 
 __all__ = ["NatsCaller", "NatsDelivery", "NatsTransport"]
 
@@ -120,7 +121,8 @@ class NatsTransport:
         self._mux = mux
         self._streams = streams
         self._claims = claims
-        self._pullers: list[Puller] = []
+        self._pullers: dict[tuple[StageName, Lane], Puller] = {}
+        self._yielding = Yielding()
         self._running: set[asyncio.Task[None]] = set()
 
     async def hand_over(self, lane: Lane, stage: StageName, body: bytes, message_id: str, row: int = 0) -> bool:
@@ -170,8 +172,11 @@ class NatsTransport:
 
     async def consume(self, stage: StageName, lane: Lane, handler: Handler, slots: int) -> None:
         """Start to hand out the work of one stage in one lane."""
+        batch = lane == "batch"
 
         def take(message: Msg) -> None:
+            if batch:
+                self._yielding.begun()
             delivery = NatsDelivery(self._client, message, stage, lane)
             work = self._fetched if delivery.body.startswith(MARK) else _run
             task = asyncio.ensure_future(work(handler, delivery))
@@ -181,8 +186,17 @@ class NatsTransport:
 
         rows = [consumer_name(lane, stage, row) for row in range(1 + ROWS[lane])]
         puller = Puller(self._client, STEPS, rows, slots, take)
-        self._pullers.append(puller)
+        self._pullers[stage, lane] = puller
+        self._yielding.add(lane, puller, slots)
         await puller.start()
+
+    def seize(self, stage: StageName, lane: Lane) -> Callable[[], None] | None:
+        """Take a slot of `stage` for work that does not come from its queue; call what is returned when it is done.
+
+        None: this process does not serve it, no slot is free, or others wait for one.
+        """
+        puller = self._pullers.get((stage, lane))
+        return puller.done if puller is not None and puller.seize() else None
 
     async def _fetched(self, handler: Callable[[NatsDelivery], Awaitable[None]], delivery: NatsDelivery) -> None:
         """Hand on a message whose body lies elsewhere. What is gone is handed on as it is: nobody can read it."""
@@ -208,7 +222,7 @@ class NatsTransport:
 
     def ask_again(self) -> None:
         """The connection is back."""
-        for puller in self._pullers:
+        for puller in self._pullers.values():
             puller.ask_again()
 
     def caller(self, address: str, streaming: bool) -> Caller:
@@ -217,7 +231,8 @@ class NatsTransport:
 
     async def stop(self, grace_s: float) -> None:
         """Take no more, and let what runs end within the grace."""
-        for puller in self._pullers:
+        self._yielding.stop()
+        for puller in self._pullers.values():
             await puller.stop()
         if self._running:
             _, late = await asyncio.wait(self._running, timeout=grace_s)
