@@ -64,8 +64,8 @@ class Worker:
     """Runs stages: takes their work, keeps it alive, hears of cancellations, and drains when stopped.
 
     `starts` are awaited before work is taken (scanners, weights, policies), `stops` after the last message is settled.
-    Callers wait for what admission says, so a worker of the lane of batches alone does not offer it; it only shows
-    itself, as a service without endpoints.
+    Callers wait for what admission says, so a worker of the lane of batches alone does not offer it: it lets in what it
+    feeds itself, and shows itself as a service without endpoints.
     """
 
     stages: Sequence[Stage]
@@ -99,7 +99,7 @@ class Worker:
         if "interactive" in self.lanes:
             await self.admission.start(VERSION)
         else:
-            await self.link.serve(BATCH_SERVICE, VERSION, {})
+            await self.admission.start(VERSION, BATCH_SERVICE, alone=True)
 
     async def _cancel(self, incoming: Incoming) -> None:
         _, tenant, request_id = incoming.subject.split(".")

@@ -68,11 +68,11 @@ class Admission:
         self._gate = Gate(self._transport.on_the_way, clock)
         self._fetches = asyncio.Semaphore(FETCHES)
 
-    async def start(self, version: str) -> None:
-        """Offer the endpoints."""
+    async def start(self, version: str, name: str = "stepwell", *, alone: bool = False) -> None:
+        """Offer the endpoints; with `alone`, to who asks in this process."""
         handlers = {verb: getattr(self, verb) for verb in VERBS}
         endpoints = {request_subject(verb, "*"): self._guarded(handlers[verb]) for verb in VERBS}
-        await self._link.serve("stepwell", version, endpoints)
+        await self._link.serve(name, version, endpoints, alone=alone)
 
     def _guarded(self, handler: Callable[[Incoming, str], Awaitable[None]]) -> Endpoint:
         async def endpoint(incoming: Incoming) -> str | None:

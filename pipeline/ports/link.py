@@ -100,8 +100,11 @@ class Link(Protocol):
         """Send a request and return the place where its answers arrive, one or many."""
         ...
 
-    async def serve(self, name: str, version: str, endpoints: Mapping[str, Endpoint]) -> None:
-        """Answer requests: subject -> handler. Every member of the service shares the work."""
+    async def serve(self, name: str, version: str, endpoints: Mapping[str, Endpoint], *, alone: bool = False) -> None:
+        """Answer requests: subject -> handler. Every member of the service shares the work.
+
+        With `alone` only those of this process, where the connection can tell: others see the name and no endpoint.
+        """
         ...
 
     def transport(self) -> Transport:

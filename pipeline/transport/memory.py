@@ -319,8 +319,8 @@ class MemoryLink:
         conversation.heard = bool(self._deliver(Incoming(subject, body, conversation.address, headers or {})))
         return conversation
 
-    async def serve(self, name: str, version: str, endpoints: Mapping[str, Endpoint]) -> None:
-        """Offer service endpoints. Nobody asks for their statistics."""
+    async def serve(self, name: str, version: str, endpoints: Mapping[str, Endpoint], *, alone: bool = False) -> None:
+        """Offer service endpoints. Nobody asks for their statistics, and nobody is in another process."""
         for subject, handler in endpoints.items():
 
             async def answer(incoming: Incoming, handler: Endpoint = handler) -> None:

@@ -140,18 +140,21 @@ class NatsLink:
         await subscriber.start()
         return subscriber
 
-    async def serve(self, name: str, version: str, endpoints: Mapping[str, Endpoint]) -> None:
-        """Offer service endpoints (subject -> handler), visible to `nats micro ls` and PING/INFO/STATS under `$SRV`."""
+    async def serve(self, name: str, version: str, endpoints: Mapping[str, Endpoint], *, alone: bool = False) -> None:
+        """Offer service endpoints (subject -> handler), visible to `nats micro ls` and PING/INFO/STATS under `$SRV`.
+
+        With `alone` to who asks in this process: others see the service without endpoints.
+        """
         service = Announced(self.client, ServiceConfig(name=name, version=version))
         await service.start()
         self._services.append(service)
         for subject, handler in endpoints.items():
             answer = functools.partial(self._spawn, handler, tally := Tally())
-
             config = EndpointConfig(
                 name=subject.split(".")[1], subject=subject, queue_group="stepwell", handler=_spawning(answer)
             )
-            await service.offer(config, tally)
+            if not alone:
+                await service.offer(config, tally)
             if subject.endswith(".*"):
                 self._own[subject[:-2]] = answer
         await self._arrived()  # from here on no caller is told that nobody listens
