@@ -8,7 +8,7 @@ import typer
 
 from pipeline.adapters.weights import parse_weights
 from pipeline.batch.kept import KeptResults
-from pipeline.cli.show import console, errors_as_sentences, print_json, print_rows, run, warn
+from pipeline.cli.show import console, errors_as_sentences, print_json, print_rows, run
 from pipeline.contracts import NAME_PATTERN, OutcomeEvent, is_name
 from pipeline.embedded.here import settings_here
 from pipeline.errors import InvalidRequest
@@ -43,8 +43,8 @@ def outcome_command(
 ) -> None:
     """Report how good the answer to a request was.
 
-    It is kept also where no reply is stored under the id (any more): replies are kept for a day, outcomes may come
-    later. Then it says so, in case that the id was mistyped.
+    It is recorded also where no reply is kept under the id: replies are kept for a day, outcomes may come later. The
+    same sentence says so, in case that the id was mistyped.
 
     Example: stepwell outcome 0f3c2a 1 --kind resolved
     """
@@ -59,9 +59,11 @@ def outcome_command(
     if as_json:
         print_json({"id": number, "request_id": request_id, "recorded": fresh, "reply_known": known})
         return
+    told = "recorded" if fresh else "nothing was changed: it is known already"
     if not known:
-        warn(f"no reply to {request_id} is stored: it is older than a day, still on its way, or nobody asked it")
-    console.print("recorded" if fresh else "known already: nothing was changed", highlight=False)
+        unsure = "is kept yet, or any more: if one of the two is mistyped, it counts for nobody"
+        told += f"; no reply to {request_id} of tenant {tenant} {unsure}"
+    console.print(told, highlight=False, markup=False, soft_wrap=True)
 
 
 async def _record(event: OutcomeEvent) -> tuple[bool, bool]:

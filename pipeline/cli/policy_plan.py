@@ -53,7 +53,8 @@ def _route(name: str | None, facts: RequestFacts, policy: Policy) -> dict[str, A
     matching = [
         route.spec.name
         for route in policy.routes
-        if route.condition.ask(known(facts.some(route.condition.names), targets=False)) is True
+        if (route.spec.kind == "embedding") == facts.embeds
+        and route.condition.ask(known(facts.some(route.condition.names), targets=False)) is True
     ]
     spec = policy.route(name) if name is not None else None
     return {

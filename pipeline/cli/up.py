@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ from rich.live import Live
 from rich.table import Table
 
 from pipeline.cli.show import console, errors_as_sentences, print_json, print_rows, run
+from pipeline.embedded.answering import Answer, answering
 from pipeline.embedded.here import settings_here
 from pipeline.embedded.home import Home
 from pipeline.embedded.identity import ProcessId
@@ -92,7 +94,9 @@ def down_command(home: HomeOption = None) -> None:
 def status_command(
     as_json: Annotated[bool, typer.Option("--json", help="A JSON list.")] = False, home: HomeOption = None
 ) -> None:
-    """Show the parts, their processes and their ports.
+    """Show the parts, their processes and their ports, and whether they answer at this moment.
+
+    A part that runs and says nothing is silent, one that says itself that it cannot serve is not ready.
 
     Example: stepwell status --json
     """
@@ -100,8 +104,8 @@ def status_command(
     state = running(place.state)
     if state is None:
         raise NotRunning(f"nothing runs in {place.root}; start it with stepwell up")
-    policy, seen = run(_policies(place, state))
-    rows = [_row(part, seen.get(part.name)) for part in state.parts]
+    policy, seen, answers = run(_asked(place, state))
+    rows = [_row(part, seen.get(part.name), answers.get(part.name)) for part in state.parts]
     if as_json:
         about = {"home": str(place.root), "ready": state.ready, "models": state.options.models, "policy": policy}
         print_json({**about, "parts": rows})
@@ -111,15 +115,16 @@ def status_command(
     print_rows(rows, ("name", "condition", "pid", "port", "up", "restarts", "policy"), as_json=False)
 
 
-async def _policies(place: Home, state: RunState) -> tuple[dict[str, str], dict[str, Seen]]:
-    """What is in force, and what each worker has in force."""
-    seen = await workers_see(state.parts)
+async def _asked(place: Home, state: RunState) -> tuple[dict[str, str], dict[str, Seen], Mapping[str, Answer]]:
+    """What is in force, what each worker has in force, and how the parts answer."""
+    seen, answers = await asyncio.gather(workers_see(state.parts), answering(state.parts, state.options.ports))
     try:
         standing = await standing_here(settings_here(place.root))
     except StepwellError as error:
-        return {"origin": "unknown", "sentence": f"which policy governs is not known: {error.message}"}, seen
+        unknown = {"origin": "unknown", "sentence": f"which policy governs is not known: {error.message}"}
+        return unknown, seen, answers
     told = {"origin": "folder"} if standing is None else {"origin": "applied", "revision": standing.revision}
-    return {**told, "sentence": sentence(standing)}, seen
+    return {**told, "sentence": sentence(standing)}, seen, answers
 
 
 def home_of(option: Path | None) -> Home:
@@ -208,10 +213,10 @@ def _address(state: RunState) -> str:
     return f"Stepwell answers at http://127.0.0.1:{ports.door} and nats://127.0.0.1:{ports.nats}"
 
 
-def _row(part: PartState, seen: Seen | None) -> dict[str, object]:
+def _row(part: PartState, seen: Seen | None, answer: Answer | None) -> dict[str, object]:
     return {
         "name": part.name,
-        "condition": part.condition if _lives(part.process) or part.condition == "done" else "gone",
+        "condition": (answer or part.condition) if _lives(part.process) or part.condition == "done" else "gone",
         "pid": part.process.pid if part.process else None,
         "port": part.port,
         "up": _age(part.started_at) if part.process else None,

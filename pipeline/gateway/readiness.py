@@ -34,7 +34,9 @@ class WorkerPing:
         finally:
             conversation.close()
         if answer is None:
-            raise TransportUnavailable(f"no answer over NATS within {self._timeout_s:g} s")
+            raise TransportUnavailable(
+                f"no worker answered over NATS within {self._timeout_s:g} s: see whether the workers stand still, or NATS"
+            )
 
 
 class Readiness:

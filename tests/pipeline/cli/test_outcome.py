@@ -25,7 +25,7 @@ def test_an_outcome_counts_once_for_each_kind(desk: Desk) -> None:
         desk.reads("outcome", "r1", "1", "--kind", "csat"),
     ]
     assert [each["recorded"] for each in said if isinstance(each, dict)] == [True, False, True]
-    assert "known already" in desk.types("outcome", "r1", "1").output
+    assert "it is known already" in desk.types("outcome", "r1", "1").output
 
 
 def test_an_outcome_of_a_request_that_nobody_knows_is_kept_and_said_to_be_of_none(desk: Desk) -> None:
@@ -38,8 +38,11 @@ def test_an_outcome_of_a_request_that_nobody_knows_is_kept_and_said_to_be_of_non
     desk.given(replied)
     known, unknown = desk.types("outcome", "r1", "1"), desk.types("outcome", "r2", "1")
     assert (known.exit_code, known.stderr, known.stdout) == (0, "", "recorded\n")
-    assert (unknown.exit_code, unknown.stdout) == (0, "recorded\n")
-    assert "no reply to r2 is stored" in unknown.stderr
+    assert (unknown.exit_code, unknown.stderr) == (0, "")
+    (sentence,) = unknown.stdout.splitlines()
+    assert sentence.startswith("recorded; no reply to r2 of tenant default is kept yet, or any more: ")
+    (again,) = desk.types("outcome", "r2", "1").stdout.splitlines()
+    assert again.startswith("nothing was changed: it is known already; no reply to r2")
     said = desk.reads("outcome", "r3", "1")
     assert isinstance(said, dict)
     assert (said["recorded"], said["reply_known"]) == (True, False)

@@ -10,6 +10,7 @@ from planning import MODELS, policy_of
 from typer.testing import CliRunner, Result
 
 from pipeline.cli.policy import register
+from pipeline.policy.load import load_folder
 from stages.plan import again
 
 ROUTES = """\
@@ -90,6 +91,14 @@ def test_every_route_that_matches_is_named(folder: Path) -> None:
     plan = told(folder, "complexity=0.7", "lane=batch")
     assert (plan["route"], plan["matching"]) == ("hard", ["hard", "cheap", "chat"])
     assert "matching too: cheap, chat" in types(folder, "complexity=0.7", "lane=batch").stdout
+
+
+def test_a_route_of_another_kind_matches_nothing_of_this_one() -> None:
+    policies = Path(__file__).parents[3] / "policies"
+    plan = told(policies, "origin=EU")
+    kinds = {route.spec.name: route.spec.kind for route in load_folder(policies, {}).routes}
+    assert "embedding" in kinds.values()
+    assert {kinds[name] for name in plan["matching"]} == {"chat"}
 
 
 def test_a_route_without_an_answer_is_passed_over(folder: Path) -> None:

@@ -16,8 +16,8 @@ from pipeline.embedded.identity import ProcessId
 from pipeline.embedded.listening import free_port, is_free
 from pipeline.embedded.options import Options, Ports
 from pipeline.embedded.preflight import end_leftovers, owned, require_free_ports, require_policies
-from pipeline.embedded.state import PartState, RunState, write_state
 from pipeline.embedded.stack import check
+from pipeline.embedded.state import PartState, RunState, write_state
 from pipeline.errors import AlreadyRunning, PolicyInvalid, PortInUse
 
 ROOT = Path(__file__).parents[3]
