@@ -2,14 +2,13 @@
 
 from typing import Final
 
-from aiohttp import ClientTimeout
-from multidict import CIMultiDict
 from yarl import URL
 
 from pipeline.adapters.board_sights import Sight
 from pipeline.adapters.models.body import Template
 from pipeline.adapters.models.breaker import Breaker
 from pipeline.adapters.models.concurrency import Gradient
+from pipeline.adapters.models.posting import Address
 from pipeline.adapters.models.retries import RetryBudget
 from pipeline.adapters.models.slots import Slots
 from pipeline.adapters.models.tally import Tally
@@ -55,22 +54,21 @@ class Endpoint:
 
     def _define(self, spec: Target) -> None:
         self.spec = spec
-        self.url = below(spec.endpoint, "chat/completions")
-        self.embeddings_url = below(spec.endpoint, "embeddings")
         self.template = Template(spec)
-        self.timeout = ClientTimeout(total=None, sock_connect=spec.timeouts.connect)
         self.always_streams = spec.timeouts.first_token is not None or spec.timeouts.idle is not None
-        self._headers = {"Content-Type": "application/json", "User-Agent": _AGENT}
+        headers = {"Content-Type": "application/json", "User-Agent": _AGENT}
         if spec.api_key:
-            self._headers["Authorization"] = f"Bearer {spec.api_key}"
+            headers["Authorization"] = f"Bearer {spec.api_key}"
+        connect_s = spec.timeouts.connect
+        self.chat = Address(below(spec.endpoint, "chat/completions"), headers, connect_s)
+        self.embeddings = Address(below(spec.endpoint, "embeddings"), headers, connect_s)
 
-    def headers(self, view: View) -> CIMultiDict[str]:
-        """The headers of one call."""
-        headers = CIMultiDict(self._headers)
-        headers["Idempotency-Key"] = view.idempotency_key
-        if view.traceparent:
-            headers["traceparent"] = view.traceparent
-        return headers
+    @staticmethod
+    def headers(view: View) -> dict[str, str]:
+        """The headers of one call beside those of all. A trace that could not stand in one line is left out."""
+        if view.traceparent and view.traceparent.isprintable():
+            return {"Idempotency-Key": view.idempotency_key, "traceparent": view.traceparent}
+        return {"Idempotency-Key": view.idempotency_key}
 
     def asked_for_quiet(self, now: float, seconds: float) -> None:
         """The endpoint said that it is not to be called for a while; monotonic time."""

@@ -11,6 +11,7 @@ import aiohttp
 from pipeline.adapters.models.answer import Collected, MalformedAnswer, whole
 from pipeline.adapters.models.body import call_body
 from pipeline.adapters.models.endpoint import Endpoint
+from pipeline.adapters.models.posting import Posted, Posting
 from pipeline.adapters.models.retries import retry_after_s
 from pipeline.adapters.models.sse import EventReader
 from pipeline.adapters.models.vectors import LARGEST_VECTORS, Vectors, embed_body, vectors
@@ -145,7 +146,7 @@ class Exchange:
 
     def __init__(
         self,
-        session: aiohttp.ClientSession,
+        session: Posting,
         endpoint: Endpoint,
         view: View,
         relay: Relay,
@@ -201,13 +202,10 @@ class Exchange:
     async def _exchange(self) -> Collected | Vectors:
         if self._streams:
             self._patience.expect("the first token", self._endpoint.spec.timeouts.first_token)
-        async with self._session.post(
-            self._endpoint.url if self._view.embed is None else self._endpoint.embeddings_url,
-            data=self._body(),
-            headers=self._endpoint.headers(self._view),
-            timeout=self._endpoint.timeout,
-            allow_redirects=False,  # an address that the residency policy does not know is no target
-        ) as response:
+        # Redirects are not followed: an address that the residency policy does not know is no target.
+        address = self._endpoint.chat if self._view.embed is None else self._endpoint.embeddings
+        headers = self._endpoint.headers(self._view)
+        async with await self._session.post(address, headers, self._body()) as response:
             if response.status != 200:
                 self._relay.not_charged()
                 await _drain(response)
@@ -223,7 +221,7 @@ class Exchange:
 
     # ------------------------------------------------------------ reading
 
-    async def _plain(self, response: aiohttp.ClientResponse) -> Collected | Vectors:
+    async def _plain(self, response: Posted) -> Collected | Vectors:
         if self._view.embed is not None:
             payload = await _read(response, LARGEST_VECTORS)
             return vectors(payload, self._endpoint.spec.model, self._endpoint.spec.price)
@@ -240,7 +238,7 @@ class Exchange:
         wanted = self._view.logprobs
         return {} if wanted is None else {"alternatives": wanted, "top": max(1, self._endpoint.template.top)}
 
-    async def _stream(self, response: aiohttp.ClientResponse) -> Collected:
+    async def _stream(self, response: Posted) -> Collected:
         idle = self._endpoint.spec.timeouts.idle
         spec = self._endpoint.spec
         collected, reader, size = Collected(spec.model, spec.price, **self._scores()), EventReader(), 0
@@ -294,10 +292,10 @@ class Exchange:
 
     # ------------------------------------------------------------ other endings
 
-    def _refusal(self, response: aiohttp.ClientResponse) -> StepwellError:
+    def _refusal(self, response: Posted) -> StepwellError:
         """The error for a status other than 200. What the endpoint wrote about it may quote the prompt: never used."""
         status = response.status
-        wait_s = retry_after_s(response.headers.get("Retry-After"), self._clock.now())
+        wait_s = retry_after_s(response.header("Retry-After"), self._clock.now())
         if status == _BUSY:
             return TargetOverloaded(f"target {self._name} is overloaded (HTTP 429)", retry_after_s=wait_s)
         if status >= 500 or status in _LATER:
@@ -320,7 +318,7 @@ def _charged(error: TargetTimeout | TargetUnavailable) -> TargetTimeout | Target
     return error
 
 
-async def _read(response: aiohttp.ClientResponse, largest: int = LARGEST_ANSWER) -> bytes:
+async def _read(response: Posted, largest: int = LARGEST_ANSWER) -> bytes:
     if response.content_length is not None and response.content_length <= largest:
         return await response.read()
     parts, size = [], 0
@@ -332,13 +330,13 @@ async def _read(response: aiohttp.ClientResponse, largest: int = LARGEST_ANSWER)
     return b"".join(parts)
 
 
-async def _drain(response: aiohttp.ClientResponse) -> None:
+async def _drain(response: Posted) -> None:
     """Read a small body to its end, so that the connection can be used again."""
     if response.content_length is not None and response.content_length <= _SMALL:
         await response.read()
 
 
-async def _farewell(response: aiohttp.ClientResponse) -> None:
+async def _farewell(response: Posted) -> None:
     """Read the end of a stream that said it is done, so that the connection can be used again."""
     if response.content.at_eof():
         return

@@ -9,14 +9,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
-import aiohttp
-
 from pipeline.adapters.board_sights import Opening, Shut, Sight
 from pipeline.adapters.models.answer import Collected
 from pipeline.adapters.models.breaker import State
 from pipeline.adapters.models.builtin import BuiltIn
 from pipeline.adapters.models.endpoint import Endpoint
 from pipeline.adapters.models.exchange import Exchange, Relay
+from pipeline.adapters.models.posting import Posting
 from pipeline.adapters.models.retries import RETRYABLE, pause_s
 from pipeline.adapters.models.vectors import Vectors
 from pipeline.contracts import Lane
@@ -30,8 +29,6 @@ __all__ = ["HttpModelClient"]
 
 Came = Collected | Vectors
 """What a try brought."""
-_KEPT_ALIVE_S: Final = 60.0
-_DNS_S: Final = 60
 _NEARLY_S: Final = 0.01
 """What a timer may be early."""
 
@@ -59,7 +56,7 @@ class HttpModelClient:
         self._random = random
         self._pause = pause
         self._endpoints: dict[str, Endpoint] = {}
-        self._session: aiohttp.ClientSession | None = None
+        self._session = Posting()
 
     # ------------------------------------------------------------ the port
 
@@ -149,9 +146,7 @@ class HttpModelClient:
 
     async def close(self) -> None:
         """Close all connections."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        await self._session.close()
 
     # ------------------------------------------------------------ one try
 
@@ -173,7 +168,7 @@ class HttpModelClient:
             if endpoint.spec.endpoint == BUILTIN:
                 exchange = BuiltIn(endpoint, view, relay, ends_at)
             else:
-                exchange = Exchange(self._open_session(), endpoint, view, relay, self._clock, ends_at)
+                exchange = Exchange(self._session, endpoint, view, relay, self._clock, ends_at)
             return await self._watched(endpoint, exchange, ends_at)
         finally:
             endpoint.slots.give_back(lane)
@@ -263,15 +258,6 @@ class HttpModelClient:
             first_token_ms=None if first is None else (first - started) * 1000,
             calls=calls,
         )
-
-    def _open_session(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=_DNS_S, keepalive_timeout=_KEPT_ALIVE_S),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                skip_auto_headers=("Accept-Encoding",),
-            )
-        return self._session
 
 
 def _permit(call: ModelCall) -> Permit:
