@@ -35,7 +35,7 @@ class WorkerPing:
             conversation.close()
         if answer is None:
             raise TransportUnavailable(
-                f"no worker answered over NATS within {self._timeout_s:g} s: see whether the workers stand still, or NATS"
+                f"no worker answered over NATS within {self._timeout_s:g} s: see whether they, or NATS, stand still"
             )
 
 
