@@ -101,7 +101,7 @@ STREAMS: Final[tuple[StreamSpec, ...]] = (
     StreamSpec("JOURNAL", ("journal.>",), max_age_s=DAY, per_subject=1),
     StreamSpec("AUDIT", ("audit.>",), sealed=True),
     StreamSpec("OUTCOMES", ("outcome.>",), max_age_s=90 * DAY, per_subject=1),
-    StreamSpec("LEDGER", ("ledger.>",), max_age_s=400 * DAY, per_subject=1),
+    StreamSpec("LEDGER", ("ledger.>", "ledger-page.>"), max_age_s=400 * DAY, per_subject=1),
     StreamSpec("DEAD", ("dead.>",), max_age_s=30 * DAY),
     StreamSpec("SHELF", ("shelf.>",), max_age_s=2 * DAY, per_subject=1),
 )

@@ -30,6 +30,7 @@ from pipeline.topology import (
     journal_subject,
     later_subject,
     leader_subject,
+    ledger_page_subject,
     ledger_subject,
     outcome_subject,
     request_subject,
@@ -156,7 +157,12 @@ def _feeding() -> Permissions:
         (request_subject("enqueue", "*"), cancel_subject("*.*"), leader_subject("*")), (leader_subject("*"),)
     )
     swept = Permissions(("$JS.API.STREAM.PURGE.RESULTS", "$JS.API.STREAM.PURGE.JOURNAL"))
-    return _batches() | _read(STEPS) | handed | swept
+    return _batches() | _read(STEPS) | handed | swept | _folding()
+
+
+def _folding() -> Permissions:
+    """Settled lines of the ledger are put into pages, and then removed where they stood by themselves."""
+    return _read("LEDGER") | Permissions((ledger_page_subject("*", "*", "*"), "$JS.API.STREAM.PURGE.LEDGER"))
 
 
 def _asking() -> Permissions:

@@ -36,6 +36,7 @@ __all__ = [
     "journal_subject",
     "later_subject",
     "leader_subject",
+    "ledger_page_subject",
     "ledger_subject",
     "mermaid",
     "outcome_subject",
@@ -186,6 +187,11 @@ def journal_subject(key: str, step: str) -> str:
 def ledger_subject(attempt: str, kind: str) -> str:
     """Where a line of the ledger stands: `attempt` is `<tenant>.<request>.<step>`. One line of each kind."""
     return f"ledger.{attempt}.{kind}"
+
+
+def ledger_page_subject(group: str, first: int | str, last: int | str) -> str:
+    """Where settled lines of the ledger stand together, once more: between these places they stood by themselves."""
+    return f"ledger-page.{group}.{first}.{last}"
 
 
 def shelf_subject(kind: str, *place: str) -> str:

@@ -1,8 +1,9 @@
-"""What lines leave in NATS, removed once it is kept elsewhere: their replies, and what says that they were paid.
+"""What lines leave in NATS, removed once it is kept elsewhere: replies, what says they were paid, and what they cost.
 
 Both stand on subjects of their own, which is what makes a line answered and paid once while it is on its way, and
 nats-server holds every subject in memory. Once the page of a line is settled, its reply is in there; and once no
-message of the line stands in a queue, no stage will ever ask what was paid for it. Then nobody needs them.
+message of the line stands in a queue, no stage will ever ask what was paid for it. Then nobody needs them. Lines of
+the ledger are kept, in pages; those that belong to no batch are put there when they are old.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ import traceback
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final
 
+from pipeline.adapters.money.folding import FOLLOW_S, Folder, OldLines, Removal
 from pipeline.batch.active import Active, prefix_of
 from pipeline.batch.model import DAY_S, Batch
 from pipeline.batch.shelf import Shelf
@@ -28,6 +30,8 @@ GRACE_S: Final = 20.0
 EVERY_S: Final = 2.0
 TOGETHER: Final = 16
 """Lines that are removed at the same time."""
+PAGES: Final = 16
+"""Pages of a batch that are swept in one go."""
 
 Key = tuple[str, str]
 
@@ -58,6 +62,9 @@ class Sweeper:
         self._store = store
         self._clock = clock
         self._queued = queued
+        self._folder = Folder(streams)
+        self._old = OldLines(streams, self._folder)
+        self._folded: list[Removal] = []
         self._since: dict[tuple[str, str, int], dict[int, float]] = {}
 
     async def run(self, known: Mapping[Key, Batch], active: Mapping[Key, Active]) -> None:
@@ -75,11 +82,13 @@ class Sweeper:
     async def once(self, known: Mapping[Key, Batch], active: Mapping[Key, Active]) -> None:
         """Sweep what is due now."""
         due = [(batch, pages) for key, batch in list(known.items()) if (pages := self._due(batch, active.get(key)))]
-        if not due:
-            return
-        queued = await self._queued()
-        for batch, pages in due:
-            swept = await self._sweep(batch, pages, queued)
+        self._folded = await self._old.fold(self._clock.now())
+        queued = await self._queued() if due else set()
+        done = [(batch, await self._sweep(batch, pages[:PAGES], queued)) for batch, pages in due]
+        if self._folded:
+            await asyncio.sleep(FOLLOW_S)
+            await self._folder.remove(self._folded)
+        for batch, swept in done:
             if swept > batch.swept:
                 await self._shelf.update(batch.tenant, batch.id, lambda b, a=batch, s=swept: _noted(b, a.round, s))  # type: ignore[misc]
             self._forget(batch, swept)
@@ -120,7 +129,10 @@ class Sweeper:
     # ------------------------------------------------------------ what
 
     async def _sweep(self, batch: Batch, pages: Iterable[int], queued: set[Key]) -> int:
-        """Remove what the lines of these pages left. Returns the first page that is not swept."""
+        """Remove what the lines of these pages left, and fold their lines of the ledger, which go after that.
+
+        Returns the first page that is not swept.
+        """
         swept = batch.swept
         for page in pages:
             requests = await self._requests(batch, page)
@@ -128,6 +140,7 @@ class Sweeper:
                 break
             for start in range(0, len(requests), TOGETHER):
                 await asyncio.gather(*(self._remove(batch.tenant, one) for one in requests[start : start + TOGETHER]))
+            self._folded += await self._folder.fold(batch.id, [f"{batch.tenant}.{request}" for request in requests])
             swept = page + 1
         return swept
 

@@ -41,7 +41,7 @@ from pipeline.contracts.envelope import (
     Wanted,
     parse_envelope,
 )
-from pipeline.contracts.ledger import LedgerEntry, Purpose
+from pipeline.contracts.ledger import LedgerEntry, LedgerPage, PagedLine, Purpose
 from pipeline.contracts.planning import (
     BudgetStanding,
     Cover,
@@ -108,6 +108,7 @@ __all__ = [
     "JsonObject",
     "Lane",
     "LedgerEntry",
+    "LedgerPage",
     "MadeFor",
     "Mark",
     "MaxPrice",
@@ -117,6 +118,7 @@ __all__ = [
     "OpenContract",
     "Origin",
     "OutcomeEvent",
+    "PagedLine",
     "Parameters",
     "Part",
     "Plan",

@@ -8,7 +8,7 @@ from pipeline.contracts.base import Lane, Name, OpenContract, RequestId, StageNa
 from pipeline.contracts.planning import Cover
 from pipeline.contracts.reply import Usage
 
-__all__ = ["LedgerEntry", "Purpose"]
+__all__ = ["LedgerEntry", "LedgerPage", "PagedLine", "Purpose"]
 
 Purpose = Literal[
     "draft", "escalate", "fallback", "repair", "sample", "opinion", "verify", "judge", "shadow", "embedding", "hedge"
@@ -49,3 +49,20 @@ class LedgerEntry(OpenContract):
     covers: tuple[Cover, ...] = ()
     windows: tuple[str, ...] = ()
     opens: tuple[Name, ...] = ()
+
+
+class PagedLine(OpenContract):
+    """A line in a page. `sequence`: where it stood by itself, which is its identity for whoever counts."""
+
+    sequence: Whole
+    entry: LedgerEntry
+
+
+class LedgerPage(OpenContract):
+    """Lines that are settled, in one message. It is stored compressed by zlib.
+
+    A line may stand by itself as well, and in several pages: it is counted once, by its sequence.
+    """
+
+    version: str = Field(default="1.0", pattern=r"^1\.[0-9]+$")
+    lines: tuple[PagedLine, ...]

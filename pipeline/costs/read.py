@@ -5,8 +5,9 @@ from typing import Final
 
 from pydantic import ValidationError
 
+from pipeline.adapters.money.pages import read_lines
 from pipeline.adapters.money.seek import sequence_before
-from pipeline.contracts import AuditRecord, LedgerEntry, parse_record
+from pipeline.contracts import AuditRecord, parse_record
 from pipeline.costs.report import Report
 from pipeline.ports import Streams
 
@@ -41,14 +42,11 @@ async def read_report(
         if told is not None and read % _EVERY == 0:
             told(read)
     place = await sequence_before(streams, "LEDGER", since - SLACK_S)
-    async for stored in streams.scan("LEDGER", after=place, subject=f"ledger.{tenant or '*'}.*.*.settle"):
+    async for entry in read_lines(streams, after=place, tenant=tenant, kind="settle"):
         read += 1
-        try:
-            entry = LedgerEntry.model_validate_json(stored.body)
-        except ValidationError:
+        if entry is None:
             unreadable += 1
-            continue
-        if since <= entry.at < until:
+        elif since <= entry.at < until:
             report.line(entry)
         if told is not None and read % _EVERY == 0:
             told(read)

@@ -1,6 +1,6 @@
 """Durable streams and watched buckets."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -56,6 +56,14 @@ class Streams(Protocol):
         """The message with this sequence number."""
         ...
 
+    async def following(self, stream: str, sequence: int) -> Stored | None:
+        """The first message with this sequence number or a higher one."""
+        ...
+
+    async def newest_of(self, stream: str, patterns: Sequence[str]) -> list[Stored]:
+        """The newest message on each subject that matches one of `patterns`, in the order of the stream."""
+        ...
+
     def scan(self, stream: str, *, after: int = 0, subject: str | None = None) -> AsyncIterator[Stored]:
         """All messages stored so far after sequence `after`, oldest first; `subject` may filter with wildcards."""
         ...
@@ -68,8 +76,11 @@ class Streams(Protocol):
         """Delete one message where the stream permits it. False: there is none."""
         ...
 
-    async def purge(self, subject: str) -> None:
-        """Delete every message on `subject`, which may have wildcards, where the stream permits it."""
+    async def purge(self, subject: str, *, upto: int | None = None) -> None:
+        """Delete every message on `subject`, which may have wildcards, where the stream permits it.
+
+        With `upto` only those with this sequence number or a lower one.
+        """
         ...
 
 

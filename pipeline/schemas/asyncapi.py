@@ -91,6 +91,9 @@ _PARAMETERS: Final[dict[str, Node]] = {
     "stage": {"description": "The stage that the work waits for.", "enum": list(topology.STAGES)},
     "kind": {"description": "Kind of record.", "enum": ["decision"]},
     "message_id": {"description": "Tenant, request id, length of the trail, and how often it waited: four tokens."},
+    "group": {"description": "What lines of a page belong to: a batch, or `traffic`."},
+    "first": {"description": "Where the first line of a page stood by itself."},
+    "last": {"description": "Where the last line of a page stood by itself."},
     "line": {"description": "Kind of line of the ledger.", "enum": ["reserve", "settle", "release"]},
     "place": {"description": "A call, or what came of it.", "enum": ["line", "answer"]},
     "target": {"description": "Target of the policy."},
@@ -156,6 +159,12 @@ def _stored() -> tuple[tuple[str, str, str, str], ...]:
             topology.ledger_subject("{tenant}.{request_id}.{step}", "{line}"),
             "ledger_entry",
             "What attempts were charged.",
+        ),
+        (
+            "ledger_pages",
+            topology.ledger_page_subject("{group}", "{first}", "{last}"),
+            "ledger_page",
+            "Settled lines of the ledger together, compressed by zlib.",
         ),
         ("audit", topology.audit_subject("{tenant}", "{kind}"), "audit_record", "Decisions, chained."),
         (

@@ -15,6 +15,7 @@ from pipeline.contracts import (
     DeadLetter,
     Envelope,
     LedgerEntry,
+    LedgerPage,
     OutcomeEvent,
     Reply,
     Request,
@@ -36,6 +37,7 @@ MESSAGES: Final[Mapping[str, type[BaseModel]]] = MappingProxyType(
         "audit_record": AuditRecord,
         "reveal_record": RevealRecord,
         "ledger_entry": LedgerEntry,
+        "ledger_page": LedgerPage,
         "outcome_event": OutcomeEvent,
         "dead_letter": DeadLetter,
     }

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from pipeline.contracts import Chunk, Lane, Reply, StageName
@@ -115,6 +115,18 @@ class MemoryStreams:
         """The message with this sequence number."""
         return await self._whole(self._streams[stream].messages.get(sequence))
 
+    async def following(self, stream: str, sequence: int) -> Stored | None:
+        """The first message with this sequence number or a higher one."""
+        later = [number for number in self._streams[stream].messages if number >= sequence]
+        return await self.at(stream, min(later)) if later else None
+
+    async def newest_of(self, stream: str, patterns: Sequence[str]) -> list[Stored]:
+        """The newest message on each subject that matches."""
+        held = self._streams[stream]
+        wanted = [name for name in held.newest if any(matches(pattern, name) for pattern in patterns)]
+        found = [await self.at(stream, number) for number in sorted(held.newest[name] for name in wanted)]
+        return [stored for stored in found if stored is not None]
+
     async def scan(self, stream: str, *, after: int = 0, subject: str | None = None) -> AsyncIterator[Stored]:
         """All messages after `after`, oldest first."""
         for number, message in sorted(self._streams[stream].messages.items()):
@@ -131,11 +143,13 @@ class MemoryStreams:
         """Delete one message where the stream permits it."""
         return self._streams[stream].delete(sequence)
 
-    async def purge(self, subject: str) -> None:
-        """Delete every message on `subject`."""
+    async def purge(self, subject: str, *, upto: int | None = None) -> None:
+        """Delete every message on `subject`; see the port."""
         stream = self._of(subject)
-        for number in [number for number, message in stream.messages.items() if matches(subject, message.subject)]:
-            stream.delete(number)
+        found = [number for number, message in stream.messages.items() if matches(subject, message.subject)]
+        for number in found:
+            if upto is None or number <= upto:
+                stream.delete(number)
 
 
 class MemoryObjects:
@@ -312,6 +326,10 @@ class MemoryLink:
         self.listeners.append(listener)
         return listener
 
+    def serves(self, _subject: str) -> bool:
+        """Who asks is told that the request is durable, as by a server."""
+        return False
+
     async def converse(self, subject: str, body: bytes, *, headers: Mapping[str, str] | None = None) -> Conversation:
         """Send a request; its answers come to the conversation."""
         conversation = MemoryConversation(f"_INBOX.memory.{next(self._inboxes)}", subject)
@@ -353,6 +371,7 @@ class MemoryDelivery:
     row: int = 0
     tenant: str = ""
     settled: bool = False
+    durable: bool = True
 
     async def working(self) -> None:
         """Nothing times out in memory."""
@@ -475,6 +494,10 @@ class MemoryTransport:
             await handler(delivery)
         finally:
             self._on_the_way[delivery.lane][delivery.tenant] -= 1
+
+    def seize(self, _stage: StageName, _lane: Lane) -> Callable[[], None] | None:
+        """Everything goes through the queue here."""
+        return None
 
     def caller(self, address: str, streaming: bool) -> Caller:
         """The caller at `address`."""

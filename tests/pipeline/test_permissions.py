@@ -113,9 +113,18 @@ def test_only_who_spends_or_settles_writes_the_ledger_and_only_an_operator_chang
     """A worker that never pays can make up no charge, and no worker the policy that it runs under."""
     charging = {"recall", "draft", "escalate", "audit", "fused"}
     assert {user for user in USERS if may_publish(user, "ledger.default.r1.draft-1.settle")} == charging
-    assert {user for user in USERS if may_publish(user, "$JS.API.DIRECT.GET.LEDGER")} == charging | {"cli"}
+    assert {user for user in USERS if may_publish(user, "$JS.API.DIRECT.GET.LEDGER")} == charging | {"cli", "classify"}
     assert {user for user in USERS if may_publish(user, "$KV.budgets.day")} == charging
     assert {user for user in USERS if may_publish(user, "$KV.policy.current")} == {"cli"}
+
+
+def test_only_who_feeds_batches_puts_the_ledger_into_pages_and_nobody_deletes_from_it_otherwise() -> None:
+    feeding = {"classify", "fused"}
+    assert {user for user in USERS if may_publish(user, "ledger-page.batch-1.1.9")} == feeding
+    assert {user for user in USERS if may_publish(user, "$JS.API.STREAM.PURGE.LEDGER")} == feeding
+    assert not {user for user in USERS if may_publish(user, "$JS.API.STREAM.MSG.DELETE.LEDGER")}
+    assert not {user for user in USERS if may_publish(user, "$JS.API.STREAM.PURGE.AUDIT")}
+
 
 
 def test_only_the_provisioner_makes_streams_and_nobody_destroys_one() -> None:
@@ -264,7 +273,8 @@ def forbidden_to(stage: StageName) -> tuple[list[str], list[str]]:
         publish += [f"step.later.batch.{stage}.r.1.1"]
     if stage not in ("recall", "draft", "escalate"):
         publish += ["journal.default.r1.draft-1", "$JS.API.DIRECT.GET.JOURNAL"]
-        publish += [] if stage == "audit" else ["ledger.default.r1.draft-1.settle", "$JS.API.DIRECT.GET.LEDGER"]
+        publish += [] if stage == "audit" else ["ledger.default.r1.draft-1.settle"]
+        publish += [] if stage in ("audit", "classify") else ["$JS.API.DIRECT.GET.LEDGER", "ledger-page.batch-1.1.9"]
     if stage == "recall":
         publish += ["_INBOX_door.x", "_INBOX_cli.x"]
     if stage != "classify":

@@ -1,6 +1,6 @@
 """Requests that were decided about, and small stand-ins, for tests of the audit and of learning."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 from clocks import FakeClock
 
@@ -148,5 +148,11 @@ class Unsteady:
     async def delete(self, stream: str, sequence: int) -> bool:
         return await self.streams.delete(stream, sequence)
 
-    async def purge(self, subject: str) -> None:
-        await self.streams.purge(subject)
+    async def following(self, stream: str, sequence: int) -> Stored | None:
+        return await self.streams.following(stream, sequence)
+
+    async def newest_of(self, stream: str, patterns: Sequence[str]) -> list[Stored]:
+        return await self.streams.newest_of(stream, patterns)
+
+    async def purge(self, subject: str, *, upto: int | None = None) -> None:
+        await self.streams.purge(subject, upto=upto)

@@ -5,23 +5,20 @@ import logging
 from collections.abc import Awaitable, Callable, Collection
 from typing import Final
 
-from pydantic import ValidationError
-
 from pipeline.adapters.money.counters import Counters
 from pipeline.adapters.money.fold import KEPT_S, Fold
+from pipeline.adapters.money.pages import STREAM, Once
 from pipeline.adapters.money.seek import sequence_before
 from pipeline.adapters.money.snapshot import dump, load
 from pipeline.adapters.money.windows import frame_at
-from pipeline.contracts import LedgerEntry
 from pipeline.errors import StoreUnavailable, TransportUnavailable
 from pipeline.policy.models import Window
-from pipeline.ports import Bucket, Clock, Conflict, Entry, Streams
+from pipeline.ports import Bucket, Clock, Conflict, Entry, Stored, Streams
 
 __all__ = ["GRACE_S", "PATIENCE_S", "SNAPSHOT", "Rebuilder", "read_fold"]
 
 _log = logging.getLogger("stepwell.ledger")
 
-STREAM: Final = "LEDGER"
 SNAPSHOT: Final = "snapshot"
 """Key of the snapshot in the bucket."""
 GRACE_S: Final = 0.5
@@ -45,6 +42,8 @@ async def read_fold(
 ) -> tuple[Fold, Entry | None]:
     """The counters as they follow from the stream, and the snapshot they were counted on from.
 
+    What a line says up to the snapshot is not counted again, were it that its page came later.
+
     Without a snapshot the stream is read from the beginning of the oldest window that is open, for windows of the
     lengths `pers`; in which of its lines are counted, each line says itself.
 
@@ -55,20 +54,30 @@ async def read_fold(
     fold = load(kept.value) if kept is not None else None
     if fold is None:
         fold = Fold(upto=await _begin(streams, now, pers))
-    lines = 0
-    async for stored in streams.scan(STREAM, after=fold.upto):
-        lines += 1
-        try:
-            fold.take(LedgerEntry.model_validate_json(stored.body), stored.sequence)
-        except ValidationError:
-            _log.error("line %d of the ledger cannot be read and is not counted", stored.sequence)
-            fold.upto = stored.sequence
-        if lines % _YIELD == 0:
+    once, counted = Once(), fold.upto
+    lines = due = 0
+    async for stored in streams.scan(STREAM, after=counted):
+        lines += _take(fold, once, stored, counted)
+        if lines >= due:
+            due = lines + _YIELD
             fold.forget(now)
             await (told(lines) if told is not None else asyncio.sleep(0))
     if told is not None:
         await told(lines)
     return fold, kept
+
+
+def _take(fold: Fold, once: Once, stored: Stored, counted: int) -> int:
+    """Count what a message says and was not counted up to that place. Returns how many lines were looked at."""
+    try:
+        lines = once.of(stored, counted)
+    except ValueError:
+        _log.error("message %d of the ledger cannot be read and is not counted", stored.sequence)
+        lines = []
+    for sequence, entry in lines:
+        fold.take(entry, sequence)
+    fold.upto = stored.sequence
+    return max(1, len(lines))
 
 
 async def _kept(bucket: Bucket | None) -> Entry | None:

@@ -2,45 +2,34 @@
 
 from pipeline.ports import Stored, Streams
 
-__all__ = ["last_sequence", "sequence_before"]
+__all__ = ["sequence_before"]
 
 
 async def sequence_before(streams: Streams, stream: str, at: float) -> int:
     """A sequence after which all messages stored at the time `at` or later stand; 0: read from the beginning.
 
     Messages are stored in the order of time, but for clocks of servers that were set back; so some earlier ones may
-    follow it, and who reads on looks at the time of each.
+    follow it, and who reads on looks at the time of each. Messages may be missing between others.
     """
-    first = await _first(streams, stream)
-    if first is None or not first.at or first.at >= at:  # a store that keeps no times gives 0
+    first = await streams.following(stream, 1)
+    if not _before(first, at):  # a store that keeps no times gives 0
         return 0
-    low, high = first.sequence, await last_sequence(streams, stream, first.sequence)
-    while low < high:
-        middle = (low + high + 1) // 2
-        stored = await streams.at(stream, middle)
-        if stored is not None and stored.at >= at:
-            high = middle - 1
-        else:  # a message that is gone is taken for an early one: what follows it decides
-            low = middle
-    return low
-
-
-async def last_sequence(streams: Streams, stream: str, known: int = 1) -> int:
-    """The last sequence of a stream without gaps that holds a message at `known`."""
-    step = 1
-    while await streams.at(stream, known + step) is not None:
-        step *= 2
-    low, high = known + step // 2, known + step
+    assert first is not None
+    low, step = first.sequence, 1
+    while _before(found := await streams.following(stream, low + step), at):
+        assert found is not None
+        low, step = found.sequence, step * 2
+    high = low + step
     while high - low > 1:
         middle = (low + high) // 2
-        if await streams.at(stream, middle) is None:
-            high = middle
+        found = await streams.following(stream, middle)
+        if _before(found, at):
+            assert found is not None
+            low = found.sequence
         else:
-            low = middle
+            high = middle
     return low
 
 
-async def _first(streams: Streams, stream: str) -> Stored | None:
-    async for stored in streams.scan(stream):
-        return stored
-    return None
+def _before(stored: Stored | None, at: float) -> bool:
+    return stored is not None and 0 < stored.at < at

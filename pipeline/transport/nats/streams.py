@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -40,6 +40,7 @@ WRONG_LAST_SEQUENCE: Final = (10071, 10164)
 NO_SUCH_MESSAGE: Final = 10057
 NO_SCHEDULES: Final = 10188
 NO_RESPONDERS: Final = "503"
+TOO_MANY: Final = "413"
 SCAN_BATCH: Final = 500
 
 
@@ -108,6 +109,23 @@ class NatsStreams:
         """The message with this sequence number."""
         return await self._whole(await self._direct(stream, {"seq": sequence}))
 
+    async def following(self, stream: str, sequence: int) -> Stored | None:
+        """The first message with this sequence number or a higher one."""
+        return await self._whole(await self._direct(stream, {"seq": sequence, "next_by_subj": ">"}))
+
+    async def newest_of(self, stream: str, patterns: Sequence[str]) -> list[Stored]:
+        """The newest message on each subject that matches; see the port. Asked again by halves where it is too much."""
+        if not patterns:
+            return []
+        found, whole = await self._many(stream, {"multi_last": list(patterns)})
+        if not whole and len(patterns) == 1:
+            raise TransportUnavailable(f"NATS has too much for one read of {stream}")
+        if not whole:
+            half = len(patterns) // 2
+            parts = [await self.newest_of(stream, part) for part in (patterns[:half], patterns[half:])]
+            return sorted((stored for part in parts for stored in part), key=lambda stored: stored.sequence)
+        return [each for stored in found if (each := await self._whole(stored)) is not None]
+
     async def _whole(self, stored: Stored | None) -> Stored | None:
         """The message with its body, wherever that lies; None once the body is gone."""
         if stored is None or self.claims is None:
@@ -136,9 +154,13 @@ class NatsStreams:
 
     async def batch(self, stream: str, first: int, subject: str, most: int = SCAN_BATCH) -> tuple[list[Stored], bool]:
         """Up to `most` messages from `first` on as they are stored, and whether there are more."""
+        found, whole = await self._many(stream, {"seq": first, "batch": most, "next_by_subj": subject})
+        return found, not whole
+
+    async def _many(self, stream: str, question: dict[str, object]) -> tuple[list[Stored], bool]:
+        """The messages of one direct get as they are stored, and whether these are all."""
         queue: asyncio.Queue[Msg] = asyncio.Queue()
         address = self._mux.open(queue.put_nowait)
-        question = {"seq": first, "batch": most, "next_by_subj": subject}
         found: list[Stored] = []
         try:
             await self._mux.send(f"$JS.API.DIRECT.GET.{stream}", orjson.dumps(question), address)
@@ -146,8 +168,9 @@ class NatsStreams:
                 message = await asyncio.wait_for(queue.get(), CONFIRM_S)
                 stored = _stored(message)
                 if stored is None:
-                    pending = (message.headers or {}).get("Nats-Num-Pending", "0")
-                    return found, pending != "0"
+                    headers = message.headers or {}
+                    many = headers.get("Status") == TOO_MANY or headers.get("Nats-Num-Pending", "0") != "0"
+                    return found, not many
                 found.append(stored)
         except TimeoutError:
             raise TransportUnavailable(f"NATS did not answer a read of {stream} in time") from None
@@ -183,11 +206,11 @@ class NatsStreams:
         except (NatsError, OSError) as error:
             raise TransportUnavailable(f"could not delete message {sequence} of {stream}: {error}") from None
 
-    async def purge(self, subject: str) -> None:
-        """Delete every message on `subject` where the stream permits it."""
+    async def purge(self, subject: str, *, upto: int | None = None) -> None:
+        """Delete every message on `subject` where the stream permits it; see the port."""
         stream = stream_of(subject)
-        question = orjson.dumps({"filter": subject})
-        answer = await self._mux.request(f"$JS.API.STREAM.PURGE.{stream}", question, timeout_s=CONFIRM_S)
+        asked: dict[str, object] = {"filter": subject} if upto is None else {"filter": subject, "seq": upto + 1}
+        answer = await self._mux.request(f"$JS.API.STREAM.PURGE.{stream}", orjson.dumps(asked), timeout_s=CONFIRM_S)
         trouble = orjson.loads(answer.data or b"{}").get("error")
         if trouble is not None or status_of(answer) == NO_RESPONDERS:
             why = trouble.get("description") if trouble is not None else "nobody answers"
