@@ -4,6 +4,7 @@ import contextlib
 import shutil
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -11,11 +12,11 @@ from servers import NatsServer, provisioned
 
 from pipeline.adapters.clock import SystemClock
 from pipeline.client import Client
-from pipeline.contracts import AuditRecord, StageName
+from pipeline.contracts import AuditRecord, Lane, StageName
 from pipeline.embedded.scripted.server import ScriptedServer
 from pipeline.revisions import AppliedPolicies
 from pipeline.settings import Settings
-from pipeline.topology import STAGES
+from pipeline.topology import LANES, STAGES
 from pipeline.transport.nats import NatsLink, connect
 from stages.app import build_worker
 
@@ -64,12 +65,13 @@ async def whole(
     valkey_url: str,
     *,
     sets: Sequence[Sequence[StageName]] = (STAGES,),
+    lanes: Sequence[Sequence[Lane]] = (LANES,),
     small: str = "mini",
     large: str = "maxi",
     models: ScriptedServer | None = None,
     change: Callable[[Path], None] = lambda _: None,
 ) -> AsyncIterator[Whole]:
-    """Start everything; one worker for each set of stages, in this process. `change` may edit the policies before."""
+    """Start everything; one worker for each set of stages and lanes, in this process. `change` may edit policies."""
     link = await provisioned(nats)
     async with models or ScriptedServer() as server:
         environment = {
@@ -83,11 +85,11 @@ async def whole(
         async with contextlib.AsyncExitStack() as running:  # a test that fails leaves nothing running either
             running.push_async_callback(link.close)
             workers, sources = [], []
-            for names in sets:
+            for names, served in product(sets, lanes):
                 own = await connect(settings, name="worker", patient=True)
                 source = AppliedPolicies(folder, own.bucket("policy"), SystemClock(), environment)
                 await source.start()
-                worker = build_worker(list(names), own, settings, source)
+                worker = build_worker(list(names), own, settings, source, lanes=served)
                 await worker.start()
                 workers.append(worker)
                 sources.append(source)
