@@ -337,6 +337,6 @@ def main() -> None:
         from pipeline.cli.main import make_app
         from stages.plan import again
 
-        make_app(Hooks(run_worker, again, run_beside))()
+        make_app(Hooks(run_worker, again, run_beside), next(iter(sys.argv[1:]), None))()
     except KeyboardInterrupt:  # while the verbs were still being read
         sys.exit(130)

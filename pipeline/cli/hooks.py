@@ -1,11 +1,14 @@
 """What the verbs need from the stages, which no room of the road may import: given by the composition root."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from pipeline.cli.serve import Beside
-from pipeline.cli.worker import RunWorker
-from pipeline.costs.again import Planner
 from pipeline.errors import PartMissing
+
+if TYPE_CHECKING:  # the door is loaded by who serves, not by who asks
+    from pipeline.cli.serve import Beside
+    from pipeline.cli.worker import RunWorker
+    from pipeline.costs.again import Planner
 
 __all__ = ["Hooks", "planner_of"]
 
@@ -20,12 +23,12 @@ class Hooks:
         beside: starts all stages over a connection that is there.
     """
 
-    run_worker: RunWorker
-    planner: Planner | None = None
-    beside: Beside | None = None
+    run_worker: "RunWorker"
+    planner: "Planner | None" = None
+    beside: "Beside | None" = None
 
 
-def planner_of(planner: Planner | None) -> Planner:
+def planner_of(planner: "Planner | None") -> "Planner":
     """The planner.
 
     Raises:

@@ -1,4 +1,8 @@
-"""The command `stepwell`: all groups of verbs in one application."""
+"""The command `stepwell`: all groups of verbs in one application.
+
+A command line names its verb first, and only the module of that verb is loaded: all of them take longer to load than
+most verbs take to run.
+"""
 
 import importlib
 import logging
@@ -8,7 +12,6 @@ from typing import Final
 import typer
 
 from pipeline.cli.hooks import Hooks
-from pipeline.cli.worker import register as register_worker
 
 __all__ = ["GROUPS", "make_app"]
 
@@ -33,11 +36,19 @@ GROUPS: Final = (
     "provision",
     "serve",
     "up",
+    "worker",
 )
+_ELSEWHERE: Final = {"result": "ask", "weights": "outcome", "down": "up", "status": "up"}
+"""Verbs that stand in a module of another name."""
 
 
-def make_app(hooks: Hooks) -> typer.Typer:
-    """The application. `hooks` come from the composition root, the only place that knows the stages."""
+def make_app(hooks: Hooks, verb: str | None = None) -> typer.Typer:
+    """The application.
+
+    Args:
+        hooks: from the composition root, the only place that knows the stages.
+        verb: the first word of the command line; of a verb alone its own module is loaded, of anything else all are.
+    """
     root = typer.Typer(
         name="stepwell",
         no_args_is_help=True,
@@ -45,12 +56,20 @@ def make_app(hooks: Hooks) -> typer.Typer:
         pretty_exceptions_show_locals=False,
     )
     root.callback()(_before)
-    handed: dict[str, tuple[object, ...]] = {"policy": (hooks.planner,), "serve": (hooks.beside,)}
-    for group in GROUPS:
+    handed: dict[str, tuple[object, ...]] = {
+        "policy": (hooks.planner,),
+        "serve": (hooks.beside,),
+        "worker": (hooks.run_worker,),
+    }
+    for group in _groups(verb):
         module = importlib.import_module(f"pipeline.cli.{group}")
         module.register(root, *handed.get(group, ()))
-    register_worker(root, hooks.run_worker)
     return root
+
+
+def _groups(verb: str | None) -> tuple[str, ...]:
+    group = _ELSEWHERE.get(verb or "", verb)
+    return (group,) if group in GROUPS else GROUPS
 
 
 def _before() -> None:

@@ -1,6 +1,8 @@
 """What every verb shows: whole ids, and text that is text."""
 
 import io
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -92,6 +94,28 @@ def test_every_command_that_speaks_to_programs_takes_the_option_under_one_name()
     }
     assert len(named) > 15
     assert {name for _, name in named} == {"as_json"}
+
+
+def test_a_verb_named_first_is_there_alone_and_anything_else_finds_all() -> None:
+    hooks = Hooks(lambda *_, **__: None)
+    everything = _verbs(make_app(hooks))
+    assert {"ask", "result", "status", "weights", "worker"} <= everything
+    for verb in everything:
+        assert verb in _verbs(make_app(hooks, verb)) < everything
+    for other in (None, "--help", "nope", "main", "show"):
+        assert _verbs(make_app(hooks, other)) == everything
+
+
+def test_a_command_line_loads_no_module_of_another_verb() -> None:
+    lines = "import sys; from stages.app import main; sys.argv = ['stepwell', 'provision', '--help']"
+    told = "finally: print([name for name in sys.modules if name in ('pipeline.cli.serve', 'pipeline.cli.pii')])"
+    run = [sys.executable, "-c", f"{lines}\ntry: main()\n{told}"]
+    shown = subprocess.run(run, capture_output=True, text=True, timeout=100, check=False)
+    assert shown.stdout.splitlines()[-1] == "[]", shown.stderr
+
+
+def _verbs(app: typer.Typer) -> set[str]:
+    return set(getattr(typer.main.get_command(app), "commands", {}))
 
 
 def _commands(command: Any, path: str = "stepwell") -> Iterator[tuple[str, Any]]:
