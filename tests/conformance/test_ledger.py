@@ -14,13 +14,15 @@ from hypothesis import strategies as st
 from valkey_server import ValkeyServer, valkey_server
 
 from pipeline.adapters.money.counters import Bucket, Counters
+from pipeline.adapters.money.folding import Folder
 from pipeline.adapters.money.ledger import StreamLedger
 from pipeline.adapters.money.memory import MemoryCounters
 from pipeline.adapters.money.pacing import Pace
+from pipeline.adapters.money.rebuild import read_fold
 from pipeline.adapters.money.valkey import ValkeyCounters
 from pipeline.contracts import BudgetStanding, Cover, Usage
 from pipeline.policy.models import Allowance
-from pipeline.ports import Streams
+from pipeline.ports import Link, Streams
 from pipeline.transport.memory import MemoryLink
 
 DAY = (Cover(budget="day", scope="tenant=acme"),)
@@ -515,3 +517,27 @@ async def test_a_paced_cap_lets_those_pass_that_its_arithmetic_lets_pass(desk: D
         pace = pace.taken() if expected else pace.denied(bucket)
         passed += expected
     assert 40 <= passed <= 67
+
+
+async def test_lines_in_pages_count_as_before_and_a_loss_changes_nothing(link: Link) -> None:
+    """On a real server: pages are written, lines removed, and counters counted again from both."""
+    worker = ledger(MemoryCounters(), link.streams, FakeClock(NOON), budget(usd=1.0), bucket=link.bucket("budgets"))
+    for number in range(40):
+        await worker.reserve(charge(number, 0.002))
+        if number % 4:
+            await worker.settle(charge(number, 0.002), 0.001, spent(), estimated=False)
+    assert worker._rebuilder is not None
+    await worker._rebuilder.refresh()
+    folder = Folder(link.streams)
+    for number in range(40, 50):
+        await worker.settle(charge(number, 0.002), 0.001, spent(), estimated=False)
+    removals = await folder.fold("traffic", [f"acme.r{number}" for number in range(50)])
+    await folder.remove(removals[::2])  # and then it died
+    await folder.remove(await folder.fold("traffic", [f"acme.r{number}" for number in range(50)]))
+    left = [stored.subject async for stored in link.streams.scan("LEDGER", subject="ledger.>")]
+    assert left == [f"ledger.acme.r{number}.draft-1.reserve" for number in range(0, 40, 4)]
+    for bucket in (link.bucket("budgets"), None):
+        fold, _ = await read_fold(link.streams, bucket, NOON, {"total"})
+        (total,) = fold.image(NOON).totals.values()
+        assert (total.nano, total.requests) == (40 * 1_000_000 + 10 * 2_000_000, 40)
+    await worker.stop()

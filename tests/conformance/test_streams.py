@@ -135,3 +135,35 @@ async def test_a_watch_yields_what_is_there_then_none_then_changes(link: Link) -
     assert change is not None
     assert (change.key, change.value) == ("b", b"2")
     await watch.aclose()  # type: ignore[attr-defined]
+
+
+async def test_the_first_one_from_a_sequence_on_is_found_across_gaps(link: Link) -> None:
+    for number in range(6):
+        await link.streams.append("result.default.r" + str(number), str(number).encode(), expected=0)
+    for number in (0, 2, 3):
+        await link.streams.purge(f"result.default.r{number}")
+    found = [await link.streams.following("RESULTS", number) for number in range(1, 8)]
+    assert [stored.body if stored else None for stored in found] == [b"1", b"1", b"4", b"4", b"4", b"5", None]
+
+
+async def test_the_newest_on_each_of_many_subjects_is_read_at_once(link: Link) -> None:
+    assert await link.streams.newest_of("LEDGER", ["ledger.default.r1.>"]) == []
+    for number in range(700):
+        for kind in ("reserve", "settle"):
+            await link.streams.append(f"ledger.default.r{number}.draft-1.{kind}", str(number).encode(), expected=0)
+    assert await link.streams.newest_of("LEDGER", []) == []
+    some = await link.streams.newest_of("LEDGER", ["ledger.default.r7.>", "ledger.default.r3.>", "ledger.default.x.>"])
+    assert [(stored.sequence, stored.body) for stored in some] == [(7, b"3"), (8, b"3"), (15, b"7"), (16, b"7")]
+    many = await link.streams.newest_of("LEDGER", [f"ledger.default.r{number}.>" for number in range(700)])
+    assert [stored.sequence for stored in many] == list(range(1, 1401)), "more than NATS tells at once"
+
+
+async def test_a_purge_up_to_a_sequence_leaves_what_came_later(link: Link) -> None:
+    for subject in ("ledger.default.r1.draft-1.reserve", "ledger.default.r2.draft-1.reserve"):
+        await link.streams.append(subject, b"", expected=0)
+    last = await link.streams.append("ledger.default.r1.draft-1.settle", b"", expected=0)
+    await link.streams.append("ledger.default.r1.escalate-2.settle", b"", expected=0)
+    await link.streams.purge("ledger.default.r1.>", upto=last.sequence)
+    left = [stored.subject async for stored in link.streams.scan("LEDGER")]
+    assert left == ["ledger.default.r2.draft-1.reserve", "ledger.default.r1.escalate-2.settle"]
+    await link.streams.append("ledger.default.r1.draft-1.settle", b"", expected=0)

@@ -10,7 +10,7 @@ from pipeline.ports import Link
 from pipeline.transport.memory import MemoryLink
 from pipeline.transport.nats import NatsLink, connect
 
-USED = ("STEPS", "RESULTS", "JOURNAL", "KV_batches", "OBJ_files")
+USED = ("STEPS", "RESULTS", "JOURNAL", "LEDGER", "KV_batches", "OBJ_files")
 """What batches write to."""
 
 

@@ -5,7 +5,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 from batches import Desk, desk_on, in_queues, questions
+from ledger_pages import entry, write
 
+from pipeline.adapters.money import folding
+from pipeline.adapters.money.pages import read_lines
 from pipeline.batch import Batch, sweep
 from pipeline.batch.kept import KeptReplies, KeptResults
 from pipeline.batch.model import PAGE, request_id
@@ -13,11 +16,15 @@ from pipeline.contracts import Request
 from pipeline.ports import Link
 from pipeline.topology import journal_subject
 
+OF_A_LINE = ("draft-1.reserve", "draft-1.settle", "escalate-2.reserve")
+
 
 @pytest.fixture
 async def desk(link: Link, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Desk]:
     monkeypatch.setattr(sweep, "GRACE_S", 0.05)
     monkeypatch.setattr(sweep, "EVERY_S", 0.05)
+    monkeypatch.setattr(sweep, "FOLLOW_S", 0.05)
+    monkeypatch.setattr(folding, "OLD_S", 1e12)
     async with desk_on(link, lead=False) as made:
         yield made
 
@@ -31,6 +38,14 @@ async def paid(desk: Desk, batch: Batch, line: int) -> None:
     key = f"default.{request_id(batch.id, line)}"
     for step in ("draft-0", "escalate-1"):
         await desk.link.streams.append(journal_subject(key, step), b"{}", expected=0)
+
+
+async def charged(desk: Desk, batch: Batch, line: int) -> None:
+    """What the ledger says of a line: a call that was paid, and one whose worker died."""
+    request = request_id(batch.id, line)
+    await write(desk.link.streams, entry("reserve", request))
+    await write(desk.link.streams, entry("settle", request, usd=0.5))
+    await write(desk.link.streams, entry("reserve", request, "escalate-2"))
 
 
 async def swept(desk: Desk, batch: Batch) -> Batch:
@@ -54,6 +69,55 @@ async def test_replies_and_what_was_paid_are_gone_and_every_result_is_still_ther
     assert await results.get("another", before[0].request_id) is None
     assert await results.get("default", request_id(batch.id, PAGE + 9)) is None
     assert len([receipt async for receipt in KeptReplies(desk.link).receipts()]) == PAGE + 3
+
+
+async def test_what_lines_cost_stands_in_pages_then_and_nothing_of_it_is_lost(desk: Desk) -> None:
+    await desk.lead()
+    batch = await desk.submit(*questions(5), tenant="acme")
+    for line in range(1, 6):
+        await charged(desk, batch, line)
+    await charged(desk, batch, 77)
+    await swept(desk, await desk.until(batch))
+    left = await subjects(desk.link, "LEDGER")
+    kept = {f"ledger.acme.{request_id(batch.id, line)}.escalate-2.reserve" for line in range(1, 6)}
+    other = {f"ledger.acme.{request_id(batch.id, 77)}.{each}" for each in OF_A_LINE}
+    assert {subject for subject in left if not subject.startswith("ledger-page.")} == kept | other
+    (page,) = left - kept - other
+    assert page.startswith(f"ledger-page.{batch.id}.")
+    found = [line async for line in read_lines(desk.link.streams)]
+    assert len(found) == 18
+    assert sum(line.usd or 0.0 for line in found if line) == 3.0
+
+
+async def test_old_lines_that_belong_to_no_batch_are_folded_as_well(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folding, "OLD_S", -3600.0)
+    for number in range(3):
+        await write(desk.link.streams, entry("settle", f"r{number}"))
+    has_times = (await anext(desk.link.streams.scan("LEDGER"))).at > 0
+    await desk.lead()
+    await swept(desk, await desk.until(await desk.submit(*questions(1))))
+    assert len(await subjects(desk.link, "LEDGER")) == (1 if has_times else 3)
+    assert len([line async for line in read_lines(desk.link.streams)]) == 3
+
+
+async def test_lines_of_a_page_with_a_line_in_a_queue_stay_by_themselves(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else its redelivery could be charged again."""
+    await desk.lead()
+    batch = await desk.submit(*questions(2), tenant="acme")
+    await charged(desk, batch, 1)
+    monkeypatch.setattr(sweep, "GRACE_S", 60.0)
+    await desk.until(batch)
+    await in_queues(desk.link, [Request(input="question 2", id=request_id(batch.id, 2), tenant="acme")])
+    monkeypatch.setattr(sweep, "GRACE_S", 0.05)
+    await asyncio.sleep(0.5)
+    assert len(await subjects(desk.link, "LEDGER")) == 3
+    await desk.link.streams.purge("step.batch.>")
+    await swept(desk, batch)
+    assert len(await subjects(desk.link, "LEDGER")) == 2
 
 
 async def test_lines_behind_empty_ones_are_found_by_their_number(desk: Desk) -> None:
