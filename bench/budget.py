@@ -29,8 +29,9 @@ from ruamel.yaml import YAML
 
 from bench.faults import Workers
 from bench.stack import Stack, ready, stack
+from pipeline.adapters.money.pages import read_lines
 from pipeline.client import Client
-from pipeline.contracts import LedgerEntry, Parameters, Request
+from pipeline.contracts import Parameters, Request
 from pipeline.errors import StepwellError
 from pipeline.ports import Link
 from pipeline.transport.nats import connect
@@ -144,8 +145,8 @@ async def _ask(client: Client, number: int) -> str:
 
 async def _ledger(link: Link, tenant: str, seen: Seen) -> None:
     kinds: Counter[str] = Counter()
-    async for stored in link.streams.scan("LEDGER", subject=f"ledger.{tenant}.>"):
-        kinds[LedgerEntry.model_validate_json(stored.body).kind] += 1
+    async for line in read_lines(link.streams, tenant=tenant):
+        kinds.update([line.kind] if line is not None else [])
     seen.held, seen.settled = kinds["reserve"] - kinds["release"], kinds["settle"]
 
 

@@ -27,9 +27,10 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.stack import DEPLOYMENTS, Stack, ready, stack
+from pipeline.adapters.money.pages import read_lines
 from pipeline.audit.check import check
 from pipeline.client import Client
-from pipeline.contracts import AttemptRecord, AuditRecord, LedgerEntry, Reply, Request
+from pipeline.contracts import AttemptRecord, AuditRecord, Reply, Request
 from pipeline.errors import StepwellError
 from pipeline.ports import Link
 from pipeline.transport.nats import connect
@@ -245,9 +246,8 @@ async def _compare(link: Link, count: Count, calls: Mapping[str, float | None]) 
     A call that a killed worker may have made stands in no record; its line is estimated, and named so.
     """
     settled: dict[str, float | None] = {}
-    async for message in link.streams.scan("LEDGER", subject="ledger.default.*.*.settle"):
-        line = LedgerEntry.model_validate_json(message.body)
-        if line.request_id.startswith("fault-"):
+    async for line in read_lines(link.streams, tenant="default", kind="settle"):
+        if line is not None and line.request_id.startswith("fault-"):
             count.ledger_lines += 1
             if line.estimated and "-lost-" in line.attempt.rpartition(".")[2]:
                 count.ledger_lost += 1
