@@ -11,11 +11,13 @@ import typer
 from ruamel.yaml import YAML
 from servers import binary, free_port
 
+from pipeline.batch.feeder import LIMIT
 from pipeline.cli.hooks import Hooks
 from pipeline.cli.main import make_app
+from pipeline.layout import STEPS, consumers
 from pipeline.permissions import USERS, password_variable
 from pipeline.settings import Settings
-from pipeline.topology import STAGES
+from pipeline.topology import FIRST, STAGES
 from stages.app import BUILDERS, run_worker
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -95,6 +97,35 @@ def test_the_image_runs_the_program() -> None:
         for source in copied.split():
             assert (ROOT / source).exists(), source
             assert f"!{source.split('/')[0]}\n" in (ROOT / ".dockerignore").read_text()
+
+
+def test_both_lanes_are_served_in_the_lanes_profile_and_others_go_before_batches() -> None:
+    """A pool for each lane, with the rights of a fused worker; shares count between containers, `--nice` within one."""
+    pools = {name: service for name, service in SERVICES.items() if "lanes" in service.get("profiles", ())}
+    served = [accepted(service["command"]).params["lanes"].lanes for service in pools.values()]
+    assert sorted(served) == [("batch",), ("interactive",)]
+    for service in pools.values():
+        assert environment(service) == environment(SERVICES["worker"])
+        batch = "batch" in service["command"]
+        assert service.get("cpu_shares", 1024) == (32 if batch else 1024)
+
+
+def test_the_workers_of_batches_on_kubernetes_are_those_of_the_program() -> None:
+    """Command, variables, user, and the queue whose length says how many there are."""
+    deployment, scaled = YAML(typ="safe").load_all((DEPLOY / "batch-workers.yaml").read_text())
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    assert accepted(container["args"]).params["lanes"].lanes == ("batch",)
+    variables = {each["name"]: each for each in container["env"]}
+    assert set(variables) <= read_by_settings() | read_by_the_command_line() | read_elsewhere()
+    user = variables["STEPWELL_NATS_USER"]["value"]
+    secret = variables["STEPWELL_NATS_PASSWORD"]["valueFrom"]["secretKeyRef"]
+    assert (secret["name"], secret["key"]) == ("stepwell", password_variable(user))
+    assert scaled["spec"]["scaleTargetRef"]["name"] == deployment["metadata"]["name"]
+    (trigger,) = scaled["spec"]["triggers"]
+    (queue,) = (spec for spec in consumers() if (spec.lane, spec.stage) == ("batch", FIRST))
+    assert (trigger["metadata"]["stream"], trigger["metadata"]["consumer"]) == (STEPS, queue.name)
+    assert int(trigger["metadata"]["lagThreshold"]) * scaled["spec"]["maxReplicaCount"] <= LIMIT
+    assert scaled["spec"]["minReplicaCount"] >= 1
 
 
 # ---------------------------------------------------------------- ports
