@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter
 
 from pipeline.contracts import Envelope, Lane, Reply, StageName
 from pipeline.errors import StepwellError
 from pipeline.telemetry.exits import EarlyExits
+from pipeline.telemetry.tallies import Count, Counts, Durations, Spread
 
 __all__ = ["PrometheusObserver"]
 
@@ -25,72 +26,67 @@ _CODES: Final = frozenset(_codes(StepwellError))
 
 
 class PrometheusObserver:
-    """Counts what happens. The metric of each combination of labels is looked up once and then kept."""
+    """Counts what happens."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._steps = Histogram(
+        self._steps = Durations(
             "stepwell_stage_seconds",
             "Time of a stage, by what it decided",
             ("stage", "outcome", "lane"),
-            buckets=STEP_S,
+            STEP_S,
             registry=registry,
         )
-        self._requests = Counter(
+        self._requests = Counts(
             "stepwell_requests", "Requests that ended", ("lane", "status", "code"), registry=registry
         )
-        self._seconds = Histogram(
+        self._seconds = Durations(
             "stepwell_request_seconds",
             "Time from admission to reply",
             ("lane", "status"),
-            buckets=REQUEST_S,
+            REQUEST_S,
             registry=registry,
         )
-        self._served = Counter(
+        self._served = Counts(
             "stepwell_answers", "Answers, by the tier that gave them (or cache)", ("tier",), registry=registry
         )
-        self._tokens = Counter(
+        tokens = Counts(
             "stepwell_tokens", "Tokens of all attempts; cached ones are among the input", ("kind",), registry=registry
         )
         self._troubles = Counter(
             "stepwell_troubles", "Errors that stages raised", ("stage", "action", "code"), registry=registry
         )
-        self._escalated = Counter("stepwell_escalated", "Requests that were escalated", registry=registry)
+        self._escalated = Counts("stepwell_escalated", "Requests that were escalated", registry=registry).of()
         self._degraded = Counter("stepwell_degraded", "Answers below the asked quality", registry=registry)
-        self._cost = Counter("stepwell_cost_usd", "Cost of all attempts in US dollars, where known", registry=registry)
+        cost = "Cost of all attempts in US dollars, where known"
+        self._cost = Counts("stepwell_cost_usd", cost, registry=registry).of()
         self._unpriced = Counter("stepwell_cost_unknown", "Requests whose cost is not known", registry=registry)
         self._estimated = Counter(
             "stepwell_usage_estimated", "Calls whose usage was not reported, or not believed", registry=registry
         )
-        self._input, self._output, self._cached = (self._tokens.labels(kind) for kind in ("input", "output", "cached"))
+        self._input, self._output, self._cached = tokens.of("input"), tokens.of("output"), tokens.of("cached")
         self._exits = EarlyExits(registry)
-        self._step_children: dict[tuple[str, str, str], Histogram] = {}
-        self._end_children: dict[tuple[str, str, str], tuple[Counter, Histogram]] = {}
-        self._tier_children: dict[str, Counter] = {}
+        self._ends: dict[tuple[str, str, str], tuple[Count, Spread]] = {}
 
     def step(self, stage: StageName, outcome: str, lane: Lane, seconds: float) -> None:
         """A stage ended."""
-        key = (stage, outcome, lane)
-        child = self._step_children.get(key)
-        if child is None:
-            child = self._step_children[key] = self._steps.labels(*key)
-        child.observe(seconds)
+        self._steps.of(stage, outcome, lane).observe(seconds)
 
     def finished(self, envelope: Envelope, reply: Reply) -> None:
         """A request ended."""
         count, seconds = self._of_end(envelope.lane, reply.status, reply.error.code if reply.error else "")
-        count.inc()
+        count.value += 1.0
         seconds.observe(reply.duration_ms / 1000)
         if reply.status == "answered" and reply.served is not None:
-            self._of_tier("cache" if reply.cache == "hit" else str(reply.served.tier)).inc()
+            self._served.of("cache" if reply.cache == "hit" else str(reply.served.tier)).value += 1.0
         if reply.escalated:
-            self._escalated.inc()
+            self._escalated.value += 1.0
         if reply.degraded is not None:
             self._degraded.inc()
         self._spend(reply)
         self._exits.noted(envelope, reply)
-        estimated = sum(attempt.estimated for attempt in envelope.attempts)
-        if estimated:
-            self._estimated.inc(estimated)
+        for attempt in envelope.attempts:
+            if attempt.estimated:
+                self._estimated.inc()
 
     def trouble(self, stage: StageName, action: str, code: str) -> None:
         """A stage raised."""
@@ -100,27 +96,21 @@ class PrometheusObserver:
         if reply.cost_usd is None:
             self._unpriced.inc()
         elif reply.cost_usd > 0:
-            self._cost.inc(reply.cost_usd)
+            self._cost.value += reply.cost_usd
         if reply.attempts:
-            self._input.inc(reply.usage.input_tokens)
-            self._output.inc(reply.usage.output_tokens)
-            self._cached.inc(reply.usage.cached_tokens)
+            self._input.value += reply.usage.input_tokens
+            self._output.value += reply.usage.output_tokens
+            self._cached.value += reply.usage.cached_tokens
 
-    def _of_end(self, lane: str, status: str, code: str) -> tuple[Counter, Histogram]:
+    def _of_end(self, lane: str, status: str, code: str) -> tuple[Count, Spread]:
         key = (lane, status, code)
-        children = self._end_children.get(key)
-        if children is None:
+        found = self._ends.get(key)
+        if found is None:
             known = _known(code) if code else ""
-            children = (self._requests.labels(lane, status, known), self._seconds.labels(lane, status))
+            found = self._requests.of(lane, status, known), self._seconds.of(lane, status)
             if known == code:
-                self._end_children[key] = children
-        return children
-
-    def _of_tier(self, tier: str) -> Counter:
-        child = self._tier_children.get(tier)
-        if child is None:
-            child = self._tier_children[tier] = self._served.labels(tier)
-        return child
+                self._ends[key] = found
+        return found
 
 
 def _known(code: str) -> str:
