@@ -16,7 +16,7 @@ from pipeline.contracts import Signals, Snapshot, Unconfirmed
 
 __all__ = ["GENESIS", "Chain", "Link", "audit_id", "digest", "dump", "split_audit_id"]
 
-_LEAN: Final = (Signals, Snapshot)
+_LEAN: Final = frozenset({Signals, Snapshot})
 """Contracts of many fields, most of which mostly hold their default. That is left out: it says nothing, and never
 changes within a version of the contract."""
 GENESIS: Final = "0" * 64
@@ -68,9 +68,9 @@ def dump(fields: Mapping[str, object]) -> bytes:
 
 
 def _plain(value: object) -> Any:
-    if isinstance(value, _LEAN):
-        return orjson.Fragment(value.model_dump_json(exclude_defaults=True))
     if isinstance(value, BaseModel):
+        if type(value) in _LEAN:
+            return orjson.Fragment(value.model_dump_json(exclude_defaults=True))
         newer = value.__pydantic_extra__
         return {**value.__dict__, **newer} if newer else value.__dict__
     if isinstance(value, Mapping):

@@ -3,7 +3,6 @@
 from pipeline.contracts import Attempt, Envelope, Usage
 from pipeline.contracts.trusted import trusted
 from pipeline.policy import Policy
-from pipeline.policy.models import Route
 from pipeline.policy.pricing import cost_usd
 
 __all__ = ["always_large", "counterfactual_usd"]
@@ -44,16 +43,13 @@ def always_large(envelope: Envelope, policy: Policy | None) -> str | None:
     route = policy.route(envelope.plan.route) if policy is not None and envelope.plan is not None else None
     if policy is None or route is None or envelope.plan is None:
         return None
-    theirs = policy.tenant(envelope.tenant).variants
-    usual = _by_weight(route.spec)
-    names = [theirs.get(name, name) for name in usual]
-    planned = (tier.variant for tier in reversed(envelope.plan.tiers))
-    return next((name for name in planned if name in names), names[0])
-
-
-def _by_weight(route: Route) -> list[str]:
-    weights = route.tiers[-1].variants
-    return sorted(weights, key=lambda name: (-weights[name], name))
+    theirs, usual = policy.tenant(envelope.tenant).variants, route.spec.tiers[-1].variants
+    names = {theirs.get(name, name) for name in usual}
+    for tier in reversed(envelope.plan.tiers):
+        if tier.variant in names:
+            return tier.variant
+    heaviest = min(usual, key=lambda name: (-usual[name], name))
+    return theirs.get(heaviest, heaviest)
 
 
 def _of_answer(made: Attempt) -> float | None:

@@ -33,6 +33,8 @@ CHUNK: Final = 200
 
 
 _NOTHING: Final = Usage()
+_RECORDED: Final = tuple(name for name in AttemptRecord.model_fields if name != "error_code")
+"""What a record tells of an attempt under the name that it has there."""
 
 
 class _Answer(NamedTuple):
@@ -60,7 +62,7 @@ def decide(envelope: Envelope, now: float) -> Reply:
         "tenant": envelope.tenant,
         "status": status,
         "attempts": sum([attempt.calls for attempt in attempts]),
-        "escalated": any(attempt.stage == "escalate" for attempt in attempts),
+        "escalated": "escalate" in [attempt.stage for attempt in attempts],
         "cache": _cache(envelope),
         "usage": _usage(attempts),
         "cost_usd": _cost(attempts),
@@ -164,7 +166,7 @@ def _unexplained(envelope: Envelope) -> ErrorBody:
 def _cache(envelope: Envelope) -> Literal["hit", "miss", "off"]:
     if envelope.hit is not None:
         return "hit"
-    asked = any(step.stage == "recall" for step in envelope.trail)
+    asked = "recall" in [step.stage for step in envelope.trail]
     off = envelope.plan is None or not envelope.plan.cacheable
     return "miss" if asked and not off else "off"
 
@@ -314,31 +316,7 @@ def _counterfactual(envelope: Envelope, reply: Reply, policy: Policy | None) -> 
 
 
 def _attempt(attempt: Attempt) -> AttemptRecord:
-    return trusted(
-        AttemptRecord,
-        {
-            "number": attempt.number,
-            "stage": attempt.stage,
-            "variant": attempt.variant,
-            "target": attempt.target,
-            "model": attempt.model,
-            "usage": attempt.usage,
-            "cost_usd": attempt.cost_usd,
-            "lost_usd": attempt.lost_usd,
-            "calls": attempt.calls,
-            "latency_ms": attempt.latency_ms,
-            "finish_reason": attempt.finish_reason,
-            "replayed": attempt.replayed,
-            "shielded": attempt.shielded,
-            "found": attempt.found,
-            "tier": attempt.tier,
-            "fallback": attempt.fallback,
-            "made_for": attempt.made_for,
-            "estimated": attempt.estimated,
-            "hedged": attempt.hedged,
-            "left_early": attempt.left_early,
-            "exit_at": attempt.exit_at,
-            "provider_batch": attempt.provider_batch,
-            "error_code": attempt.error.code if attempt.error else None,
-        },
-    )
+    known = attempt.__dict__
+    values = {name: known[name] for name in _RECORDED}
+    values["error_code"] = attempt.error.code if attempt.error else None
+    return trusted(AttemptRecord, values)
