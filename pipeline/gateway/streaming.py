@@ -1,11 +1,11 @@
 """One streamed answer over HTTP."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Final, Protocol
 
 from aiohttp import web
 
+from pipeline.adapters.patience import Patience
 from pipeline.contracts import Chunk, Reply
 from pipeline.errors import StepwellError, TransportUnavailable
 from pipeline.gateway.problems import Problem, problem_of_error, problem_of_status
@@ -14,6 +14,7 @@ from pipeline.gateway.responses import report
 __all__ = ["CallerGone", "EventWriter", "send", "send_bytes"]
 
 _HEADERS: Final = {"content-type": "text/event-stream", "cache-control": "no-cache", "x-accel-buffering": "no"}
+_Write = Callable[[bytes], Awaitable[None]]
 _BROKE_OFF: Final = "Stepwell could not end the answer; see the log of the door"
 
 
@@ -51,11 +52,11 @@ async def send(
         CallerGone: nobody takes it, or not within `write_s` seconds for a piece.
     """
 
-    async def pass_on(response: web.StreamResponse) -> None:
+    async def pass_on(write: _Write) -> None:
         last = first
-        await _write(response, _event(events, first), write_s)
+        await write(_event(events, first))
         async for last in rest:
-            await _write(response, _event(events, last), write_s)
+            await write(_event(events, last))
         if isinstance(last, Chunk):
             raise TransportUnavailable("the answer broke off; ask again")
 
@@ -75,9 +76,9 @@ async def send_bytes(
         CallerGone: see `send`.
     """
 
-    async def pass_on(response: web.StreamResponse) -> None:
+    async def pass_on(write: _Write) -> None:
         async for piece in pieces:
-            await _write(response, piece, write_s)
+            await write(piece)
 
     return await _sent(request, headers, pass_on, broke_off, write_s)
 
@@ -85,34 +86,56 @@ async def send_bytes(
 async def _sent(
     request: web.Request,
     headers: Mapping[str, str],
-    pass_on: Callable[[web.StreamResponse], Awaitable[None]],
+    pass_on: Callable[[_Write], Awaitable[None]],
     broke_off: Callable[[Problem], bytes],
     write_s: float,
 ) -> web.StreamResponse:
     response = web.StreamResponse(headers={**headers, **_HEADERS})
     await response.prepare(request)
     try:
-        await pass_on(response)
-    except StepwellError as error:
-        await _write(response, broke_off(problem_of_error(error)), write_s)
-    except CallerGone:
-        raise
-    except Exception as error:  # noqa: BLE001 - report() logs where, never what
-        report(error)
-        await _write(response, broke_off(problem_of_status(500, _BROKE_OFF)), write_s)
+        with Patience() as patience:
+            await _pass_on(_Writer(response, patience, write_s), pass_on, broke_off)
+    except TimeoutError:
+        raise CallerGone from None
     await response.write_eof()
     return response
 
 
+async def _pass_on(
+    write: _Write, pass_on: Callable[[_Write], Awaitable[None]], broke_off: Callable[[Problem], bytes]
+) -> None:
+    """Pass everything on; trouble becomes a last event."""
+    try:
+        await pass_on(write)
+    except StepwellError as error:
+        await write(broke_off(problem_of_error(error)))
+    except CallerGone:
+        raise
+    except Exception as error:  # noqa: BLE001 - report() logs where, never what
+        report(error)
+        await write(broke_off(problem_of_status(500, _BROKE_OFF)))
+
+
+class _Writer:
+    """Writes pieces, each within its time. Raises `CallerGone` where nobody takes them."""
+
+    __slots__ = ("_patience", "_response", "_write_s")
+
+    def __init__(self, response: web.StreamResponse, patience: Patience, write_s: float) -> None:
+        self._response = response
+        self._patience = patience
+        self._write_s = write_s
+
+    async def __call__(self, piece: bytes) -> None:
+        if not piece:
+            return
+        self._patience.wait(self._write_s)
+        try:
+            await self._response.write(piece)
+        except ConnectionError:
+            raise CallerGone from None
+        self._patience.rest()
+
+
 def _event(events: EventWriter, item: Chunk | Reply) -> bytes:
     return events.chunk(item) if isinstance(item, Chunk) else events.end(item)
-
-
-async def _write(response: web.StreamResponse, event: bytes, write_s: float) -> None:
-    if not event:
-        return
-    try:
-        async with asyncio.timeout(write_s):
-            await response.write(event)
-    except (ConnectionError, TimeoutError):
-        raise CallerGone from None

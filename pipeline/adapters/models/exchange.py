@@ -15,6 +15,7 @@ from pipeline.adapters.models.posting import Posted, Posting
 from pipeline.adapters.models.retries import retry_after_s
 from pipeline.adapters.models.sse import EventReader
 from pipeline.adapters.models.vectors import LARGEST_VECTORS, Vectors, embed_body, vectors
+from pipeline.adapters.patience import Patience
 from pipeline.disclosure.view import View
 from pipeline.errors import (
     Cancelled,
@@ -121,24 +122,39 @@ class Relay:
             await self.let_read(Piece("", ended=True))
 
 
-class _Patience:
+class _Limits:
     """The one limit that runs at a time, never beyond the total, nor the total beyond the deadline."""
 
-    __slots__ = ("_ends_at", "_loop", "_total", "scope", "waits_for")
+    __slots__ = ("_ends_at", "_for", "_loop", "_patience", "_total")
 
     def __init__(self, timeouts: Timeouts, ends_at: float) -> None:
         self._loop = asyncio.get_running_loop()
         allowed_at = self._loop.time() + timeouts.total
-        self._total = f"{timeouts.total:g} s for the whole answer" if allowed_at < ends_at else "the deadline"
+        self._total = timeouts.total if allowed_at < ends_at else None
         self._ends_at = min(allowed_at, ends_at)
-        self.scope = asyncio.timeout_at(self._ends_at)
-        self.waits_for = self._total
+        self._patience = Patience(self._ends_at)
+        self._for: tuple[str, float] | None = None
+
+    @property
+    def scope(self) -> Patience:
+        """What is awaited in it is limited."""
+        return self._patience
+
+    @property
+    def waits_for(self) -> str:
+        """The limit in force, in words."""
+        if self._for is not None:
+            return f"{self._for[1]:g} s for {self._for[0]}"
+        return "the deadline" if self._total is None else f"{self._total:g} s for the whole answer"
 
     def expect(self, what: str, seconds: float | None) -> None:
         """From now on wait at most `seconds` for `what`; None: as long as the total allows."""
         at = self._ends_at if seconds is None else self._loop.time() + seconds
-        self.waits_for = f"{seconds:g} s for {what}" if seconds is not None and at < self._ends_at else self._total
-        self.scope.reschedule(min(at, self._ends_at))
+        if seconds is None or at >= self._ends_at:
+            self._for, at = None, self._ends_at
+        else:
+            self._for = what, seconds
+        self._patience.wait_until(at)
 
 
 class Exchange:
@@ -161,7 +177,7 @@ class Exchange:
         self._streams = view.embed is None and (
             relay.sink is not None or relay.reader is not None or endpoint.always_streams
         )
-        self._patience = _Patience(endpoint.spec.timeouts, ends_at)
+        self._limits = _Limits(endpoint.spec.timeouts, ends_at)
 
     async def run(self) -> Collected | Vectors:
         """Send the call and read the answer.
@@ -173,14 +189,14 @@ class Exchange:
         self._relay.first_at = None
         self._relay.goes_out(unseen=not self._streams)
         try:
-            async with self._patience.scope:
+            with self._limits.scope:
                 return await self._exchange()
         except aiohttp.ConnectionTimeoutError:
             self._relay.not_charged()
             limit = self._endpoint.spec.timeouts.connect
             raise TargetTimeout(f"target {self._name} took no connection within {limit:g} s") from None
         except TimeoutError:
-            raise _charged(TargetTimeout(f"target {self._name} took longer than {self._patience.waits_for}")) from None
+            raise _charged(TargetTimeout(f"target {self._name} took longer than {self._limits.waits_for}")) from None
         except aiohttp.ClientConnectorError:
             self._relay.not_charged()
             raise TargetUnavailable(f"target {self._name} cannot be reached at its endpoint") from None
@@ -201,7 +217,7 @@ class Exchange:
 
     async def _exchange(self) -> Collected | Vectors:
         if self._streams:
-            self._patience.expect("the first token", self._endpoint.spec.timeouts.first_token)
+            self._limits.expect("the first token", self._endpoint.spec.timeouts.first_token)
         # Redirects are not followed: an address that the residency policy does not know is no target.
         address = self._endpoint.chat if self._view.embed is None else self._endpoint.embeddings
         headers = self._endpoint.headers(self._view)
@@ -252,7 +268,7 @@ class Exchange:
                 await _farewell(response)
                 return collected
             if collected.begun:
-                self._patience.expect("the next token", idle)
+                self._limits.expect("the next token", idle)
         if not collected.ended:
             raise MalformedAnswer("a stream that broke off")
         await self._relay.ends()
@@ -273,7 +289,7 @@ class Exchange:
         text, reasoning = "".join(texts), collected.reasoned()
         self._relay.came(reasoning + text, events)
         if reasoning:
-            self._patience.expect("the caller", None)
+            self._limits.expect("the caller", None)
             await self._relay.hand_on_reasoning(reasoning)
         await self._hand_on(text, collected)
         return done
@@ -284,10 +300,10 @@ class Exchange:
         if self._relay.first_at is None:
             self._relay.first_at = self._clock.monotonic()
         if self._relay.sink is not None:
-            self._patience.expect("the caller", None)
+            self._limits.expect("the caller", None)
             await self._relay.hand_on(text)
         elif self._relay.reader is not None:
-            self._patience.expect("the caller", None)
+            self._limits.expect("the caller", None)
             await self._relay.let_read(Piece(text, collected.scored, collected.calls_tools, collected.ended))
 
     # ------------------------------------------------------------ other endings
