@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pipeline.embedded.doctor import installation, machine, services
 from pipeline.embedded.doctor.finding import Finding, attention
+from pipeline.embedded.doctor.lanes import lanes
 from pipeline.embedded.here import environment_here
 from pipeline.embedded.home import Home
 from pipeline.embedded.options import Ports
@@ -41,11 +42,13 @@ async def _reached(settings: Settings, environment: dict[str, str], place: Home)
     bus = await services.nats(settings)
     disk: tuple[Finding, ...] = ()
     governs: tuple[Finding, ...] = ()
+    taken: tuple[Finding, ...] = ()
     if bus[0].condition == "good":
         disk = (await services.durability(f"http://127.0.0.1:{monitor}"),)
         governs, policy = await services.in_force(settings, environment, policy)
+        taken = await lanes(settings)
     seen = await services.workers(state.parts) if state else ()
     targets = (
         (*services.tokenizers(policy), *services.encoder(policy), *await services.endpoints(policy)) if policy else ()
     )
-    return [*found, *bus, *disk, *governs, *seen, await services.valkey(settings, policy), *targets]
+    return [*found, *bus, *disk, *governs, *taken, *seen, await services.valkey(settings, policy), *targets]
