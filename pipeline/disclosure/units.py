@@ -173,13 +173,14 @@ class _Reader:
                     self.opaque += 1
                 else:
                     self.text(part.text, (((link, "content"), at), "text"))
-        self.text(message.name, (link, "name"))
+        if message.name:
+            self.text(message.name, (link, "name"))
         for at, call in enumerate(message.tool_calls or ()):
             self._call(call, (((link, "tool_calls"), at), "function"))
 
-    def embed(self, embed: Embed | None) -> None:
+    def embed(self, embed: Embed) -> None:
         """Each text."""
-        for at, text in enumerate(embed.texts if embed is not None else ()):
+        for at, text in enumerate(embed.texts):
             self.text(text, (((None, "embed"), "texts"), at))
 
     def parameters(self, parameters: Parameters, link: Link) -> None:
@@ -253,7 +254,8 @@ def _read(request: Request, reader: _Reader, seen: Collection[str]) -> None:
     reader.text(request.input, (None, "input"))
     for at, message in enumerate(request.messages):
         reader.message(message, ((None, "messages"), at))
-    reader.embed(request.embed)
+    if request.embed is not None:
+        reader.embed(request.embed)
     for at, tool in enumerate(request.tools or ()):
         reader.lines(tool, ((None, "tools"), at))
     if isinstance(request.tool_choice, dict):

@@ -15,7 +15,6 @@ from pipeline.contracts import Classification, Request, Signals
 from pipeline.policy.kinds import CONTACTS
 from pipeline.policy.models import Given, Target
 from pipeline.signals.asked import Asked
-from pipeline.signals.conversation import Once
 
 __all__ = [
     "REQUEST_FACTS",
@@ -207,16 +206,9 @@ class _OfRequest(Asked):
         self.special = found.special
         self.scan = found.scan
         self.names_covered = found.names_covered
-        self._found = found
-
-    @Once
-    def types(self) -> tuple[str, ...]:
-        return tuple([finding.type for finding in self._found.findings])
-
-    @property
-    def identifiable(self) -> bool:
-        types = self.types
-        return "PERSON" in types and identifiable(types)
+        types = tuple([finding.type for finding in found.findings]) if found.findings else ()
+        self.types: tuple[str, ...] = types
+        self.identifiable = bool(types) and identifiable(types)
 
 
 class _OfSignals:

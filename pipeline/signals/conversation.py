@@ -61,16 +61,20 @@ class Survey:
         self.embeds = request.embed is not None
         self._texts = request.embed.texts if request.embed is not None else ()
         messages = request.messages
-        roles = {message.role for message in messages}
+        roles, called, mixed, images = set(), False, False, 0
+        for message in messages:
+            roles.add(message.role)
+            if message.tool_calls:
+                called = True
+            if type(message.content) is tuple:
+                mixed, images = True, images + _images(message)
         self.message_count = len(messages) or len(self._texts) or 1
         self.has_schema = request.response_schema is not None
         self.has_system = not roles.isdisjoint(_SYSTEM)
         self.has_tool_results = "tool" in roles
-        called = [message for message in messages if message.tool_calls]
-        self.has_tools = bool(request.tools) or bool(called)
-        mixed = [message for message in messages if type(message.content) is tuple]
-        self.images = sum(map(_images, mixed))
-        self.has_images = self.images > 0
+        self.has_tools = called or bool(request.tools)
+        self.images = images
+        self.has_images = images > 0
         self._plain = not called and not mixed
 
     @Once

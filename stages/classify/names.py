@@ -17,7 +17,7 @@ from pipeline.policy.facts import identifiable
 from pipeline.policy.findings import class_and_special
 from pipeline.policy.kinds import NAMES, covers
 
-__all__ = ["NAME_TYPES", "NamesQuestion", "names_matter"]
+__all__ = ["NAME_TYPES", "NamesQuestion", "mentioned", "names_matter"]
 
 NAME_TYPES: Final = tuple(sorted(NAMES))
 _FOUND: Final = frozenset({"req.data_class", "req.types", "req.special", "req.identifiable"})
@@ -36,7 +36,7 @@ class NamesQuestion:
     def matter(self, facts: RequestFacts, found: Classification, policy: Policy) -> bool:
         """Whether names could change anything for a request of these facts, in which `found` stands already."""
         if policy.revision != self._revision:
-            self._revision, self._mentioned = policy.revision, _mentioned(policy)
+            self._revision, self._mentioned = policy.revision, mentioned(policy)
             self._answers.clear()
         key = facts.key(self._mentioned)
         answer = self._answers.get(key)
@@ -47,7 +47,7 @@ class NamesQuestion:
         return answer
 
 
-def _mentioned(policy: Policy) -> tuple[str, ...]:
+def mentioned(policy: Policy) -> tuple[str, ...]:
     """The facts on which the answer depends."""
     return tuple(sorted({*policy.residency_facts, *_FOUND}))
 

@@ -1,6 +1,7 @@
 """From what each text holds to the report of a request."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from pipeline.adapters.pii.spans import merge, tally
@@ -13,10 +14,21 @@ __all__ = ["TOO_MANY", "report_of"]
 TOO_MANY: Final = "too many findings"
 
 
+_NOTHING: Final = Scanned()
+
+
+@lru_cache(maxsize=64)
+def _clean(engine: str, state: str, reason: str | None) -> ScanReport:
+    """The report of most requests: nothing anywhere, and in no language that is told apart."""
+    return ScanReport((), engine, state, reason)
+
+
 def report_of(
     scanned: Sequence[Scanned], engine: str, state: str = "complete", reason: str | None = None
 ) -> ScanReport:
     """The report of a request whose units hold `scanned`; failed when they hold more than is carried."""
+    if scanned.count(_NOTHING) == len(scanned):
+        return _clean(engine, state, reason)
     covered = all([unit.covered for unit in scanned])  # noqa: C419  a generator takes longer, here and below
     languages = tuple(dict.fromkeys([language for unit in scanned for language in unit.languages]))
     if not any([unit.spans for unit in scanned]):  # noqa: C419

@@ -150,9 +150,11 @@ class TieredScanner:
     async def _scanned(self, units: Sequence[str], *, names: bool) -> list[Scanned]:
         digests = self._digests(units, names=names)
         known = [self._cache.get(digest) for digest in digests]
+        if None not in known:
+            return [scanned for scanned in known if scanned is not None]
         missing = [at for at, scanned in enumerate(known) if scanned is None]
-        fresh = await self._fresh([units[at] for at in missing], names=names) if missing else []
-        if names and missing:
+        fresh = await self._fresh([units[at] for at in missing], names=names)
+        if names:
             digests = self._digests(units, names=names)  # the engine has a name only after it was loaded
         for at, scanned in zip(missing, fresh, strict=True):
             known[at] = scanned

@@ -40,8 +40,11 @@ routes:
   - name: drafted
     match: req.task == "drafted"
     skip_draft: {when: either, minimum: 10, explore: 0.5}
-    max_price: {output: 15}
     tiers: [{variants: {tiny: 1}}, {variants: {near: 1}, fallbacks: [tiny]}]
+  - name: cheap
+    match: req.task == "cheap"
+    max_price: {output: 15}
+    tiers: [{variants: {tiny: 1}}, {variants: {near: 1}}]
   - name: mixed
     match: req.task == "mixed"
     tiers: [{variants: {tiny: 0.5, near: 0.5}}, {variants: {far: 1}}]
@@ -84,7 +87,7 @@ def known(draw: random.Random, policy: Policy) -> tuple[Signals, str]:
         data_class=data_class,
         types=draw.choice([*[()] * 19, ("FROZEN",)]),
         cache=draw.choice([*["use"] * 19, "off"]),
-        metadata=draw.choice([{}, {}, {"task": "strict"}, {"task": "new"}, {"task": "drafted"}, {"task": "mixed"}]),
+        metadata=draw.choice([{}, {}, *({"task": task} for task in ("strict", "new", "drafted", "mixed", "cheap"))]),
         tools=draw.choice([*[None] * 19, ({"type": "function"},)]),
         response_schema=draw.choice([*[None] * 19, {"type": "object"}]),
     )
