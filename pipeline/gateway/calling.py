@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
 
 from pipeline.contracts import Chunk, JsonObject, Reply
 from pipeline.gateway.access import Caller
@@ -24,8 +23,7 @@ def prepare(desk: Desk, caller: Caller, fields: JsonObject, headers: Mapping[str
     caller.check_model(model)
     caller.check_lane(call.request.lane)
     desk.catalogue.check(model, call.request.tenant)
-    own = {"id": call.request.id or desk.new_id(), "api_key": caller.key_id}
-    return replace(call, request=call.request.model_copy(update=own))
+    return call.of(call.request.id or desk.new_id(), caller.key_id)
 
 
 async def ask(desk: Desk, call: Call) -> Reply:

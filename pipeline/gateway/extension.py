@@ -22,7 +22,10 @@ def add_extension(wanted: dict[str, Any], said: JsonObject) -> None:
         InvalidRequest: it is no object.
         UnsupportedParameter: a name in it is none that we know.
     """
-    extension = said.get("stepwell", {})
+    extension = said.get("stepwell")
+    if extension is None:
+        wanted["budget"] = {}
+        return
     if not isinstance(extension, dict):
         raise InvalidRequest("stepwell must be an object", param="stepwell")
     for name in extension:

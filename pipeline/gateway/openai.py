@@ -10,6 +10,7 @@ import orjson
 from pydantic import ValidationError
 
 from pipeline.contracts import Json, JsonObject, Request, is_name
+from pipeline.contracts.trusted import changed
 from pipeline.errors import InvalidRequest, UnknownModel
 from pipeline.gateway.body import read_object
 from pipeline.gateway.completion import completion_object, content_of, finish_reason, to_completion, usage_object
@@ -74,6 +75,19 @@ class Call:
     n: int = 1
     obfuscate: bool = False
     functions: bool = False
+
+    def of(self, request_id: str, key_id: str | None) -> "Call":
+        """The same, its request with this id and the public id of its caller's key."""
+        return Call(
+            changed(self.request, {"id": request_id, "api_key": key_id}),
+            self.model,
+            self.include_usage,
+            self.resumable,
+            self.traceparent,
+            self.n,
+            self.obfuscate,
+            self.functions,
+        )
 
 
 def to_request(body: bytes, headers: Mapping[str, str]) -> Request:

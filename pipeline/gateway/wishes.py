@@ -42,14 +42,13 @@ def add_wishes(wanted: dict[str, Any], said: JsonObject, headers: Mapping[str, s
         wanted["provider"] = _provider(wanted["provider"], "stepwell.provider")
     if "provider" in said:
         _agree(wanted, "provider", _provider(said["provider"], "provider"), "provider", "stepwell.provider")
-    pin = text_of(headers, "x-stepwell-pin")
-    if pin:
-        _agree(wanted, "pin", pin, "x-stepwell-pin", "stepwell.pin")
-    alone = text_of(headers, "x-stepwell-disable-fallbacks")
-    if alone:
-        said_here = _truth(alone, "x-stepwell-disable-fallbacks")
+    if pin := headers.get("x-stepwell-pin"):
+        _agree(wanted, "pin", _readable(pin, "x-stepwell-pin"), "x-stepwell-pin", "stepwell.pin")
+    if alone := headers.get("x-stepwell-disable-fallbacks"):
+        said_here = _truth(_readable(alone, "x-stepwell-disable-fallbacks"), "x-stepwell-disable-fallbacks")
         _agree(wanted, "disable_fallbacks", said_here, "x-stepwell-disable-fallbacks", "stepwell.disable_fallbacks")
-    _add_cache(wanted, headers)
+    if "cache-control" in headers:
+        _add_cache(wanted, headers)
     _add_metadata(wanted, headers)
 
 
