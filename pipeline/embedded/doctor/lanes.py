@@ -22,7 +22,7 @@ _ADVICE: Final[dict[Lane, str]] = {
 
 
 async def lanes(settings: Settings) -> tuple[Finding, ...]:
-    """Each lane has somebody who asks for its work. Where that cannot be known nothing is said; why is said elsewhere."""
+    """Each lane has somebody who asks for its work. Nothing is said where that cannot be known: others say why."""
     try:
         link = await connect(settings, name="doctor")
         try:
