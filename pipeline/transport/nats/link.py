@@ -35,6 +35,8 @@ _DENIED: Final = re.compile(r"permissions violation for publish to [\"']?([^\"']
 PENDING_BYTES: Final = 64 * 1024 * 1024
 RECONNECT_WAIT_S: Final = 0.25
 FIRST_CONNECTION_S: Final = 3.0
+_EARLY_S: Final = 0.001
+"""What a timer may be early; the time of the loop is whole milliseconds."""
 
 
 class NatsConversation:
@@ -45,6 +47,8 @@ class NatsConversation:
         self._subject = subject
         self._answers: deque[Msg | Spoken] = deque()
         self._waiter: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._rings_at = self._until = 0.0
         self.address = mux.open(self._take, self._take)
 
     def _take(self, message: Msg | Spoken) -> None:
@@ -57,11 +61,10 @@ class NatsConversation:
         if not self._answers:
             loop = asyncio.get_running_loop()
             self._waiter = waiter = loop.create_future()
-            timer = loop.call_later(timeout_s, _wake, waiter)
+            self._bound(loop, loop.time() + timeout_s)
             try:
                 await waiter
             finally:
-                timer.cancel()
                 self._waiter = None
             if not self._answers:
                 return None
@@ -72,8 +75,29 @@ class NatsConversation:
             raise NoWorker.on(self._subject)
         return _incoming(message)
 
+    def _bound(self, loop: asyncio.AbstractEventLoop, until: float) -> None:
+        """Wait no longer than that. A timer that rings before stays, and looks then: a stream needs none per piece."""
+        self._until = until
+        if self._timer is not None and self._rings_at <= until:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._rings_at, self._timer = until, loop.call_at(until, self._ring, loop)
+
+    def _ring(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer = None
+        if self._waiter is None:
+            return
+        if self._until - loop.time() > _EARLY_S:
+            self._bound(loop, self._until)
+        else:
+            _wake(self._waiter)
+
     def close(self) -> None:
         """No more answers."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         self._mux.close(self.address)
 
 
