@@ -21,7 +21,7 @@ from pipeline.adapters.models.vectors import Vectors
 from pipeline.contracts import Lane
 from pipeline.disclosure.view import Permit, View
 from pipeline.errors import ResidencyRefused, TargetOverloaded, TargetRejected, TargetTimeout, TargetUnavailable
-from pipeline.policy.models import BUILTIN
+from pipeline.policy.models import BUILTIN, LimitsFile
 from pipeline.policy.source import PolicySource
 from pipeline.ports import Clock, Completion, ModelCall, Random, TokenSink
 
@@ -63,8 +63,8 @@ class HttpModelClient:
     async def complete(self, call: ModelCall, sink: TokenSink | None = None) -> Completion:
         """Call the target, with retries; see `pipeline.ports.ModelClient`."""
         permit = _permit(call)
-        endpoint = self._endpoint(permit)
-        rules = self._policies.current().limits.retry
+        limits = self._policies.current().limits
+        endpoint, rules = self._endpoint(permit, limits), limits.retry
         endpoint.budget.earn(rules.share)
         ends_at = asyncio.get_running_loop().time() + call.deadline_s
         started = self._clock.monotonic()
@@ -150,8 +150,7 @@ class HttpModelClient:
 
     # ------------------------------------------------------------ one try
 
-    def _endpoint(self, permit: Permit) -> Endpoint:
-        limits = self._policies.current().limits
+    def _endpoint(self, permit: Permit, limits: LimitsFile) -> Endpoint:
         endpoint = self._endpoints.get(permit.target)
         if endpoint is None:
             endpoint = self._endpoints[permit.target] = Endpoint(permit.target, permit.spec, limits)
@@ -197,11 +196,10 @@ class HttpModelClient:
 
     async def _watched(self, endpoint: Endpoint, exchange: Exchange | BuiltIn, ends_at: float) -> Came:
         """Run the exchange and tell the breaker how it ended."""
-        breaker = endpoint.breaker
-        ticket = breaker.admit(self._clock.monotonic())
+        breaker, begun = endpoint.breaker, self._clock.monotonic()
+        ticket = breaker.admit(begun)
         if ticket is None:
-            raise _left_alone(endpoint.name, max(breaker.waits_s(self._clock.monotonic()), 0.1))
-        begun = self._clock.monotonic()
+            raise _left_alone(endpoint.name, max(breaker.waits_s(begun), 0.1))
         try:
             collected = await exchange.run()
         except TargetOverloaded as error:

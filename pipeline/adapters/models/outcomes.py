@@ -79,7 +79,9 @@ def believed(answer: Completion, size: Size) -> bool:
 
 
 def _answered(what: dict[str, Any], outcome: Answered, calls: Calls, size: Size, price: Price | None) -> Attempt:
-    used = _used(outcome.answer, size)
+    answer = outcome.answer
+    told = believed(answer, size)
+    used = answer.usage if told and answer.usage_reported else _used(answer, size)
     lost = lost_usage(calls.first, size)
     fields = {**what, "found": outcome.found}
     if calls.beside is not None:
@@ -88,8 +90,7 @@ def _answered(what: dict[str, Any], outcome: Answered, calls: Calls, size: Size,
             lost = spent_usage(calls.first, size, whole=True) + (lost_usage(calls.beside, size) or Usage())
         else:
             lost = fields["hedge_usage"] + (lost or Usage())
-    answer = outcome.answer
-    if not believed(answer, size):
+    if not told:
         answer = replace(answer, usage_reported=False)
     attempt = succeeded(fields, answer, price, used, lost)
     if calls.beside is None:

@@ -7,7 +7,6 @@ pays for a request, nothing is asked before its calls.
 import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from functools import cached_property
 from typing import Final, NamedTuple
 
 from pipeline.adapters.models.estimates import Size
@@ -19,6 +18,7 @@ from pipeline.policy.models import Price
 from pipeline.policy.pricing import cost_usd, worst_cost
 from pipeline.policy.scopes import filled
 from pipeline.ports import Charge, Denial, Ledger
+from pipeline.signals.conversation import Once
 from pipeline.topology import POSTPONED
 
 __all__ = ["CEILING", "Bill", "Purse", "Refused", "postponed"]
@@ -63,7 +63,7 @@ class Bill(_Terms):
     What follows from that is found out once: a bill never changes, and another one knows nothing of it.
     """
 
-    @cached_property
+    @Once
     def purpose(self) -> Purpose:
         """What the ledger calls it."""
         if self.made_for != "answer":
@@ -74,14 +74,14 @@ class Bill(_Terms):
             return "fallback"
         return "draft" if self.stage == "draft" else "escalate"
 
-    @cached_property
+    @Once
     def usd(self) -> float | None:
         """What it may cost at most; None: nobody knows."""
         signals = self.envelope.plan.signals if self.envelope.plan is not None else None
         modalities = signals.modalities if signals is not None else ()
         return worst_cost(self.price, self.size.asked, self.size.answered, modalities)
 
-    @cached_property
+    @Once
     def charge(self) -> Charge:
         """The attempt as the ledger knows it."""
         return charge_of(self, self.purpose)

@@ -76,9 +76,11 @@ def _rules(bill: Bill, spec: Target, run: Run) -> tuple[EarlyExit | None, OpenEa
     """When this call is left early and when it is passed on early, as far as its route and its target allow that."""
     envelope = bill.envelope
     route = bill.policy.route(plan_of(envelope).route)
-    if route is None or not may_leave_early(envelope, bill.tier, spec.capabilities):
+    rules = route.spec.escalation if route is not None else None
+    if route is None or rules is None or (rules.early_exit is None and rules.open_early is None):
         return None, None
-    rules = route.spec.escalation
+    if not may_leave_early(envelope, bill.tier, spec.capabilities):
+        return None, None
     opens = run.caller is not None and may_open_early(envelope, run.delivered)
     if opens and bill.tier == 0 and _explored(bill, route.spec.accept.explore):
         opens = False
