@@ -9,7 +9,7 @@ the ledger are kept, in pages; those that belong to no batch are put there when 
 import asyncio
 import logging
 import traceback
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 from pipeline.adapters.money.folding import FOLLOW_S, Folder, OldLines, Removal
@@ -29,9 +29,11 @@ GRACE_S: Final = 20.0
 """How long what a settled page makes needless stays, for those who are just about to read it."""
 EVERY_S: Final = 2.0
 TOGETHER: Final = 16
-"""Lines that are removed at the same time."""
+"""Lines of which what they left is removed at the same time."""
 PAGES: Final = 16
 """Pages of a batch that are swept in one go."""
+BESIDE: Final = 4
+"""Pages that are swept at the same time: sweeping keeps up with a loop that is full of other work."""
 
 Key = tuple[str, str]
 
@@ -128,21 +130,30 @@ class Sweeper:
 
     # ------------------------------------------------------------ what
 
-    async def _sweep(self, batch: Batch, pages: Iterable[int], queued: set[Key]) -> int:
+    async def _sweep(self, batch: Batch, pages: Sequence[int], queued: set[Key]) -> int:
         """Remove what the lines of these pages left, and fold their lines of the ledger, which go after that.
 
         Returns the first page that is not swept.
         """
         swept = batch.swept
-        for page in pages:
-            requests = await self._requests(batch, page)
-            if any((batch.tenant, request) in queued for request in requests):
-                break
-            for start in range(0, len(requests), TOGETHER):
-                await asyncio.gather(*(self._remove(batch.tenant, one) for one in requests[start : start + TOGETHER]))
-            self._folded += await self._folder.fold(batch.id, [f"{batch.tenant}.{request}" for request in requests])
-            swept = page + 1
+        for start in range(0, len(pages), BESIDE):
+            some = pages[start : start + BESIDE]
+            done = await asyncio.gather(*(self._page(batch, page, queued) for page in some))
+            if not all(done):
+                return swept + done.index(False)
+            swept += len(some)
         return swept
+
+    async def _page(self, batch: Batch, page: int, queued: set[Key]) -> bool:
+        """Sweep a page. False: something of it stands in a queue."""
+        requests = await self._requests(batch, page)
+        if any((batch.tenant, request) in queued for request in requests):
+            return False
+        for start in range(0, len(requests), TOGETHER):
+            await asyncio.gather(*(self._remove(batch.tenant, one) for one in requests[start : start + TOGETHER]))
+        folded = await self._folder.fold(batch.id, [f"{batch.tenant}.{request}" for request in requests])
+        self._folded += folded
+        return True
 
     async def _requests(self, batch: Batch, page: int) -> list[str]:
         """Ids of the requests on the lines of a page: those that ran, and of which no other reply may come."""
@@ -152,8 +163,8 @@ class Sweeper:
         return [row["id"] async for row in self._store.rows(name) if _is_over(row)]
 
     async def _remove(self, tenant: str, request: str) -> None:
-        await self._streams.purge(result_subject(tenant, request))
-        await self._streams.purge(journal_subject(f"{tenant}.{request}", "*"))
+        left = result_subject(tenant, request), journal_subject(f"{tenant}.{request}", "*")
+        await asyncio.gather(*map(self._streams.purge, left))
 
 
 def _is_over(row: Mapping[str, Any]) -> bool:

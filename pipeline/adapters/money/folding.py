@@ -26,8 +26,10 @@ LINES: Final = 1_000
 """Lines in a page at most."""
 LARGEST: Final = 512 * 1024
 """Bytes of a page at most."""
-TOGETHER: Final = 16
-"""Requests that are read, and removals that are asked for, at the same time."""
+READ: Final = 64
+"""Requests whose lines are read at once."""
+TOGETHER: Final = 64
+"""Removals that are asked for at the same time."""
 OLD_S: Final = 25 * 3_600.0
 """Seconds after which lines are folded that belong to no settled batch: the journal knows of them no longer."""
 EACH_S: Final = 60.0
@@ -69,7 +71,7 @@ class Folder:
             TransportUnavailable: NATS does not confirm; some pages may be written.
         """
         found: dict[str, list[Stored]] = {}
-        for some in _parts(requests, TOGETHER):
+        for some in _parts(requests, READ):
             lines = await self._streams.newest_of(STREAM, [ledger_subject(request, ">") for request in some])
             found.update(_by_request(lines))
         if before is not None:
