@@ -8,7 +8,7 @@ from pipeline.contracts.trusted import trusted
 from pipeline.policy.compiled_parts import CompiledCover, CompiledRate
 from pipeline.policy.conditions import Condition
 from pipeline.policy.facts import RequestFacts
-from pipeline.policy.questions import Asked, Questions, bits
+from pipeline.policy.questions import REMEMBERED, Asked, Questions, bits
 from pipeline.policy.scopes import RateHit, scope_of
 
 __all__ = ["CoverBook", "RateBook"]
@@ -28,12 +28,18 @@ class _Book(Generic[P]):
     def __init__(self, parts: Sequence[P]) -> None:
         self._parts = tuple(parts)
         self._asked = Asked(Questions([part.condition for part in parts]))
+        self._sets: dict[int, list[P]] = {0: []}
 
     def _concerned(self, facts: RequestFacts) -> list[P]:
         if not self._parts:
             return []
         true, silent = self._asked.ask(facts)
-        return [self._parts[at] for at in bits(true | silent)]
+        found = self._sets.get(true | silent)
+        if found is None:
+            if len(self._sets) >= REMEMBERED:
+                self._sets.clear()
+            found = self._sets[true | silent] = [self._parts[at] for at in bits(true | silent)]
+        return found
 
     def forget(self) -> None:
         """Empty the memory."""

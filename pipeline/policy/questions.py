@@ -128,9 +128,12 @@ class Asked:
         self._memory: dict[tuple[object, ...], Answers] = {}
         self._steady_names = _of_request(questions.steady.names)
         self._varied_names = _of_request(questions.varied.names)
+        self._certain = None if questions.steady.joined or questions.varied.joined else Answers(questions.certain, 0)
 
     def ask(self, facts: FactsOf) -> Answers:
         """The answers about a request of these facts."""
+        if self._certain is not None:
+            return self._certain
         questions = self._questions
         true, silent = questions.certain, 0
         if questions.steady.joined:

@@ -31,7 +31,7 @@ class RouteBook:
             return self._best(facts, true, silent)
         if not true:
             return RouteChoice(None, self._named(silent))
-        first = next(iter(bits(true)))
+        first = (true & -true).bit_length() - 1
         before = silent & ((1 << first) - 1)
         return RouteChoice(self._routes[first], self._named(before)) if before else self._plain[first]
 

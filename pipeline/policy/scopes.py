@@ -25,7 +25,7 @@ class RateHit(NamedTuple):
 
 def scope_of(by: Sequence[str], values: Mapping[str, str]) -> str:
     """Whose counter it is; those that have no value share one."""
-    parts = (f"{name}={{{name}}}" if name in AT_ATTEMPT else f"{name}={values.get(name, '')}" for name in by)
+    parts = [f"{name}={{{name}}}" if name in AT_ATTEMPT else f"{name}={values.get(name, '')}" for name in by]
     return "/".join(parts) or EVERYBODY
 
 

@@ -57,9 +57,11 @@ def prefix_digests(request: Request, key: bytes) -> tuple[str, ...]:
     The prompt is read in the order in which servers lay it out: tools, then the messages with their roles. Two requests
     of a tenant have the n-th digest in common exactly when the first `BLOCKS[n]` bytes of it are equal.
     """
+    prompt = _beginning(request)
+    if len(prompt) < BLOCKS[0]:
+        return ()
     # A key before the text and a digest cut short: SHA-256 is the quickest here, and half of it cannot be extended.
     running = sha256(key + _bytes(request.tenant) + _ENTRY)
-    prompt = _beginning(request)
     digests: list[str] = []
     done = 0
     for block in BLOCKS:

@@ -95,7 +95,7 @@ def snapshot_of(
 
 def _record(record: RouteStanding) -> dict[str, object]:
     """The record of a route; nothing where it has none."""
-    if record is _NO_RECORD or record == _NO_RECORD:
+    if not record.drafts and record == _NO_RECORD:
         return {}
     return {
         "drafts": record.drafts,
@@ -112,13 +112,13 @@ _NO_RECORD: Final = RouteStanding()
 
 
 def _standings(names: Iterable[str], board: Board) -> dict[str, TargetStanding]:
-    known = [(name, board.target(name)) for name in names]
-    return {name: standing for name, standing in known if _says_something(standing)}
-
-
-def _says_something(standing: TargetStanding) -> bool:
-    measured = standing.first_token_ms is not None or standing.latency_ms is not None
-    return measured or not standing.healthy or standing.load > 0.0
+    known = {}
+    for name in names:
+        standing = board.target(name)
+        measured = standing.first_token_ms is not None or standing.latency_ms is not None
+        if measured or not standing.healthy or standing.load > 0.0:
+            known[name] = standing
+    return known
 
 
 def _targets(busy_with: str | None, route: Route, tenant: TenantSpec, policy: Policy) -> tuple[str, ...]:

@@ -135,11 +135,12 @@ class Plan:
                 chosen = choose_route(signals, facts_of_signals(signals, _least(budgets)), policy)
                 scope["route"] = chosen.route.name
                 covers = policy.covers(facts, scope)
-            checks = _checks(signals, facts, scope, policy)
-            verdict = await self._rates(envelope, checks)
-            metered = tuple(_metered(checks, policy)) if checks else ()
+            if policy.rates:
+                checks = _checks(signals, facts, scope, policy)
+                verdict = await self._rates(envelope, checks)
+                metered = tuple(_metered(checks, policy)) if checks else ()
         weights = sources.weights.current(chosen.route.name) if sources.weights is not None else None
-        fallen = self._fallen(chosen.route.name, policy)
+        fallen = self._fallen(chosen.route.name, policy, sources.watched) if sources.watched is not None else None
         reach = needs.targets_of(signals, chosen.route, policy)
         snapshot = snapshot_of(reach, chosen.route, sources.board, weights, budgets, fallen)
         if verdict is not None and verdict.exceeded is not None:
@@ -148,12 +149,12 @@ class Plan:
         carried = _carried(covers, verdict, metered)
         return decide(signals, found.residency if found else (), snapshot, policy, chosen, carried, needs.usual)
 
-    def _fallen(self, route: str, policy: Policy) -> str | None:
+    def _fallen(self, route: str, policy: Policy, watched: Watched) -> str | None:
         """Why nothing of the route may stay; of one that the policy does not have, nobody promised anything."""
-        compiled = policy.route(route) if self._sources.watched is not None else None
-        if compiled is None or self._sources.watched is None:
+        compiled = policy.route(route)
+        if compiled is None:
             return None
-        return self._sources.watched.fallen(route, compiled.calibrator.name if compiled.calibrator else None)
+        return watched.fallen(route, compiled.calibrator.name if compiled.calibrator else None)
 
     async def _signals(self, envelope: Envelope, policy: Policy) -> Signals:
         request, sources = envelope.request, self._sources
@@ -190,7 +191,8 @@ class Plan:
         except InvalidRequest:
             self._tell(policy.route_for(facts).silent, policy.revision)
             raise
-        self._tell(chosen.silent, policy.revision)
+        if chosen.silent:
+            self._tell(chosen.silent, policy.revision)
         return chosen
 
     def _tell(self, routes: tuple[str, ...], revision: str) -> None:
@@ -212,8 +214,6 @@ class Plan:
 
 def _checks(signals: Signals, facts: RequestFacts, scope: Mapping[str, str], policy: Policy) -> list[RateCheck]:
     """The rates that concern the request. It counts for its question and for what it allows the answer."""
-    if not policy.rates:
-        return []
     hits = policy.rate_checks(facts, scope, signals.tokens + (signals.max_tokens or 0))
     return [RateCheck(hit.rate, hit.scope, hit.tokens) for hit in hits]
 
