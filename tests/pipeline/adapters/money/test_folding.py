@@ -74,7 +74,11 @@ class Book:
         for bucket in (self.bucket, None):
             fold, _ = await read_fold(streams or self.streams, bucket, NOW, {"total"})
             assert told(fold) == told(self.plain)
-        found = [line async for line in read_lines(streams or self.streams)]
+        await self.check_lines(streams or self.streams)
+
+    async def check_lines(self, streams: Streams) -> None:
+        """Every line is read once."""
+        found = [line async for line in read_lines(streams)]
         assert Counter(line.attempt + line.kind for line in found if line) == self.written
         assert None not in found
 
@@ -128,17 +132,22 @@ async def test_two_fold_at_once_while_somebody_counts_and_others_write(
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(WRITES, min_size=4, max_size=20), TURNS, TURNS)
+@given(st.lists(WRITES, min_size=4, max_size=20), TURNS, st.integers(0, 12), st.integers(0, 6))
 async def test_whoever_reads_while_lines_are_folded_finds_each_once(
-    acts: list[tuple[str, int, str]], folding_turns: list[int], reading: list[int]
+    acts: list[tuple[str, int, str]], folding_turns: list[int], late: int, slow: int
 ) -> None:
     book = Book()
     for act in acts:
         await book.write(*act)
-    await asyncio.gather(
-        fold_all(Between(book.streams, folding_turns)),
-        book.check(Between(book.streams, itertools.cycle(reading or [1]))),
-    )
+
+    async def fold() -> None:
+        for _ in range(late):
+            await asyncio.sleep(0)
+        await fold_all(Between(book.streams, folding_turns))
+
+    await asyncio.gather(fold(), book.check_lines(Between(book.streams, itertools.repeat(slow))))
+    await asyncio.gather(book.write("settle", 0, "last-1"), fold(), book.snapshot(Between(book.streams, [slow] * 99)))
+    await book.check()
 
 
 async def singles(streams: Streams) -> list[str]:
@@ -182,6 +191,18 @@ async def test_folding_again_after_a_death_writes_no_second_page() -> None:
     assert len(await pages(streams)) == 1
     await fold_all(streams)
     assert await singles(streams) == []
+
+
+async def test_of_a_page_that_stands_already_only_what_is_in_it_is_removed() -> None:
+    streams = MemoryLink().streams
+    for number in range(3):
+        await write(streams, entry("settle", f"b-{number}"))
+    await Folder(streams).fold("b", ["acme.b-0", "acme.b-2"])
+    await fold_all(streams)
+    assert await singles(streams) == ["acme.b-1.draft-1.settle"]
+    await fold_all(streams)
+    assert await singles(streams) == []
+    assert len([line async for line in read_lines(streams)]) == 3
 
 
 async def test_pages_stay_far_below_what_a_message_holds(monkeypatch: pytest.MonkeyPatch) -> None:
