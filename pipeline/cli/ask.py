@@ -34,7 +34,7 @@ def register(root: typer.Typer) -> None:
 
 @errors_as_sentences
 def ask_command(
-    question: Annotated[str, typer.Argument(help="What to ask.")],
+    question: Annotated[str, typer.Argument(help="What to ask, or - for standard input.")],
     explain: Annotated[bool, typer.Option("--explain", help="Show the stairs the request took.")] = False,
     route: Annotated[str | None, typer.Option(help="A route or variant; the policy chooses if not given.")] = None,
     origin: Annotated[str | None, typer.Option(help="Where the data comes from, such as EU.")] = None,
@@ -45,9 +45,13 @@ def ask_command(
 ) -> None:
     """Ask a question and print the answer. A refusal or a failure ends with exit code 1.
 
+    A question that is longer than a command line may be comes over standard input.
+
     Example: stepwell ask "What is the capital of Portugal?" --explain
+
+    Example: stepwell ask - < letter.txt
     """
-    request = _request(question, route, origin, schema)
+    request = _request(_question(question), route, origin, schema)
     reply, record = run(_ask(request, tenant, explain=explain, stream=stream and not as_json))
     _print(reply, record, as_json=as_json, printed=stream and not as_json)
 
@@ -63,6 +67,17 @@ def result_command(
     Example: stepwell result 0f3c2a --json
     """
     _print(run(_result(request_id, tenant)), None, as_json=as_json, printed=False)
+
+
+def _question(word: str) -> str:
+    """What is asked, which is something."""
+    try:
+        question = sys.stdin.buffer.read().decode() if word == "-" else word
+    except UnicodeDecodeError:
+        raise InvalidRequest("standard input is no UTF-8: mend its encoding", param="input") from None
+    if not question.strip():
+        raise InvalidRequest("there is nothing to ask: write a question, or - and send it over standard input")
+    return question
 
 
 def _request(question: str, route: str | None, origin: str | None, schema: Path | None) -> Request:

@@ -6,6 +6,7 @@ import orjson
 from aiohttp import web
 
 from pipeline.batch.model import Batch
+from pipeline.errors import NotFound
 from pipeline.gateway.access import Caller
 from pipeline.gateway.batches.question import read
 from pipeline.gateway.batches.shapes import batch_object
@@ -49,7 +50,13 @@ class Batches:
         caller.check_scope("embeddings" if asked.options.endpoint == EMBEDDINGS else "chat")
         batch_id = id_from_key("batch", caller.tenant, request.headers.get("idempotency-key"))
         engine = self._desk.engine()
-        return _json(await engine.create(caller.tenant, asked.file, asked.options, batch_id=batch_id))
+        try:
+            batch = await engine.create(caller.tenant, asked.file, asked.options, batch_id=batch_id)
+        except NotFound as error:
+            if error.param != "file_id":
+                raise
+            raise NotFound(f"{error.message}: send it to /v1/files first", param="input_file_id") from None
+        return _json(batch)
 
     async def list(self, request: web.Request) -> web.Response:
         """`GET /v1/batches`: the newest first."""

@@ -8,10 +8,14 @@ from asyncio.subprocess import PIPE
 
 import orjson
 import pytest
+import typer
+from click.testing import Result
 from desk import Desk
 from servers import NatsServer, provisioned
+from typer.testing import CliRunner
 
 from pipeline.cli import ask
+from pipeline.errors import InvalidRequest
 from pipeline.ports import Incoming
 
 
@@ -27,6 +31,39 @@ def test_bytes_of_a_terminal_that_are_no_utf_8_are_told_in_one_sentence(desk: De
     assert shown.exit_code == 1
     assert shown.stderr.startswith("invalid_request: ")
     assert "Traceback" not in shown.output
+
+
+@pytest.mark.parametrize(
+    ("word", "sent", "told"),
+    [
+        ("", b"", "there is nothing to ask"),
+        (" \n", b"", "there is nothing to ask"),
+        ("-", b"\n", "there is nothing to ask"),
+        ("-", b"\xff\xfeh\x00", "standard input is no UTF-8"),
+    ],
+)
+def test_nothing_is_asked_of_nobody(word: str, sent: bytes, told: str) -> None:
+    shown = _typed(word, sent)
+    assert shown.exit_code == 1
+    assert shown.stderr.startswith(f"invalid_request: {told}")
+
+
+def test_a_question_longer_than_a_command_line_comes_over_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def ended(question: str, *_: object) -> None:
+        asked.append(question)
+        raise InvalidRequest("enough is known")
+
+    monkeypatch.setattr(ask, "_request", ended)
+    assert "enough is known" in _typed("-", "wort für wort ".encode() * 100_000).stderr
+    assert asked == ["wort für wort " * 100_000]
+
+
+def _typed(word: str, sent: bytes) -> Result:
+    root = typer.Typer()
+    ask.register(root)
+    return CliRunner().invoke(root, ["ask", word], input=sent)
 
 
 def test_a_failure_is_json_where_json_was_asked_for(desk: Desk) -> None:

@@ -154,6 +154,13 @@ async def test_a_wrong_question_is_refused_by_the_name_of_its_field(
     assert caught.value.param == param
 
 
+async def test_a_file_that_is_not_there_is_told_at_the_field_that_names_it(client: openai.AsyncOpenAI) -> None:
+    with pytest.raises(openai.NotFoundError) as caught:
+        await client.batches.create(input_file_id="file-1", **QUESTION)
+    assert caught.value.param == "input_file_id"
+    assert "there is no file file-1: send it to /v1/files first" in caught.value.message
+
+
 async def test_a_cancelled_batch_begins_nothing_more(client: openai.AsyncOpenAI, house: House) -> None:
     file = await client.files.create(file=jsonl(line(1, "q")), purpose="batch")
     late = {"stepwell": {"not_before": "2126-01-01T00:00:00+00:00"}}
