@@ -182,7 +182,7 @@ class Client:
 
     def _asking(self, request: Request, timeout_s: float | None, tags: dict[str, str], *, streaming: bool) -> "_Asking":
         ready, headers = _prepared(request, self.tenant, stream=streaming)
-        headers |= {ACCEPTED_HEADER: "1", **tags}
+        headers |= tags
         return _Asking(self, self._link, ready, headers, _patience(request, timeout_s))
 
 
@@ -219,6 +219,9 @@ class _Asking:
         if self._body is None:
             self._body = await self._client.carried(self._request)
         subject = request_subject("ask", self._client.tenant)
+        self._accepted = self._link.serves(subject)
+        if not self._accepted:
+            self._headers[ACCEPTED_HEADER] = "1"
         return await self._link.converse(subject, self._body, headers=self._headers)
 
     async def _heard(self, conversation: Conversation) -> Chunk | Reply | None:

@@ -30,10 +30,22 @@ from pipeline.errors import (
 from pipeline.errors import disposition as look_up
 from pipeline.layout import MAX_DELIVERIES, MAX_FAILURES
 from pipeline.policy.source import PolicySource
-from pipeline.ports import Caller, Clock, Delivery, Observer, Outcome, Random, Run, Stage, Streams, Transport
-from pipeline.topology import AT_PROVIDER, LAST, POSTPONED, WAITING, advance, dead_subject, step_subject
+from pipeline.ports import (
+    Caller,
+    Clock,
+    Delivery,
+    NotDurable,
+    Observer,
+    Outcome,
+    Random,
+    Run,
+    Stage,
+    Streams,
+    Transport,
+)
+from pipeline.topology import AT_PROVIDER, FIRST, LAST, POSTPONED, WAITING, advance, dead_subject, step_subject
 
-__all__ = ["Runner", "dump_admitted", "dump_envelope", "error_body"]
+__all__ = ["Carried", "Runner", "dump_admitted", "dump_envelope", "error_body"]
 
 _log = logging.getLogger("stepwell.runner")
 
@@ -134,6 +146,29 @@ class Runner:
         finally:
             self._held.pop(id(delivery), None)
 
+    async def carry(self, carried: "Carried") -> None:
+        """Take a request that is in memory alone as far as it gets without a paid call.
+
+        Then it has ended, or a queue has it (`Carried.left`).
+
+        Raises:
+            Exception: neither is so, since no queue takes it. Nobody goes on with it, and its caller has to be told.
+        """
+        try:
+            await self._descend(carried, carried.envelope)
+        except _Settled:
+            if carried.goes_back:
+                await self._hand_on(carried, carried.envelope, carried.stage)
+        except asyncio.CancelledError:
+            if carried.stage != LAST and not carried.left:  # what the last stage did is not done twice
+                await self._hand_on(carried, carried.envelope, carried.stage)
+            raise
+        except Exception:
+            if carried.left:
+                raise
+            _log.exception("could not settle a request in memory at %s; it goes through the queue", carried.stage)
+            await self._hand_on(carried, carried.envelope, carried.stage)
+
     def _read(self, delivery: Delivery) -> Envelope:
         known = _HANDED.take(delivery.body)
         if known is not None:
@@ -144,7 +179,7 @@ class Runner:
             raise Unreadable(f"a message for {delivery.stage} is no envelope: {error.error_count()} problems") from None
 
     async def _descend(self, delivery: Delivery, envelope: Envelope) -> None:
-        run = Run(delivered=delivery.delivered, caller=self._caller(envelope))
+        run = Run(delivery.delivered, self._caller(envelope), delivery.durable)
         stage = delivery.stage
         if delivery.delivered > MAX_DELIVERIES:
             worn = Unreadable(f"delivered {delivery.delivered} times, and each time its worker died")
@@ -155,16 +190,19 @@ class Runner:
             watch.reason = "cancelled"
         self._watched[key] = watch
         self._streamed += envelope.request.stream
+        carried = delivery if isinstance(delivery, Carried) else None
         try:
             while True:
+                if carried is not None:
+                    carried.envelope, carried.stage = envelope, stage
                 outcome, started, spent = await self._decide(delivery, self._stages[stage], envelope, run, watch)
                 envelope = self._extend(envelope, stage, outcome, started, spent)
                 following = advance(stage, outcome.kind)
                 if following is None:
                     return
-                if following not in self._stages:
+                if following not in self._stages or (following in WAITING and not delivery.durable):
                     watch.end()
-                    await self._publish(envelope, following, delivery.row)
+                    await self._hand_on(delivery, envelope, following)
                     return
                 stage = following
         finally:
@@ -172,10 +210,15 @@ class Runner:
             self._watched.pop(key, None)
             self._streamed -= envelope.request.stream
 
-    async def _publish(self, envelope: Envelope, stage: StageName, row: int) -> None:
+    async def _hand_on(self, delivery: Delivery, envelope: Envelope, stage: StageName) -> None:
         """Hand over through the durable queue, once for each length of the trail."""
         message_id = f"{envelope.key}.{len(envelope.trail)}"
-        await self._transport.hand_over(envelope.lane, stage, dump_envelope(envelope), message_id, row)
+        if isinstance(delivery, Carried):
+            delivery.left = True
+            body = dump_admitted(envelope)
+        else:
+            body = dump_envelope(envelope)
+        await self._transport.hand_over(envelope.lane, stage, body, message_id, delivery.row)
 
     def _caller(self, envelope: Envelope) -> Caller | None:
         if envelope.reply_to is None:
@@ -208,6 +251,9 @@ class Runner:
             if not watch.reason:
                 raise
             outcome = watch.outcome(envelope)
+        except NotDurable:
+            await delivery.retry(0.0)
+            raise _Settled from None
         except Exception as error:
             outcome = await self._dispose(delivery, name, envelope, error)
         spent = clock.monotonic() - begun
@@ -247,7 +293,7 @@ class Runner:
         step = waiting.trail[-1]
         message_id = f"{envelope.key}.{len(waiting.trail)}.{step.facts['times']}"
         if getattr(error, "rule", None) == AT_PROVIDER:
-            message_id += f".{AT_PROVIDER}"  # so that lines which wait for that can be told from others by subject alone
+            message_id += f".{AT_PROVIDER}"  # so that its subject alone tells what it waits for
         await self._transport.postpone(envelope.lane, stage, dump_envelope(waiting), message_id, delay, delivery.row)
         await delivery.ack()
 
@@ -285,7 +331,7 @@ class Runner:
         ended = self._extend(envelope, stage, outcome, self._clock.now(), 0.0)
         following = advance(stage, outcome.kind) if stage != LAST else LAST
         if following is None or following not in self._stages:
-            await self._publish(ended, LAST, delivery.row)
+            await self._hand_on(delivery, ended, LAST)
             await delivery.ack()
             raise _Settled
         return ended, following
@@ -339,6 +385,44 @@ class Runner:
         watch = self._watched.get(key)
         if watch is not None:
             watch.interrupt("cancelled")
+
+
+class Carried:
+    """A delivery of its own kind: a request that was asked in this process a moment ago, and that no queue has.
+
+    Attributes:
+        envelope: what is known of it by now.
+        stage: the stage it is at.
+        left: it was given to a queue, and whether that took it was said to who gave it.
+        goes_back: it has to be given to a queue.
+    """
+
+    __slots__ = ("envelope", "goes_back", "lane", "left", "row", "stage")
+    delivered = 1
+    durable = False
+
+    def __init__(self, envelope: Envelope, row: int) -> None:
+        self.envelope = envelope
+        self.stage: StageName = FIRST
+        self.lane = envelope.lane
+        self.row = row
+        self.left = False
+        self.goes_back = False
+
+    @property
+    def body(self) -> bytes:
+        """The bytes of the envelope."""
+        return dump_envelope(self.envelope)
+
+    async def working(self) -> None:
+        """Nobody else could get it."""
+
+    async def ack(self) -> None:
+        """No queue waits to hear it."""
+
+    async def retry(self, delay_s: float) -> None:  # noqa: ARG002 - it waits in no hand
+        """The next try begins in the queue, in front of the stage where it is, and that one's failures count."""
+        self.goes_back = True
 
 
 class _Settled(Exception):

@@ -97,6 +97,8 @@ class Worker:
 
     async def _show(self) -> None:
         if "interactive" in self.lanes:
+            if self._transport is not None:
+                self.admission.open(self.runner, self._transport)
             await self.admission.start(VERSION)
         else:
             await self.admission.start(VERSION, BATCH_SERVICE, alone=True)

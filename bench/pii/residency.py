@@ -183,6 +183,7 @@ class _Held:
         self.stage: StageName = "classify"
         self.lane = "interactive"
         self.delivered = 1
+        self.durable = True
 
     async def working(self) -> None: ...
 

@@ -21,8 +21,8 @@ from pipeline.errors import (
     kind_of,
 )
 from pipeline.policy.source import PolicySource
-from pipeline.ports import Clock, Conflict, Endpoint, Incoming, Link, ResultStore
-from pipeline.runner import dump_admitted, error_body
+from pipeline.ports import Clock, Conflict, Endpoint, Incoming, Link, ResultStore, Transport
+from pipeline.runner import Carried, Runner, dump_admitted, error_body
 from pipeline.topology import FIRST, VERBS, is_inbox, outcome_subject, request_subject, result_subject
 from pipeline.transport.answers import PARTS_HEADER, error_headers, inbox_body, parts
 from pipeline.transport.claims import BUCKET, MARK, MAX_BODY, Claims
@@ -67,6 +67,15 @@ class Admission:
         self._claims = Claims(link.objects(BUCKET))
         self._gate = Gate(self._transport.on_the_way, clock)
         self._fetches = asyncio.Semaphore(FETCHES)
+        self._short: tuple[Runner, Transport] | None = None
+
+    def open(self, runner: Runner, transport: Transport) -> None:
+        """Open the short road: what is asked in this process begins at once where `transport` has a slot for it.
+
+        So it can end before anything was written to a queue, where no stage makes a call. Who asks dies with who works,
+        so that nobody could miss it.
+        """
+        self._short = runner, transport
 
     async def start(self, version: str, name: str = "stepwell", *, alone: bool = False) -> None:
         """Offer the endpoints; with `alone`, to who asks in this process."""
@@ -143,11 +152,48 @@ class Admission:
         envelope = self._envelope(request, reply_to, _traceparent(incoming.headers))
         if request.id is not None and FRESH_HEADER not in incoming.headers and await self._known(incoming, envelope):
             return
+        if incoming.near and self._may_be_carried(incoming, envelope) and await self._carried(envelope):
+            return
         new = await self._queued(envelope)
         if reply_to is None or ACCEPTED_HEADER in incoming.headers:
             await self._respond(incoming, orjson.dumps({"accepted": envelope.id}))
         if not new and reply_to is not None:
             await self._await_other(incoming, envelope)
+
+    def _may_be_carried(self, incoming: Incoming, envelope: Envelope) -> bool:
+        """Whether nobody could tell the short road from the long one.
+
+        Nothing can be known under the id, and who asks waits here, and for nothing but the reply.
+        """
+        headers = incoming.headers
+        return (
+            envelope.lane == "interactive"
+            and envelope.reply_to is not None
+            and FRESH_HEADER in headers
+            and ACCEPTED_HEADER not in headers
+            and not incoming.body.startswith(MARK)
+        )
+
+    async def _carried(self, envelope: Envelope) -> bool:
+        """Take the short road, where a slot is free and nobody waits for it. False: it has to go the long one.
+
+        It counts as on its way until it ends, or until a queue has it.
+        """
+        runner, transport = self._short or (None, None)
+        leave = transport.seize(FIRST, envelope.lane) if transport is not None else None
+        if leave is None or runner is None:
+            return False
+        try:
+            row = self._gate.admit(envelope.tenant, envelope.lane, self._policies.current().limits.admission)
+            carried, stored = Carried(envelope, row), False
+            try:
+                await runner.carry(carried)
+                stored = carried.left
+            finally:
+                self._gate.confirmed(envelope.tenant, envelope.lane, stored)
+        finally:
+            leave()
+        return True
 
     async def _queued(self, envelope: Envelope) -> bool:
         """Make it durable, in the row where it stands. False: it was there already."""

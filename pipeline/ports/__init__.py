@@ -20,7 +20,7 @@ from pipeline.ports.objects import Objects
 from pipeline.ports.privacy import PiiScanner, ScanReport
 from pipeline.ports.records import AuditLog, AuditReference, Journal, ResultStore
 from pipeline.ports.road import Delivery, Handler, Transport
-from pipeline.ports.stage import Caller, Observer, Outcome, Run, Stage
+from pipeline.ports.stage import Caller, NotDurable, Observer, Outcome, Run, Stage
 from pipeline.ports.streams import Appended, Bucket, Conflict, Entry, Stored, Streams
 from pipeline.ports.time import Clock, Random
 from pipeline.ports.vault import Vault
@@ -54,6 +54,7 @@ __all__ = [
     "Made",
     "ModelCall",
     "ModelClient",
+    "NotDurable",
     "Objects",
     "Observer",
     "Outcome",

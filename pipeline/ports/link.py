@@ -13,12 +13,17 @@ __all__ = ["Conversation", "Endpoint", "Incoming", "Link", "Spoken", "Subscripti
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A message from a core subject: at most once, not stored."""
+    """A message from a core subject: at most once, not stored.
+
+    Attributes:
+        near: it was said in this process, so that who said it dies with who heard it.
+    """
 
     subject: str
     body: bytes
     reply_to: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    near: bool = False
 
 
 class Spoken(Incoming):
@@ -32,7 +37,8 @@ class Spoken(Incoming):
     made: object
 
     def __init__(self, subject: str, made: object, dump: Callable[[], bytes]) -> None:
-        for name, value in (("subject", subject), ("reply_to", None), ("headers", {}), ("made", made), ("_dump", dump)):
+        given = {"subject": subject, "reply_to": None, "headers": {}, "near": True, "made": made, "_dump": dump}
+        for name, value in given.items():
             object.__setattr__(self, name, value)
 
     @property
@@ -94,6 +100,10 @@ class Link(Protocol):
         self, subject: str, handler: Callable[[Incoming], Awaitable[None]], *, queue: str | None = None
     ) -> Subscription:
         """Hand each core message on `subject` to `handler`; with `queue`, to one member of the group."""
+        ...
+
+    def serves(self, subject: str) -> bool:
+        """Whether who asks on `subject` is answered by this process itself: nothing of it is lost on its way."""
         ...
 
     async def converse(self, subject: str, body: bytes, *, headers: Mapping[str, str] | None = None) -> "Conversation":

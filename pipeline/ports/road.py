@@ -37,6 +37,11 @@ class Delivery(Protocol):
         """How often it was delivered, from 1."""
         ...
 
+    @property
+    def durable(self) -> bool:
+        """Whether a queue has it; what is in memory alone is handed over before anything is paid for."""
+        ...
+
     async def working(self) -> None:
         """Say that it is still being worked on, so that nobody else gets it."""
         ...
@@ -82,6 +87,13 @@ class Transport(Protocol):
 
     async def consume(self, stage: StageName, lane: Lane, handler: Handler, slots: int) -> None:
         """Start to hand messages for `stage` to `handler`, at most `slots` at a time. Returns at once."""
+        ...
+
+    def seize(self, stage: StageName, lane: Lane) -> Callable[[], None] | None:
+        """Take a slot of `stage` for work of this task that does not come from its queue; call what is returned after.
+
+        None: this process does not serve the stage, no slot is free, others wait for one, or no queue can be reached.
+        """
         ...
 
     async def on_the_way(self, lane: Lane) -> Mapping[str, int]:

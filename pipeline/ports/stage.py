@@ -6,7 +6,7 @@ from typing import Protocol, runtime_checkable
 
 from pipeline.contracts import Chunk, Envelope, Lane, Reply, StageName
 
-__all__ = ["Caller", "Observer", "Outcome", "Run", "Stage"]
+__all__ = ["Caller", "NotDurable", "Observer", "Outcome", "Run", "Stage"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +37,21 @@ class Caller(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """The circumstances of one delivery: how often it was delivered (from 1), and the caller if one waits."""
+    """The circumstances of one delivery.
+
+    Attributes:
+        delivered: how often it was delivered, from 1.
+        caller: who waits, if anybody does.
+        durable: whether a queue has the request. Nothing may be paid for before (`NotDurable`).
+    """
 
     delivered: int = 1
     caller: Caller | None = None
+    durable: bool = True
+
+
+class NotDurable(Exception):
+    """Raised before a paid call for a request that is in memory alone: the stage runs again once a queue has it."""
 
 
 class Stage(Protocol):

@@ -116,6 +116,7 @@ class HeldMessage:
     lane: Lane = "interactive"
     delivered: int = 1
     row: int = 0
+    durable: bool = True
     settled: list[str] = field(default_factory=list)
     delay_s: float = 0.0
     worked: int = 0

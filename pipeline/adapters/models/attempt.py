@@ -22,7 +22,7 @@ from pipeline.contracts import Attempt, Envelope, MadeFor, Rung, StageName, Usag
 from pipeline.disclosure.guard import Added
 from pipeline.errors import LeftEarly
 from pipeline.policy.source import PolicySource
-from pipeline.ports import Clock, Journal, ModelClient, Run
+from pipeline.ports import Clock, Journal, ModelClient, NotDurable, Run
 
 __all__ = ["OneAttempt"]
 
@@ -72,7 +72,10 @@ class OneAttempt:
             ResidencyRefused: the target may not see the request.
             UnknownModel: the policy that the request goes on under has no such variant.
             TransportUnavailable: it could not be written down.
+            NotDurable: no queue has the request yet.
         """
+        if not run.durable:
+            raise NotDurable
         number = len(envelope.attempts) + 1
         kind: MadeFor = "answer" if added is None else added.kind
         step = _step(stage, number, kind, added)

@@ -194,12 +194,16 @@ class NatsLink:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def serves(self, subject: str) -> bool:
+        """Whether this process answers it itself."""
+        return not self.closing and subject.rpartition(".")[0] in self._own
+
     async def converse(self, subject: str, body: bytes, *, headers: Mapping[str, str] | None = None) -> Conversation:
         """Send a request; its answers come to the conversation. What this process serves does not leave it."""
         conversation = NatsConversation(self._mux, subject)
         own = self._own.get(subject.rpartition(".")[0])
         if own is not None and not self.closing:
-            own(Incoming(subject, body, conversation.address, headers or {}))
+            own(Incoming(subject, body, conversation.address, headers or {}, near=True))
             return conversation
         await self._mux.send(subject, body, conversation.address, headers)
         return conversation

@@ -152,8 +152,13 @@ class Puller:
         self.busy -= 1
         if self._turns.waiting:
             self._serve()
-        if not self._room.is_set() and any(self._wanted(number) for number in range(len(self._rows))):
+        if not self._room.is_set() and self._wants():
             self._room.set()
+
+    def _wants(self) -> bool:
+        """Whether a row has to be asked since a slot is free. What a row behind may fill grows while few are alone."""
+        few = self._slots - self.busy - self._turns.waiting <= self._slots // 4
+        return any(self._wanted(number) for number in (range(len(self._rows)) if few else (0,)))
 
     def limit(self, slots: int) -> None:
         """Take so many at a time from now on. What is being worked on goes on."""

@@ -31,6 +31,8 @@ _log = logging.getLogger("stepwell.nats")
 
 FETCH_AGAIN_S: Final = 1.0
 COUNT_S: Final = 2.0
+LAST_WORD_S: Final = 1.0
+"""How long what was stopped may take to hand over what no queue has."""
 WAITING_AT_ONCE: Final = 8
 """A request waits in one place; an earlier message of it may be left for a moment."""
 PROBE_EVERY: Final = 16
@@ -39,6 +41,8 @@ PROBE_EVERY: Final = 16
 
 class NatsDelivery:
     """One message of a consumer, held by this worker."""
+
+    durable = True
 
     __slots__ = ("_client", "_message", "body", "delivered", "lane", "row", "stage")
 
@@ -191,12 +195,23 @@ class NatsTransport:
         await puller.start()
 
     def seize(self, stage: StageName, lane: Lane) -> Callable[[], None] | None:
-        """Take a slot of `stage` for work that does not come from its queue; call what is returned when it is done.
+        """Take a slot of `stage` for work of this task that does not come from its queue; call what is returned after.
 
-        None: this process does not serve it, no slot is free, or others wait for one.
+        None: this process does not serve it, no slot is free, others wait for one, or the server is away.
         """
         puller = self._pullers.get((stage, lane))
-        return puller.done if puller is not None and puller.seize() else None
+        if puller is None or not self._client.is_connected or not puller.seize():
+            return None
+        running, task = self._running, asyncio.current_task()
+        if task is None:
+            return puller.done
+        running.add(task)
+
+        def leave() -> None:
+            running.discard(task)
+            puller.done()
+
+        return leave
 
     async def _fetched(self, handler: Callable[[NatsDelivery], Awaitable[None]], delivery: NatsDelivery) -> None:
         """Hand on a message whose body lies elsewhere. What is gone is handed on as it is: nobody can read it."""
@@ -238,6 +253,8 @@ class NatsTransport:
             _, late = await asyncio.wait(self._running, timeout=grace_s)
             for task in late:
                 task.cancel()
+            if late:
+                await asyncio.wait(late, timeout=LAST_WORD_S)
 
 
 def _row_subject(lane: Lane, stage: StageName, row: int, message_id: str) -> str:
