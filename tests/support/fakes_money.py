@@ -7,6 +7,7 @@ from fakes_models import policy
 
 from pipeline.adapters.money.counters import Counters
 from pipeline.adapters.money.ledger import StreamLedger
+from pipeline.adapters.money.pages import read_lines
 from pipeline.contracts import Cover, LedgerEntry, Usage
 from pipeline.policy import Policy
 from pipeline.policy.compiled_parts import CompiledCover, CompiledRate
@@ -71,4 +72,6 @@ def ledger(counters: Counters | None, streams: Streams, clock: Any, *specs: Any,
 
 
 async def lines(streams: Streams) -> list[LedgerEntry]:
-    return [LedgerEntry.model_validate_json(stored.body) async for stored in streams.scan("LEDGER")]
+    found = [line async for line in read_lines(streams)]
+    assert None not in found
+    return [line for line in found if line is not None]
