@@ -53,7 +53,13 @@ class Size:
     burst_chunks: int = 2000
 
 
-QUICK: Final = Size(warm=30, flat_out=150, seconds=1.0, burst=4, burst_chunks=300)
+QUICK: Final = Size(warm=200, flat_out=600, seconds=2.0, burst=8, burst_chunks=1000)
+
+ROUGH: Final = (
+    "rough: --quick asks {flat_out} times flat out and for {seconds:g} s at a rate, so that a p99 of requests is about "
+    "their slowest one, and figures of two runs differ by a fifth; those to quote come without --quick, on a machine "
+    "that does nothing else"
+)
 
 
 @dataclass
@@ -259,7 +265,7 @@ async def _stream_rows(made: Stack, way: _Way, row: Row, size: Size) -> None:
 # ---------------------------------------------------------------- report
 
 
-def _show(rows: list[Row]) -> None:
+def _show(rows: list[Row], rough: str | None) -> None:
     by_name = {row.name: row for row in rows}
     heads = ("way", "requests/s", "per core", "CPU ms", "NATS CPU ms", "p50/p99 at 50/s", "added", "MiB")
     table = Table(*heads, title="Whole answers; added = over the row named first above it", title_justify="left")
@@ -293,6 +299,8 @@ def _show(rows: list[Row]) -> None:
     out.print(table)
     out.print(streams)
     out.print("marks: " + "; ".join(f"{name} {mark}" for name, mark in MARKS.items()), highlight=False)
+    if rough is not None:
+        out.print(rough, highlight=False)
 
 
 def _pair(pair: tuple[float, float]) -> str:
@@ -306,15 +314,17 @@ def _added(pair: tuple[float, float], base: tuple[float, float]) -> str:
 def main() -> int:
     """Measure and report."""
     parser = argparse.ArgumentParser(prog="python -m bench.door", description=__doc__.split("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="a tenth of the load, to see that it runs")
+    parser.add_argument("--quick", action="store_true", help="a tenth of the load: the figures are rough")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    rows = uvloop.run(measure(QUICK if options.quick else Size()))
+    size = QUICK if options.quick else Size()
+    rough = ROUGH.format(**asdict(size)) if options.quick else None
+    rows = uvloop.run(measure(size))
     if options.json:
         told = [{**asdict(row), "per_core": row.per_core} for row in rows]
-        sys.stdout.write(json.dumps({"rows": told, "marks": MARKS}) + "\n")
+        sys.stdout.write(json.dumps({"rows": told, "marks": MARKS, "rough": rough}) + "\n")
     else:
-        _show(rows)
+        _show(rows, rough)
     return 0
 
 
