@@ -19,7 +19,7 @@ from pipeline.errors import (
 )
 from pipeline.policy.models import Variant
 from pipeline.policy.source import FixedPolicy
-from pipeline.ports import Run
+from pipeline.ports import NotDurable, Run
 
 PRICED = {"input": 1.0, "output": 10.0, "source": "a list", "as_of": "2026-01-31"}
 TARGETS = {"small": target("small-m"), "large": target("large-m", price=PRICED), "far": target("far-m", external=True)}
@@ -93,6 +93,12 @@ async def test_a_call_is_made_as_the_variant_says_and_written_down(bench: Bench)
     assert shown(call).parameters == Parameters(temperature=0.0, max_tokens=64)
     assert shown(call).idempotency_key == "acme.r1.draft-1"
     assert call.deadline_s == pytest.approx(10.0 - RESERVE_S)
+
+
+async def test_for_a_request_that_no_queue_has_nothing_is_called_or_written_down(bench: Bench) -> None:
+    with pytest.raises(NotDurable):
+        await bench.attempts.make(envelope(), Run(durable=False), "draft", 0)
+    assert (bench.models.calls, bench.journal.written) == ([], {})
 
 
 async def test_the_requests_own_parameters_win(bench: Bench) -> None:

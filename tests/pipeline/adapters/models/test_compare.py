@@ -11,7 +11,7 @@ from pipeline.contracts import Envelope, Message, Plan, Request, Residency, Rung
 from pipeline.disclosure.guard import Added, judged
 from pipeline.errors import ResidencyRefused
 from pipeline.policy.source import FixedPolicy
-from pipeline.ports import Run
+from pipeline.ports import NotDurable, Run
 
 POLICY = policy({"near": target("near-m"), "far": target("far-m", external=True)})
 NEAR, FAR = Rung(variant="near", target="near"), Rung(variant="far", target="far")
@@ -64,6 +64,14 @@ async def test_it_is_shown_the_two_questions_and_nothing_else(bench: Bench) -> N
     fence = system.split("the mark ")[1][:24]
     assert case.count(fence) == 4
     assert shown(bench.models.calls[0]).parameters.max_tokens == 4
+
+
+async def test_for_a_request_that_no_queue_has_nobody_is_asked(bench: Bench) -> None:
+    with pytest.raises(NotDurable):
+        await bench.attempts.compare(envelope(), Run(durable=False), NEAR, ADDED, 1.0)
+    with pytest.raises(NotDurable):
+        await bench.attempts.embed(envelope(), Run(durable=False), NEAR, "What depth?", 1.0)
+    assert bench.models.calls == []
 
 
 async def test_what_was_paid_once_is_not_paid_again(bench: Bench) -> None:
