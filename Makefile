@@ -127,6 +127,10 @@ fuzz-http: env  ## Made-up requests to every endpoint of the door (N=10000 in al
 	@STEPWELL_FUZZ=$$(( ($(or $(N),10000) + 23) / 24 )) $(BIN)/pytest -q -p no:cacheprovider tests/pipeline/gateway/test_openapi.py
 
 # LINES=1000000 ARGS="--kills 10 --json" take further options.
+.PHONY: bench-provider-batches
+bench-provider-batches: env  ## 20,000 lines by batches of their provider, whoever leads killed twice
+	@$(BIN)/python -m bench.provider_batches $(ARGS)
+
 .PHONY: bench-million
 bench-million: env  ## A batch of LINES (a million) beside interactive work, workers and the door killed ten times
 	@$(BIN)/python -m bench.million --lines $(or $(LINES),1000000) $(ARGS)

@@ -1,19 +1,28 @@
 """One batch while it runs: which lines were taken, how each ended, which pages are settled."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
 
 from pipeline.batch.model import PAGE, Batch, Counts, LineStatus, request_id
+from pipeline.batch.page import Early, Page, rows_of
 from pipeline.batch.store import Store
+from pipeline.errors import TransportUnavailable
 
 __all__ = ["LETTERS", "STATES", "Active", "Line", "prefix_of"]
 
 MAX_OPEN: Final = 16
-"""Pages that are open at once. A line that waits long, for instance for a budget, holds its page open."""
+"""Pages that are open at once. A line that waits long, for instance for a budget, holds its page open. So many may
+also be opened before it is written down again how many were, since whoever leads next looks for the lines of those."""
+MAX_WAITING: Final = 1024
+"""Pages that are open all in all, with those of which nothing is to be done but to wait for a batch of a provider."""
+HELD: Final = 16 * 1_048_576
+"""Bytes of how lines ended that are held in memory of one batch, until their pages are settled or stored early."""
+EARLY_S: Final = 3600.0
+"""So long they are held there at most: a reply is kept elsewhere for a day."""
 HEADS: Final = 64
 """Heads of pages that are read at the same time."""
 
@@ -37,7 +46,10 @@ def prefix_of(batch: Batch) -> str:
 
 @dataclass(slots=True)
 class Line:
-    """A line that is to run. `place` counts lines from 0; `of`: another batch, and a place in it, with the same."""
+    """A line that is to run. `place` counts lines from 0; `of`: another batch, and a place in it, with the same.
+
+    `request` is empty once it was handed in. `waits`: for a batch of its provider. `asked`: when it was taken back.
+    """
 
     place: int
     number: int
@@ -48,28 +60,16 @@ class Line:
     of: tuple[str, int] | None = None
     unsure: bool = False
     since: float = 0.0
+    looked: float = 0.0
+    asked: float = 0.0
     handed: bool = False
-
-
-@dataclass(slots=True)
-class _Open:
-    """A page that is not settled."""
-
-    page: int
-    rows: AsyncIterator[dict[str, Any]]
-    running: int = 0
-    read: bool = False
-    done: dict[int, bytes] = field(default_factory=dict)
-    same: dict[int, dict[str, Any]] = field(default_factory=dict)
-    cost: float = 0.0
-    unpriced: int = 0
-    shared: int = 0
+    waits: bool = False
 
 
 class Active:
     """A batch that runs. Two bytes for each line at most: no line itself stays here longer than its page is open."""
 
-    def __init__(self, batch: Batch, store: Store) -> None:
+    def __init__(self, batch: Batch, store: Store, now: Callable[[], float] = lambda: 0.0) -> None:
         self.batch = batch
         self.store = store
         self.prefix = prefix_of(batch)
@@ -79,9 +79,14 @@ class Active:
         self.shared = 0
         self.dry = False
         self.stopping: float | None = None
+        self.moved = 0.0
+        self._now = now
+        self._held = 0
+        self._begun = 0
+        self._early: dict[int, Early] = {}
         self._again = set(batch.again) if batch.again is not None else None
-        self._open: dict[int, _Open] = {}
-        self._reading: _Open | None = None
+        self._open: dict[int, Page] = {}
+        self._reading: Page | None = None
         self._settled: set[int] = set()
         self._next = 0
         self._unsure_before = 0
@@ -100,7 +105,26 @@ class Active:
                     if head is not None:
                         self._note_head(number, page, head)
         self._advance()
-        self._unsure_before = self._next + MAX_OPEN
+        self._begun = max(self._next, self.batch.opened)
+        self._unsure_before = self._begun + MAX_OPEN
+        await self._load_early()
+
+    async def _load_early(self) -> None:
+        """Find lines of pages that are not settled of which it is stored how they ended."""
+        before = min(self._unsure_before, self.batch.pages)
+        unsettled = [page for page in range(self._next, before) if page not in self._settled]
+        for start in range(0, len(unsettled), HEADS):
+            pages = unsettled[start : start + HEADS]
+            found = await asyncio.gather(*(self.store.last_early(self._name(page)) for page in pages))
+            for page, (times, head) in zip(pages, found, strict=True):
+                if head is not None:
+                    states = tuple((place, letter) for place, letter in head["states"])
+                    self._early[page] = Early(times, states, head["cost"], head["unpriced"], head["shared"])
+                    for place, letter in states:
+                        self.states[place] = ord(letter)
+
+    def _name(self, page: int) -> str:
+        return f"{self.prefix}/out/{self.batch.round}/{page}"
 
     def _note_head(self, number: int, page: int, head: dict[str, Any]) -> None:
         for offset, letter in enumerate(head["states"]):
@@ -146,24 +170,37 @@ class Active:
 
     def _open_next(self) -> bool:
         self._advance()
-        oldest = min(self._open, default=self._next)
-        if self._next >= self.batch.pages or self._next >= oldest + MAX_OPEN:
+        if self._next >= self.batch.pages or len(self._open) >= MAX_WAITING:
+            return False
+        noted = max(self._begun, self.batch.opened)
+        if self._next >= noted + MAX_OPEN or sum(page.busy for page in self._open.values()) >= MAX_OPEN:
             return False
         page = self._next
         self._next += 1
-        rows = self._numbered(page)
-        self._open[page] = self._reading = _Open(page, rows)
+        early = self._early.pop(page, None) or Early()
+        self._open[page] = self._reading = Page(page, self._rows(page), self._name(page), early)
         return True
 
-    async def _numbered(self, page: int) -> AsyncIterator[dict[str, Any]]:
-        place = page * PAGE
-        async for row in self.store.rows(f"{self.prefix}/in/{page}"):
-            yield row | {"o": place}
-            place += 1
+    @property
+    def opened(self) -> int:
+        """Pages before this one may have been opened, and no other."""
+        return max(self._next, self._begun)
 
-    def _line(self, page: _Open, row: dict[str, Any]) -> Line | None:
+    def _rows(self, page: int) -> AsyncIterator[dict[str, Any]]:
+        return rows_of(self.store, f"{self.prefix}/in/{page}", page * PAGE)
+
+    async def text(self, line: Line) -> bytes:
+        """What a line asks, read once more."""
+        async for row in self._rows(line.page):
+            if row["o"] == line.place:
+                return orjson.dumps(row["r"])
+        raise TransportUnavailable(f"line {line.number} of batch {self.batch.id} is not in its page any more")
+
+    def _line(self, page: Page, row: dict[str, Any]) -> Line | None:
         """What is to be done about a row: run it, or nothing."""
         place: int = row["o"]
+        if place in page.stored:
+            return None
         if self._again is not None and row["n"] in self._again and "r" in row:
             self.states[place] = 0
         if self.states[place]:
@@ -172,7 +209,7 @@ class Active:
             return None
         if "p" in row:
             self.states[place] = ord("i")
-            page.done[place] = orjson.dumps({**_named(row), "s": "i", "e": row["p"]})
+            self._note(page, place, orjson.dumps({**_named(row), "s": "i", "e": row["p"]}))
             return None
         if "same" in row:
             page.same[place] = row
@@ -182,25 +219,38 @@ class Active:
             place,
             row["n"],
             row["c"],
-            page.page,
+            page.number,
             request_id(self.batch.id, row["n"], self.batch.round),
             orjson.dumps(row["r"]),
             (of[0], of[1]) if of else None,
-            unsure=page.page < self._unsure_before,
+            unsure=page.number < self._unsure_before,
         )
 
     def end(self, line: Line, status: LineStatus, row: dict[str, Any], reply: bytes | None = None) -> None:
         """A line has ended. `reply` is the reply as it was stored, `row` what else is to be kept."""
+        self.give_back(line)
         page = self._open[line.page]
-        page.running -= 1
         letter = LETTERS[status]
         self.states[line.place] = ord(letter)
         head = orjson.dumps({"o": line.place, "n": line.number, "c": line.custom_id, "s": letter, **row})
-        page.done[line.place] = head if reply is None else head[:-1] + b',"reply":' + reply + b"}"
+        self._note(page, line.place, head if reply is None else head[:-1] + b',"reply":' + reply + b"}")
+        self.moved = self._now()
+
+    def _note(self, page: Page, place: int, row: bytes) -> None:
+        page.note(place, row, self._now())
+        self._held += len(row)
 
     def give_back(self, line: Line) -> None:
-        """A line that was taken will not run."""
+        """A line that was taken does not run any more."""
+        self.wait(line, waits=False)
         self._open[line.page].running -= 1
+
+    def wait(self, line: Line, *, waits: bool) -> None:
+        """A line waits for a batch of its provider, or does so no more."""
+        if waits != line.waits:
+            line.waits = waits
+            self._open[line.page].waiting += 1 if waits else -1
+            self.dry = self.dry and not waits
 
     def charge(self, line: Line, cost: float | None, *, shared: bool = False) -> None:
         """What its answer cost; `shared`: nothing, since it is that of another line."""
@@ -220,9 +270,19 @@ class Active:
 
     def ripe(self, *, all_of_them: bool = False) -> list[int]:
         """Pages all of whose lines have ended; with `all_of_them` every one that is open."""
-        return [page.page for page in self._open.values() if all_of_them or self._whole(page)]
+        return [page.number for page in self._open.values() if all_of_them or self._whole(page)]
 
-    def _whole(self, page: _Open) -> bool:
+    async def relieve(self) -> None:
+        """Store early how lines ended where too much of that is held in memory, or for too long."""
+        now = self._now()
+        for page in [page for page in self._open.values() if page.done and now - page.since > EARLY_S]:
+            self._held -= await page.store_early(self.store, self.states)
+        for page in sorted(self._open.values(), key=lambda page: -page.held):
+            if self._held <= HELD or not page.done:
+                return
+            self._held -= await page.store_early(self.store, self.states)
+
+    def _whole(self, page: Page) -> bool:
         return page.read and not page.running and all(self.states[row["same"]] for row in page.same.values())
 
     async def settle(self, number: int) -> None:
@@ -232,13 +292,13 @@ class Active:
             state = self.states[row["same"]]
             if state:
                 self.states[place] = state
-                page.done[place] = orjson.dumps({**_named(row), "s": chr(state), "same": row["same"]})
-        name = f"{self.prefix}/out/{self.batch.round}/{number}"
-        await self.store.put_rows(name, [page.done[place] for place in sorted(page.done)])
+                self._note(page, place, orjson.dumps({**_named(row), "s": chr(state), "same": row["same"]}))
         page.shared += len(page.same) if self.batch.round == 0 else 0
-        states = "".join(chr(self.states[place]) if place in page.done else "." for place in self._places(number))
+        known = set(page.places())
+        states = "".join(chr(self.states[place]) if place in known else "." for place in self._places(number))
         head = {"states": states, "cost": page.cost, "unpriced": page.unpriced, "shared": page.shared}
-        await self.store.put_head(name, head)
+        await page.settle(self.store, head)
+        self._held -= page.held
         self.cost, self.unpriced = self.cost + page.cost, self.unpriced + page.unpriced
         self.shared += page.shared
         self._settled.add(number)

@@ -16,7 +16,7 @@ from pipeline.adapters.results import StreamResults
 from pipeline.batch import state
 from pipeline.batch.active import Active, Line
 from pipeline.batch.aside import Aside
-from pipeline.batch.feed import Turns, is_open
+from pipeline.batch.feed import Turns, is_open, places
 from pipeline.batch.flight import Flight
 from pipeline.batch.lease import LEASE_S, Lease
 from pipeline.batch.lines import NameCheck, Translate
@@ -35,6 +35,8 @@ _log = logging.getLogger("stepwell.batch")
 
 LIMIT: Final = 256
 """Lines on their way at most, of all batches together."""
+BEYOND: Final = 100_000
+"""Lines beyond that at most that wait for a batch of their provider; a worker holds some hundred bytes of each."""
 TICK_S: Final = 0.25
 PROGRESS_S: Final = 0.5
 SWEEP_S: Final = 5.0
@@ -85,7 +87,7 @@ class Feeder:
         self._active: dict[tuple[str, str], Active] = {}
         self._turns = Turns()
         self._flight = Flight(self._link, self._results, self._clock, self._wake.set)
-        self._sweeper = Sweeper(self._link.streams, self._shelf, self._store, self._clock, self._flight.in_queues)
+        self._sweeper = Sweeper(self._link.streams, self._shelf, self._store, self._clock, self._flight.queues.all)
         self._validating: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._due: dict[str, float] = {}
         self._ended_before: dict[tuple[str, str], tuple[float, int]] = {}
@@ -180,6 +182,7 @@ class Feeder:
         for key, batch in list(self._known.items()):
             if not batch.ended and key not in self._active and key not in self._aside:
                 await self._alone(key, self._take_up(key, batch))
+        await self._let_wait()
         await self._give()
         for key, active in list(self._active.items()):
             await self._alone(key, self._advance(active))
@@ -225,7 +228,7 @@ class Feeder:
             if key not in self._validating and not self._validating:
                 self._validating[key] = asyncio.create_task(self._validate(key, batch))
         else:
-            active = Active(batch, self._store)
+            active = Active(batch, self._store, self._clock.now)
             await active.load()
             self._flight.forget_queues()
             self._active[key] = active
@@ -254,6 +257,12 @@ class Feeder:
         return await self._shelf.update(batch.tenant, batch.id, change)
 
     # ------------------------------------------------------------ lines
+
+    async def _let_wait(self) -> None:
+        """Lines that wait for a batch of their provider hold no place, so that others of theirs may go with them."""
+        tenants = sorted({tenant for tenant, _ in self._active})
+        if tenants:
+            await self._flight.let_wait(places(tenants, self._weights(), BEYOND))
 
     async def _give(self) -> None:
         """Hand in lines while there is room."""
@@ -291,6 +300,7 @@ class Feeder:
             await self._stop_lines(active)
         for page in active.ripe():
             await active.settle(page)
+        await active.relieve()
         if active.done or (active.stopping is not None and not self._flight.of(active)):
             await self._end(active)
         elif self._is_due(f"{active.batch.tenant}.{active.batch.id}", PROGRESS_S):
@@ -303,9 +313,8 @@ class Feeder:
             active.stopping = now
 
     async def _stop_lines(self, active: Active) -> None:
-        if self._is_due(f"cancel {active.prefix}", CANCEL_S):
-            await self._flight.cancel(active)
-        if active.stopping is not None and self._clock.now() - active.stopping > GRACE_S:
+        await self._flight.cancel(active, CANCEL_S)
+        if active.stopping is not None and self._clock.now() - max(active.stopping, active.moved) > GRACE_S:
             status: LineStatus = "cancelled" if active.batch.status == "cancelling" else "expired"
             message = "the batch ended while the line was on its way, and nothing was heard of it"
             await self._flight.abandon(active, status, f"batch_{status}", message)
@@ -319,7 +328,13 @@ class Feeder:
             newest = (counts.ended - before[1]) / (now - before[0])
             rate = newest if rate == 0 else 0.9 * rate + 0.1 * newest
         self._ended_before[key] = (now, counts.ended)
-        self._note(await self._update(active.batch, lambda b: state.progressed(b, counts, money, rate)))
+        opened, (waiting, since) = active.opened, self._flight.waiting(active)
+
+        def change(batch: Batch) -> Batch:
+            return state.waiting(state.progressed(batch, counts, money, rate), opened, waiting, since)
+
+        self._note(await self._update(active.batch, change))
+        active.dry = False  # more pages may be opened now
 
     async def _end(self, active: Active) -> None:
         for page in active.ripe(all_of_them=True):

@@ -2,20 +2,19 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-import orjson
-
 from pipeline.batch.active import Active, Line
 from pipeline.batch.model import LineStatus
+from pipeline.batch.queues import Key, Queues
 from pipeline.client import Client
 from pipeline.contracts import Reply, Request
 from pipeline.errors import NoWorker, StepwellError, Transient
 from pipeline.ports import Clock, Incoming, Link, ResultStore, Subscription
 from pipeline.runner import error_body
-from pipeline.topology import LANES, result_subject
+from pipeline.topology import result_subject
 
 __all__ = ["Flight", "Flying"]
 
@@ -30,8 +29,16 @@ LOST_S: Final = 60.0
 PAUSE_S: Final = 0.5
 DEFECTS: Final = 20
 """Tries after which something is wrong with the line, and not with the connection."""
-
-Key = tuple[str, str]
+LOOKS: Final = 512
+"""Silent lines whose results are looked for in one sweep, those first that were not looked for the longest."""
+TOGETHER: Final = 32
+"""Of them at the same time."""
+TAKEN_BACK: Final = 256
+"""Lines that are taken back at the same time; each has to come to its end before another one is."""
+BEYOND_S: Final = 0.5
+"""How often it is looked which lines wait for a batch of their provider; less often where looking takes long."""
+YOUNG_S: Final = 0.2
+"""A line that was handed in just now does not wait yet."""
 
 
 @dataclass(slots=True)
@@ -52,6 +59,9 @@ class Flight:
         self._wake = wake
         self._lines: dict[Key, Flying] = {}
         self._tenants: dict[str, int] = {}
+        self._beyond: dict[str, int] = {}
+        self._next_look = float("-inf")
+        self.queues = Queues(link.streams)
         self._ears: dict[str, Subscription] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._queued: set[Key] | None = None
@@ -59,8 +69,40 @@ class Flight:
 
     @property
     def by_tenant(self) -> dict[str, int]:
-        """Lines on their way of each tenant."""
+        """Lines on their way of each tenant, without those that wait for a batch of their provider."""
         return self._tenants
+
+    # ------------------------------------------------------------ what waits for a batch of its provider
+
+    async def let_wait(self, most: Mapping[str, int]) -> None:
+        """Have lines that wait for a batch of their provider hold no place, and hold one again once they do not.
+
+        Args:
+            most: lines of each tenant that may wait so; others hold their places.
+        """
+        began, now = self._clock.monotonic(), self._clock.now()
+        if began < self._next_look or not any(_may_wait(each.line, now) for each in self._lines.values()):
+            return
+        waiting = await self.queues.waiting()
+        took = self._clock.monotonic() - began
+        self._next_look = began + max(BEYOND_S, 4 * took)
+        for (tenant, request), flying in self._lines.items():
+            line, waits = flying.line, waiting.get((tenant, request), False)
+            if waits == line.waits or (waits and not self._may_go(tenant, line, most)):
+                continue
+            flying.active.wait(line, waits=waits)
+            self._tenants[tenant] -= 1 if waits else -1
+            self._beyond[tenant] = self._beyond.get(tenant, 0) + (1 if waits else -1)
+            if not waits:
+                line.since = now
+
+    def _may_go(self, tenant: str, line: Line, most: Mapping[str, int]) -> bool:
+        return line.handed and self._beyond.get(tenant, 0) < most.get(tenant, 0)
+
+    def waiting(self, active: Active) -> tuple[int, float | None]:
+        """How many lines of a batch wait for a batch of their provider, and since when the first of them does."""
+        since = [line.since for line in self.of(active) if line.waits]
+        return len(since), min(since, default=None)
 
     def of(self, active: Active) -> list[Line]:
         """The lines of one batch."""
@@ -89,7 +131,8 @@ class Flight:
             try:
                 if line.unsure and await self._is_there(active, line):
                     return
-                request = Request.model_validate_json(line.request).model_copy(update={"id": line.request_id})
+                asked = line.request or await active.text(line)
+                request = Request.model_validate_json(asked).model_copy(update={"id": line.request_id})
                 await Client(self._link, tenant).enqueue(request)
             except (Transient, NoWorker) as error:
                 await asyncio.sleep(max(error.retry_after_s or PAUSE_S, PAUSE_S / 10))
@@ -104,7 +147,7 @@ class Flight:
                     return
                 await asyncio.sleep(PAUSE_S)
                 continue
-            line.since, line.handed = self._clock.now(), True
+            line.since, line.handed, line.request = self._clock.now(), True, b""
             return
 
     async def _is_there(self, active: Active, line: Line) -> bool:
@@ -114,33 +157,15 @@ class Flight:
         """
         async with self._reading:  # many lines ask at once, and one reading of the queues is enough for all
             if self._queued is None:
-                self._queued = await self.in_queues()
+                self._queued = await self.queues.all()
             queued = self._queued
         if await self._look(active, line):
             return True
         line.unsure = False
         line.handed = (active.batch.tenant, line.request_id) in queued
+        if line.handed:
+            line.request = b""
         return line.handed
-
-    async def in_queues(self) -> set[Key]:
-        """Every request of the lane that stands in a queue, or waits for its time.
-
-        Those that wait are looked at before and after: they may be put into a queue meanwhile, and the other way round.
-        """
-        found = await self._waiting()
-        async for stored in self._link.streams.scan("STEPS", subject=f"step.{LANES[-1]}.>"):
-            try:
-                fields: dict[str, Any] = orjson.loads(stored.body)
-                found.add((fields["request"].get("tenant", "default"), fields["id"]))
-            except (ValueError, LookupError, TypeError, AttributeError):  # the stage that reads it says so
-                continue
-        return found | await self._waiting()
-
-    async def _waiting(self) -> set[Key]:
-        """Requests that wait for their time, for instance for a batch of their provider: their subjects name them."""
-        subjects = await self._link.streams.subjects("STEPS", f"step.later.{LANES[-1]}.*.*.*.>")
-        parts = [subject.split(".", 6) for subject in subjects]
-        return {(tenant, request) for *_, tenant, request, _ in parts}
 
     def forget_queues(self) -> None:
         """What stood in the queues was read too long ago."""
@@ -193,24 +218,28 @@ class Flight:
     def _land(self, active: Active, line: Line) -> None:
         tenant = active.batch.tenant
         if self._lines.pop((tenant, line.request_id), None) is not None:
-            self._tenants[tenant] -= 1
+            held = self._beyond if line.waits else self._tenants
+            held[tenant] -= 1
         self._wake()
 
     async def sweep(self) -> None:
         """Look for results of lines that were silent for long, and hand in again what was lost on the way."""
         now = self._clock.now()
-        silent = [
-            flying for flying in self._lines.values() if flying.line.handed and now - flying.line.since > SILENT_S
-        ]
+        silent = [flying for flying in self._lines.values() if _silent(flying.line, now)]
         if not silent:
             return
-        queued = await self.in_queues() if any(now - f.line.since > LOST_S for f in silent) else set()
-        for flying in silent:
-            line, tenant = flying.line, flying.active.batch.tenant
-            lost = now - line.since > LOST_S and (tenant, line.request_id) not in queued
-            if not await self._found(flying) and lost:
-                line.since, line.handed = now, False
-                self._spawn(self._hand_in(flying.active, line))
+        silent.sort(key=lambda flying: max(flying.line.since, flying.line.looked))
+        queued = await self.queues.all() if any(now - f.line.since > LOST_S for f in silent[:LOOKS]) else set()
+        for start in range(0, min(LOOKS, len(silent)), TOGETHER):
+            await asyncio.gather(*(self._look_for(flying, now, queued) for flying in silent[start:][:TOGETHER]))
+
+    async def _look_for(self, flying: Flying, now: float, queued: set[Key]) -> None:
+        line, tenant = flying.line, flying.active.batch.tenant
+        line.looked = now
+        lost = now - line.since > LOST_S and (tenant, line.request_id) not in queued
+        if not await self._found(flying) and lost and not line.waits:
+            line.since, line.handed = now, False
+            self._spawn(self._hand_in(flying.active, line))
 
     async def _found(self, flying: Flying) -> bool:
         """Whether the line has ended. A result that cannot be read is none, and harms no other line."""
@@ -233,12 +262,15 @@ class Flight:
         for line in self.of(active):
             self._land(active, line)
 
-    async def cancel(self, active: Active) -> None:
-        """Take back what is on its way of a batch."""
-        client = Client(self._link, active.batch.tenant)
-        for line in self.of(active):
-            if line.handed:
-                await client.cancel(line.request_id)
+    async def cancel(self, active: Active, again_s: float) -> None:
+        """Take back what is on its way of a batch, a bounded number at a time; each again after `again_s`."""
+        client, now = Client(self._link, active.batch.tenant), self._clock.now()
+        lines = [line for line in self.of(active) if line.handed]
+        asked = [line for line in lines if line.asked]
+        new = [line for line in lines if not line.asked][: TAKEN_BACK - len(asked)]
+        for line in [*(line for line in asked if now - line.asked >= again_s), *new]:
+            line.asked = now
+            await client.cancel(line.request_id)
 
     async def deaf(self, tenant: str) -> None:
         """The tenant has no batch any more."""
@@ -268,6 +300,17 @@ class Flight:
             await asyncio.wait(self._tasks)
         self._lines.clear()
         self._tenants.clear()
+        self._beyond.clear()
+
+
+def _may_wait(line: Line, now: float) -> bool:
+    """Whether it is worth to look what it waits for."""
+    return line.waits or (line.handed and now - line.since > YOUNG_S)
+
+
+def _silent(line: Line, now: float) -> bool:
+    """Whether nothing was heard of it for long, although it does not wait for a batch of its provider."""
+    return line.handed and not line.waits and now - max(line.since, line.looked) > SILENT_S
 
 
 def _status(reply: Reply, active: Active) -> LineStatus:

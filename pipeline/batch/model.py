@@ -139,7 +139,8 @@ class Batch(OpenContract):
 
     `round` counts retries; `again` names the lines of the last one, None: all that were not answered. `stopped_at` is
     when it began to end early. `sizes`: bytes of the output and of the errors, once somebody has counted them. `swept`:
-    pages behind which nothing is left in streams.
+    pages behind which nothing is left in streams. `opened`: pages before it may have lines on their way.
+    `waiting`: lines that wait for a batch of their provider, the longest of them since `waiting_since`.
     """
 
     id: Name
@@ -170,6 +171,9 @@ class Batch(OpenContract):
     sizes: tuple[Whole, Whole] | None = None
     removed: bool = False
     swept: Whole = 0
+    opened: Whole = 0
+    waiting: Whole = 0
+    waiting_since: UnixTime | None = None
 
     @property
     def ended(self) -> bool:

@@ -7,7 +7,18 @@ from pipeline.batch.model import Batch, BatchStatus, Counts, LineProblem
 from pipeline.batch.prepare import Prepared
 from pipeline.errors import InvalidRequest
 
-__all__ = ["MAX_AGAIN", "again", "cancelling", "ended", "failed", "finalizing", "named", "prepared", "progressed"]
+__all__ = [
+    "MAX_AGAIN",
+    "again",
+    "cancelling",
+    "ended",
+    "failed",
+    "finalizing",
+    "named",
+    "prepared",
+    "progressed",
+    "waiting",
+]
 
 MAX_AGAIN: Final = 1000
 """Lines that one retry may name."""
@@ -44,6 +55,13 @@ def progressed(batch: Batch, counts: Counts, money: tuple[float, int], rate: flo
     return batch.model_copy(update=update)
 
 
+def waiting(batch: Batch, opened: int, lines: int, since: float | None) -> Batch:
+    """How many of its pages were opened, how many of its lines wait for a batch of their provider, and since when."""
+    if batch.ended:
+        return batch
+    return batch.model_copy(update={"opened": max(opened, batch.opened), "waiting": lines, "waiting_since": since})
+
+
 def finalizing(batch: Batch, now: float) -> Batch:
     """Every line has ended."""
     if batch.status != "in_progress":
@@ -60,7 +78,7 @@ def ended(batch: Batch, counts: Counts, money: tuple[float, int], now: float) ->
         status, counts = "cancelled", counts.model_copy(update={"cancelled": counts.cancelled + counts.open})
     elif counts.open or counts.expired:
         status, counts = "expired", counts.model_copy(update={"expired": counts.expired + counts.open})
-    done = progressed(batch, counts, money, 0.0)
+    done = waiting(progressed(batch, counts, money, 0.0), batch.opened, 0, None)
     return done.model_copy(update={"status": status, f"{status}_at": now, "left_s": None})
 
 
@@ -102,6 +120,7 @@ def again(batch: Batch, lines: Sequence[int] | None, now: float) -> Batch:
             "status": "in_progress",
             "round": batch.round + 1,
             "swept": 0,
+            "opened": 0,
             "again": tuple(sorted(set(lines))) if lines is not None else None,
             "expires_at": now + batch.options.window_s,
         }

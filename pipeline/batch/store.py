@@ -4,6 +4,8 @@ file/<tenant>/<file>/<piece>
 batch/<tenant>/<batch>/in/<page>/<part>                lines as they are to run
 batch/<tenant>/<batch>/out/<round>/<page>/<part>       how they ended
 batch/<tenant>/<batch>/out/<round>/<page>/head         written last: the page is settled
+batch/<tenant>/<batch>/out/<round>/<page>/early/<time>/<part>   some of them, while others of the page still run
+batch/<tenant>/<batch>/out/<round>/<page>/early/<time>/head     written last
 batch/<tenant>/<batch>/marks/<part>                    digests of what the lines ask
 """
 
@@ -94,12 +96,16 @@ class Store:
 
     async def rows(self, name: str) -> AsyncIterator[Fields]:
         """The rows, part by part."""
+        async for row in self._raw(name):
+            fields: Fields = orjson.loads(row)
+            yield fields
+
+    async def _raw(self, name: str) -> AsyncIterator[bytes]:
         part = 0
         while True:
             body = await self._need(f"{name}/{part}")
             for row in body[1:].split(b"\n") if len(body) > 1 else ():
-                fields: Fields = orjson.loads(row)
-                yield fields
+                yield row
             if body[:1] != _MORE:
                 return
             part += 1
@@ -115,6 +121,29 @@ class Store:
             return None
         head: Fields = orjson.loads(body)
         return head
+
+    async def put_early(self, name: str, time: int, rows: Iterable[bytes], head: Mapping[str, object]) -> None:
+        """Store how some lines of a page ended, while others still run."""
+        await self.put_rows(f"{name}/early/{time}", rows)
+        await self.put_head(f"{name}/early/{time}", head)
+
+    def early(self, name: str, time: int) -> AsyncIterator[bytes]:
+        """The same again."""
+        return self._raw(f"{name}/early/{time}")
+
+    async def last_early(self, name: str) -> tuple[int, Fields | None]:
+        """How many times something of a page was stored early, and what was said of it the last time."""
+        times, last = 0, None
+        while (head := await self.head(f"{name}/early/{times}")) is not None:
+            times, last = times + 1, head
+        return times, last
+
+    async def drop_early(self, name: str) -> None:
+        """Remove what was stored early: the page is settled. The first head goes last: nothing stays."""
+        times, _ = await self.last_early(name)
+        for time in reversed(range(times)):
+            await self._remove_parts(f"{name}/early/{time}")
+            await self._objects.delete(f"{name}/early/{time}/head")
 
     # ------------------------------------------------------------ marks
 
@@ -138,6 +167,7 @@ class Store:
             await self._remove_parts(f"{prefix}/in/{page}")
             for number in range(rounds + 1):
                 await self._objects.delete(f"{prefix}/out/{number}/{page}/head")
+                await self.drop_early(f"{prefix}/out/{number}/{page}")
                 await self._remove_parts(f"{prefix}/out/{number}/{page}")
         await self._remove_parts(f"{prefix}/marks")
 

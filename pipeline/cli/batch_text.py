@@ -61,7 +61,7 @@ def fields(batch: Batch) -> dict[str, Any]:
 
 def document(batch: Batch, now: float) -> dict[str, Any]:
     """A batch for programs."""
-    shown = batch.model_dump(mode="json", exclude={"digest", "again", "sizes"}, exclude_none=True)
+    shown = batch.model_dump(mode="json", exclude={"digest", "again", "sizes", "opened"}, exclude_none=True)
     until = waits_until(batch, now)
     waits = {} if until is None else {"waits_until": _moment(until)}
     return shown | {"open": batch.counts.open, "request_counts": batch.request_counts} | waits
@@ -70,7 +70,13 @@ def document(batch: Batch, now: float) -> dict[str, Any]:
 def sentence(batch: Batch, now: float) -> str:
     """How far it is, and until when it waits where nothing is handed in since it is not the time."""
     until = waits_until(batch, now)
-    return _stands(batch) + ("" if until is None else f", waits until {_moment(until)}")
+    return _stands(batch) + _at_provider(batch) + ("" if until is None else f", waits until {_moment(until)}")
+
+
+def _at_provider(batch: Batch) -> str:
+    if batch.ended or not batch.waiting or batch.waiting_since is None:
+        return ""
+    return f", {batch.waiting} wait for a batch of their provider (since {_moment(batch.waiting_since)})"
 
 
 def _moment(at: float) -> str:

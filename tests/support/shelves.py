@@ -46,6 +46,9 @@ class Wakes:
         self.woken.append(key)
         return True
 
+    async def on_the_way(self, lane: Lane) -> dict[str, int]:
+        return {}
+
 
 def line(name: str, model: str, endpoint: str, now: float, **changes: Any) -> Line:
     body = f'{{"model":"{model}","messages":[{{"role":"user","content":"{name}"}}]}}'

@@ -16,6 +16,7 @@ from pipeline.adapters.provider_batches.leftovers import Leftovers
 from pipeline.adapters.provider_batches.provider import Provider, Unclear
 from pipeline.adapters.provider_batches.records import File, Pending, cut, longest
 from pipeline.adapters.provider_batches.shelf import Known, Shelf
+from pipeline.adapters.provider_batches.waker import Waker
 from pipeline.errors import StepwellError
 from pipeline.policy.models import ProviderBatches, Target
 from pipeline.policy.source import PolicySource
@@ -39,6 +40,8 @@ LOOK_S: Final = 60.0
 """How often one looks for what is left of targets that had batches."""
 MOST_FILES: Final = 200
 """Files of a target that are not done with; beyond that calls wait on the shelf."""
+PATIENCE: Final = 5
+"""The shelf is looked through again after so many times as long as it took, if that is longer than `every`."""
 
 
 class Collector:
@@ -69,7 +72,8 @@ class Collector:
         self._clock = clock
         self._provider = Provider()
         self._lease = Lease(streams, clock, who)
-        self._leftovers = Leftovers(self._shelf, transport, ledger, clock)
+        self._waker = Waker(transport)
+        self._leftovers = Leftovers(self._shelf, self._waker, ledger, clock)
         self._listen = listen
         self._task: asyncio.Task[None] | None = None
         self._begin()
@@ -129,16 +133,17 @@ class Collector:
 
     async def _lead(self) -> None:
         self._begin()
-        renewing = asyncio.create_task(self._renew())
+        renewing, waking = asyncio.create_task(self._renew()), asyncio.create_task(self._waker.run())
         ear = await self._listen(cancel_subject("*.*"), self._taken_back) if self._listen is not None else None
         try:
-            while not renewing.done():
+            while not renewing.done() and not waking.done():
                 for target in sorted(self._declared().keys() | await self._shelf.targets()):
                     await self._round(target)
                 await asyncio.sleep(self._tick_s())
         finally:
-            renewing.cancel()
-            await asyncio.gather(renewing, return_exceptions=True)
+            for task in (renewing, waking):
+                task.cancel()
+            await asyncio.gather(renewing, waking, return_exceptions=True)
             if ear is not None:
                 await ear.stop()
 
@@ -146,7 +151,7 @@ class Collector:
         """A request that waits is woken to end; its stage has heard that it was taken back."""
         busy = any(pending.places for pending in self._pending.values())
         if busy or any(known.shelved.files for known in self._known.values()):
-            await self._leftovers.wake(incoming.subject.partition(".")[2])
+            await self._waker.wake(incoming.subject.partition(".")[2])
 
     def _tick_s(self) -> float:
         """As often as the target wants to be asked that is asked most often, and once in a second."""
@@ -170,8 +175,11 @@ class Collector:
             await self._advance(target, spec, rules, file)
         await self._gather(target, rules)
         if self._is_due(target, rules.every):
+            began = self._clock.monotonic()
             await self._leftovers.sweep(target)
             await self._refresh(target)
+            now = self._clock.monotonic()
+            self._due[target] = max(self._due[target], now + PATIENCE * (now - began))
 
     def _is_due(self, what: str, period_s: float) -> bool:
         now = self._clock.monotonic()

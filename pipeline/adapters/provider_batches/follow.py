@@ -8,12 +8,12 @@ one gets none: its calls are made by themselves.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
 from pipeline.adapters.provider_batches.leftovers import Leftovers
-from pipeline.adapters.provider_batches.provider import Batch, Provider, Refused
+from pipeline.adapters.provider_batches.provider import Batch, Provider, Refused, Unclear
 from pipeline.adapters.provider_batches.records import File, Line, answer_to, file_line, read_result
 from pipeline.adapters.provider_batches.shelf import Shelf
 from pipeline.adapters.provider_batches.waiting import Waiting
@@ -27,6 +27,8 @@ _log = logging.getLogger("stepwell.batches")
 LOST_S: Final = 86_400.0
 """So long after its last deadline nobody asks for a batch any more."""
 AT_ONCE: Final = 32
+PIECE: Final = 500
+"""Calls that are looked at together before their file is sent."""
 
 
 class Follow:
@@ -41,7 +43,7 @@ class Follow:
         self._clock = clock
         self._leads = leads
         self._fresh: set[tuple[str, str]] = set()
-        self._waits = Waiting(shelf.streams)
+        self._waits = Waiting(shelf.streams, clock)
         self._keys: dict[str, frozenset[str]] = {}
         self._idle: set[str] = set()
 
@@ -79,11 +81,11 @@ class Follow:
         known = None if (file.mark, file.state) in self._fresh else await self._stored(spec, file)
         self._fresh.discard((file.mark, file.state))
         if known is None:
-            lines = await self._bodies(target, spec, file)
-            if not lines:
+            left_out, size = await self._sift(target, spec, file)
+            if not size:
                 return None
             try:
-                known = await self._provider.upload(spec, file.mark, lines)
+                known = await self._provider.upload(spec, file.mark, self._bodies(target, file, left_out, size), size)
             except Refused as refused:
                 await self._dead(target, file, refused)
                 return None
@@ -95,18 +97,41 @@ class Follow:
         except Refused:
             return None
 
-    async def _bodies(self, target: str, spec: Target, file: File) -> list[bytes]:
-        """The lines of the file. One whose target has moved, or whose request waits no more, is in none."""
-        now = self._clock.now()
-        found = [line async for _, line in self._shelf.lines(target, file.first - 1, file.last)]
-        gone = await self._waits.gone({line.key for line in found})
-        lines = []
-        for line in found:
-            if line.endpoint == spec.endpoint and line.until > now and line.key not in gone:
-                lines.append(file_line(line))
-            else:
-                await self._answer(target, line, 0, "", "")
-        return lines
+    async def _sift(self, target: str, spec: Target, file: File) -> tuple[set[str], int]:
+        """Which calls are in no file since their target has moved, or their request waits no more; bytes of the others.
+
+        Nothing comes of those. Only their names are held; the calls are read again while they are sent.
+        """
+        now, size, left_out = self._clock.now(), 0, set[str]()
+        async for lines in self._pieces(target, file, PIECE):
+            gone = await self._waits.gone({line.key for line in lines})
+            for line in lines:
+                if line.endpoint == spec.endpoint and line.until > now and line.key not in gone:
+                    size += len(file_line(line))
+                else:
+                    left_out.add(line.name)
+                    await self._answer(target, line, 0, "", "")
+        return left_out, size
+
+    async def _bodies(self, target: str, file: File, left_out: set[str], size: int) -> AsyncIterator[bytes]:
+        async for _, line in self._shelf.lines(target, file.first - 1, file.last):
+            if line.name not in left_out:
+                body = file_line(line)
+                size -= len(body)
+                yield body
+        if size:
+            raise Unclear("calls vanished from the shelf while they were sent")
+
+    async def _pieces(self, target: str, file: File, size: int) -> AsyncIterator[list[Line]]:
+        """The calls of the file of which nothing came so far, some at a time."""
+        piece: list[Line] = []
+        async for _, line in self._shelf.lines(target, file.first - 1, file.last):
+            piece.append(line)
+            if len(piece) == size:
+                yield piece
+                piece = []
+        if piece:
+            yield piece
 
     async def _create(self, target: str, spec: Target, file: File) -> File | None:
         try:
@@ -157,32 +182,43 @@ class Follow:
     async def _nobody(self, target: str, file: File) -> bool:
         """Whether two looks found none of its requests: all were taken back, or have ended otherwise."""
         if file.mark not in self._keys:
-            self._keys[file.mark] = frozenset([line.key for line in (await self._waiting(target, file)).values()])
-        keys = self._keys[file.mark]
+            pieces = self._pieces(target, file, PIECE)
+            self._keys[file.mark] = frozenset([line.key async for piece in pieces for line in piece])
+        if await self._waits.anybody(self._keys[file.mark]):
+            self._idle.discard(file.mark)
+            return False
         before = file.mark in self._idle
-        if len(await self._waits.gone(keys)) == len(keys):
-            self._idle.add(file.mark)
-            return before
-        self._idle.discard(file.mark)
-        return False
+        self._idle.add(file.mark)
+        return before
 
     async def _harvest(self, target: str, spec: Target, file: File, batch: Batch) -> None:
-        """Put every answer on the shelf, in whatever order they come; what has none is called by itself."""
-        waiting = await self._waiting(target, file)
+        """Put every answer on the shelf, in whatever order they come; what has none is called by itself.
+
+        Answers are read as they come, and no more of them are held than are put there at once.
+        """
         for output in batch.outputs:
-            due: list[tuple[Line, int, str]] = []
+            due: list[tuple[str, int, str]] = []
             async for raw in self._output(spec, output):
                 found = read_result(raw)
-                line = waiting.pop(found[0], None) if found is not None else None
-                if found is not None and line is not None:
-                    due.append((line, found[1], found[2]))
+                if found is not None:
+                    due.append(found)
                 if len(due) == AT_ONCE:
-                    await self._answers(target, due, batch.name)
+                    await self._results(target, file, due, batch.name)
                     due = []
-            await self._answers(target, due, batch.name)
-        rest = list(waiting.values())
-        for start in range(0, len(rest), AT_ONCE):
-            await self._answers(target, [(line, 0, "") for line in rest[start : start + AT_ONCE]], batch.name)
+            await self._results(target, file, due, batch.name)
+        await self._nothing_came(target, file, batch.name)
+
+    async def _results(self, target: str, file: File, due: Sequence[tuple[str, int, str]], batch: str) -> None:
+        """What came of some calls; a name that comes twice, or is none of this file, is left alone."""
+        if not self._leads():
+            raise Unclear("another one leads")
+        once = {name: (status, body) for name, status, body in reversed(due)}
+        await asyncio.gather(*(self._result(target, file, name, *came, batch) for name, came in once.items()))
+
+    async def _result(self, target: str, file: File, name: str, status: int, body: str, batch: str) -> None:
+        place, line = await self._shelf.placed(target, name)
+        if line is not None and file.first <= place <= file.last:
+            await self._answer(target, line, status, body, batch)
 
     async def _output(self, spec: Target, output: str) -> AsyncIterator[bytes]:
         try:
@@ -190,14 +226,6 @@ class Follow:
                 yield raw
         except Refused as refused:
             _log.error("a provider does not hand out the answers of a batch (%s)", refused)
-
-    async def _waiting(self, target: str, file: File) -> dict[str, Line]:
-        """The calls of the file that have no answer, without their bodies."""
-        found = self._shelf.lines(target, file.first - 1, file.last)
-        return {line.name: replace(line, body="") async for _, line in found}
-
-    async def _answers(self, target: str, due: list[tuple[Line, int, str]], batch: str) -> None:
-        await asyncio.gather(*(self._answer(target, line, status, body, batch) for line, status, body in due))
 
     async def _answer(self, target: str, line: Line, status: int, body: str, batch: str) -> None:
         """Put an answer on the shelf, and then take the call from it: who waits reads them the other way round."""
@@ -208,16 +236,15 @@ class Follow:
                 await self._leftovers.charge(replace(answer, charge=line.charge))
                 await self._shelf.take(target, line.name)
         await self._shelf.remove(target, line.name)
-        await self._leftovers.wake(line.key)
+        self._leftovers.came(line.key)
 
     async def _dead(self, target: str, file: File, refused: Refused) -> None:
         _log.error("a provider takes no batch for target %s (%s): its calls are made by themselves", target, refused)
         await self._nothing_came(target, file)
 
-    async def _nothing_came(self, target: str, file: File) -> None:
-        rest = list((await self._waiting(target, file)).values())
-        for start in range(0, len(rest), AT_ONCE):
-            await self._answers(target, [(line, 0, "") for line in rest[start : start + AT_ONCE]], "")
+    async def _nothing_came(self, target: str, file: File, batch: str = "") -> None:
+        async for lines in self._pieces(target, file, AT_ONCE):
+            await asyncio.gather(*(self._answer(target, line, 0, "", batch) for line in lines))
 
     async def _clean(self, spec: Target, file: File) -> File | None:
         """Leave nothing at the provider."""

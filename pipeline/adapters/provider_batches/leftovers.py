@@ -1,6 +1,5 @@
-"""Wakes requests whose answers have come, and charges answers that nobody took."""
+"""Has requests woken whose answers were not taken, and charges answers that nobody took."""
 
-import logging
 import math
 from dataclasses import replace
 from typing import Final
@@ -9,16 +8,14 @@ from pipeline.adapters.models.answer import MalformedAnswer
 from pipeline.adapters.provider_batches.records import Answer
 from pipeline.adapters.provider_batches.shelf import Shelf
 from pipeline.adapters.provider_batches.shelving import completion_of
-from pipeline.adapters.provider_batches.waiting import LANE, Waiting
+from pipeline.adapters.provider_batches.waiting import Waiting
+from pipeline.adapters.provider_batches.waker import Waker
 from pipeline.contracts import LedgerEntry, Usage
-from pipeline.errors import StepwellError
 from pipeline.policy.pricing import cost_usd
-from pipeline.ports import Charge, Clock, Ledger, Transport
+from pipeline.ports import Charge, Clock, Ledger
 from pipeline.topology import ledger_subject
 
 __all__ = ["GRACE_S", "Leftovers"]
-
-_log = logging.getLogger("stepwell.batches")
 
 GRACE_S: Final = 60.0
 """How long after its request's deadline an answer may still be taken."""
@@ -27,20 +24,17 @@ GRACE_S: Final = 60.0
 class Leftovers:
     """What lies on the shelf with an answer."""
 
-    def __init__(self, shelf: Shelf, transport: Transport, ledger: Ledger | None, clock: Clock) -> None:
+    def __init__(self, shelf: Shelf, waker: Waker, ledger: Ledger | None, clock: Clock) -> None:
         self._shelf = shelf
-        self._transport = transport
+        self._waker = waker
         self._ledger = ledger
         self._clock = clock
-        self._waiting = Waiting(shelf.streams)
+        self._waiting = Waiting(shelf.streams, clock)
         self._gone: dict[str, set[str]] = {}
 
-    async def wake(self, key: str) -> None:
-        """The request need not wait any more. Where that fails it is woken when this is looked at again."""
-        try:
-            await self._transport.wake(LANE, key)
-        except StepwellError as error:
-            _log.warning("a request is woken later: %s", error.message)
+    def came(self, key: str) -> None:
+        """An answer of this request has come: it need not wait any more."""
+        self._waker.add(key)
 
     async def sweep(self, target: str) -> None:
         """Wake those again whose answer was not taken, and charge what nobody can take any more.
@@ -57,7 +51,7 @@ class Leftovers:
             if key in sure or now >= deadline_at + GRACE_S:
                 await self._close(target, name)
             elif key not in gone and now < deadline_at:
-                await self.wake(key)
+                self._waker.add(key)
 
     async def _close(self, target: str, name: str) -> None:
         """Nobody takes this answer. Again after a death it changes nothing."""

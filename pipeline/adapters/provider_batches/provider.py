@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from typing import Any, Final, NamedTuple
 
 import aiohttp
+import aiohttp.payload
 import orjson
 
 from pipeline.adapters.models.endpoint import below
@@ -22,6 +23,8 @@ _LARGEST: Final = 8 * 1024 * 1024
 """Bytes of anything but an answer file."""
 _PAGES: Final = 20
 _TIMES: Final = aiohttp.ClientTimeout(total=600.0, sock_read=120.0)
+_LONG: Final = aiohttp.ClientTimeout(total=3600.0, sock_read=120.0)
+"""Of a file, which may have hundreds of megabytes."""
 _OVER: Final = frozenset({"completed", "failed", "expired", "cancelled"})
 
 
@@ -50,6 +53,14 @@ class Batch(NamedTuple):
         return self.status in _OVER
 
 
+class _Lines(aiohttp.payload.AsyncIterablePayload):
+    """Bytes that are sent as they come, and whose number is told before: not every server takes chunks."""
+
+    def __init__(self, lines: AsyncIterator[bytes], size: int) -> None:
+        super().__init__(lines, content_type="application/jsonl")
+        self._size = size
+
+
 class Provider:
     """Files and batches of any target."""
 
@@ -62,12 +73,13 @@ class Provider:
             await self._session.close()
             self._session = None
 
-    async def upload(self, spec: Target, mark: str, lines: list[bytes]) -> str:
-        """Store a file of calls; its name at the provider."""
-        form = aiohttp.FormData()
-        form.add_field("purpose", "batch")
-        form.add_field("file", b"".join(lines), filename=_file_of(mark), content_type="application/jsonl")
-        return _name(await self._said(spec, "POST", "files", data=form))
+    async def upload(self, spec: Target, mark: str, lines: AsyncIterator[bytes], size: int) -> str:
+        """Store a file of calls of so many bytes, which are sent as they come; its name at the provider."""
+        form = aiohttp.MultipartWriter("form-data")
+        form.append("batch").set_content_disposition("form-data", name="purpose")
+        file = form.append_payload(_Lines(lines, size))
+        file.set_content_disposition("form-data", name="file", filename=_file_of(mark))
+        return _name(await self._said(spec, "POST", "files", data=form, timeout=_LONG))
 
     async def stored(self, spec: Target, mark: str) -> str | None:
         """The file of this mark, if it was stored."""
@@ -121,7 +133,7 @@ class Provider:
         """The lines of a file of answers, one by one."""
         rest = b""
         try:
-            async with self._request(spec, "GET", f"files/{file}/content") as response:
+            async with self._request(spec, "GET", f"files/{file}/content", timeout=_LONG) as response:
                 _check(response)
                 async for chunk in response.content.iter_any():
                     *whole, rest = (rest + chunk).split(b"\n")
@@ -164,7 +176,8 @@ class Provider:
         url = below(spec.endpoint, page)
         if asks:
             url = url.update_query(asks)
-        return self._session.request(method, url, headers=headers, timeout=_TIMES, allow_redirects=False, **more)
+        more.setdefault("timeout", _TIMES)
+        return self._session.request(method, url, headers=headers, allow_redirects=False, **more)
 
 
 def _check(response: aiohttp.ClientResponse) -> None:

@@ -38,8 +38,12 @@ class Shelf:
 
     async def line(self, target: str, name: str) -> Line | None:
         """The call, while nothing came of it."""
+        return (await self.placed(target, name))[1]
+
+    async def placed(self, target: str, name: str) -> tuple[int, Line | None]:
+        """The call and its place, while nothing came of it."""
         stored = await self.streams.last(shelf_subject("line", target, name))
-        return None if stored is None else LINE.validate_json(stored.body)
+        return (0, None) if stored is None else (stored.sequence, LINE.validate_json(stored.body))
 
     async def answer(self, target: str, name: str) -> Answer | None:
         """What came of it. To be asked after `line`: that vanishes once this is there."""

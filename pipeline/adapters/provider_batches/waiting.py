@@ -6,18 +6,32 @@ from typing import Any, Final
 import orjson
 
 from pipeline.layout import STEPS
-from pipeline.ports import Streams
+from pipeline.ports import Clock, Streams
 
 __all__ = ["LANE", "Waiting"]
 
 LANE: Final = "batch"
+FRESH: Final = 4
+"""What was read is good for so many times as long as it took to read it: thousands may wait."""
 
 
 class Waiting:
     """A request stands in a queue until it has ended, or waits for its time; while it is worked on as well."""
 
-    def __init__(self, streams: Streams) -> None:
+    def __init__(self, streams: Streams, clock: Clock) -> None:
         self._streams = streams
+        self._clock = clock
+        self._seen: set[str] = set()
+        self._until = float("-inf")
+
+    async def anybody(self, keys: AbstractSet[str]) -> bool:
+        """Whether one of these stands somewhere; one that waited a moment ago counts, where reading takes moments."""
+        began = self._clock.monotonic()
+        if began >= self._until:
+            self._seen = await self._later()
+            now = self._clock.monotonic()
+            self._until = now + FRESH * (now - began)
+        return not keys.isdisjoint(self._seen) or len(await self.gone(keys)) < len(keys)
 
     async def gone(self, keys: AbstractSet[str]) -> set[str]:
         """Those of these `<tenant>.<id>` that stand nowhere.

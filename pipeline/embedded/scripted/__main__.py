@@ -22,6 +22,7 @@ def main() -> int:
     parser.add_argument("--delay-ms", type=_milliseconds, default=(0.0, 0.0), help="time to answer: 30 or 20-50")
     parser.add_argument("--slots", type=int, default=0, help="calls served at a time; 0: no limit")
     parser.add_argument("--forget-keys", action="store_true", help="bill a repeated Idempotency-Key again")
+    parser.add_argument("--batch-s", type=float, default=0.2, help="seconds that a batch of a file takes")
     options = parser.parse_args()
     server = ScriptedServer(
         host=options.host,
@@ -31,6 +32,7 @@ def main() -> int:
         slots=options.slots,
         remember_keys=not options.forget_keys,
     )
+    server.batches.takes_s = options.batch_s
     uvloop.run(serve(server))
     return 0
 

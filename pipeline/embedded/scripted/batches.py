@@ -24,6 +24,8 @@ __all__ = ["Batches"]
 _JSON: Final = "application/json"
 _OVER: Final = frozenset({"completed", "failed", "expired", "cancelled"})
 _DAY_S: Final = 86_400
+MOST_LINES: Final = 50_000
+MOST_BYTES: Final = 200_000_000
 
 
 @dataclass
@@ -92,6 +94,8 @@ class Batches:
                 raise ValueError
             body = given.file.read()
         except (KeyError, ValueError):
+            return _problem(400)
+        if body.count(b"\n") > MOST_LINES or len(body) > MOST_BYTES:
             return _problem(400)
         self.uploads.append(body)
         name = self._store(given.filename, body)
@@ -190,7 +194,7 @@ class Batches:
         late = lines[len(done) :]
         outputs = [self._answer(line) for line in sorted(done, key=_anywhere)]
         good = [line for line in outputs if line["error"] is None and line["response"]["status_code"] == 200]
-        bad = [line for line in outputs if line not in good]
+        bad = [line for line in outputs if line["error"] is not None or line["response"]["status_code"] != 200]
         bad += [_line(line["custom_id"], None, {"code": "batch_expired", "message": "Too late."}) for line in late]
         batch.counts = {"total": len(lines), "completed": len(good), "failed": len(bad)}
         batch.output = self._store("output.jsonl", _jsonl(good)) if good else None

@@ -95,7 +95,7 @@ class ProviderBatches(Section):
         gather: seconds that the first call of a file waits for others.
         every: seconds between two looks at what became of a batch.
         max_lines: calls of a file at most.
-        max_mb: megabytes of a file at most; a worker holds them in memory while it sends them.
+        max_mb: megabytes of a file at most.
     """
 
     price_share: float = Field(default=0.5, ge=0, le=1)
@@ -104,8 +104,8 @@ class ProviderBatches(Section):
     spare: Seconds = 900.0
     gather: Seconds = 60.0
     every: Seconds = 60.0
-    max_lines: Whole = Field(default=10_000, ge=1, le=50_000)
-    max_mb: Whole = Field(default=32, ge=1, le=200)
+    max_lines: Whole = Field(default=50_000, ge=1, le=50_000)
+    max_mb: Whole = Field(default=200, ge=1, le=200)
 
 
 OWN_FIELDS: Final = frozenset(

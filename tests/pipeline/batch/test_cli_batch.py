@@ -16,8 +16,9 @@ from desk import Desk
 from servers import NatsServer, provisioned
 
 from pipeline.adapters.clock import SystemClock
+from pipeline.batch import Batch
 from pipeline.batch.feeder import Feeder
-from pipeline.cli import batch
+from pipeline.cli import batch, batch_text
 from pipeline.cli.batch_file import moment, seconds
 from pipeline.cli.show import Misused
 from pipeline.contracts import Request, Status
@@ -216,3 +217,12 @@ def test_spans_are_numbers_with_a_unit() -> None:
     assert [seconds(text, "x") for text in ("90s", "5m", "24h", "7d")] == [90, 300, 86_400, 604_800]
     with pytest.raises(Misused):
         seconds("24", "x")
+
+
+def test_status_says_how_many_lines_wait_for_a_batch_of_their_provider_and_since_when() -> None:
+    fields = {"id": "b", "tenant": "t", "file_id": "f", "digest": "d", "created": 1.0, "expires_at": 9e9}
+    running = Batch.model_validate(fields | {"status": "in_progress", "counts": {"total": 9}})
+    waiting = running.model_copy(update={"waiting": 7, "waiting_since": 86_400.0})
+    told = ", 7 wait for a batch of their provider (since 1970-01-02T00:00+00:00)"
+    assert batch_text.sentence(waiting, 2.0) == batch_text.sentence(running, 2.0) + told
+    assert "wait" not in batch_text.sentence(waiting.model_copy(update={"status": "completed"}), 2.0)

@@ -8,12 +8,11 @@ import orjson
 import pytest
 from batches import Desk, desk_on, in_queues, questions
 
-from pipeline.adapters.clock import SystemClock
-from pipeline.adapters.results import StreamResults
 from pipeline.batch import Batch, flight
 from pipeline.batch.active import Active
 from pipeline.batch.lease import LEASE_S
 from pipeline.batch.model import PAGE
+from pipeline.batch.queues import Queues
 from pipeline.batch.store import Store
 from pipeline.contracts import Request
 from pipeline.ports import Link
@@ -160,31 +159,117 @@ async def test_how_far_a_batch_is_follows_from_what_was_written_down(desk: Desk)
     assert again.money()[0] == pytest.approx(batch.cost_usd)
 
 
-async def test_a_line_that_waits_long_holds_up_neither_others_nor_much_memory(link: Link) -> None:
-    """One page may be open for long; pages behind it go on, but not without end."""
+async def _pages(link: Link, pages: int, **fields: object) -> Active:
     store = Store(link.objects("files"))
-    pages = 20
     for page in range(pages):
         rows = [orjson.dumps({"n": page * PAGE + n + 1, "c": None, "r": {"input": "x"}}) for n in range(PAGE)]
         await store.put_rows(f"batch/t/b/in/{page}", rows)
-    fields = {"id": "b", "tenant": "t", "file_id": "f", "digest": "d", "created": 1.0, "expires_at": 9.0}
-    active = Active(Batch.model_validate(fields | {"counts": {"total": pages * PAGE}}), store)
+    always = {"id": "b", "tenant": "t", "file_id": "f", "digest": "d", "created": 1.0, "expires_at": 9.0}
+    active = Active(Batch.model_validate(always | fields | {"counts": {"total": pages * PAGE}}), store)
     await active.load()
-    slow = await active.take()
-    assert slow is not None
-    taken = 1
-    while (line := await active.take()) is not None:
-        taken += 1
-        active.end(line, "answered", {"id": line.request_id})
-        for page in active.ripe():
-            await active.settle(page)
-    assert taken == 16 * PAGE
-    assert active.dry
-    active.end(slow, "failed", {"id": slow.request_id})
+    return active
+
+
+def _noted(active: Active) -> None:
+    """As whoever leads does twice a second."""
+    active.batch = active.batch.model_copy(update={"opened": active.opened})
+
+
+async def _settle(active: Active) -> None:
     for page in active.ripe():
         await active.settle(page)
+
+
+async def test_a_line_that_waits_long_holds_up_neither_others_nor_much_memory(link: Link) -> None:
+    """One page may be open for long; pages behind it go on, and sixteen such pages are enough."""
+    active = await _pages(link, 20)
+    slow, taken = [], 0
+    while (line := await active.take()) is not None:
+        taken += 1
+        _noted(active)
+        if line.place % PAGE == 0:
+            slow.append(line)
+        else:
+            active.end(line, "answered", {"id": line.request_id})
+        await _settle(active)
+    assert taken == 16 * PAGE
+    assert active.dry
+    active.end(slow[0], "failed", {"id": slow[0].request_id})
+    await _settle(active)
     assert not active.dry
     assert await active.take() is not None
+
+
+async def test_lines_that_wait_for_their_providers_batch_hold_up_no_page(link: Link) -> None:
+    active = await _pages(link, 20)
+    taken = 0
+    while (line := await active.take()) is not None:
+        taken += 1
+        _noted(active)
+        active.wait(line, waits=True)
+    assert taken == 20 * PAGE
+    assert active.exhausted
+
+
+async def test_no_page_is_opened_of_which_the_next_leader_would_not_know(link: Link) -> None:
+    """It looks for lines of the pages before it alone; what it does not look for it would hand in a second time."""
+    active = await _pages(link, 40)
+    while (line := await active.take()) is not None:
+        active.wait(line, waits=True)
+    assert active.opened == 16
+    _noted(active)
+    while (line := await active.take()) is not None:
+        active.wait(line, waits=True)
+    assert active.opened == 32
+    following = Active(active.batch, active.store)
+    await following.load()
+    unsure = []
+    while (line := await following.take()) is not None:
+        following.wait(line, waits=True)
+        unsure.append(line.unsure)
+    assert unsure == [True] * 32 * PAGE
+
+
+async def test_how_lines_ended_is_stored_early_where_too_much_of_it_is_held_in_memory(
+    link: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And whoever leads next takes none of them again, and settles the page with all of them."""
+    monkeypatch.setattr("pipeline.batch.active.HELD", 500)
+    first = await _pages(link, 2)
+    lines = [line for _ in range(PAGE) if (line := await first.take()) is not None]
+    for line in reversed(lines[5:]):
+        first.end(line, "answered", {"id": line.request_id}, b'{"content":"yes"}')
+        first.charge(line, 0.5)
+        await first.relieve()
+    second = Active(first.batch, first.store)
+    await second.load()
+    assert second.counts().answered >= PAGE - 15
+    while (line := await second.take()) is not None:
+        second.end(line, "failed", {"id": line.request_id})
+        await _settle(second)
+    rows = [row async for row in second.store.rows("batch/t/b/out/0/0")]
+    assert [row["n"] for row in rows] == list(range(1, PAGE + 1))
+    early = [row for row in rows if row["s"] == "a"]
+    assert len(early) == second.counts().answered
+    assert second.money()[0] == 0.5 * len(early)
+    assert {row["reply"]["content"] for row in early} == {"yes"}
+    assert await link.objects("files").get("batch/t/b/out/0/0/early/0/0") is None
+
+
+async def test_what_is_held_for_long_is_stored_early(link: Link) -> None:
+    """A reply is kept elsewhere for a day, and a page may wait for a line for longer."""
+    made = await _pages(link, 1)
+    now = [100.0]
+    active = Active(made.batch, made.store, lambda: now[0])
+    await active.load()
+    line = await active.take()
+    assert line is not None
+    active.end(line, "answered", {"id": line.request_id})
+    await active.relieve()
+    assert await active.store.last_early("batch/t/b/out/0/0") == (0, None)
+    now[0] += 3601
+    await active.relieve()
+    assert (await active.store.last_early("batch/t/b/out/0/0"))[0] == 1
 
 
 async def test_whoever_goes_on_reads_the_queues_once_however_many_lines_are_in_doubt(
@@ -192,13 +277,13 @@ async def test_whoever_goes_on_reads_the_queues_once_however_many_lines_are_in_d
 ) -> None:
     """A leader that reads them for each line is so busy that it loses the lead, and the next one does the same."""
     readings: list[int] = []
-    real = flight.Flight.in_queues
+    real = Queues.all
 
-    async def counted(self: flight.Flight):  # type: ignore[no-untyped-def]
+    async def counted(self: Queues):  # type: ignore[no-untyped-def]
         readings.append(1)
         return await real(self)
 
-    monkeypatch.setattr(flight.Flight, "in_queues", counted)
+    monkeypatch.setattr(Queues, "all", counted)
     await desk.lead()
     await desk.until(await desk.submit(*questions(100)))
     assert len(readings) == 1
@@ -207,5 +292,6 @@ async def test_whoever_goes_on_reads_the_queues_once_however_many_lines_are_in_d
 async def test_a_line_that_waits_for_its_time_is_known_by_its_subject_alone(link: Link) -> None:
     """Thousands may wait for a batch of their provider; nobody reads what they ask."""
     await link.streams.append("step.later.batch.draft.acme.b-1-17.4.1", b"not an envelope", expected=0)
-    looked = flight.Flight(link, StreamResults(link.streams), SystemClock(), lambda: None)
-    assert await looked.in_queues() == {("acme", "b-1-17")}
+    await link.streams.append("step.later.batch.draft.acme.b-1-18.4.1.provider_batch", b"nor this", expected=0)
+    assert await Queues(link.streams).all() == {("acme", "b-1-17"), ("acme", "b-1-18")}
+    assert await Queues(link.streams).waiting() == {("acme", "b-1-17"): False, ("acme", "b-1-18"): True}

@@ -1,11 +1,22 @@
 """Whoever leads may die at any moment; the next one goes on, and no call is ever in two batches."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import pytest
 from fakes_models import target
 from servers import NatsServer, until
 from shelves import LINES, RULES, hang_after, house, killed, line
+
+from pipeline.adapters.provider_batches import follow
+from pipeline.adapters.provider_batches.provider import Unclear
+from pipeline.policy.models import Target
+
+
+async def nothing() -> AsyncIterator[bytes]:
+    """A call that is none."""
+    yield b"{}\n"
+
 
 MOMENTS = [
     ("_provider", "upload", 1),
@@ -19,13 +30,17 @@ MOMENTS = [
     ("_shelf", "know", 5),
     ("_shelf", "answered", 3),
     ("_shelf", "remove", 3),
+    ("_shelf", "placed", 4),
 ]
 
 
 @pytest.mark.parametrize(("part", "method", "times"), MOMENTS)
 async def test_whoever_dies_in_whichever_step_leaves_one_batch_and_one_answer_for_each_line(
-    part: str, method: str, times: int
+    part: str, method: str, times: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Also in the middle of its output, of which a few lines are read at a time."""
+    monkeypatch.setattr(follow, "AT_ONCE", 2)
+    monkeypatch.setattr(follow, "PIECE", 3)
     async with house(None) as here:
         await here.fill()
         first = here.collector()
@@ -41,7 +56,7 @@ async def test_whoever_dies_in_whichever_step_leaves_one_batch_and_one_answer_fo
         assert {answer.status for answer in answers.values()} == {200}
         assert not here.server.batches.files
         assert [each async for each in here.shelf.lines("small", 0)] == []
-        assert set(here.wakes.woken) == {f"t.n{number}" for number in range(LINES)}
+        await until(lambda: set(here.wakes.woken) == {f"t.n{number}" for number in range(LINES)}, 5)
 
 
 async def test_a_batch_that_was_created_before_its_name_was_noted_is_found_and_not_created_again(
@@ -57,7 +72,7 @@ async def test_a_batch_that_was_created_before_its_name_was_noted_is_found_and_n
         await killed(first)
         other = here.collector()._provider
         spec = here.targets["small"]
-        file = await other.upload(spec, "other", [b"{}\n"])
+        file = await other.upload(spec, "other", nothing(), 3)
         for number in range(120):
             await other.create(spec, f"other{number}", file)
         here.clock.shift += 20
@@ -66,6 +81,52 @@ async def test_a_batch_that_was_created_before_its_name_was_noted_is_found_and_n
             while len(await here.answers()) < LINES:
                 await asyncio.sleep(0.01)
         assert here.server.batches.count == 121
+
+
+async def test_output_that_breaks_off_is_read_again_and_answers_no_call_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor is a call taken for one without an answer whose answer has not been read yet."""
+    monkeypatch.setattr(follow, "AT_ONCE", 2)
+    async with house(None) as here:
+        await here.fill()
+        first = here.collector()
+        real, times = first._provider.results, 0
+
+        async def broken(spec: Target, file: str) -> AsyncIterator[bytes]:
+            nonlocal times
+            times += 1
+            read = 0
+            async for raw in real(spec, file):
+                read += 1
+                if times == 1 and read == 5:
+                    raise Unclear("it breaks off")
+                yield raw
+
+        monkeypatch.setattr(first._provider, "results", broken)
+        await first.start()
+        answers = await here.done()
+        assert times == 2
+        assert {answer.status for answer in answers.values()} == {200}
+        assert here.server.batches.count == 1
+        assert here.server.ledger.stats()["billed_total"] == LINES
+
+
+async def test_output_that_names_calls_of_another_file_twice_or_none_answers_its_own_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with house(None, max_lines=3) as here:
+        await here.fill(6)
+        here.server.batches.takes_s = 1000
+        first = here.collector()
+        await first.start()
+        await until(lambda: here.server.batches.count == 2, 5)
+        files = (await here.shelf.known("small")).shelved.files
+        await first.stop()
+        made = here.collector()._follow
+        monkeypatch.setattr(made, "_leads", lambda: True)
+        named = [("n0", 200, "{}"), ("n0", 200, '{"again":1}'), ("n5", 200, "{}"), ("nobody", 200, "{}")]
+        await made._results("small", files[0], named, "batch_1")
+        answers = await here.answers()
+        assert {name: answer.body for name, answer in answers.items()} == {"n0": "{}"}
 
 
 async def test_while_one_leads_another_one_does_nothing() -> None:

@@ -15,7 +15,7 @@ from pipeline.adapters.provider_batches.leftovers import Leftovers
 from pipeline.adapters.provider_batches.records import Answer, answer_to
 from pipeline.adapters.provider_batches.shelf import Shelf
 from pipeline.adapters.provider_batches.shelving import Place, Shelving, batch_price, came
-from pipeline.contracts import Cover, Lane
+from pipeline.contracts import Cover
 from pipeline.disclosure.guard import Permit
 from pipeline.errors import Postponed, TargetRejected, TargetUnavailable
 from pipeline.policy.models import Price, ProviderBatches
@@ -162,9 +162,8 @@ class Wakes:
     def __init__(self) -> None:
         self.woken: list[str] = []
 
-    async def wake(self, lane: Lane, key: str) -> bool:
+    def add(self, key: str) -> None:
         self.woken.append(key)
-        return True
 
 
 async def swept(desk: Desk, after_s: float) -> tuple[FakeLedger, list[str]]:
@@ -176,10 +175,10 @@ async def swept(desk: Desk, after_s: float) -> tuple[FakeLedger, list[str]]:
     await desk.shelf.take("a", place.name)
     await desk.shelf.answered("a", place.name, replace(answer, charge=paid))
     ledger, wakes = FakeLedger(), Wakes()
-    transport: Any = wakes
+    waker: Any = wakes
     given: Any = ledger
     desk.clock.time += after_s
-    await Leftovers(desk.shelf, transport, given, desk.clock).sweep("a")
+    await Leftovers(desk.shelf, waker, given, desk.clock).sweep("a")
     return ledger, wakes.woken
 
 

@@ -10,7 +10,9 @@ from ruamel.yaml import YAML
 from servers import NatsServer
 from whole import Whole, whole
 
+from pipeline.adapters.clock import SystemClock
 from pipeline.adapters.results import StreamResults
+from pipeline.batch import Engine, Options
 from pipeline.contracts import LedgerEntry, Reply, Request, StageName
 from pipeline.embedded.scripted.server import ScriptedServer
 from pipeline.topology import STAGES
@@ -102,6 +104,33 @@ async def test_lines_go_in_one_file_and_come_back_once_at_half_the_price(
         async with asyncio.timeout(10):
             while await left_over(running):
                 await asyncio.sleep(0.02)
+
+
+async def lines(count: int) -> AsyncIterator[bytes]:
+    """Of a file."""
+    for number in range(count):
+        yield b'{"input":"question %d"}\n' % number
+
+
+async def test_a_batch_of_many_more_lines_than_may_be_on_the_way_goes_in_full_files(
+    tmp_path: Path, nats: NatsServer, valkey_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lines that wait for their files to fill hold no place: with four places, two files of sixty lines."""
+    monkeypatch.setattr("pipeline.batch.feeder.LIMIT", 4)
+    monkeypatch.setattr("pipeline.batch.flight.BEYOND_S", 0.02)
+    monkeypatch.setattr("pipeline.batch.flight.YOUNG_S", 0.0)
+    async with cascade(tmp_path, nats, valkey_url, max_lines=60, gather=600.0) as running:
+        engine = Engine(running.link, SystemClock())
+        info = await engine.put_file("default", lines(120), name="lines.jsonl")
+        batch = await engine.create("default", info.id, Options())
+        async with asyncio.timeout(30):
+            while not (batch := await engine.get("default", batch.id)).ended:
+                await asyncio.sleep(0.05)
+        assert (batch.status, batch.counts.answered) == ("completed", 120)
+        assert [row.line async for row in engine.rows(batch)] == list(range(1, 121))
+        assert [upload.count(b"\n") for upload in running.models.batches.uploads] == [60, 60]
+        assert running.calls()["calls"] == 0
+        assert running.calls()["billed_total"] == 120
 
 
 async def test_what_a_batch_left_out_is_called_by_itself_at_the_usual_price(
