@@ -337,7 +337,14 @@ class MemoryLink:
         conversation.heard = bool(self._deliver(Incoming(subject, body, conversation.address, headers or {})))
         return conversation
 
-    async def serve(self, name: str, version: str, endpoints: Mapping[str, Endpoint], *, alone: bool = False) -> None:
+    async def serve(
+        self,
+        name: str,
+        version: str,
+        endpoints: Mapping[str, Endpoint],
+        *,
+        alone: bool = False,  # noqa: ARG002  who asks here is in this process
+    ) -> None:
         """Offer service endpoints. Nobody asks for their statistics, and nobody is in another process."""
         for subject, handler in endpoints.items():
 
