@@ -19,7 +19,7 @@ class Standing:
 
     Attributes:
         counted: what NATS said last, in all.
-        since: what this worker let in since it asked.
+        since: what this worker let in since it asked, and that did not end outside the queue.
         total: what is on its way.
         admitted: what this worker let in, ever.
         settled: of how much of that it knows what came of it.
@@ -70,7 +70,7 @@ class Standing:
             self._entered[tenant] += 1
 
     def settle(self, tenant: str, stored: bool) -> None:
-        """It is in the queue; or it never came there, and is not on its way."""
+        """It is in the queue; or it never came there, or ended before it did, and is not on its way."""
         self.settled += 1
         _less(self._unsettled, tenant)
         if stored:
@@ -78,6 +78,7 @@ class Standing:
             return
         if self._held[tenant]:
             self.total -= 1
+            self.since -= 1
         _less(self._held, tenant)
         if self._entered is not None:
             _less(self._entered if self._entered[tenant] else self._unsure, tenant)

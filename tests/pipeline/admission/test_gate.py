@@ -211,6 +211,16 @@ async def test_a_quiet_worker_asks_nothing() -> None:
     assert road.asked == 0
 
 
+async def test_what_ends_before_a_queue_has_it_is_no_reason_to_ask_and_takes_no_place() -> None:
+    limits, road = AdmissionLimits(interactive=64), Road()
+    for _ in range(1000):
+        assert road.gate.admit("a", "interactive", limits) == 0
+        road.gate.confirmed("a", "interactive", stored=False)
+        road.clock.time += 1
+        await asyncio.sleep(0)
+    assert road.asked == 0
+
+
 async def test_lanes_are_apart() -> None:
     road = Road()
     for _ in range(10):
