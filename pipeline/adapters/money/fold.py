@@ -88,6 +88,12 @@ class Fold:
         total = self.spent.get(slot, Total())
         self.spent[slot] = Total(total.nano + nanos, total.tokens + tokens, total.requests + requests)
 
+    def over(self, entry: LedgerEntry) -> None:
+        """The request of this line makes no attempts any more: nobody asks where it was counted."""
+        request = f"{entry.tenant}.{entry.request_id}"
+        for slot in _slots(entry):
+            self.opened.pop((request, slot), None)
+
     def forget(self, now: float) -> None:
         """Drop what no longer matters, which bounds the memory: windows that ended, and what hangs in them."""
         self.spent = {slot: total for slot, total in self.spent.items() if slot.frame.open_at(now)}

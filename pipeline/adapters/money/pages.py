@@ -85,13 +85,13 @@ class Once:
         row[index] |= mask
         return new
 
-    def of(self, stored: Stored, after: int = 0) -> list[Line]:
-        """The lines of a message that stood after `after` and were not taken before; they are now.
+    def of(self, stored: Stored) -> list[Line]:
+        """The lines of a message that were not taken before; they are now.
 
         Raises:
             ValueError: it cannot be read.
         """
-        return [line for line in unpack(stored) if line.sequence > after and self.take(line.sequence)]
+        return [line for line in unpack(stored) if self.take(line.sequence)]
 
 
 async def read_lines(

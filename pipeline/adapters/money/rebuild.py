@@ -7,7 +7,7 @@ from typing import Final
 
 from pipeline.adapters.money.counters import Counters
 from pipeline.adapters.money.fold import KEPT_S, Fold
-from pipeline.adapters.money.pages import STREAM, Once
+from pipeline.adapters.money.pages import STREAM, Once, is_page, unpack
 from pipeline.adapters.money.seek import sequence_before
 from pipeline.adapters.money.snapshot import dump, load
 from pipeline.adapters.money.windows import frame_at
@@ -70,12 +70,16 @@ async def read_fold(
 def _take(fold: Fold, once: Once, stored: Stored, counted: int) -> int:
     """Count what a message says and was not counted up to that place. Returns how many lines were looked at."""
     try:
-        lines = once.of(stored, counted)
+        lines = unpack(stored)
     except ValueError:
         _log.error("message %d of the ledger cannot be read and is not counted", stored.sequence)
         lines = []
     for sequence, entry in lines:
-        fold.take(entry, sequence)
+        if sequence > counted and once.take(sequence):
+            fold.take(entry, sequence)
+    if is_page(stored):  # only what is over stands in pages: a million lines of a batch need no place in a snapshot
+        for _, entry in lines:
+            fold.over(entry)
     fold.upto = stored.sequence
     return max(1, len(lines))
 

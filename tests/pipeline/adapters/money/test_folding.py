@@ -327,6 +327,20 @@ async def test_a_long_past_is_folded_look_by_look(aged: Aged, monkeypatch: pytes
     assert left == [15, 5, 0, 0]
 
 
+async def test_a_snapshot_holds_nothing_of_requests_that_are_over() -> None:
+    """Else a batch would make it so large that it is not kept, and all would be read again each time."""
+    book = Book()
+    for number in range(3):
+        await book.write("reserve", number, "draft-1")
+    await book.snapshot()
+    for number in range(2):
+        await book.write("settle", number, "draft-1")
+    await fold_all(book.streams)
+    fold, _ = await read_fold(book.streams, book.bucket, NOW, {"total"})
+    assert [request for request, _ in fold.opened] == ["acme.b-2"]
+    await book.check()
+
+
 async def test_a_snapshot_says_up_to_where_it_counts_and_its_lines_are_not_counted_again_from_a_later_page() -> None:
     book = Book()
     await book.write("reserve", 0, "draft-1")
