@@ -1,10 +1,12 @@
 """Has requests woken whose answers were not taken, and charges answers that nobody took."""
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from pipeline.adapters.models.answer import MalformedAnswer
+from pipeline.adapters.money.pages import settled_by
 from pipeline.adapters.provider_batches.records import Answer
 from pipeline.adapters.provider_batches.shelf import Shelf
 from pipeline.adapters.provider_batches.shelving import completion_of
@@ -19,6 +21,25 @@ __all__ = ["GRACE_S", "Leftovers"]
 
 GRACE_S: Final = 60.0
 """How long after its request's deadline an answer may still be taken."""
+
+
+SLACK_S: Final = 60.0
+"""How far the clocks of a worker and of NATS may be apart."""
+
+
+class _Left(NamedTuple):
+    """What has to be known of an answer that was not taken yet. `since`: nobody paid for it before."""
+
+    key: str
+    deadline_at: float
+    attempt: str
+    since: float
+
+    @classmethod
+    def of(cls, answer: Answer) -> "_Left":
+        """Of this answer."""
+        attempt = answer.charge.attempt if answer.charge is not None else ""
+        return cls(answer.key, answer.deadline_at, attempt, answer.answered_at or answer.at)
 
 
 class Leftovers:
@@ -42,35 +63,45 @@ class Leftovers:
         That is so once two looks found its request nowhere: it was taken back, or has ended otherwise.
         """
         now = self._clock.now()
-        found = {
-            name: (answer.key, answer.deadline_at) async for name, answer in self._shelf.answers(target) if answer.key
-        }
-        gone = await self._waiting.gone({key for key, _ in found.values()})
+        found = {name: _Left.of(answer) async for name, answer in self._shelf.answers(target) if answer.key}
+        gone = await self._waiting.gone({left.key for left in found.values()})
         sure, self._gone[target] = gone & self._gone.get(target, set()), gone
-        for name, (key, deadline_at) in found.items():
-            if key in sure or now >= deadline_at + GRACE_S:
-                await self._close(target, name)
-            elif key not in gone and now < deadline_at:
-                self._waker.add(key)
+        closing = {name for name, left in found.items() if left.key in sure or now >= left.deadline_at + GRACE_S}
+        paid = await self._paid([found[name] for name in closing])
+        for name, left in found.items():
+            if name in closing:
+                await self._close(target, name, paid)
+            elif left.key not in gone and now < left.deadline_at:
+                self._waker.add(left.key)
 
-    async def _close(self, target: str, name: str) -> None:
+    async def _paid(self, closing: Sequence[_Left]) -> dict[str, LedgerEntry]:
+        """What the ledger says of the attempts of these answers, and of those that were made up for them."""
+        if not closing:
+            return {}
+        attempts = [name for left in closing if left.attempt for name in (left.attempt, _unused(left.attempt))]
+        since = min(left.since for left in closing) - SLACK_S
+        return await settled_by(self._shelf.streams, attempts, since)
+
+    async def _close(self, target: str, name: str, paid: Mapping[str, LedgerEntry]) -> None:
         """Nobody takes this answer. Again after a death it changes nothing."""
         answer = await self._shelf.answer(target, name)
         if answer is None:
             return
-        if answer.charge is None or not await self._was_taken(answer, answer.charge):
+        charge = answer.charge
+        if charge is not None and await self._is_closed(charge, paid):
+            await self._release(charge)
+        elif charge is None or not _was_taken(answer, paid.get(charge.attempt)):
             await self.charge(answer)
         await self._shelf.take(target, name)
 
-    async def _was_taken(self, answer: Answer, charge: Charge) -> bool:
-        """Whether its request took it, and its worker died before it could take it from the shelf."""
-        stored = await self._shelf.streams.last(ledger_subject(charge.attempt, "settle"))
-        if stored is None or answer.status != 200:
-            return stored is not None
-        usage = _usage(answer)
-        settled = LedgerEntry.model_validate_json(stored.body).usd
-        usd = None if usage is None else cost_usd(usage, answer.price)
-        return settled == usd if settled is None or usd is None else math.isclose(settled, usd)
+    async def _is_closed(self, charge: Charge, paid: Mapping[str, LedgerEntry]) -> bool:
+        """Whether it was charged before, so long ago that the line stands in a page and would not be refused again."""
+        unused = _unused(charge.attempt)
+        return unused in paid and await self._shelf.streams.last(ledger_subject(unused, "settle")) is None
+
+    async def _release(self, charge: Charge) -> None:
+        if self._ledger is not None:
+            await self._ledger.release(charge)
 
     async def charge(self, answer: Answer) -> None:
         """Nobody takes this answer: its request was taken back, or was answered without it. It is paid all the same.
@@ -84,11 +115,25 @@ class Leftovers:
             usage = _usage(answer)
             covers = frozenset(cover.budget for cover in charge.covers)
             usd = None if usage is None else cost_usd(usage, answer.price)
-            unused = replace(charge, attempt=f"{charge.attempt}-batch", free=covers, usd=usd)
+            unused = replace(charge, attempt=_unused(charge.attempt), free=covers, usd=usd)
             if covers:
                 await self._ledger.reserve(unused)
             await self._ledger.settle(unused, usd, usage or Usage(), estimated=usage is None)
         await self._ledger.release(charge)
+
+
+def _unused(attempt: str) -> str:
+    """What the ledger calls an answer that nobody took."""
+    return f"{attempt}-batch"
+
+
+def _was_taken(answer: Answer, settled: LedgerEntry | None) -> bool:
+    """Whether its request took it, and its worker died before it could take it from the shelf."""
+    if settled is None or answer.status != 200:
+        return settled is not None
+    usage = _usage(answer)
+    usd = None if usage is None else cost_usd(usage, answer.price)
+    return settled.usd == usd if settled.usd is None or usd is None else math.isclose(settled.usd, usd)
 
 
 def _usage(answer: Answer) -> Usage | None:

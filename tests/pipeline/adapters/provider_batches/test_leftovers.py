@@ -10,11 +10,13 @@ from fakes_money import budget, ledger, lines
 from servers import NatsServer
 from shelves import LINES, House, hang_after, house, killed, line
 
+from pipeline.adapters.money.folding import Folder
 from pipeline.adapters.money.memory import MemoryCounters
 from pipeline.adapters.provider_batches.records import Answer
 from pipeline.contracts import Cover, LedgerEntry, Usage
 from pipeline.policy.models import Price
 from pipeline.ports import Charge
+from pipeline.topology import ledger_subject
 
 HALF = Price.model_validate({"input": 1.0, "output": 4.0, "source": "test", "as_of": "2026-01-01"})
 ALL = range(LINES)
@@ -119,11 +121,15 @@ async def test_an_answer_that_nobody_takes_is_charged_once_whoever_dies_meanwhil
         assert entry.usd
 
 
+@pytest.mark.parametrize("folded", [False, True])
 @pytest.mark.parametrize(("share", "charges"), [(1.0, 1), (2.0, 2)])
 async def test_an_answer_that_was_paid_by_its_request_is_not_charged_again(
-    here: House, share: float, charges: int
+    here: House, share: float, charges: int, folded: bool
 ) -> None:
-    """Its worker died before it took it from the shelf. A call that was made by itself as well costs its own price."""
+    """Its worker died before it took it from the shelf. A call that was made by itself as well costs its own price.
+
+    So it is where its line of the ledger stands in a page by then.
+    """
     await here.collector().start()
     answers = await here.done()
     answer: Answer = answers["n0"]
@@ -133,6 +139,10 @@ async def test_an_answer_that_was_paid_by_its_request_is_not_charged_again(
     usage = Usage.model_validate({"input_tokens": 10, "output_tokens": 10})
     expected = (await cost_of(answer)) * share
     await here.ledger.settle(charge, expected, usage, estimated=False)
+    if folded:
+        folder = Folder(here.streams)
+        await folder.remove(await folder.fold("traffic", [f"{charge.tenant}.{charge.request_id}"]))
+        assert await here.streams.last(ledger_subject(charge.attempt, "settle")) is None
     await here.ends(0)
     async with asyncio.timeout(10):
         while "n0" in await here.answers():
