@@ -2,7 +2,7 @@
 
     python -m bench.million --lines 1000000        the whole
     python -m bench.million --quick                3,000 lines and one kill, in a minute
-    python -m bench.million --workers 1 --batch-workers 2     so many processes for each lane; with 0, all serve both
+    python -m bench.million --workers 2 --batch-workers 1     so many processes for each lane; with 0, all serve both
     python -m bench.million --log looks.jsonl      what was seen is written down as it is seen
     python -m bench.million --report looks.jsonl   what such a run has seen so far, also while it runs
 
@@ -242,7 +242,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.million", description=__doc__.split("\n")[0])
     parser.add_argument("--lines", type=int, default=1_000_000)
     parser.add_argument("--kills", type=int, default=10)
-    parser.add_argument("--workers", type=int, default=1, help="workers of the interactive lane")
+    parser.add_argument("--workers", type=int, default=2, help="workers of the interactive lane")
     parser.add_argument(
         "--batch-workers", type=int, default=2, help="workers of batches; 0: the others serve both lanes"
     )
