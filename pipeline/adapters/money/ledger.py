@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import random
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
@@ -30,7 +31,7 @@ __all__ = ["REFRESH_S", "StreamLedger", "Warned"]
 _log = logging.getLogger("stepwell.ledger")
 
 REFRESH_S: Final = 300.0
-"""Seconds between snapshots, which bound what has to be read after a loss."""
+"""Seconds between snapshots of a worker, by and large, which bound what has to be read after a loss."""
 STANDING_S: Final = 0.25
 """Seconds that planning waits to hear what is left."""
 KEEP_S: Final = 172_800.0
@@ -115,7 +116,7 @@ class StreamLedger:
 
     async def _refresh(self) -> None:
         while self._rebuilder is not None:
-            await asyncio.sleep(REFRESH_S)
+            await asyncio.sleep(REFRESH_S * random.uniform(0.5, 1.5))  # not all workers at once: who comes later reads less
             if self._policies.current().budgets:
                 await self._rebuilder.refresh()
 
