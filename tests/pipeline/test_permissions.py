@@ -126,7 +126,6 @@ def test_only_who_feeds_batches_puts_the_ledger_into_pages_and_nobody_deletes_fr
     assert not {user for user in USERS if may_publish(user, "$JS.API.STREAM.PURGE.AUDIT")}
 
 
-
 def test_only_the_provisioner_makes_streams_and_nobody_destroys_one() -> None:
     """Streams are made by one user; deletion and purge are nobody's."""
     makers = {user for user in USERS if may_publish(user, "$JS.API.STREAM.CREATE.STEPS")}
