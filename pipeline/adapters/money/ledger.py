@@ -116,7 +116,7 @@ class StreamLedger:
 
     async def _refresh(self) -> None:
         while self._rebuilder is not None:
-            await asyncio.sleep(REFRESH_S * random.uniform(0.5, 1.5))  # not all workers at once: who comes later reads less
+            await asyncio.sleep(REFRESH_S * random.uniform(0.5, 1.5))  # who comes later reads less
             if self._policies.current().budgets:
                 await self._rebuilder.refresh()
 
