@@ -6,7 +6,7 @@ from typing import Any
 from pipeline.cli.show import console, print_rows
 from pipeline.contracts import ErrorBody, Exclusion, Plan, Signals, Snapshot, Tier
 from pipeline.costs.again import Planner
-from pipeline.errors import StepwellError
+from pipeline.errors import StepwellError, TargetUnavailable
 from pipeline.policy import Policy
 from pipeline.policy.conditions import known
 from pipeline.policy.facts import RequestFacts, facts_of_signals
@@ -134,7 +134,8 @@ def print_plan(told: Mapping[str, Any]) -> None:
         sentence = f"{one['target']} is excluded by {one['condition']}: {one['reason']}"
         console.print(sentence, highlight=False, markup=False, soft_wrap=True)
     if told["refused"]:
-        sentence = f"refused ({told['refused']['code']}): {told['refused']['message']}"
+        word = "failed" if told["refused"]["code"] == TargetUnavailable.code else "refused"
+        sentence = f"{word} ({told['refused']['code']}): {told['refused']['message']}"
         console.print(sentence, style="bold", highlight=False, markup=False, soft_wrap=True)
     _print_stairs(told)
     if told.get("promise"):

@@ -35,7 +35,7 @@ class NotReplayable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """How a request was to be served: the variants of its stairs, or the code of the refusal."""
+    """How a request was to be served: the variants of its stairs, or the code under which nobody could."""
 
     route: str | None
     stairs: tuple[str, ...] = ()
@@ -84,8 +84,8 @@ def recorded(record: AuditRecord) -> Planned:
         raise NotReplayable("it ended before it was planned")
     if record.signals_seen is None or record.snapshot is None:
         raise NotReplayable("its record has no signals: an older version wrote it")
-    if step.outcome == "refused":
-        code = record.error.code if record.error is not None else "refused"
+    if step.outcome != "planned":
+        code = record.error.code if record.error is not None else step.outcome
         if code == "rate_limited":
             raise NotReplayable("a rate refused it before it was planned")
         return Planned(_text(step.facts.get("route")), refused=code)
@@ -93,7 +93,7 @@ def recorded(record: AuditRecord) -> Planned:
     return Planned(_text(step.facts.get("route")), tuple(filter(None, stairs.split(","))), record.skipped)
 
 
-_PLANNED: Final = ("planned", "refused")
+_PLANNED: Final = ("planned", "refused", "failed")
 
 
 def again(record: AuditRecord, policy: Policy, planner: Planner) -> Again:
@@ -140,9 +140,9 @@ def _planned(signals: Signals, snapshot: Snapshot, policy: Policy, planner: Plan
         return Planned(None, refused=error.code), None
     plan = outcome.changes.get("plan")
     assert isinstance(plan, Plan)
-    if outcome.kind == "refused":
+    if outcome.kind != "planned":
         error_body = outcome.changes.get("error")
-        return Planned(plan.route, refused=getattr(error_body, "code", "refused")), None
+        return Planned(plan.route, refused=getattr(error_body, "code", outcome.kind)), None
     return Planned(plan.route, tuple(tier.variant for tier in plan.tiers), plan.skipped), plan
 
 

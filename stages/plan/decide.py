@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from pipeline.contracts import Exclusion, Plan, Residency, Signals, Snapshot
 from pipeline.contracts.trusted import trusted
+from pipeline.errors import TargetUnavailable
 from pipeline.policy import Policy
 from pipeline.policy.facts import facts_of_signals
 from pipeline.policy.observed import budget_left
@@ -193,8 +194,9 @@ def _refused(
     error = unsupported_by(plan.route, plan.excluded, signals, policy) or refusal(
         plan.route, plan.excluded, rule, degrade.resets_s, snapshot.targets, policy, ceiling=ceiling
     )
-    changes = {"plan": plan, "status": "refused", "error": error}
-    return Outcome("refused", _reasons(plan, None), changes, {"route": plan.route, "rule": rule})
+    kind = "failed" if error.code == TargetUnavailable.code else "refused"  # the policy let somebody; nobody was up
+    changes = {"plan": plan, "status": kind, "error": error}
+    return Outcome(kind, _reasons(plan, None), changes, {"route": plan.route, "rule": rule})
 
 
 def _reasons(plan: Plan, skip: Skip | None, promise: str | None = None) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from pipeline.errors import (
     NoEligibleTarget,
     RateLimited,
     ResidencyRefused,
+    TargetUnavailable,
     UnsupportedParameter,
 )
 from pipeline.policy import Policy
@@ -90,6 +91,8 @@ def _kind(route: str, conditions: AbstractSet[str], *, ceiling: bool) -> tuple[s
         return BudgetRefused.code, f"a budget is used up, and it leaves no target of the route {route} that may serve"
     if ceiling and passing <= {"budget", "price"}:
         return BudgetRefused.code, f"max_cost_usd pays for no target of the route {route}"
+    if passing == {"health"}:
+        return TargetUnavailable.code, f"every target of the route {route} that may serve it is down"
     return NoEligibleTarget.code, f"no target of the route {route} is eligible"
 
 

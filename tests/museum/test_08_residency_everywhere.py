@@ -100,7 +100,7 @@ def test_the_refusal_says_which_rule_it_was_and_keeps_who_was_left_out(policy: P
 
 
 def test_when_all_that_may_serve_are_down_the_forbidden_one_does_not_stand_in(policy: Policy) -> None:
-    refused = outcome(policy, data_class="restricted", snapshot=down("tiny", "near"))
+    failed = outcome(policy, data_class="restricted", snapshot=down("tiny", "near"))
 
-    assert refused.kind == "refused"
-    assert refused.changes["error"].code == "no_eligible_target"  # type: ignore[attr-defined]
+    assert failed.kind == "failed"
+    assert failed.changes["error"].code == "target_unavailable"  # type: ignore[attr-defined]

@@ -63,10 +63,11 @@ def test_the_chance_that_is_logged_is_that_among_those_who_are_up(policy: Policy
 
 
 def test_only_when_everybody_is_down_it_is_an_error_and_says_for_how_long(policy: Policy) -> None:
-    refused = outcome(policy, session="s", snapshot=down("near", "mid", "far"))
+    failed = outcome(policy, session="s", snapshot=down("near", "mid", "far"))
 
-    error = refused.changes["error"]
-    assert (error.code, error.retry_after_s) == ("no_eligible_target", 10.0)  # type: ignore[attr-defined]
+    error = failed.changes["error"]
+    assert failed.kind == "failed"
+    assert (error.code, error.retry_after_s) == ("target_unavailable", 10.0)  # type: ignore[attr-defined]
 
 
 _REPLICA = """

@@ -149,8 +149,17 @@ def plan(policy: Policy, **circumstances: object) -> Plan:
 
 def refusal(policy: Policy, **circumstances: object) -> tuple[str, str, float | None]:
     """Code, message and time to wait of a request that is refused."""
+    return _ended("refused", policy, circumstances)
+
+
+def failure(policy: Policy, **circumstances: object) -> tuple[str, str, float | None]:
+    """The same of a request that fails."""
+    return _ended("failed", policy, circumstances)
+
+
+def _ended(kind: str, policy: Policy, circumstances: Mapping[str, object]) -> tuple[str, str, float | None]:
     result = outcome(policy, **circumstances)  # type: ignore[arg-type]
-    assert result.kind == "refused", result
+    assert (result.kind, result.changes["status"]) == (kind, kind), result
     error = result.changes["error"]
     return error.code, error.message, error.retry_after_s  # type: ignore[attr-defined]
 

@@ -190,7 +190,7 @@ def test_the_world_is_as_it_was(two: Policy, large: Policy) -> None:
     down = Snapshot(targets={"near": TargetStanding(healthy=False)})
     one = again(record_of(two, snapshot=down), large, planner)
     assert one.before.stairs == ("tiny",)
-    assert one.after.refused == "no_eligible_target"
+    assert one.after.refused == "target_unavailable"
 
 
 def test_what_does_not_hold_what_planning_saw_is_said_to_be_so(two: Policy) -> None:

@@ -274,7 +274,7 @@ def test_when_several_conditions_close_the_targets_each_is_told(policy: Policy) 
     decided = outcome(policy, data_class="restricted", snapshot=down("tiny", "near"))
     error = decided.changes["error"]
 
-    assert (error.code, error.rule) == ("no_eligible_target", "here")  # type: ignore[attr-defined]
+    assert (error.code, error.rule) == ("target_unavailable", "here")  # type: ignore[attr-defined]
     for part in ("tiny (health", "near (health", "far (residency: rule here"):
         assert part in error.message  # type: ignore[attr-defined]
 
@@ -393,7 +393,7 @@ def test_whatever_the_circumstances_no_tier_breaks_a_hard_condition(
     )
     planned = plan_in(decided)
     assert planned is not None
-    assert (decided.kind == "refused") == (not planned.tiers)
+    assert (decided.kind == "planned") == bool(planned.tiers)
     rungs = [rung for tier in planned.tiers for rung in (tier, *tier.fallbacks)]
     called = {rung.target for rung in rungs}
     assert not unhealthy & called

@@ -1,7 +1,7 @@
 """Targets that are left alone: an open breaker is never called, an outlier only where nobody else can be."""
 
 import pytest
-from planning import conditions, down, left_out, plan, policy_of, refusal
+from planning import conditions, down, failure, left_out, plan, policy_of
 
 from pipeline.contracts import Plan, Snapshot, TargetStanding
 from pipeline.policy import Policy
@@ -34,9 +34,9 @@ def test_when_it_is_known_when_a_target_may_be_called_again_the_caller_learns_th
     broken = TargetStanding(healthy=False, why="breaker", back_s=41.0)
     quiet = TargetStanding(healthy=False, why="quiet", back_s=17.5)
     world = Snapshot(targets={"tiny": broken, "near": quiet, "far": broken})
-    code, message, wait = refusal(policy, snapshot=world)
+    code, message, wait = failure(policy, snapshot=world)
 
-    assert (code, wait) == ("no_eligible_target", 17.5)
+    assert (code, wait) == ("target_unavailable", 17.5)
     assert "tiny (health: it failed too often and is left alone for another 41.0 s)" in message
     assert "near (health: it asked not to be called for another 17.5 s)" in message
 
@@ -60,4 +60,4 @@ def test_an_outlier_serves_where_nobody_else_can(policy: Policy) -> None:
 
 def test_a_target_whose_breaker_is_open_is_not_called_even_where_nobody_else_can_be(policy: Policy) -> None:
     broken = Snapshot(targets={"far": TargetStanding(healthy=False, why="breaker", back_s=4.0)})
-    assert refusal(policy, route="alone", snapshot=broken)[2] == 4.0
+    assert failure(policy, route="alone", snapshot=broken)[2] == 4.0

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from planning import LIMITS, MODELS, conditions, down, outcome, plan, policy_of, refusal, variants
+from planning import LIMITS, MODELS, conditions, down, failure, outcome, plan, policy_of, refusal, variants
 
 from pipeline.contracts import Budget, BudgetStanding, Plan, ProviderPreferences, Snapshot
 from pipeline.errors import InvalidRequest, UnknownModel
@@ -92,7 +92,7 @@ def test_a_rung_that_names_a_fallback_names_its_target(policy: Policy) -> None:
 def test_nobody_takes_over_where_the_caller_does_not_want_it(policy: Policy, request_: dict[str, object]) -> None:
     assert all(not tier.fallbacks for tier in plan(policy, **request_).tiers)
     without_tiny = outcome(policy, **request_, snapshot=down("tiny"))
-    assert without_tiny.kind == ("refused" if "pin" in request_ else "planned")
+    assert without_tiny.kind == ("failed" if "pin" in request_ else "planned")
 
 
 def test_where_no_variant_of_a_tier_is_eligible_the_first_fallback_stands_in(policy: Policy) -> None:
@@ -262,9 +262,9 @@ def test_where_nothing_is_left_the_refusal_says_until_when(policy: Policy) -> No
 
 
 def test_when_everybody_is_down_the_caller_learns_when_to_come_back(policy: Policy) -> None:
-    code, message, wait = refusal(policy, snapshot=down("tiny", "near", "far"))
+    code, message, wait = failure(policy, snapshot=down("tiny", "near", "far"))
 
-    assert (code, wait) == ("no_eligible_target", policy.limits.breaker.open)
+    assert (code, wait) == ("target_unavailable", policy.limits.breaker.open)
     assert "health" in message
 
 
