@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from valkey_server import ValkeyServer, valkey_server
 
+from pipeline.adapters.money import scripts
 from pipeline.adapters.money.counters import Bucket, Counters
 from pipeline.adapters.money.folding import Folder
 from pipeline.adapters.money.ledger import StreamLedger
@@ -69,6 +70,7 @@ async def desk(request: pytest.FixtureRequest) -> AsyncIterator[Desk]:
         await admin._calls.command("FLUSHALL")
 
     await flush()
+    await admin._calls.command("SCRIPT", "LOAD", scripts.SETTLE)  # what is asked after one is then counted after it
     made = Desk(lambda: ValkeyCounters(server.url), flush)
     yield made
     for worker in made.workers:

@@ -136,7 +136,10 @@ def test_caps_on_escalations_are_shown_as_they_are_counted(
         assert words in shown, shown
 
 
-def test_without_a_valkey_it_is_said_that_each_worker_counts_for_itself(desk: Desk, tmp_path: Path) -> None:
+def test_without_a_valkey_it_is_said_that_each_worker_counts_for_itself(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STEPWELL_VALKEY", "redis://127.0.0.1:1/0")
     (tmp_path / "policies" / "budgets.yaml").write_text(BUDGETS + CAPS)
     desk.given(_spending)
     assert "for itself" in desk.types("budget", "show").output
