@@ -85,11 +85,11 @@ def _served(envelope: Envelope, reason: str) -> dict[str, object]:
 
 
 def _error(envelope: Envelope, reason: str) -> ErrorBody:
-    if reason == "deadline":
-        return ErrorBody(code="deadline_exceeded", message="the deadline left no time to call a model: allow more time")
     failed = [made.error for made in envelope.answers if made.error is not None]
     if failed:
-        return failed[-1]
+        return failed[-1]  # also where it took the time of all others: whose caller allows more may meet it again
+    if reason == "deadline":
+        return ErrorBody(code="deadline_exceeded", message="the deadline left no time to call a model: allow more time")
     if envelope.verdict is not None and envelope.verdict.schema_state == "invalid":
         return ErrorBody(code="schema_not_satisfied", message=unsatisfied(envelope.verdict.problems))
     message = "no permitted tier gave an answer that is sure enough, and the route would rather fail than degrade"

@@ -130,6 +130,12 @@ def test_without_a_draft_that_may_serve_the_request_fails_with_the_true_reason(b
     assert "degraded" not in outcome.changes
 
 
+def test_a_call_that_took_all_the_time_is_what_the_caller_is_told() -> None:
+    outcome = give_up(envelope(attempt(1, error=DOWN)), out_of_time=True)
+    assert outcome.reasons == ("deadline", DOWN.code)
+    assert outcome.changes["error"] == DOWN
+
+
 @given(
     st.booleans(),
     st.sampled_from(["degrade", "fail"]),
