@@ -505,7 +505,7 @@ def _waiting(envelope: Envelope, stage: StageName, error: Exception, now: float,
 
 
 def _expired(envelope: Envelope) -> Outcome:
-    allowed = envelope.deadline_at - envelope.received_at
+    allowed = round(envelope.deadline_at - envelope.received_at, 3)
     return _ended("expired", DeadlineExceeded(f"the deadline of {allowed:g} s passed before the answer was there"))
 
 

@@ -12,19 +12,20 @@ from pipeline.adapters.clock import SystemClock
 from pipeline.batch import Batch, Engine
 from pipeline.batch.engine import batch_id
 from pipeline.batch.model import ENDED
+from pipeline.batch.served import is_served
 from pipeline.cli import batch_text
 from pipeline.cli.batch_file import Given, Local, look_through, upload
 from pipeline.cli.batch_write import Format, Output, Written, write
-from pipeline.cli.show import console, errors_as_sentences, print_json, print_rows, run
-from pipeline.client import Client
+from pipeline.cli.show import beside, console, errors_as_sentences, print_json, print_rows, run
 from pipeline.embedded.here import settings_here
-from pipeline.errors import InvalidRequest, NotFound
+from pipeline.errors import InvalidRequest, NotFound, NoWorker
 from pipeline.ports import Link
 from pipeline.transport.nats import connect
 
 __all__ = ["register"]
 
 LOOK_S: Final = 0.5
+NOBODY: Final = "no worker takes lines of batches now: start one with `stepwell worker --lanes batch`"
 
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON for programs.")]
 WaitOption = Annotated[bool, typer.Option("--wait", help="Stay until every line has ended.")]
@@ -212,7 +213,8 @@ def _refuse_invalid(local: Local, *, skip_invalid: bool, as_json: bool) -> None:
 async def _submit(local: Local, wanted: str | None, *, wait: bool, as_json: bool) -> Batch:
     async with _link() as link:
         engine = Engine(link, SystemClock())
-        await Client(link, local.given.tenant).result("none")  # raises at once where no worker runs
+        if not await is_served(link, "batch"):
+            raise NoWorker(NOBODY)
         info = await upload(engine, local, quiet=as_json)
         own = wanted if wanted is not None else batch_id(info.tenant, info.digest, local.options)
         batch = await engine.create(info.tenant, info.id, local.options, batch_id=own)
@@ -222,7 +224,10 @@ async def _submit(local: Local, wanted: str | None, *, wait: bool, as_json: bool
 async def _status(batch: str, tenant: str | None, *, wait: bool, as_json: bool) -> Batch:
     async with _link() as link:
         engine = Engine(link, SystemClock())
-        return await _tell(engine, await engine.get(tenant, batch), wait=wait, as_json=as_json)
+        found = await engine.get(tenant, batch)
+        if not found.ended and await is_served(link, "batch") is False:
+            beside.print(f"{NOBODY}; until then it waits", highlight=False, soft_wrap=True, markup=False)
+        return await _tell(engine, found, wait=wait, as_json=as_json)
 
 
 async def _change(

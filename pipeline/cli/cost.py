@@ -175,7 +175,10 @@ def _sentences(total: Row, unreadable: int) -> list[str]:
             f"{total.incomparable} answers cannot be compared: what the best one costs is unknown",
         ),
         (total.estimated, f"{usd(total.estimated)} of the cost was reported by nobody and is estimated"),
-        (total.unrecorded, f"{usd(total.unrecorded)} stands in the ledger alone: of requests under way"),
+        (
+            total.unrecorded,
+            f"{usd(total.unrecorded)} stands in the ledger alone: of requests under way, or lost with their worker",
+        ),
         (unreadable, f"[bold red]{unreadable} entries could not be read[/] and are in none of the sums"),
     ]
     return [sentence for present, sentence in told if present]

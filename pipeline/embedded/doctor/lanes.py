@@ -2,19 +2,20 @@
 
 from typing import Final
 
-import orjson
-
+from pipeline.batch.served import is_served
 from pipeline.contracts import Lane
 from pipeline.embedded.doctor.finding import Finding, attention, good, problem
 from pipeline.errors import StepwellError
-from pipeline.layout import STEPS
-from pipeline.ports import Link
 from pipeline.settings import Settings
-from pipeline.topology import FIRST, LANES, consumer_name
+from pipeline.topology import LANES
 from pipeline.transport.nats import connect
 
 __all__ = ["lanes"]
 
+_WITHOUT: Final[dict[Lane, str]] = {
+    "interactive": "no worker takes the work of the interactive lane, so callers are turned away (no_worker)",
+    "batch": "no worker takes the work of the batch lane, so batches wait",
+}
 _ADVICE: Final[dict[Lane, str]] = {
     "interactive": "start a worker: stepwell worker, or stepwell worker --lanes interactive",
     "batch": "start a worker: stepwell worker --lanes batch",
@@ -35,17 +36,5 @@ async def lanes(settings: Settings) -> tuple[Finding, ...]:
     if len(missing) == len(LANES):
         return (problem("lanes", "no worker takes any work", _ADVICE["interactive"]),)
     if missing:
-        sentence = f"no worker takes the work of the {missing[0]} lane, so it waits"
-        return (attention("lanes", sentence, _ADVICE[missing[0]]),)
+        return (attention("lanes", _WITHOUT[missing[0]], _ADVICE[missing[0]]),)
     return (good("lanes", "workers take the work of both lanes"),) if all(served.values()) else ()
-
-
-async def is_served(link: Link, lane: Lane) -> bool | None:
-    """Whether somebody asks for the work of the first stage, or has some in hand; None: its queue is not there."""
-    conversation = await link.converse(f"$JS.API.CONSUMER.INFO.{STEPS}.{consumer_name(lane, FIRST)}", b"")
-    try:
-        answer = await conversation.next(2.0)
-    finally:
-        conversation.close()
-    told = orjson.loads(answer.body) if answer is not None else {}
-    return told["num_waiting"] + told["num_ack_pending"] > 0 if "config" in told else None

@@ -23,6 +23,7 @@ from pipeline.cli.batch_file import moment, seconds
 from pipeline.cli.show import Misused
 from pipeline.contracts import Request, Status
 from pipeline.gateway.lines import translate_line
+from pipeline.ports import Delivery
 
 MENDED: set[str] = set()
 
@@ -49,11 +50,14 @@ def fed(nats: NatsServer) -> Iterator[None]:
     async def feed() -> None:
         link = await provisioned(nats)
         await Cascade(link, answer).start()
+        transport = link.transport()
+        await transport.consume("classify", "batch", nothing, 1)  # by which it is seen that lines are taken
         feeder = Feeder(link, SystemClock(), translate_line, "test")
         await feeder.start()
         ready.set()
         await asyncio.to_thread(stop.wait)
         await feeder.stop()
+        await transport.stop(0.0)
         await link.close()
 
     thread = threading.Thread(target=lambda: asyncio.run(feed()))
@@ -62,6 +66,10 @@ def fed(nats: NatsServer) -> Iterator[None]:
     yield
     stop.set()
     thread.join(20)
+
+
+async def nothing(_: Delivery) -> None:
+    """The lines are answered by who listens where they are asked."""
 
 
 def lines(path: Path, *texts: str) -> str:
@@ -97,7 +105,7 @@ def test_without_a_worker_it_is_said_at_once(desk: Desk, tmp_path: Path) -> None
     desk.given()
     shown = desk.types("batch", "submit", lines(tmp_path / "f", "one"))
     assert shown.exit_code == 1
-    assert "no_worker: " in shown.stderr
+    assert "no_worker: no worker takes lines of batches now" in shown.stderr
 
 
 @pytest.mark.usefixtures("fed")
