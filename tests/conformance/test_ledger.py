@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from valkey_server import ValkeyServer, valkey_server
 
-from pipeline.adapters.money import scripts
+from pipeline.adapters.money import rebuild, scripts
 from pipeline.adapters.money.counters import Bucket, Counters
+from pipeline.adapters.money.fold import Fold
 from pipeline.adapters.money.folding import Folder
 from pipeline.adapters.money.ledger import StreamLedger
 from pipeline.adapters.money.memory import MemoryCounters
@@ -543,3 +544,31 @@ async def test_lines_in_pages_count_as_before_and_a_loss_changes_nothing(link: L
         (total,) = fold.image(NOON).totals.values()
         assert (total.nano, total.requests) == (40 * 1_000_000 + 10 * 2_000_000, 40)
     await worker.stop()
+
+
+async def test_of_many_workers_one_makes_the_snapshot(desk: Desk) -> None:
+    bucket = MemoryLink().bucket("budgets")
+    first, second = (desk.worker(bucket=bucket)._rebuilder for _ in range(2))
+    assert first is not None
+    assert second is not None
+    assert await first.is_due()
+    await first.refresh()
+    assert await first.is_due(), "nobody else made one"
+    await first.refresh()
+    assert not await second.is_due(), "the first made one since"
+    assert await second.is_due(), "and none since then"
+
+
+async def test_reading_looks_through_what_it_read_when_that_has_doubled(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[int] = []
+    monkeypatch.setattr(Fold, "forget", lambda fold, _: looked.append(len(fold)))
+    monkeypatch.setattr(rebuild, "_GROWN", 8)
+    monkeypatch.setattr(rebuild, "_YIELD", 1)
+    worker = desk.worker()
+    for number in range(40):
+        await worker.reserve(charge(number, 0.0001))
+    await read_fold(desk.streams, None, NOON, {"day"})
+    assert all(later >= 2 * earlier for earlier, later in itertools.pairwise(looked)), looked
+    assert 1 < len(looked) < 6

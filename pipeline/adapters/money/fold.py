@@ -42,6 +42,10 @@ class Fold:
     pending: dict[str, Pending] = field(default_factory=dict)
     opened: dict[tuple[str, Slot], float] = field(default_factory=dict)
 
+    def __len__(self) -> int:
+        """What it remembers: counters, holdings, and where requests were counted."""
+        return len(self.spent) + len(self.pending) + len(self.opened)
+
     def take(self, entry: LedgerEntry, sequence: int) -> None:
         """Count one line. Lines come in the order of the stream."""
         self.upto = max(self.upto, sequence)

@@ -116,8 +116,8 @@ class StreamLedger:
 
     async def _refresh(self) -> None:
         while self._rebuilder is not None:
-            await asyncio.sleep(REFRESH_S * random.uniform(0.5, 1.5))  # who comes later reads less
-            if self._policies.current().budgets:
+            await asyncio.sleep(REFRESH_S * random.uniform(0.5, 1.5))  # not all at once
+            if self._policies.current().budgets and await self._rebuilder.is_due():
                 await self._rebuilder.refresh()
 
     # ------------------------------------------------------------ budgets

@@ -26,8 +26,10 @@ GRACE_S: Final = 0.5
 PATIENCE_S: Final = 5.0
 """Seconds that a call waits for somebody else to have counted again."""
 _POLL_S: Final = 0.05
-_YIELD: Final = 250
+_YIELD: Final = 100
 """Lines after which others get their turn, and the lock is kept."""
+_GROWN: Final = 50_000
+"""From this size on a fold is looked through, whenever it has doubled, for what no longer matters."""
 
 Told = Callable[[int], Awaitable[None]]
 """Told from time to time how many lines were read."""
@@ -56,11 +58,14 @@ async def read_fold(
         fold = Fold(upto=await _begin(streams, now, pers))
     once, counted = Once(), fold.upto
     lines = due = 0
+    bound = _GROWN
     async for stored in streams.scan(STREAM, after=counted):
         lines += _take(fold, once, stored, counted)
         if lines >= due:
             due = lines + _YIELD
-            fold.forget(now)
+            if len(fold) >= bound:
+                fold.forget(now)
+                bound = max(_GROWN, 2 * len(fold))
             await (told(lines) if told is not None else asyncio.sleep(0))
     if told is not None:
         await told(lines)
@@ -130,6 +135,7 @@ class Rebuilder:
         self._pers = pers
         self._grace_s = grace_s
         self._alone = asyncio.Lock()
+        self._seen = 0
 
     async def restore(self) -> None:
         """Return when there are counters that can be trusted.
@@ -167,6 +173,13 @@ class Rebuilder:
         """Stay the one who counts."""
         await self._counters.lock()
 
+    async def is_due(self) -> bool:
+        """Whether no worker made a snapshot since this was asked last, nor this one. One of many is enough."""
+        kept = await _kept(self._bucket)
+        revision = 0 if kept is None else kept.revision
+        seen, self._seen = self._seen, revision
+        return revision == seen
+
     async def refresh(self) -> None:
         """Make a newer snapshot, so that counting again stays short. Never raises."""
         try:
@@ -186,7 +199,7 @@ class Rebuilder:
             )
             return
         try:
-            await self._bucket.put(SNAPSHOT, packed, expected=0 if kept is None else kept.revision)
+            self._seen = await self._bucket.put(SNAPSHOT, packed, expected=0 if kept is None else kept.revision)
         except Conflict:
             pass  # somebody made one at the same time
         except TransportUnavailable as error:
