@@ -28,9 +28,11 @@ _log = logging.getLogger("stepwell.batch")
 GRACE_S: Final = 20.0
 """How long what a settled page makes needless stays, for those who are just about to read it."""
 EVERY_S: Final = 2.0
-TOGETHER: Final = 16
+SOON_S: Final = 0.1
+"""Seconds until the next pages are swept where these were not all that are due: who falls behind is slower for it."""
+TOGETHER: Final = 64
 """Lines of which what they left is removed at the same time."""
-PAGES: Final = 16
+PAGES: Final = 32
 """Pages of a batch that are swept in one go."""
 BESIDE: Final = 4
 """Pages that are swept at the same time: sweeping keeps up with a loop that is full of other work."""
@@ -71,18 +73,20 @@ class Sweeper:
 
     async def run(self, known: Mapping[Key, Batch], active: Mapping[Key, Active]) -> None:
         """Sweep until cancelled."""
+        behind = False
         while True:
-            await asyncio.sleep(EVERY_S)
+            await asyncio.sleep(SOON_S if behind else EVERY_S)
+            behind = False
             try:
-                await self.once(known, active)
+                behind = await self.once(known, active)
             except StepwellError as error:
                 _log.info("what batches left is removed later: %s", error.message)
             except Exception as error:  # noqa: BLE001 - where, and never what: its text may hold that of a line
                 where = "".join(traceback.format_tb(error.__traceback__))
                 _log.error("a defect: what batches left is not removed: %s\n%s", type(error).__name__, where)
 
-    async def once(self, known: Mapping[Key, Batch], active: Mapping[Key, Active]) -> None:
-        """Sweep what is due now."""
+    async def once(self, known: Mapping[Key, Batch], active: Mapping[Key, Active]) -> bool:
+        """Sweep what is due now, or as much as is swept at once. True: so many pages were due that some are left."""
         due = [(batch, pages) for key, batch in list(known.items()) if (pages := self._due(batch, active.get(key)))]
         self._folded = await self._old.fold(self._clock.now())
         queued = await self._queued() if due else set()
@@ -94,6 +98,9 @@ class Sweeper:
             if swept > batch.swept:
                 await self._shelf.update(batch.tenant, batch.id, lambda b, a=batch, s=swept: _noted(b, a.round, s))  # type: ignore[misc]
             self._forget(batch, swept)
+        return any(
+            len(pages) > PAGES and swept > batch.swept for (batch, swept), (_, pages) in zip(done, due, strict=True)
+        )
 
     # ------------------------------------------------------------ which
 

@@ -27,7 +27,7 @@ LINES: Final = 1_000
 LARGEST: Final = 512 * 1024
 """Bytes of a page at most."""
 READ: Final = 64
-"""Requests whose lines are read at once."""
+"""Requests whose lines are read in one answer."""
 TOGETHER: Final = 64
 """Removals that are asked for at the same time."""
 OLD_S: Final = 25 * 3_600.0
@@ -71,8 +71,8 @@ class Folder:
             TransportUnavailable: NATS does not confirm; some pages may be written.
         """
         found: dict[str, list[Stored]] = {}
-        for some in _parts(requests, READ):
-            lines = await self._streams.newest_of(STREAM, [ledger_subject(request, ">") for request in some])
+        wanted = [[ledger_subject(request, ">") for request in some] for some in _parts(requests, READ)]
+        for lines in await asyncio.gather(*(self._streams.newest_of(STREAM, some) for some in wanted)):
             found.update(_by_request(lines))
         if before is not None:
             found = {key: lines for key, lines in found.items() if all(line.at < before for line in lines)}
