@@ -20,7 +20,7 @@ NEW_STAGE = {
 }
 
 VIOLATIONS = [
-    ("road-below-stages", "pipeline/runner.py", "import stages.check"),
+    ("road-below-stages", "pipeline/runner/runner.py", "import stages.check"),
     ("road-below-stages", "pipeline/topology.py", "from stages.haste import decide"),
     ("rooms", "pipeline/errors/base.py", "from pipeline import ports"),
     ("rooms", "pipeline/policy/models/base.py", "import pipeline.runner"),
@@ -43,7 +43,7 @@ VIOLATIONS = [
     ("decisions-see-no-parts", "stages/haste/decide.py", "import pipeline.runner"),
     ("decisions-see-no-parts", "stages/haste/decide.py", "import stages.haste.worker"),
     ("decisions-see-no-parts", "stages/haste/decide.py", "import pipeline.settings"),
-    ("nats-in-one-room", "pipeline/runner.py", "import nats"),
+    ("nats-in-one-room", "pipeline/runner/runner.py", "import nats"),
     ("nats-in-one-room", "stages/draft/worker.py", "from faststream.nats import NatsBroker"),
     ("nats-in-one-room", "stages/haste/worker.py", "import nats.js"),
 ]

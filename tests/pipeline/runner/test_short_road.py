@@ -24,7 +24,7 @@ from pipeline.runner import Carried
 from pipeline.transport.nats import NatsLink, NatsTransport, connect
 from pipeline.worker import Slots
 
-SUPPORT = Path(__file__).parents[1] / "support"
+SUPPORT = Path(__file__).parents[2] / "support"
 
 
 class House(SmallCascade):

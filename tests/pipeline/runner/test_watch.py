@@ -1,0 +1,67 @@
+"""A deadline and a cancellation stop the stage that works, and the request is recorded."""
+
+import asyncio
+
+from cascade import forever
+from runner_bench import fused, message
+
+from pipeline.contracts import Envelope
+from pipeline.ports import Outcome, Run
+
+
+async def test_a_request_past_its_deadline_reaches_no_stage_but_the_last() -> None:
+    bench = fused()
+    bench.clock.time += 61
+    await bench.step(message())
+    assert bench.notes.steps == [("classify", "expired"), ("audit", "recorded")]
+    ended = bench.stages["audit"].seen[0]
+    assert ended.error is not None
+    assert ended.error.code == "deadline_exceeded"
+
+
+async def test_a_stage_that_overruns_the_deadline_is_stopped() -> None:
+    async def slow(given: Envelope, run: Run) -> Outcome:
+        await forever()
+        return Outcome("drafted")
+
+    bench = fused(draft=slow)
+    bench.clock.time += 59.95
+    await bench.step(message())
+    assert ("draft", "expired") in bench.notes.steps
+
+
+async def test_a_cancelled_request_stops_the_stage_that_works_on_it_and_is_recorded() -> None:
+    stopped = asyncio.Event()
+    started = asyncio.Event()
+
+    async def slow(given: Envelope, run: Run) -> Outcome:
+        started.set()
+        try:
+            await forever()
+        finally:
+            stopped.set()
+        return Outcome("drafted")
+
+    bench = fused(draft=slow)
+    running = asyncio.create_task(bench.step(message()))
+    await started.wait()
+    bench.runner.cancel("default.r1")
+    held = await running
+    assert stopped.is_set()
+    assert ("draft", "cancelled") in bench.notes.steps
+    assert bench.notes.steps[-1] == ("audit", "recorded")
+    assert held.settled == ["ack"]
+
+
+async def test_a_request_cancelled_before_its_turn_does_no_work() -> None:
+    bench = fused()
+    bench.runner.cancel("default.r1")
+    await bench.step(message())
+    assert bench.notes.steps == [("classify", "cancelled"), ("audit", "recorded")]
+
+
+async def test_a_cancellation_of_another_tenants_request_with_the_same_id_does_nothing() -> None:
+    bench = fused()
+    bench.runner.cancel("other.r1")
+    await bench.step(message())
+    assert ("draft", "drafted") in bench.notes.steps
