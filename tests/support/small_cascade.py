@@ -12,7 +12,7 @@ from pipeline.admission import Admission
 from pipeline.contracts import Chunk, Envelope
 from pipeline.errors import StepwellError
 from pipeline.policy.models.limits import AdmissionLimits, Lanes
-from pipeline.ports import Outcome, Run
+from pipeline.ports import Clock, Outcome, Run
 from pipeline.runner import Runner
 from pipeline.topology import DONE
 from pipeline.transport.nats import NatsLink
@@ -49,7 +49,7 @@ class SmallCascade:
 
     The answer is `answer`, or the last message of the question. `raises` is raised by draft, `pieces` are streamed
     before the reply, `gate` holds the answer back while it is not set, `draft` takes the place of the stage. The worker
-    has `slots`.
+    has `slots`, and `clock` is the time of its way in.
     """
 
     def __init__(self, server: NatsServer, connected: NatsLink | None = None, **bodies: StageBody) -> None:
@@ -59,6 +59,7 @@ class SmallCascade:
         self.raises: StepwellError | None = None
         self.pieces: list[str] = []
         self.slots = Slots()
+        self.clock: Clock = SystemClock()
         self.gate = asyncio.Event()
         self.gate.set()
         self.policies = _Policies()
@@ -77,7 +78,7 @@ class SmallCascade:
             observer=Notes(),
             worker="w",
         )
-        admission = Admission(self.link, results, self.policies, clock)  # type: ignore[arg-type]
+        admission = Admission(self.link, results, self.policies, self.clock)  # type: ignore[arg-type]
         self.worker = Worker(self.chosen, runner, self.link, admission, slots=self.slots, ack_wait_s=1.0)
         await self.worker.start()
         return self

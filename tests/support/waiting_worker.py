@@ -1,8 +1,9 @@
 """A worker process whose draft waits until a file appears, and which may kill itself where a test says.
 
-    python waiting_worker.py NATS_URL FOLDER [die]
+    python waiting_worker.py NATS_URL FOLDER [die] [long]
 
-With `die` it kills itself with SIGKILL after the request is stored for later and before it is acknowledged.
+With `die` it kills itself with SIGKILL after the request is stored for later and before it is acknowledged; with `long`
+a request waits for two seconds before it comes back.
 Each draft that is paid appends its request to `FOLDER/calls`.
 """
 
@@ -34,12 +35,12 @@ from stages.audit import Audit
 POLICIES = Path(__file__).resolve().parents[2] / "policies"
 
 
-def drafting(link: NatsLink, folder: Path):  # type: ignore[no-untyped-def]
+def drafting(link: NatsLink, folder: Path, waits_s: float):  # type: ignore[no-untyped-def]
     journal = StreamJournal(link.streams)
 
     async def body(envelope: Envelope, run: Run) -> Outcome:
         if not (folder / "open").exists():
-            raise Postponed("the budget is used up", rule="team", retry_after_s=0.3)
+            raise Postponed("the budget is used up", rule="team", retry_after_s=waits_s)
         known = await journal.recall(envelope.key, "draft-1")
         if known is None:
             with (folder / "calls").open("a") as calls:
@@ -56,7 +57,7 @@ async def accepting(envelope: Envelope, run: Run) -> Outcome:
     return Outcome("accepted", changes={"verdict": verdict, "status": "answered"})
 
 
-async def main(url: str, folder: Path, die: bool) -> None:
+async def main(url: str, folder: Path, die: bool, waits_s: float) -> None:
     link = await connect(Settings.from_environment({"STEPWELL_NATS": url}), name="waiting", patient=True)
     transport, clock = link.transport(), SystemClock()
     if die:
@@ -69,7 +70,7 @@ async def main(url: str, folder: Path, die: bool) -> None:
 
         transport.postpone = postpone  # type: ignore[method-assign]
     results = StreamResults(link.streams)
-    bodies = {"draft": drafting(link, folder), "check": accepting}
+    bodies = {"draft": drafting(link, folder, waits_s), "check": accepting}
     audit = Audit(ChainedAuditLog(link.streams, producer_name(), clock), results, clock)
     chosen = [audit if name == "audit" else Scripted(name, bodies.get(name)) for name in STAGES]
     runner = Runner(chosen, transport, link.streams, clock=clock, random=Middle(), observer=Notes(), worker="w")
@@ -78,4 +79,4 @@ async def main(url: str, folder: Path, die: bool) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], Path(sys.argv[2]), "die" in sys.argv[3:]))
+    asyncio.run(main(sys.argv[1], Path(sys.argv[2]), "die" in sys.argv[3:], 2.0 if "long" in sys.argv[3:] else 0.3))
