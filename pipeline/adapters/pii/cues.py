@@ -1,17 +1,9 @@
-"""Words that announce a kind of data, in eight languages, and the window in which they count.
+"""Words that announce a kind of data, in eight languages. A kind is a bit; how words are written: `Lexicon.kind`."""
 
-A kind is a bit, and a word is looked up once for all kinds: what stands around a number is read in one pass however
-many detectors ask. Of several cues the closest one before a number says most about it.
-"""
-
-import re
-from bisect import bisect_left
-from itertools import accumulate, compress
-from typing import Final, NamedTuple
+from typing import Final
 
 from pipeline.adapters.pii.hints import register
-from pipeline.adapters.pii.memo import memo
-from pipeline.adapters.pii.page import Page
+from pipeline.adapters.pii.lexicon import Cue, Lexicon
 
 __all__ = [
     "ADDRESS",
@@ -23,12 +15,14 @@ __all__ = [
     "CARD",
     "COORDINATES",
     "CRIMINAL",
+    "GENERIC",
     "GENETIC",
     "HEALTH",
     "IBAN",
     "IDENTITY",
     "IMEI",
     "ITIN",
+    "LEXICON",
     "LICENCE",
     "LICENCE_ALONE",
     "NATIONAL",
@@ -46,116 +40,10 @@ __all__ = [
     "VEHICLE",
     "VERSION",
     "WALLET",
-    "around",
-    "leading",
-    "near",
-    "places",
-    "says",
-    "within",
 ]  # fmt: skip
 
-Cue = int
-BEFORE: Final = 48
-AFTER: Final = 24
-_WORD: Final = re.compile(r"[^\W\d_]+")
-_REMEMBERED: Final = 16384
-_KEY: Final = 2
-_UNSPACED: Final = "\u3000"
-_SCRIPTS: Final = re.compile("[\u3000-\U0010ffff]")
-_PHRASE: Final = 1 << 100
-"""Marks a word with which a phrase begins."""
-
-
-class _Lexicon(dict[str, Cue]):
-    """What words announce: whole words, beginnings, endings, and phrases by their first word.
-
-    As a dictionary it answers for any word and remembers what it worked out, up to a bound.
-    """
-
-    def __init__(self) -> None:
-        self.kinds = 0
-        self.whole: dict[str, Cue] = {}
-        self.beginnings: dict[str, list[tuple[str, Cue]]] = {}
-        self.endings: list[tuple[str, Cue]] = []
-        self.tails: tuple[str, ...] = ()
-        self.phrases: dict[str, list[tuple[str, Cue]]] = {}
-        self.anywhere: list[tuple[str, Cue]] = []
-
-    def kind(self, words: str) -> Cue:
-        """A new kind. Words are parted by `|`; one with `*` behind may go on, as `karte*` does in `kartennummer`.
-
-        `*` in front makes it the end of a word. Words of scripts that set no spaces count wherever they stand. All are
-        folded as a page folds its text.
-        """
-        bit = 1 << self.kinds
-        self.kinds += 1
-        for word in words.split("|"):
-            for written in {word, word.upper(), word.capitalize()} if not word.isascii() else {word}:
-                self._add(Page(written).lower, bit)
-        return bit
-
-    def _add(self, word: str, bit: Cue) -> None:
-        if word[0] >= _UNSPACED:
-            self.anywhere.append((word.rstrip("*"), bit))
-            return
-        if word[0] == "*":
-            self.endings.append((word[1:], bit))
-            self.tails = (*self.tails, word[1:])
-            return
-        head = _WORD.match(word)
-        if head is None:
-            raise ValueError(f"a cue begins with a letter, {word!r} does not")
-        rest = word[head.end() :]
-        if rest == "*":
-            self.beginnings.setdefault(head[0][:_KEY], []).append((head[0], bit))
-        elif rest:
-            self.phrases.setdefault(head[0], []).append((rest.rstrip("*"), bit))
-        else:
-            self.whole[word] = self.whole.get(word, 0) | bit
-
-    def __missing__(self, word: str) -> Cue:
-        kinds = self.whole.get(word, 0)
-        for beginning, bit in self.beginnings.get(word[:_KEY], ()):
-            if word.startswith(beginning):
-                kinds |= bit
-        if word.endswith(self.tails):
-            for ending, bit in self.endings:
-                if word.endswith(ending):
-                    kinds |= bit
-        if word in self.phrases:
-            kinds |= _PHRASE
-        if len(self) < _REMEMBERED:
-            self[word] = kinds
-        return kinds
-
-    def inside(self, text: str) -> Cue:
-        """The kinds that words of scripts without spaces announce in `text`."""
-        if text.isascii():
-            return 0
-        kinds = 0
-        for word, bit in self.anywhere:
-            if word in text:
-                kinds |= bit
-        return kinds
-
-    def phrase(self, text: str, word: str, end: int) -> Cue:
-        """The kinds of the phrases that begin with `word`, which ends at `end`."""
-        kinds = 0
-        for rest, bit in self.phrases[word]:
-            if text.startswith(rest, end):
-                kinds |= bit
-        return kinds
-
-    def possible(self, word: str) -> Cue:
-        """The kinds that `word` announces, or that a phrase beginning with it may announce."""
-        kinds = 0
-        for _, bit in self.phrases.get(word, ()):
-            kinds |= bit
-        return kinds
-
-
-_LEXICON: Final = _Lexicon()
-_kind = _LEXICON.kind
+LEXICON: Final = Lexicon()
+_kind = LEXICON.kind
 
 CARD: Final = _kind(
     "信用卡|银行卡|クレジットカード|카드|card*|credit*|debit*|visa|mastercard*|amex|american express"
@@ -347,127 +235,15 @@ CRIMINAL: Final = _kind(
     "|precedenti penali|condannat*|rap sheet|indicted*|warrant*"
 )
 _TOPICS: Final = HEALTH | BIOMETRIC | GENETIC | SEXUAL | RELIGION | POLITICS | UNION | CRIMINAL
-
-_GENERIC: Final = _TOPICS | IDENTITY | AGE | VERSION
-
-
-_SPECIFIC: Final = ~_GENERIC
+GENERIC: Final = _TOPICS | IDENTITY | AGE | VERSION
+"""Kinds whose words are said of anything: they do not lead."""
 
 
-class Around(NamedTuple):
-    """The kinds announced around a number: anywhere in the window, before it, and by the closest word before it."""
-
-    near: Cue
-    before: Cue
-    closest: Cue
-
-
-class _Hits(NamedTuple):
-    """Where the cue words of a page stand, in its order, and what they announce."""
-
-    starts: list[int]
-    ends: list[int]
-    kinds: list[Cue]
-
-
-def _hits(page: Page) -> _Hits:
-    known = memo(page)
-    found: _Hits | None = known.get("hits")
-    if found is None:
-        found = known["hits"] = _find(page)
-    return found
-
-
-def _find(page: Page) -> _Hits:
-    hits = _Hits([], [], [])
-    if not page.hints & _ALL:
-        return hits
-    words = page.letters.split(" ")
-    announced = list(map(_LEXICON.__getitem__, words))
-    lengths = list(accumulate(map(len, words)))
-    for at in compress(range(len(words)), announced):
-        word, kinds, end = words[at], announced[at], lengths[at] + at
-        if kinds & _PHRASE:
-            kinds = kinds & ~_PHRASE | _LEXICON.phrase(page.lower, word, end)
-        hits.starts.append(end - len(word))
-        hits.ends.append(end)
-        hits.kinds.append(kinds)
-    return hits
-
-
-def around(page: Page, start: int, end: int) -> Around:
-    """What is announced at most 48 characters before or 24 after `start:end`, or within. Read once for each place."""
-    known = memo(page)
-    found: Around | None = known.get((start, end))
-    if found is None:
-        found = known[start, end] = _read(page, start, end)
-    return found
-
-
-def _read(page: Page, start: int, end: int) -> Around:
-    starts, ends, all_kinds = _hits(page)
-    near = before = closest = 0
-    first, last = start - BEFORE, end + AFTER
-    for at in range(bisect_left(starts, first), len(starts)):
-        behind, kinds = ends[at], all_kinds[at]
-        if behind > last:
-            break
-        near |= kinds
-        if behind <= start:
-            before |= kinds
-            if kinds & _SPECIFIC:
-                closest = kinds
-    unspaced = _LEXICON.inside(page.lower[max(0, first) : last]) if not page.ascii and _unspaced(page) else 0
-    return Around(near | unspaced, before | unspaced, unspaced or closest)
-
-
-def near(page: Page, cue: Cue, start: int, end: int) -> bool:
-    """Whether a cue stands at most 48 characters before or 24 after `start:end`, or within."""
-    return bool(around(page, start, end).near & cue)
-
-
-def leading(page: Page, cue: Cue, start: int, end: int) -> bool:
-    """Whether the closest of all cues before `start:end`, generic words aside, is one of `cue`."""
-    return bool(around(page, start, end).closest & cue)
-
-
-def within(page: Page, cue: Cue, first: int, last: int) -> bool:
-    """Whether a cue stands between `first` and `last`."""
-    hits = _hits(page)
-    for at in range(bisect_left(hits.starts, first), len(hits.starts)):
-        if hits.ends[at] > last:
-            return False
-        if hits.kinds[at] & cue:
-            return True
-    return False
-
-
-def places(page: Page, cue: Cue) -> list[int]:
-    """Where the cues of these kinds begin."""
-    hits = _hits(page)
-    return [start for start, kinds in zip(hits.starts, hits.kinds, strict=True) if kinds & cue]
-
-
-def says(page: Page, cue: Cue) -> bool:
-    """Whether some word of the page announces one of these kinds, or begins a phrase that could. Cheap and sound."""
-    return bool(page.hints & cue) or (not page.ascii and bool(_unspaced(page) & cue))
-
-
-def _unspaced(page: Page) -> Cue:
-    """The kinds that words of scripts without spaces announce, anywhere on the page."""
-    known = memo(page)
-    kinds: Cue | None = known.get("unspaced")
-    if kinds is None:
-        there = _SCRIPTS.search(page.lower) is not None
-        kinds = known["unspaced"] = _LEXICON.inside(page.lower) if there else 0
-    return kinds
-
-
-_ALL: Final = (1 << _LEXICON.kinds) - 1
+_ALL: Final = (1 << LEXICON.kinds) - 1
 
 
 def _hint(word: str) -> Cue:
-    return (_LEXICON[word] | _LEXICON.possible(word)) & _ALL
+    return (LEXICON[word] | LEXICON.possible(word)) & _ALL
 
 
 register(_hint)

@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from pipeline.adapters.pii import cues
+from pipeline.adapters.pii import cues, nearby
 from pipeline.adapters.pii.detectors.address_classes import PROMISING, Reading, promising, read
 from pipeline.adapters.pii.detectors.base import Detector
 from pipeline.adapters.pii.page import Page
@@ -202,7 +202,7 @@ def _formed(page: Page, reading: Reading) -> Iterator[_Found]:
 
 def _grown(page: Page, reading: Reading, match: re.Match[str], form: _Form) -> _Found:
     end, _ = _tail(reading, match.end())
-    sure = end > match.end() or cues.near(page, cues.ADDRESS, reading.starts[match.start()], reading.ends[end - 1])
+    sure = end > match.end() or nearby.near(page, cues.ADDRESS, reading.starts[match.start()], reading.ends[end - 1])
     return _Found(_ahead(reading, match.start()), end, form.alone + form.more * sure)
 
 

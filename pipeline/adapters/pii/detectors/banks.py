@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from pipeline.adapters.pii import cues
+from pipeline.adapters.pii import cues, nearby
 from pipeline.adapters.pii.detectors import check_digits as check
 from pipeline.adapters.pii.detectors.base import Detector
 from pipeline.adapters.pii.detectors.forms import Form, by_shape, checker, raised
@@ -53,7 +53,7 @@ def _is_account(piece: Piece) -> bool:
 def _accounts(page: Page) -> Iterator[Span]:
     for piece in pieces(page):
         score = raised(page, _FORMS, cues.BANK, piece)
-        if score < _ANNOUNCED and _is_account(piece) and cues.leading(page, cues.BANK, piece.start, piece.end):
+        if score < _ANNOUNCED and _is_account(piece) and nearby.leading(page, cues.BANK, piece.start, piece.end):
             score = _ANNOUNCED
         if score:
             yield Span("BANK_ACCOUNT", piece.start, piece.end, score)
@@ -62,7 +62,7 @@ def _accounts(page: Page) -> Iterator[Span]:
 def _bics(page: Page) -> Iterator[Span]:
     for match in _BIC.finditer(page.text):
         word = match.group()
-        if (word.isupper() or any(map(str.isdigit, word))) and cues.near(page, cues.BIC, *match.span()):
+        if (word.isupper() or any(map(str.isdigit, word))) and nearby.near(page, cues.BIC, *match.span()):
             good = checker("bic")(word.upper())
             yield Span("BANK_ACCOUNT", *match.span(), 0.75 if good else 0.3)
 
@@ -70,16 +70,16 @@ def _bics(page: Page) -> Iterator[Span]:
 def _banks(page: Page) -> Iterator[Span]:
     if _may_count(page):
         yield from _accounts(page)
-    if cues.says(page, cues.BIC) and cues.places(page, cues.BIC):
+    if nearby.says(page, cues.BIC) and nearby.places(page, cues.BIC):
         yield from _bics(page)
 
 
 def _may_count(page: Page) -> bool:
-    return page.digits >= _FEWEST_DIGITS and cues.says(page, cues.BANK) and page.loose >= _FEWEST_DIGITS
+    return page.digits >= _FEWEST_DIGITS and nearby.says(page, cues.BANK) and page.loose >= _FEWEST_DIGITS
 
 
 def _may_have_account(page: Page) -> bool:
-    return cues.says(page, cues.BIC) or _may_count(page)
+    return nearby.says(page, cues.BIC) or _may_count(page)
 
 
 BANK: Final = Detector("bank-accounts", ("BANK_ACCOUNT",), _may_have_account, _banks)

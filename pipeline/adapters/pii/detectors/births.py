@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from pipeline.adapters.pii import cues
+from pipeline.adapters.pii import cues, nearby
 from pipeline.adapters.pii.detectors.base import Detector
 from pipeline.adapters.pii.hints import words
 from pipeline.adapters.pii.page import Page
@@ -48,7 +48,7 @@ _BIRTHDAY: Final = re.compile(r"[^\w\n]{1,3}(?:is|was|being) (?:my|his|her|their
 
 def _births(page: Page) -> Iterator[Span]:
     lower, before = page.lower, 0
-    for at in cues.places(page, cues.BIRTH):
+    for at in nearby.places(page, cues.BIRTH):
         match = _DATE.search(lower, max(at, before), at + _REACH + _LONGEST)
         if match is not None and match.start() <= at + _REACH and (match.end() < at + _REACH + _LONGEST):
             yield Span("DATE_OF_BIRTH", *match.span(), 0.85)
@@ -67,7 +67,7 @@ def _ends_with_date(lower: str, end: int) -> tuple[int, int] | None:
 
 
 BIRTH: Final = Detector(
-    "births", ("DATE_OF_BIRTH",), lambda page: page.digits >= 3 and cues.says(page, cues.BIRTH), _births
+    "births", ("DATE_OF_BIRTH",), lambda page: page.digits >= 3 and nearby.says(page, cues.BIRTH), _births
 )
 
 # ---------------------------------------------------------------- ages

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from pipeline.adapters.pii import cues
+from pipeline.adapters.pii import cues, nearby
 from pipeline.adapters.pii.detectors.base import Detector
 from pipeline.adapters.pii.page import Page
 from pipeline.adapters.pii.spans import Span
@@ -118,7 +118,7 @@ class _Told(NamedTuple):
 
 
 def _told(page: Page, start: int, end: int) -> _Told:
-    around = cues.around(page, start, end)
+    around = nearby.around(page, start, end)
     closest = bool(around.closest & cues.PHONE)
     other = bool(around.closest) and not closest
     return _Told(closest or (bool(around.near & cues.PHONE) and not other), closest, other)
@@ -187,7 +187,7 @@ def _phones(page: Page) -> Iterator[Span]:
     yield from _world(page)
     yield from _america(page)
     yield from _national(page)
-    if cues.says(page, cues.PHONE):
+    if nearby.says(page, cues.PHONE):
         yield from _bare(page)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Final
 
-from pipeline.adapters.pii import cues
+from pipeline.adapters.pii import cues, nearby
 from pipeline.adapters.pii.detectors import check_digits as check
 from pipeline.adapters.pii.detectors.base import Detector
 from pipeline.adapters.pii.detectors.pieces import Piece, pieces
@@ -35,7 +35,7 @@ def _vins(page: Page) -> Iterator[Span]:
     for match in chain.from_iterable(_VIN.finditer(page.text, *place) for place in page.long_places):
         vin = match.group().upper()
         letters = sum(map(str.isalpha, vin))
-        cued = cues.near(page, cues.VEHICLE, *match.span())
+        cued = nearby.near(page, cues.VEHICLE, *match.span())
         if letters == len(vin) or not (cued or _FEWEST_LETTERS <= letters <= _MOST_LETTERS):
             continue
         good = _vin_checks(vin) and match.group() == vin and vin[-3:].isdigit()
@@ -56,14 +56,14 @@ def _plates(page: Page) -> Iterator[Span]:
         signs = sum(map(str.isalnum, match.group()))
         if not _SHORTEST_PLATE <= signs <= _LONGEST_PLATE or not any(map(str.isalpha, match.group())):
             continue
-        if cues.leading(page, cues.PLATE, *match.span()):
+        if nearby.leading(page, cues.PLATE, *match.span()):
             yield Span("VEHICLE_ID", *match.span(), 0.7)
 
 
 def _vehicles(page: Page) -> Iterator[Span]:
     if _long_word(page):
         yield from _vins(page)
-    if cues.says(page, cues.PLATE) and cues.places(page, cues.PLATE):
+    if nearby.says(page, cues.PLATE) and nearby.places(page, cues.PLATE):
         yield from _plates(page)
 
 
@@ -76,7 +76,7 @@ def _long_word(page: Page) -> bool:
 
 
 def _may_have_vehicle(page: Page) -> bool:
-    return page.digits >= 1 and (cues.says(page, cues.PLATE) or _long_word(page))
+    return page.digits >= 1 and (nearby.says(page, cues.PLATE) or _long_word(page))
 
 
 VEHICLE: Final = Detector("vehicles", ("VEHICLE_ID",), _may_have_vehicle, _vehicles)
@@ -90,7 +90,7 @@ _SIM_SHAPES: Final = frozenset(("9" * 18, "9" * 19, "9" * 20, "9999 9999 9999 99
 
 
 def _device_score(page: Page, piece: Piece) -> float:
-    around = cues.around(page, piece.start, piece.end)
+    around = nearby.around(page, piece.start, piece.end)
     if not around.closest & cues.IMEI:
         return 0.0
     digits = piece.compact
@@ -100,7 +100,7 @@ def _device_score(page: Page, piece: Piece) -> float:
 
 
 def _devices(page: Page) -> Iterator[Span]:
-    if not cues.says(page, cues.IMEI):
+    if not nearby.says(page, cues.IMEI):
         return
     for piece in pieces(page):
         if len(piece.shape) >= 14 and (score := _device_score(page, piece)):
@@ -108,5 +108,5 @@ def _devices(page: Page) -> Iterator[Span]:
 
 
 DEVICE: Final = Detector(
-    "devices", ("DEVICE_ID",), lambda page: page.digits >= 14 and cues.says(page, cues.IMEI), _devices
+    "devices", ("DEVICE_ID",), lambda page: page.digits >= 14 and nearby.says(page, cues.IMEI), _devices
 )

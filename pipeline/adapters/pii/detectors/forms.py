@@ -5,7 +5,7 @@ from functools import cache
 from importlib import import_module
 from typing import Final, NamedTuple
 
-from pipeline.adapters.pii import cues
+from pipeline.adapters.pii import cues, nearby
 from pipeline.adapters.pii.detectors.pieces import Piece, pieces, shapes
 from pipeline.adapters.pii.page import Page
 from pipeline.adapters.pii.spans import Span
@@ -94,9 +94,9 @@ def raised(page: Page, table: ByShape, cue: int, piece: Piece) -> float:
     """
     if piece.shape not in table.all:
         return 0.0
-    if not cues.says(page, cue | cues.IDENTITY):
+    if not nearby.says(page, cue | cues.IDENTITY):
         return _best(table.distinct.get(piece.shape, ()), piece)
-    around = cues.around(page, piece.start, piece.end)
+    around = nearby.around(page, piece.start, piece.end)
     if around.closest & cue:
         return _sum(_best(table.all[piece.shape], piece), _CLOSEST)
     if around.near & cue:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from pipeline.adapters.pii import cues
+from pipeline.adapters.pii import cues, nearby
 from pipeline.adapters.pii.detectors import check_digits as check
 from pipeline.adapters.pii.detectors.base import Detector
 from pipeline.adapters.pii.detectors.forms import Form, by_shape, checker, raised, spans_of
@@ -32,7 +32,7 @@ def _social(digits: str) -> bool:
 
 def _ssns(page: Page) -> Iterator[Span]:
     for span in spans_of("US_SSN", _SSN, cues.SOCIAL, page):
-        if page.text[span.start] != "9" or not cues.leading(page, cues.ITIN, span.start, span.end):
+        if page.text[span.start] != "9" or not nearby.leading(page, cues.ITIN, span.start, span.end):
             yield span
 
 
@@ -266,7 +266,7 @@ def _nationals(page: Page) -> Iterator[Span]:
         if piece.dated:
             continue
         score = raised(page, _FORMS, cues.NATIONAL, piece)
-        if not score and _vague(piece) and cues.leading(page, cues.NATIONAL, piece.start, piece.end):
+        if not score and _vague(piece) and nearby.leading(page, cues.NATIONAL, piece.start, piece.end):
             score = _ANNOUNCED
         if score:
             yield Span("NATIONAL_ID", piece.start, piece.end, score)
@@ -275,7 +275,7 @@ def _nationals(page: Page) -> Iterator[Span]:
 def _may_have_number(page: Page) -> bool:
     if page.digits < _FEWEST or page.loose < _FEWEST:
         return False
-    return page.loose >= _DISTINCT or cues.says(page, cues.NATIONAL | cues.IDENTITY)
+    return page.loose >= _DISTINCT or nearby.says(page, cues.NATIONAL | cues.IDENTITY)
 
 
 NATIONAL: Final = Detector("national-ids", ("NATIONAL_ID",), _may_have_number, _nationals)

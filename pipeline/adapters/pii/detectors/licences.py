@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from pipeline.adapters.pii import cues
+from pipeline.adapters.pii import cues, nearby
 from pipeline.adapters.pii.detectors.base import Detector
 from pipeline.adapters.pii.detectors.pieces import Piece, pieces, shapes
 from pipeline.adapters.pii.page import Page
@@ -35,7 +35,7 @@ def _may_be(piece: Piece) -> bool:
 
 
 def _score(page: Page, piece: Piece) -> float:
-    around = cues.around(page, piece.start, piece.end)
+    around = nearby.around(page, piece.start, piece.end)
     if around.closest & cues.PLATE and not around.before & cues.LICENCE_ALONE:
         return 0.0
     if around.closest & cues.LICENCE_ALONE or (around.before & cues.LICENCE_ALONE and around.closest & cues.LICENCE):
@@ -46,7 +46,7 @@ def _score(page: Page, piece: Piece) -> float:
 
 
 def _says_licence(page: Page) -> bool:
-    return page.digits >= _FEWEST_DIGITS and cues.says(page, cues.LICENCE | cues.LICENCE_ALONE)
+    return page.digits >= _FEWEST_DIGITS and nearby.says(page, cues.LICENCE | cues.LICENCE_ALONE)
 
 
 def _licences(page: Page) -> Iterator[Span]:

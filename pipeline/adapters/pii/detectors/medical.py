@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from pipeline.adapters.pii import cues
+from pipeline.adapters.pii import cues, nearby
 from pipeline.adapters.pii.detectors import check_digits as check
 from pipeline.adapters.pii.detectors.base import Detector
 from pipeline.adapters.pii.detectors.forms import Form, by_shape, raised
@@ -60,14 +60,14 @@ def _is_record(page: Page, piece: Piece) -> bool:
     digits = piece.shape.count("9")
     if not piece.alone or not _FEWEST_DIGITS <= digits <= 20 or "/" in piece.text:
         return False
-    if not cues.around(page, piece.start, piece.end).before & cues.PATIENT:
+    if not nearby.around(page, piece.start, piece.end).before & cues.PATIENT:
         return False
     at = piece.start + next(n for n, sign in enumerate(piece.text) if sign.isdigit())
     return _LINK.search(page.lower[max(0, at - 64) : at]) is not None
 
 
 def _medical(page: Page) -> Iterator[Span]:
-    told = cues.says(page, cues.PATIENT)
+    told = nearby.says(page, cues.PATIENT)
     for piece in pieces(page):
         score = raised(page, _FORMS, _CUES, piece)
         if told and score < _RECORD and _is_record(page, piece):
@@ -79,7 +79,7 @@ def _medical(page: Page) -> Iterator[Span]:
 def _may_have_number(page: Page) -> bool:
     if page.digits < _FEWEST_DIGITS:
         return False
-    return page.loose >= _FEWEST_DIGITS or cues.says(page, cues.PATIENT)
+    return page.loose >= _FEWEST_DIGITS or nearby.says(page, cues.PATIENT)
 
 
 MEDICAL: Final = Detector("medical-ids", ("MEDICAL_ID",), _may_have_number, _medical)

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from stdnum import numdb
 
-from pipeline.adapters.pii import cues
+from pipeline.adapters.pii import cues, nearby
 from pipeline.adapters.pii.detectors.base import Detector
 from pipeline.adapters.pii.detectors.check_digits import luhn
 from pipeline.adapters.pii.page import Page
@@ -138,7 +138,7 @@ def _scored(page: Page, start: int, end: int, groups: tuple[int, ...]) -> float:
     card = None if len(groups) == _TWO and "." in number else _read(number.translate(_SEPARATORS), groups)
     if card is None:
         return 0.0
-    around = cues.around(page, start, end)
+    around = nearby.around(page, start, end)
     contested = bool(around.closest and not around.closest & cues.CARD)
     return _card_score(card, bool(around.near & cues.CARD), contested)
 
@@ -210,7 +210,7 @@ def _iban_score(page: Page, iban: str, start: int, end: int) -> float:
     """By check digits (ISO 7064, modulo 97-10), the structure of the country, and a cue."""
     if _mod97(iban):
         return 0.97
-    cued = cues.near(page, cues.IBAN, start, end)
+    cued = nearby.near(page, cues.IBAN, start, end)
     if _structured(iban):
         return 0.75 if cued else 0.55 if page.text[start].isupper() else 0.3
     return 0.6 if cued else 0.3

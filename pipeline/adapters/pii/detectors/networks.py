@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 from typing import Final
 
-from pipeline.adapters.pii import cues
+from pipeline.adapters.pii import cues, nearby
 from pipeline.adapters.pii.detectors.base import Detector
 from pipeline.adapters.pii.page import Page
 from pipeline.adapters.pii.spans import Span
@@ -43,7 +43,7 @@ def _v4(page: Page) -> Iterator[Span]:
     starts = (quad.start() for quad in _QUAD.finditer(page.text))
     for match in filter(None, (_V4.match(page.text, start) for start in starts)):
         score = _ip_score(match.group().partition("/")[0])
-        if score > _NOBODYS and cues.near(page, cues.VERSION, match.start(), match.start()):
+        if score > _NOBODYS and nearby.near(page, cues.VERSION, match.start(), match.start()):
             score = 0.4
         yield Span("IP", *match.span(), score)
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from pipeline.adapters.pii import cues
+from pipeline.adapters.pii import cues, nearby
 from pipeline.adapters.pii.detectors.base import Detector
 from pipeline.adapters.pii.detectors.pieces import Piece, pieces, shapes
 from pipeline.adapters.pii.page import Page
@@ -36,7 +36,7 @@ def _is_number(piece: Piece) -> bool:
 
 
 def _says_passport(page: Page) -> bool:
-    return cues.says(page, cues.PASSPORT)
+    return nearby.says(page, cues.PASSPORT)
 
 
 def _passports(page: Page) -> Iterator[Span]:
@@ -47,8 +47,8 @@ def _passports(page: Page) -> Iterator[Span]:
     if page.digits < _FEWEST_DIGITS or not _says_passport(page):
         return
     for piece in pieces(page):
-        if _is_number(piece) and cues.near(page, cues.PASSPORT, piece.start, piece.end):
-            close = cues.leading(page, cues.PASSPORT, piece.start, piece.end)
+        if _is_number(piece) and nearby.near(page, cues.PASSPORT, piece.start, piece.end):
+            close = nearby.leading(page, cues.PASSPORT, piece.start, piece.end)
             yield Span("PASSPORT", piece.start, piece.end, _CLOSE if close else _AROUND)
 
 

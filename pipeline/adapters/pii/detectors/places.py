@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from pipeline.adapters.pii import cues
+from pipeline.adapters.pii import cues, nearby
 from pipeline.adapters.pii.detectors.base import Detector
 from pipeline.adapters.pii.page import Page
 from pipeline.adapters.pii.spans import Span
@@ -58,7 +58,7 @@ def _pair_score(page: Page, match: re.Match[str]) -> float:
     if north and east:
         return _SURE
     fewest = min(_decimals(latitude), _decimals(longitude))
-    cued = cues.near(page, cues.COORDINATES, *match.span())
+    cued = nearby.near(page, cues.COORDINATES, *match.span())
     comma = "," in match.group() or ";" in match.group()
     if fewest >= _MANY and comma:
         return 0.85 if cued else 0.55 if _away_from_one(latitude, longitude, fewest) else 0.3

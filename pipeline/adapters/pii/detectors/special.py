@@ -10,7 +10,7 @@ from functools import reduce
 from operator import or_
 from typing import Final, NamedTuple
 
-from pipeline.adapters.pii import cues
+from pipeline.adapters.pii import cues, nearby
 from pipeline.adapters.pii.detectors.base import Detector
 from pipeline.adapters.pii.page import Page
 from pipeline.adapters.pii.spans import Span
@@ -283,7 +283,7 @@ _REACH: Final = 96
 def _windows(category: _Category, page: Page) -> list[tuple[int, int]]:
     """The surroundings of every sign, those that touch joined."""
     windows: list[tuple[int, int]] = []
-    for at in cues.places(page, category.signs):
+    for at in nearby.places(page, category.signs):
         start, end = max(0, at - _REACH), at + _REACH
         if windows and start <= windows[-1][1]:
             start = windows.pop()[0]
@@ -293,7 +293,7 @@ def _windows(category: _Category, page: Page) -> list[tuple[int, int]]:
 
 def _specials(page: Page) -> Iterator[Span]:
     for category in _CATEGORIES:
-        if not cues.says(page, category.signs):
+        if not nearby.says(page, category.signs):
             continue
         for start, end in _windows(category, page):
             for wording in category.wordings:
@@ -302,7 +302,7 @@ def _specials(page: Page) -> Iterator[Span]:
 
 
 def _may_have(page: Page) -> bool:
-    return cues.says(page, _SIGNS)
+    return nearby.says(page, _SIGNS)
 
 
 SPECIAL: Final = Detector("special-categories", tuple(category.type for category in _CATEGORIES), _may_have, _specials)

@@ -8,7 +8,7 @@ from typing import Final
 
 from stdnum import bitcoin
 
-from pipeline.adapters.pii import cues
+from pipeline.adapters.pii import cues, nearby
 from pipeline.adapters.pii.detectors.base import Detector
 from pipeline.adapters.pii.page import Page
 from pipeline.adapters.pii.spans import Span
@@ -123,7 +123,7 @@ def _wallets(page: Page) -> Iterator[Span]:
     for pattern, score_of in _KINDS:
         for match in chain.from_iterable(pattern.finditer(page.text, *word) for word in words):
             score = score_of(match.group())
-            if score and score < _SURE and cues.near(page, cues.WALLET, *match.span()):
+            if score and score < _SURE and nearby.near(page, cues.WALLET, *match.span()):
                 score = min(_SURE, score + _CUED)
             if score:
                 yield Span("CRYPTO_WALLET", *match.span(), round(score, 2))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.adapters.pii import cues
+from pipeline.adapters.pii import cues, nearby
 from pipeline.adapters.pii.page import Page
 
 NUMBER = "467 3395"
@@ -24,7 +24,7 @@ def page(text: str) -> tuple[Page, int, int]:
     ],
 )  # fmt: skip
 def test_a_word_before_or_behind_a_number_announces_it(text: str, kind: int) -> None:
-    assert cues.near(*page(text)[:1], kind, *page(text)[1:])
+    assert nearby.near(*page(text)[:1], kind, *page(text)[1:])
 
 
 @pytest.mark.parametrize(
@@ -39,20 +39,20 @@ def test_a_word_before_or_behind_a_number_announces_it(text: str, kind: int) -> 
 )
 def test_a_word_far_off_or_a_part_of_a_word_does_not(text: str) -> None:
     where = page(text)
-    assert not cues.near(where[0], cues.PHONE | cues.BIRTH | cues.BANK, *where[1:])
+    assert not nearby.near(where[0], cues.PHONE | cues.BIRTH | cues.BANK, *where[1:])
 
 
 def test_the_closest_word_before_a_number_leads() -> None:
     where = page(f"my passport is lost, call {NUMBER} about the card")
-    assert cues.leading(where[0], cues.PHONE, *where[1:])
-    assert not cues.leading(where[0], cues.PASSPORT, *where[1:])
-    assert cues.near(where[0], cues.PASSPORT & cues.PASSPORT, *where[1:])
-    assert not cues.leading(where[0], cues.CARD, *where[1:])
+    assert nearby.leading(where[0], cues.PHONE, *where[1:])
+    assert not nearby.leading(where[0], cues.PASSPORT, *where[1:])
+    assert nearby.near(where[0], cues.PASSPORT & cues.PASSPORT, *where[1:])
+    assert not nearby.leading(where[0], cues.CARD, *where[1:])
 
 
 def test_a_general_word_does_not_lead() -> None:
     where = page(f"passport id {NUMBER}")
-    assert cues.leading(where[0], cues.PASSPORT, *where[1:])
+    assert nearby.leading(where[0], cues.PASSPORT, *where[1:])
 
 
 @given(
@@ -64,10 +64,5 @@ def test_a_general_word_does_not_lead() -> None:
 def test_what_a_page_does_not_say_stands_nowhere_on_it(words: list[str]) -> None:
     text = Page(" ".join(words))
     for kind in (cues.PHONE, cues.BIRTH, cues.BANK, cues.CARD, cues.PASSPORT):
-        assert cues.says(text, kind) or not cues.places(text, kind)
-        assert cues.says(text, kind) or not cues.near(text, kind, 0, len(text.text))
-
-
-def test_a_cue_must_begin_with_a_letter() -> None:
-    with pytest.raises(ValueError, match="begins with a letter"):
-        cues._Lexicon().kind("4you")
+        assert nearby.says(text, kind) or not nearby.places(text, kind)
+        assert nearby.says(text, kind) or not nearby.near(text, kind, 0, len(text.text))
