@@ -23,10 +23,11 @@ class State(Enum):
 
 
 class Breaker:
-    """Opens after a streak of failures, or when a share of the last calls failed; tries again with probes.
+    """Opens after a streak of failures, when a share of the last calls failed, or at a hang; tries again with probes.
 
-    Each call takes a ticket with `admit` and returns it with `succeeded`, `failed` or `ignored`. A ticket from before
-    the last change of state says nothing about the target as it is now, and is not counted.
+    Each call takes a ticket with `admit` and returns it with `succeeded`, `failed`, `hung` or `ignored`. A ticket from
+    before the last change of state says nothing about the target as it is now, and is not counted. After a hang one
+    probe goes out at a time until one is answered, for each may cost its caller all the time there is.
 
     An opening of another worker's breaker is adopted: until then no call passes, and then probes decide, as after an
     opening of its own. A target that says on being asked (`hint_well`) that it is well is tried at once, but its word
@@ -43,6 +44,7 @@ class Breaker:
         self._opened_at = float("-inf")
         self._reopens_at = float("-inf")
         self._adopted = False
+        self._hung = False
         self._believes = True
         self._probes_out = 0
         self._probes_won = 0
@@ -93,7 +95,8 @@ class Breaker:
         if self.state is State.OPEN:
             return None
         if self.state is State.HALF_OPEN:
-            if self._probes_out + self._probes_won >= self.rules.probes:
+            at_most = 1 if self._hung and not self._probes_won else self.rules.probes
+            if self._probes_out + self._probes_won >= at_most:
                 return None
             self._probes_out += 1
         return self._era
@@ -110,6 +113,7 @@ class Breaker:
         self._probes_won += 1
         if self._probes_won >= self.rules.probes:
             self._opened = 0
+            self._hung = False
             self._believes = True
             self._enter(State.CLOSED)
 
@@ -122,7 +126,14 @@ class Breaker:
             self._note(failed=True)
             if not self._too_many():
                 return
+        self._hung = False
         self._open(now, draw)
+
+    def hung(self, ticket: int, now: float, draw: float) -> None:
+        """The call got no word, and with others that tells that the target hangs; `draw` as for `failed`."""
+        if ticket == self._era:
+            self._hung = True
+            self._open(now, draw)
 
     def ignored(self, ticket: int) -> None:
         """The call ended in a way that says nothing about the target's health."""

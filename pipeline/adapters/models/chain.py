@@ -1,6 +1,6 @@
 """Who is called at one tier, in which order, and what of an answer may reach the caller while it comes. Pure."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Final, NamedTuple
 
 from pipeline.contracts import Attempt, Envelope, Plan, Rung, Tier
@@ -18,6 +18,7 @@ __all__ = [
     "Link",
     "chain_of",
     "ends_chain",
+    "gives_way_s",
     "may_leave_early",
     "may_open_early",
     "may_stream",
@@ -28,6 +29,8 @@ __all__ = [
 ]
 
 _POSTPONED: Final = "postponed"
+_SPARED: Final = 2.0
+"""Who takes over is left its usual time so many times over."""
 
 
 class Link(NamedTuple):
@@ -64,6 +67,34 @@ def spares_of(envelope: Envelope, tier: int, denied: Link) -> Iterator[Link]:
         for place, rung in enumerate(plan.spares, start=len(plan.tiers[tier].fallbacks) + 1):
             if rung.variant != denied.rung.variant and place > denied.place:
                 yield Link(place, rung)
+
+
+def gives_way_s(
+    envelope: Envelope, tier: int, place: int, left_s: float, takes_calls: Callable[[str], bool]
+) -> float | None:
+    """Seconds after which a call without a word leaves what remains of `left_s` to who would answer in its place.
+
+    That is twice what that one usually takes, and half of all where it is more or not known. None: nobody would answer.
+    """
+    follower = next((name for name in _after(envelope, tier, place) if takes_calls(name)), None)
+    if follower is None:
+        return None
+    snapshot = plan_of(envelope).snapshot
+    standing = snapshot.targets.get(follower) if snapshot is not None else None
+    usual_ms = standing.latency_ms if standing is not None else None
+    half_s = left_s / 2.0
+    return half_s if usual_ms is None else left_s - min(half_s, _SPARED * usual_ms / 1000.0)
+
+
+def _after(envelope: Envelope, tier: int, place: int) -> Iterator[str]:
+    """The targets that are called where this call fails: the fallbacks after it, and then the tiers."""
+    if not envelope.may_fall_back:
+        return
+    tiers = plan_of(envelope).tiers
+    called = tiers[tier].fallbacks[place - 1].target if 0 < place <= len(tiers[tier].fallbacks) else tiers[tier].target
+    for rung in (*tiers[tier].fallbacks[place:], *tiers[tier + 1 : envelope.last_tier + 1]):
+        if rung.target != called:
+            yield rung.target
 
 
 def of_target(error: StepwellError) -> bool:

@@ -10,6 +10,7 @@ from pipeline.adapters.models.breaker import Breaker
 from pipeline.adapters.models.concurrency import Gradient
 from pipeline.adapters.models.posting import Address
 from pipeline.adapters.models.retries import RetryBudget
+from pipeline.adapters.models.silence import Silence
 from pipeline.adapters.models.slots import Slots
 from pipeline.adapters.models.tally import Tally
 from pipeline.disclosure.view import View
@@ -40,6 +41,7 @@ class Endpoint:
         self.gradient = Gradient(limits.concurrency, spec.slots)
         self.slots = Slots(spec.slots)
         self.tally = Tally()
+        self.silence = Silence()
         self.quiet_until = 0.0
         self.quiet_since = 0.0
         self._define(spec)

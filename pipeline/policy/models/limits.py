@@ -32,12 +32,17 @@ class Retry(Section):
 
 
 class Breaker(Section):
-    """When a target is left alone: `ratio` of the last `window` calls failed (of `minimum` at least), or a `streak`."""
+    """When a target is left alone: `ratio` of the last `window` calls failed (of `minimum` at least), or a `streak`.
+
+    So is one that hangs: a `streak` of calls ran out of their callers' time without a word to anybody, each after more
+    seconds than `silence` (twice as many where little is known of the target) and than its answers usually take.
+    """
 
     ratio: Share = 0.5
     window: Whole = Field(default=50, ge=1)
     minimum: Whole = Field(default=20, ge=1)
     streak: Whole = Field(default=5, ge=1)
+    silence: Seconds = 1.0
     open: Seconds = 10.0
     open_cap: Seconds = 120.0
     probes: Whole = Field(default=3, ge=1)

@@ -199,3 +199,62 @@ def test_a_dead_target_is_called_a_bounded_number_of_times_however_often_it_says
             calls += 1
             breaker.failed(ticket, float(second), 0.0)
     assert calls <= RULES.streak + 10 + 36_000 / (0.75 * RULES.open_cap)
+
+
+# ---------------------------------------------------------------- a hang
+
+
+def hung(now: float = 0.0) -> Breaker:
+    breaker = Breaker(RULES)
+    ticket = breaker.admit(now)
+    assert ticket is not None
+    breaker.hung(ticket, now, MIDDLE)
+    return breaker
+
+
+def test_a_hang_opens_it_at_once() -> None:
+    breaker = hung()
+    assert breaker.admit(9.9) is None
+    assert breaker.opening(1.0) == (0.0, 10.0, 1), "and others are told"
+
+
+def test_after_a_hang_one_probe_goes_out_at_a_time_until_one_is_answered() -> None:
+    breaker = hung()
+    probe = breaker.admit(10.0)
+    assert probe is not None
+    assert breaker.admit(10.0) is None
+    breaker.succeeded(probe)
+    last = breaker.admit(10.0)
+    assert last is not None
+    breaker.succeeded(last)
+    assert breaker.state is State.CLOSED
+    for _ in range(RULES.streak):
+        fail(breaker, 11.0)
+    assert breaker.admit(21.0) is not None
+    assert breaker.admit(21.0) is not None, "after failures as many as the rules say"
+
+
+def test_a_probe_that_meets_the_hang_leaves_it_alone_for_twice_as_long() -> None:
+    breaker = hung()
+    probe = breaker.admit(10.0)
+    assert probe is not None
+    breaker.hung(probe, 13.0, MIDDLE)
+    assert breaker.waits_s(13.0) == pytest.approx(20.0)
+
+
+def test_a_probe_without_time_is_followed_by_another() -> None:
+    breaker = hung()
+    for _ in range(5):
+        probe = breaker.admit(10.0)
+        assert probe is not None
+        breaker.ignored(probe)
+
+
+def test_calls_that_end_after_it_opened_do_not_open_it_again() -> None:
+    breaker = Breaker(RULES)
+    first, second = breaker.admit(0.0), breaker.admit(0.0)
+    assert first is not None
+    assert second is not None
+    breaker.hung(first, 3.0, MIDDLE)
+    breaker.hung(second, 4.0, MIDDLE)
+    assert breaker.waits_s(3.0) == pytest.approx(10.0)

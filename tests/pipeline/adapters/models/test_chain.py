@@ -7,7 +7,7 @@ from cascade import FakeClock
 from fakes_models import FakeJournal, FakeModels, answer, classified, policy, shown, target
 
 from pipeline.adapters.models.attempts import RESERVE_S, Attempts
-from pipeline.adapters.models.chain import chain_of
+from pipeline.adapters.models.chain import chain_of, gives_way_s
 from pipeline.contracts import (
     Chunk,
     Classification,
@@ -17,7 +17,9 @@ from pipeline.contracts import (
     Reply,
     Request,
     Rung,
+    Snapshot,
     Step,
+    TargetStanding,
     Tier,
 )
 from pipeline.errors import (
@@ -238,3 +240,52 @@ def test_each_target_is_called_once_however_often_it_stands_in_the_chain() -> No
         "first",
         "a",
     ]
+
+
+# ---------------------------------------------------------------- time for who takes over
+
+
+def with_plan(*tiers: Tier, request: Request | None = None, **others: object) -> Envelope:
+    return envelope(request, plan=Plan(route="chat", tiers=tiers, max_escalations=len(tiers) - 1, **others))
+
+
+def tier_of(name: str, *fallbacks: str) -> Tier:
+    rungs = tuple(Rung(variant=other, target=other) for other in fallbacks)
+    return Tier(variant=name, target=name, propensity=1.0, fallbacks=rungs)
+
+
+def everybody(_: str) -> bool:
+    return True
+
+
+def usual(**latency_ms: float) -> Snapshot:
+    return Snapshot(targets={name: TargetStanding(latency_ms=ms) for name, ms in latency_ms.items()})
+
+
+def test_who_would_take_over_is_left_twice_its_usual_time() -> None:
+    held = with_plan(tier_of("first", "second"), snapshot=usual(second=400.0))
+    assert gives_way_s(held, 0, 0, 3.0, everybody) == pytest.approx(2.2)
+
+
+def test_it_is_left_half_of_the_time_where_its_own_is_longer_or_not_known() -> None:
+    held = with_plan(tier_of("first", "second"), snapshot=usual(second=2000.0))
+    assert gives_way_s(held, 0, 0, 3.0, everybody) == 1.5
+    assert gives_way_s(with_plan(tier_of("first", "second")), 0, 0, 3.0, everybody) == 1.5
+
+
+def test_a_call_that_nobody_follows_has_all_the_time() -> None:
+    held = with_plan(tier_of("first", "second"))
+    assert gives_way_s(held, 0, 1, 3.0, everybody) is None, "the last of the chain"
+    assert gives_way_s(with_plan(tier_of("first")), 0, 0, 3.0, everybody) is None
+    assert gives_way_s(with_plan(tier_of("first", "first")), 0, 0, 3.0, everybody) is None, "the same target"
+    assert gives_way_s(held, 0, 0, 3.0, lambda name: name != "second") is None, "one that is left alone"
+
+
+def test_the_next_tier_takes_over_too_as_far_as_the_caller_lets_it() -> None:
+    tiers = tier_of("first"), tier_of("second")
+    assert gives_way_s(with_plan(*tiers, snapshot=usual(second=400.0)), 0, 0, 3.0, everybody) == pytest.approx(2.2)
+    for request in (
+        Request(input="x", tenant="acme", budget={"max_escalations": 0}),
+        Request(input="x", tenant="acme", provider=ProviderPreferences(allow_fallbacks=False)),
+    ):
+        assert gives_way_s(with_plan(*tiers, request=request), 0, 0, 3.0, everybody) is None
