@@ -24,20 +24,19 @@ import json
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from dataclasses import asdict
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import orjson
 import uvloop
 from rich.console import Console
 
-from bench.drive import ask_cascade
+from bench.caller import Caller
 from bench.growth import Look, Looks, cpu_ms_per_line, is_flat, lost_per_kill, plot, quiet_rate, slopes
 from bench.million_found import TOOLS, Found, calls, count, left, records
-from bench.paced import Paced
 from bench.stack import DEPLOYMENTS, Stack, free_port, ready, stack
 from pipeline.adapters.clock import SystemClock
 from pipeline.batch import Batch, Engine, Options
@@ -152,16 +151,18 @@ class Watch:
         if now - self._seen >= SEEN_S or last:
             self._seen = now
             names = sorted(self._made.processes)
-            cpu = {name: round(self._made.cpu_s(name), 2) for name in names}
+            used = self._made.used()
+            cpu = {name: round(used[name][1], 2) for name in names}
+            mib = {name: round(used[name][0], 1) for name in names}
             lives = {name: self._victims.lives.get(name, 0) for name in names}
             at = round(now - self._began, 2)
-            self._looks.add(Look(at, ended, found.kills, _memory(self._made), cpu, lives))
+            self._looks.add(Look(at, ended, found.kills, mib, cpu, lives))
         if now - self._said >= SAID_S and ended:
             self._said = now
             rate = ended / (now - self._began)
             left = f"{(found.lines - ended) / rate / 60:.1f} min left"
-            mib = " ".join(f"{name} {value:.0f}" for name, value in _memory(self._made).items())
-            console.print(f"{ended} of {found.lines}, {rate:.0f} lines/s, {left}; MiB: {mib}", style="dim")
+            told = " ".join(f"{name} {value:.0f}" for name, value in _memory(self._made).items())
+            console.print(f"{ended} of {found.lines}, {rate:.0f} lines/s, {left}; MiB: {told}", style="dim")
 
 
 def conclude(found: Found, looks: Looks) -> None:
@@ -173,30 +174,33 @@ def conclude(found: Found, looks: Looks) -> None:
 
 
 def _memory(made: Stack) -> dict[str, float]:
-    return {name: round(made.rss_mib(name), 1) for name in sorted(made.processes)}
+    return {name: round(mib, 1) for name, (mib, _) in sorted(made.used().items())}
 
 
-def _for(seconds: float) -> Callable[[], bool]:
-    until = time.monotonic() + seconds
-    return lambda: time.monotonic() >= until
+async def _alone(made: Stack, rate: float, seconds: float, found: Found) -> None:
+    """What callers notice without a batch, once everything is warm."""
+    for name, how_long in (("warm", min(3.0, seconds)), ("alone", seconds)):
+        caller = Caller(made, name, rate)
+        await caller.start()
+        await asyncio.sleep(how_long)
+        seen = await caller.stop()
+    found.alone, found.alone_p50, found.alone_p99 = seen.answered, seen.p50, seen.p99
 
 
-async def _beside(made: Stack, rate: float, found: Found, enough: asyncio.Event) -> None:
-    """Interactive requests until it is enough."""
-    link = await connect(made.settings, name="beside", patient=True)
-    paced = Paced(ask_cascade(link, "beside"), rate)
-    seen = await paced.run(enough.is_set)
-    found.beside, found.beside_failed = len(seen.values), paced.failed
-    found.beside_p50, found.beside_p99 = round(seen.quantile(0.5), 2), round(seen.quantile(0.99), 2)
-    await link.close()
-
-
-async def _alone(link: Any, rate: float, seconds: float, found: Found) -> None:
-    """The same without a batch, once everything is warm."""
-    await Paced(ask_cascade(link, "warm"), rate).run(_for(min(3.0, seconds)))
-    seen = await Paced(ask_cascade(link, "alone"), rate).run(_for(seconds))
-    found.alone = len(seen.values)
-    found.alone_p50, found.alone_p99 = round(seen.quantile(0.5), 2), round(seen.quantile(0.99), 2)
+async def _followed(made: Stack, options: argparse.Namespace, found: Found, following: Awaitable[Batch]) -> Batch:
+    """The batch when it has ended, and what callers noticed meanwhile."""
+    caller = Caller(made, "beside", options.rate)
+    if not options.rate:
+        return await following
+    await caller.start()
+    try:
+        batch = await following
+        seen = await caller.stop()
+    finally:
+        await caller.kill()
+    found.beside, found.beside_failed = seen.answered, seen.failed
+    found.beside_p50, found.beside_p99 = seen.p50, seen.p99
+    return batch
 
 
 async def measure(options: argparse.Namespace, looks: Looks) -> Found:
@@ -212,19 +216,16 @@ async def measure(options: argparse.Namespace, looks: Looks) -> Found:
         await ready(made)
         link = await connect(made.settings, name="million", patient=True)
         if options.rate:
-            await _alone(link, options.rate, options.seconds, found)
+            await _alone(made, options.rate, options.seconds, found)
         found.memory_mib["0%"] = _memory(made)
         engine = Engine(link, SystemClock())
         began = time.monotonic()
         info = await engine.put_file("default", _file(options.lines), name="million.jsonl")
         batch = await engine.create("default", info.id, Options(window_s=7 * 86_400.0))
-        enough = asyncio.Event()
-        beside = asyncio.create_task(_beside(made, options.rate, found, enough)) if options.rate else None
-        batch = await Watch(made, victims, found, looks).follow(engine, batch, options.kills)
+        batch = await _followed(
+            made, options, found, Watch(made, victims, found, looks).follow(engine, batch, options.kills)
+        )
         found.seconds = round(time.monotonic() - began, 1)
-        enough.set()
-        if beside is not None:
-            await beside
         running = (batch.completed_at or time.time()) - (batch.in_progress_at or batch.created)
         found.lines_per_s = round(options.lines / running, 1)
         found.status, found.answered, found.cost_usd = batch.status, batch.counts.answered, round(batch.cost_usd, 6)

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -134,17 +134,42 @@ class Stack:
             except subprocess.TimeoutExpired:
                 process.kill()
 
+    def used(self) -> dict[str, tuple[float, float]]:
+        """Resident MiB and CPU seconds of each, with what it started, from one look at the system."""
+        below: dict[int, list[psutil.Process]] = {}
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                below.setdefault(process.ppid(), []).append(process)
+        return {name: _used(psutil.Process(started.pid), below) for name, started in self.processes.items()}
+
     def _measured(self, prefix: str) -> list[psutil.Process]:
         roots = [psutil.Process(p.pid) for name, p in self.processes.items() if name.startswith(prefix)]
         return [process for root in roots for process in (root, *root.children(recursive=True))]
 
     def cpu_s(self, prefix: str) -> float:
         """CPU seconds used so far, user and system."""
-        return sum(times.user + times.system for times in (p.cpu_times() for p in self._measured(prefix)))
+        return sum(_cpu_s(process) for process in self._measured(prefix))
 
     def rss_mib(self, prefix: str) -> float:
         """Resident memory now."""
         return sum(process.memory_info().rss for process in self._measured(prefix)) / 2**20
+
+
+def _cpu_s(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
+def _used(root: psutil.Process, below: Mapping[int, Sequence[psutil.Process]]) -> tuple[float, float]:
+    mib = cpu_s = 0.0
+    left = [root]
+    while left:
+        process = left.pop()
+        left += below.get(process.pid, ())
+        with contextlib.suppress(psutil.NoSuchProcess):
+            mib += process.memory_info().rss / 2**20
+            cpu_s += _cpu_s(process)
+    return mib, cpu_s
 
 
 def policies_for_bench(folder: Path, *, slots: int, names: bool) -> Path:
