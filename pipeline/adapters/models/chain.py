@@ -92,9 +92,9 @@ def _after(envelope: Envelope, tier: int, place: int) -> Iterator[str]:
         return
     tiers = plan_of(envelope).tiers
     called = tiers[tier].fallbacks[place - 1].target if 0 < place <= len(tiers[tier].fallbacks) else tiers[tier].target
-    for rung in (*tiers[tier].fallbacks[place:], *tiers[tier + 1 : envelope.last_tier + 1]):
-        if rung.target != called:
-            yield rung.target
+    following = [rung.target for rung in tiers[tier].fallbacks[place:]]
+    following += [rung.target for rung in tiers[tier + 1 : envelope.last_tier + 1]]
+    yield from (target for target in following if target != called)
 
 
 def of_target(error: StepwellError) -> bool:

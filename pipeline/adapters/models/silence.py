@@ -19,6 +19,8 @@ _ENOUGH: Final = 15
 """With fewer of them little is known."""
 _UNUSUAL: Final = 1 / 16
 """A wait that no larger share of answers takes is overdue; one of unknown chance is taken for that."""
+_TELLING: Final = 0.5
+"""A wait that a larger share of answers takes tells nothing."""
 _BITS: Final = 20.0
 """A chance of one in a million, as bits."""
 _NEARLY: Final = 0.9
@@ -88,14 +90,15 @@ class Silence:
         if self._at != self.words:
             self._void()
         chance = self._chance(waited_s, rules, streamed=streamed)
-        if chance >= 1.0:
+        if chance > _TELLING:
             return False
         self._met.append(wait)
         self._count += 1
         self._bits -= log2(chance)
         self._tenants.add(tenant)
         times = 2 if self._alone() else 1
-        self._hangs = self._hangs or (self._count >= times * rules.streak and self._bits >= times * _BITS)
+        if self._count >= times * rules.streak and self._bits >= times * _BITS:
+            self._hangs = True
         return self._hangs
 
     def _chance(self, waited_s: float, rules: Rules, *, streamed: bool) -> float:

@@ -95,6 +95,12 @@ def test_once_it_hangs_one_more_silence_says_so_again_until_it_speaks() -> None:
     assert not meets(silence, 2.95)
 
 
+def test_while_it_hangs_a_wait_that_is_usual_for_it_says_nothing() -> None:
+    silence = known(*([0.2] * 8 + [2.0] * 56))
+    assert times(silence, 9.0, *TENANTS) == RULES.streak
+    assert not meets(silence, 1.5)
+
+
 def test_after_a_hang_the_same_silences_tell_of_the_next_one_as_soon() -> None:
     silence = quick()
     assert times(silence, 2.95, *TENANTS) == RULES.streak
