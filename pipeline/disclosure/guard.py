@@ -15,7 +15,9 @@ from typing import Any, Final, Literal, NamedTuple
 from pipeline.contracts import Classification, Embed, Finding, Json, Mark, Request, Residency, Shielded
 from pipeline.disclosure.prompts import Added, Hide, messages_for, parameters_for, question_of, with_added
 from pipeline.disclosure.pseudonyms import Hidden, Pseudonyms, Style
-from pipeline.disclosure.units import Place, everywhere, fingerprint, rewritten, standing_in, units_of
+from pipeline.disclosure.recurring import everywhere, standing_in
+from pipeline.disclosure.rewriting import rewritten
+from pipeline.disclosure.units import Place, fingerprint, units_of
 from pipeline.disclosure.view import GUARD, Permit, View
 from pipeline.disclosure.visibility import neutral_ids, trimmed
 from pipeline.errors import ResidencyRefused

@@ -9,8 +9,9 @@ from pipeline.contracts import Classification, Finding, MadeFor, Mark, Message, 
 from pipeline.disclosure.guard import Added, Reference, View, permit
 from pipeline.disclosure.prompts import parameters_for, with_added
 from pipeline.disclosure.pseudonyms import Pseudonyms, conversation_of
+from pipeline.disclosure.recurring import standing_in
 from pipeline.disclosure.restore import Restorer
-from pipeline.disclosure.units import Place, fingerprint, standing_in, units_of
+from pipeline.disclosure.units import Place, fingerprint, units_of
 from pipeline.errors import ResidencyRefused
 from pipeline.policy import Policy, decided
 from pipeline.policy.load import load_folder

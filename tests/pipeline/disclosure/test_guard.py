@@ -8,16 +8,7 @@ import pytest
 from fakes_models import classified, permitted, policy, target
 from policy_files import FILES, write
 
-from pipeline.contracts import (
-    Classification,
-    DataClass,
-    Finding,
-    Mark,
-    Message,
-    Request,
-    Shielded,
-    ToolCall,
-)
+from pipeline.contracts import Classification, DataClass, Finding, Mark, Message, Request, Shielded, ToolCall
 from pipeline.disclosure.guard import Permit, Reference, View, governing, judged, may_keep, permit
 from pipeline.disclosure.pseudonyms import Pseudonyms, conversation_of
 from pipeline.disclosure.units import fingerprint, units_of
