@@ -60,7 +60,12 @@ class FakeAsker:
         return await self._answer(request, traceparent, fresh)
 
     async def stream(
-        self, request: Request, *, traceparent: str | None = None, fresh: bool = False
+        self,
+        request: Request,
+        *,
+        traceparent: str | None = None,
+        fresh: bool = False,
+        ear: Callable[[Chunk], bool] | None = None,
     ) -> AsyncIterator[Chunk | Reply]:
         try:
             for seq, piece in enumerate(self.pieces):

@@ -23,6 +23,8 @@ class Conversation:
     async def next(self, timeout_s: float) -> Incoming | None:
         return None if self._body is None else Incoming("inbox", self._body)
 
+    def hear(self, ear: object) -> None: ...
+
     def close(self) -> None: ...
 
 
