@@ -1,35 +1,23 @@
-"""Find what was changed, dropped, moved, repeated or added in a log. Pure, one pass, memory that does not grow with it.
+"""Find what was changed, dropped, moved, repeated or added in a log. Pure, one pass, one byte kept for each reply.
 
 What it trusts: nothing but the bytes. What it cannot see in the chain alone, the end of it, it sees by receipts: a
 stored reply names its record and that record's digest, so a cut or changed end contradicts the replies.
 """
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
-from typing import Final, Literal
+from dataclasses import dataclass, field
+from typing import Final
 
 from pydantic import ValidationError
 
 from pipeline.audit.chain import GENESIS, digest, split_audit_id
+from pipeline.audit.named import Named
+from pipeline.audit.verdict import Finding, Problem, Receipt, Report
 from pipeline.contracts import ChainedRecord, parse_record
 from pipeline.ports import Stored
 from pipeline.topology import audit_subject
 
 __all__ = ["Finding", "Problem", "Receipt", "Report", "Verifier", "verify"]
-
-Problem = Literal[
-    "unreadable",
-    "misplaced",
-    "changed",
-    "missing",
-    "hole",
-    "out_of_order",
-    "copy",
-    "fork",
-    "no_record",
-    "receipt_differs",
-]
-"""Codes of findings; they are API."""
 
 RECENT: Final = 64
 """Digests kept of each producer's newest records, to compare receipts with."""
@@ -37,49 +25,6 @@ LONGEST_GAP: Final = 4096
 """Missing numbers that are remembered one by one; a longer gap is one finding at once."""
 KEPT: Final = 1000
 """Findings kept; more are counted."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is wrong: whose record, at which place of the log (0: it is not there), and what."""
-
-    sequence: int
-    producer: str | None
-    n: int | None
-    problem: Problem
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """What a stored reply says about its record."""
-
-    tenant: str
-    request_id: str
-    audit_id: str | None
-    sequence: int
-    digest: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """The verdict over a log. `excused`: records that their own producer declared unconfirmed."""
-
-    records: int
-    producers: int
-    receipts: int
-    excused: int
-    problems: int
-    findings: tuple[Finding, ...]
-
-    @property
-    def ok(self) -> bool:
-        """Nothing is wrong."""
-        return self.problems == 0
-
-    def as_dict(self) -> dict[str, object]:
-        """For JSON."""
-        return {"ok": self.ok, **asdict(self)}
 
 
 @dataclass(slots=True)
@@ -117,6 +62,9 @@ class Verifier:
         """The newest place of the log that was read."""
         self.records = 0
         self._receipts = 0
+        self._twice = 0
+        self._named = Named()
+        self._unrecorded: set[tuple[str, str, str | None]] = set()
         self._threads: dict[str, _Thread] = {}
         self._declared: dict[tuple[str, int], str] = {}
         self._findings: list[Finding] = []
@@ -211,22 +159,46 @@ class Verifier:
         """
         if receipt.sequence > self.sequence and not final:
             return False
-        self._receipts += 1
         name = split_audit_id(receipt.audit_id or "")
-        who = f"the reply to {receipt.tenant}/{receipt.request_id}"
         if name is None:
-            self._found(0, None, None, "no_record", f"{who} names no record")
-            return True
-        producer, n = name
+            self._without_record(receipt, None, None, "names no record")
+        elif self._is_missing(*name):
+            self._without_record(receipt, *name, "names a record that is not in the log")
+        else:
+            self._count(again=self._named.again(*name, _who(receipt)))
+            self._compare(receipt, *name)
+        return True
+
+    def _is_missing(self, producer: str, n: int) -> bool:
         thread = self._threads.get(producer)
-        if thread is None or n >= thread.next or (n in thread.gaps and thread.gaps[n].filled is None):
-            self._found(receipt.sequence, producer, n, "no_record", f"{who} names a record that is not in the log")
-            return True
+        return thread is None or n >= thread.next or (n in thread.gaps and thread.gaps[n].filled is None)
+
+    def _count(self, *, again: bool) -> None:
+        if again:
+            self._twice += 1
+        else:
+            self._receipts += 1
+
+    def _without_record(self, receipt: Receipt, producer: str | None, n: int | None, detail: str) -> None:
+        """One finding for each reply, also where it stands in two places."""
+        key = (receipt.tenant, receipt.request_id, receipt.audit_id)
+        again = key in self._unrecorded
+        self._count(again=again)
+        if again:
+            return
+        if len(self._unrecorded) < KEPT:
+            self._unrecorded.add(key)
+        place = 0 if producer is None else receipt.sequence
+        self._found(place, producer, n, "no_record", f"{_who(receipt)} {detail}")
+
+    def _compare(self, receipt: Receipt, producer: str, n: int) -> None:
+        """Compare digests, in both places of a reply that stands in two."""
+        thread = self._threads[producer]
         known = thread.recent.get(n)
         if known is not None and receipt.digest is not None and known != receipt.digest:
             thread.refuted |= n == thread.next - 1
-            self._found(receipt.sequence, producer, n, "receipt_differs", f"{who} was given another digest")
-        return True
+            detail = f"{_who(receipt)} was given another digest"
+            self._found(receipt.sequence, producer, n, "receipt_differs", detail)
 
     # ------------------------------------------------------------ the verdict
 
@@ -238,7 +210,8 @@ class Verifier:
                 self._settle_suspect(thread, producer)
             excused += sum(self._close(producer, number, gap) for number, gap in thread.gaps.items())
         findings = tuple(sorted(self._findings, key=lambda finding: finding.sequence))
-        return Report(self.records, len(self._threads), self._receipts, excused, self._problems, findings)
+        counted = (self.records, len(self._threads), self._receipts, self._twice, excused, self._problems)
+        return Report(*counted, findings)
 
     def _close(self, producer: str, n: int, gap: _Gap) -> bool:
         """Judge a number that was passed over; True when its producer had declared it."""
@@ -264,6 +237,10 @@ class Verifier:
         self._problems += 1
         if len(self._findings) < KEPT:
             self._findings.append(Finding(sequence, producer, n, problem, detail))
+
+
+def _who(receipt: Receipt) -> str:
+    return f"the reply to {receipt.tenant}/{receipt.request_id}"
 
 
 def verify(records: Iterable[Stored], receipts: Iterable[Receipt] = ()) -> Report:

@@ -142,6 +142,8 @@ async def _verify(*, quiet: bool) -> Report:
 
 def _print_report(report: Report) -> None:
     summary = f"{report.records} records in {report.producers} chains, {report.receipts} replies"
+    if report.twice:
+        summary += f" ({report.twice} also in settled pages of their batches)"
     excused = f", {report.excused} declared unconfirmed by their producer" if report.excused else ""
     if report.ok:
         console.print(f"[bold green]verified[/]: {summary}{excused}", highlight=False)

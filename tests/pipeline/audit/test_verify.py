@@ -1,6 +1,6 @@
 """The verifier finds every single change of a log, and says where it is."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from functools import cache
 
@@ -54,6 +54,40 @@ def test_an_untouched_log_is_verified_with_its_receipts() -> None:
     report = verify(log, _receipts(log))
     assert report.ok
     assert (report.records, report.producers, report.receipts, report.findings) == (4, 1, 4, ())
+
+
+@given(st.lists(st.integers(0, 3), max_size=12))
+def test_a_reply_counts_once_however_often_it_stands_somewhere(places: list[int]) -> None:
+    """In the stream of replies, and in the settled page of its batch until that is swept."""
+    log = list(_small())
+    told = _receipts(log)
+    report = verify(log, [told[n] for n in places])
+    assert report.ok
+    assert (report.receipts, report.twice) == (len(set(places)), len(places) - len(set(places)))
+    assert report.receipts <= report.records
+
+
+def test_two_requests_whose_replies_name_one_record_are_two_replies() -> None:
+    log = list(_small())
+    told = _receipts(log)
+    report = verify(log, [*told, replace(told[2], request_id="another")])
+    assert (report.receipts, report.twice) == (5, 0)
+
+
+def test_both_places_of_a_reply_are_compared_with_its_record() -> None:
+    log = list(_small())
+    told = _receipts(log)
+    report = verify(log, [*told, replace(told[2], digest="a" * 64)])
+    assert [(found.n, found.problem) for found in report.findings] == [(2, "receipt_differs")]
+    assert (report.receipts, report.twice) == (4, 1)
+
+
+def test_a_reply_without_a_record_is_one_finding_wherever_it_stands() -> None:
+    log = list(_small())
+    told = _receipts(log)
+    report = verify(log[:3], [*told, told[3], replace(told[0], audit_id=None), replace(told[0], audit_id=None)])
+    assert [(found.n, found.problem) for found in report.findings] == [(None, "no_record"), (3, "no_record")]
+    assert (report.receipts, report.twice) == (5, 2)
 
 
 def test_chains_of_several_producers_may_interleave() -> None:
@@ -313,6 +347,21 @@ class ChainWriter:
         reference = (await write_log(self._link.streams, 1, "late"))[0]
         body = f'{{"audit_id":"{reference.audit_id}","audit_sequence":{reference.sequence}}}'
         await self._link.streams.append("result.acme.late", body.encode())
+
+
+async def test_replies_that_stand_in_the_stream_and_in_a_page_too_are_told_apart_from_more_replies() -> None:
+    link = MemoryLink()
+    await _served(link, 5)
+
+    async def pages() -> AsyncIterator[Receipt]:
+        async for stored in link.streams.scan("RESULTS"):
+            if stored.sequence > 2:
+                yield receipt_of(stored)
+        yield Receipt("acme", "swept", "gone.0", 3)
+
+    report = await check(link.streams, kept=pages())
+    assert (report.records, report.receipts, report.twice) == (5, 6, 3)
+    assert [(found.producer, found.problem) for found in report.findings] == [("gone", "no_record")]
 
 
 async def test_a_reply_without_a_record_is_found() -> None:

@@ -9,6 +9,7 @@ from ledger_pages import entry, write
 
 from pipeline.adapters.money import folding
 from pipeline.adapters.money.pages import read_lines
+from pipeline.audit.check import receipt_of
 from pipeline.batch import Batch, sweep
 from pipeline.batch.kept import KeptReplies, KeptResults
 from pipeline.batch.model import PAGE, request_id
@@ -69,6 +70,18 @@ async def test_replies_and_what_was_paid_are_gone_and_every_result_is_still_ther
     assert await results.get("another", before[0].request_id) is None
     assert await results.get("default", request_id(batch.id, PAGE + 9)) is None
     assert len([receipt async for receipt in KeptReplies(desk.link).receipts()]) == PAGE + 3
+
+
+async def test_before_that_a_reply_says_the_same_of_its_record_in_both_places(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that whoever verifies the log knows it for one reply."""
+    monkeypatch.setattr(sweep, "GRACE_S", 1e9)
+    await desk.lead()
+    await desk.until(await desk.submit(*questions(3)))
+    paged = {receipt async for receipt in KeptReplies(desk.link).receipts()}
+    assert len(paged) == 3
+    assert paged == {receipt_of(stored) async for stored in desk.link.streams.scan("RESULTS")}
 
 
 async def test_what_lines_cost_stands_in_pages_then_and_nothing_of_it_is_lost(desk: Desk) -> None:

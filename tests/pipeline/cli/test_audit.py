@@ -1,5 +1,7 @@
 """`stepwell audit` against a real server."""
 
+from collections.abc import AsyncIterator
+
 import pytest
 from clocks import FakeClock
 from decisions import fields, reply, write_log
@@ -8,7 +10,8 @@ from rich.console import Console
 from servers import NatsServer
 
 from pipeline.adapters.results import StreamResults
-from pipeline.audit import ChainedAuditLog
+from pipeline.audit import ChainedAuditLog, Receipt
+from pipeline.batch.kept import KeptReplies
 from pipeline.cli import audit, show
 from pipeline.ports import Link
 
@@ -120,6 +123,21 @@ def test_a_whole_log_is_verified_with_exit_code_0(desk: Desk) -> None:
     assert isinstance(report, dict)
     assert (report["ok"], report["records"], report["receipts"]) == (True, 3, 3)
     assert "verified" in desk.types("audit", "verify").output
+
+
+def test_a_reply_that_stands_in_a_settled_page_too_is_told_as_one(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a batch runs; that its replies are more than the records would be an alarm."""
+
+    async def pages(_: KeptReplies) -> AsyncIterator[Receipt]:
+        yield Receipt("acme", "r1", "p.1", 2)
+
+    monkeypatch.setattr(KeptReplies, "receipts", pages)
+    desk.given(_log_of_three)
+    report = desk.reads("audit", "verify")
+    assert isinstance(report, dict)
+    assert (report["records"], report["receipts"], report["twice"]) == (3, 3, 1)
+    said = " ".join(desk.types("audit", "verify").output.split())
+    assert "3 records in 1 chains, 3 replies (1 also in settled pages of their batches)" in said
 
 
 def test_a_log_with_a_fork_is_told_with_exit_code_1(desk: Desk) -> None:
