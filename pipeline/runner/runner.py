@@ -33,6 +33,7 @@ from pipeline.runner.carried import Carried
 from pipeline.runner.disposal import Disposal, Settled
 from pipeline.runner.endings import answered
 from pipeline.runner.letters import Letters
+from pipeline.runner.owed import Owing
 from pipeline.runner.watch import Watch
 from pipeline.runner.wire import dump_admitted, dump_envelope, read_envelope
 from pipeline.topology import LAST, WAITING, advance
@@ -105,7 +106,8 @@ class Runner:
             self._held.pop(id(delivery), None)
 
     async def _descend(self, delivery: Delivery, envelope: Envelope) -> None:
-        run = Run(delivery.delivered, self._caller(envelope), delivery.durable)
+        owed = Owing()
+        run = Run(delivery.delivered, self._caller(envelope), delivery.durable, owed)
         stage = delivery.stage
         if delivery.delivered > MAX_DELIVERIES:
             worn = Unreadable(f"delivered {delivery.delivered} times, and each time its worker died")
@@ -125,9 +127,11 @@ class Runner:
                 envelope = self._extend(envelope, stage, outcome, started, spent)
                 following = advance(stage, outcome.kind)
                 if following is None:
+                    await owed.paid()
                     return
                 if following not in self._stages or (following in WAITING and not delivery.durable):
                     watch.end()
+                    await owed.paid()
                     await self._hand_on(delivery, envelope, following)
                     return
                 stage = following
@@ -206,7 +210,8 @@ class Runner:
             await delivery.retry(0.0)
             raise Settled from None
         except Exception as error:
-            outcome = await self._disposal.of(delivery, name, envelope, error)
+            watch.end()  # it is handed back, put aside or ended
+            outcome = await self._disposal.of(delivery, name, envelope, await _unpaid(run) or error)
         spent = clock.monotonic() - begun
         self._observer.step(name, outcome.kind, envelope.lane, spent)
         return outcome, started, spent
@@ -256,6 +261,16 @@ class Runner:
         watch = self._watched.get(key)
         if watch is not None:
             watch.interrupt("cancelled")
+
+
+async def _unpaid(run: Run) -> Exception | None:
+    """What went wrong with what is owed, once all of it has ended; None: all of it is durable."""
+    try:
+        if run.owed is not None:
+            await run.owed.paid()
+    except Exception as error:
+        return error
+    return None
 
 
 async def _let_others() -> None:
