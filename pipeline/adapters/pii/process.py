@@ -1,24 +1,22 @@
-"""The child process seen from the event loop: jobs in flight, a watch over its progress, kill and restart."""
+"""The child process seen from the event loop: started, started again, and given what is to be scanned."""
 
 import asyncio
 import contextlib
 import logging
 import os
 import sys
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
 from pipeline.adapters.pii import frames
-from pipeline.adapters.pii.report import TOO_MANY, report_of
-from pipeline.adapters.pii.spans import Span
+from pipeline.adapters.pii.life import ENDED, Bystander, Job, Life, ScanFailed
+from pipeline.adapters.pii.report import report_of
 from pipeline.adapters.pii.steps import Scanned
 from pipeline.ports import ScanReport
 
-__all__ = ["COMMAND", "ProcessScanner", "ScanFailed", "english"]
+__all__ = ["COMMAND", "ProcessScanner", "english"]
 
 COMMAND: Final = (sys.executable, "-m", "pipeline.adapters.pii.child")
 ENVIRONMENT: Final = {
@@ -38,176 +36,11 @@ _MOST_WAITING: Final = 32 * 2**20
 """Characters that may be in flight together."""
 _SENSELESS: Final = (ValueError, LookupError, TypeError, AttributeError)
 """What an answer that makes no sense raises; it counts as the end of the child."""
-_ENDED: Final = "the scan process ended"
 _ABSENT: Final = "the scan process is not there"
 _CROWDED: Final = "too many texts are waiting"
-_SAID: Final = {TOO_MANY: TOO_MANY, "dropped": "nobody waited for it"}
 _MOST_PATIENCE: Final = 8
 """How many times longer a start may take after some that took too long: a machine may be slow for good."""
 _log = logging.getLogger("stepwell.pii")
-
-
-class ScanFailed(Exception):
-    """A scan has no result. The message is a short phrase for the report; it follows on "scan failed:"."""
-
-
-class _Bystander(ScanFailed):
-    """The child ended while it worked on other texts, or on this one together with others."""
-
-    def __init__(self, *, suspect: bool) -> None:
-        super().__init__(_ENDED)
-        self.suspect = suspect
-
-
-@dataclass(slots=True)
-class _Job:
-    answer: asyncio.Future[tuple[Scanned, ...]]
-    budget: float
-    characters: int
-    texts: int
-
-
-_LAST_S: Final = 1.0
-"""Seconds that a child which closed its output has to end by itself."""
-
-
-@dataclass(slots=True)
-class _Child:
-    """One life of the process. `progress_at` is when it last spoke, or last began to have something to do."""
-
-    process: asyncio.subprocess.Process
-    writer: asyncio.StreamWriter
-    grace: float
-    load_s: float
-    jobs: dict[int, _Job] = field(default_factory=dict)
-    at: tuple[int, ...] = ()
-    loading: bool = False
-    progress_at: float = 0.0
-    reason: str = _ENDED
-    watch: asyncio.TimerHandle | None = None
-    killed: bool = False
-
-    @property
-    def characters(self) -> int:
-        """How much text it holds."""
-        return sum(job.characters for job in self.jobs.values())
-
-    def give(self, number: int, job: _Job, body: dict[str, Any]) -> None:
-        """Hand a job over, and see to it that the child makes progress from now on."""
-        if not self.jobs:
-            self.progress_at = time.monotonic()
-        self.jobs[number] = job
-        self.writer.write(frames.pack(body))
-        due = asyncio.get_running_loop().time() + self._allowed()
-        if self.watch is None or self.watch.when() > due:
-            self._look_again(self._allowed())
-
-    def hear(self, frame: dict[str, Any]) -> None:
-        """A sign of progress: what is worked on, that something is loaded, or an answer."""
-        self.progress_at = time.monotonic()
-        self.loading = "loading" in frame
-        if "at" in frame:
-            self.at = tuple(frame["at"])
-        elif "id" in frame:
-            self._settle(frame)
-
-    def _settle(self, frame: dict[str, Any]) -> None:
-        result = None if "error" in frame else _scanned(frame)
-        job = self.jobs.pop(frame["id"], None)
-        if job is None or job.answer.done():
-            return
-        if result is None:
-            job.answer.set_exception(ScanFailed(_because(frame["error"], job.budget)))
-        else:
-            job.answer.set_result(result)
-
-    def _working(self) -> list[_Job]:
-        """The jobs at work; all, when it did not say which."""
-        return [self.jobs[number] for number in self.at if number in self.jobs] or list(self.jobs.values())
-
-    def _allowed(self) -> float:
-        """How long it may be silent: as long as the job at work may take, and a little for the answer."""
-        if self.loading:
-            return self.load_s
-        return max(job.budget for job in self._working()) + self.grace
-
-    def _look_again(self, delay: float) -> None:
-        if self.watch is not None:
-            self.watch.cancel()
-        self.watch = asyncio.get_running_loop().call_later(delay, self._look)
-
-    def _look(self) -> None:
-        """Kill a child that made no progress for too long; look again later otherwise."""
-        self.watch = None
-        if not self.jobs:
-            return
-        left = self._allowed() - (time.monotonic() - self.progress_at)
-        if left > 0:
-            self._look_again(left)
-            return
-        if self.loading:
-            _log.warning("scan process killed: loading what finds names took longer than %.2f s", self.load_s)
-            self.reason = f"what finds names did not load within {self.load_s:g} s"
-        else:
-            working = self._working()
-            characters, texts = sum(job.characters for job in working), sum(job.texts for job in working)
-            _log.warning(
-                "scan process killed: %d characters in %d texts took longer than %.2f s",
-                characters,
-                texts,
-                self._allowed(),
-            )
-            self.reason = _slow(max(job.budget for job in working))
-        self.kill()
-
-    def kill(self) -> None:
-        """End the process at once. The keeper notices and starts another.
-
-        It is signalled once: a signal to a process that ended reaps it, and then asyncio waits for one that is gone.
-        """
-        if self.killed:
-            return
-        self.killed = True
-        with contextlib.suppress(ProcessLookupError):
-            self.process.kill()
-
-    async def end(self) -> None:
-        """Let every waiter know, kill, and reap. Who was worked on alone is to blame; the others may try again."""
-        if self.watch is not None:
-            self.watch.cancel()
-        at = [number for number in self.at if number in self.jobs]
-        for number, job in self.jobs.items():
-            if not job.answer.done():
-                blamed = at == [number]
-                failure = ScanFailed(self.reason) if blamed else _Bystander(suspect=number in at)
-                job.answer.set_exception(failure)
-        self.jobs.clear()
-        self.writer.close()
-        assert self.process.stdout is not None
-        if not self.killed and self.process.stdout.at_eof():
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_LAST_S):
-                    await self.process.wait()  # it is about to end by itself
-        self.kill()
-        await self.process.wait()
-        await self.process.stdout.read()  # to its end, so that the pipe closes while the event loop still runs
-
-
-def _slow(budget: float) -> str:
-    return f"it took longer than {budget:g} s"
-
-
-def _because(error: str, budget: float) -> str:
-    """The phrase for what the child calls `error`: a word of its own, or the name of an exception."""
-    return _slow(budget) if error == "timeout" else _SAID.get(error, f"it broke with {error}")
-
-
-def _scanned(frame: dict[str, Any]) -> tuple[Scanned, ...]:
-    types = frame["types"]
-    return tuple(
-        Scanned(tuple(Span(types[place], start, end, score) for place, start, end, score in rows), tuple(seen), covered)
-        for rows, seen, covered in zip(frame["units"], frame["languages"], frame["covered"], strict=True)
-    )
 
 
 def _sendable(unit: str) -> str:
@@ -269,8 +102,8 @@ class ProcessScanner:
         self._grace_s = grace_s
         self._command = tuple(command)
         self._ids = count(1)
-        self._life: _Child | None = None
-        self._child: _Child | None = None
+        self._life: Life | None = None
+        self._child: Life | None = None
         self._halt = asyncio.Event()
         self._news = asyncio.Event()
         self._failing = False
@@ -342,7 +175,7 @@ class ProcessScanner:
             self._child = self._life = None
             await child.end()
 
-    async def _spawn(self) -> _Child:
+    async def _spawn(self) -> Life:
         options = ["--names", ",".join(self.languages)] if self._names else []
         if self.extra:
             options += ["--extra", ",".join(self.extra)]
@@ -355,9 +188,9 @@ class ProcessScanner:
             env=os.environ | ENVIRONMENT,
         )
         assert process.stdin is not None
-        return _Child(process, process.stdin, self._grace_s, self._start_wait_s)
+        return Life(process, process.stdin, self._grace_s, self._start_wait_s)
 
-    async def _converse(self, child: _Child) -> bool:
+    async def _converse(self, child: Life) -> bool:
         """Take the child's frames until it ends."""
         assert child.process.stdout is not None
         within = self._load_s * self._patience
@@ -409,9 +242,9 @@ class ProcessScanner:
         for _ in range(_TRIES):
             try:
                 return await self._once(units, names=names, alone=alone)
-            except _Bystander as failure:
+            except Bystander as failure:
                 alone = alone or failure.suspect
-        raise ScanFailed(_ENDED)
+        raise ScanFailed(ENDED)
 
     async def _once(self, units: Sequence[str], *, names: bool, alone: bool) -> tuple[Scanned, ...]:
         child, budget = await self._loaded(), self._budget_s()
@@ -421,7 +254,7 @@ class ProcessScanner:
         answer: asyncio.Future[tuple[Scanned, ...]] = asyncio.get_running_loop().create_future()
         body = {"id": number, "units": list(map(_sendable, units)), "names": names, "alone": alone}
         body |= {"languages": self.languages, "budget": budget}
-        child.give(number, _Job(answer, budget, characters, len(units)), body)
+        child.give(number, Job(answer, budget, characters, len(units)), body)
         try:
             async with asyncio.timeout(budget + self._wait_s):
                 return await answer
@@ -430,12 +263,12 @@ class ProcessScanner:
         finally:
             self._drop(child, number)
 
-    def _drop(self, child: _Child, number: int) -> None:
+    def _drop(self, child: Life, number: int) -> None:
         """Nobody waits for a job any more: unless it was answered, the child need not go on with it."""
         if number in child.jobs and child is self._child:
             child.writer.write(frames.pack({"drop": number}))
 
-    async def _loaded(self) -> _Child:
+    async def _loaded(self) -> Life:
         if not self._stopped:
             self.start()
         if self._child is None and not self._failing and not self._stopped:

@@ -19,8 +19,9 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 
+from pipeline.adapters.pii.life import ScanFailed
 from pipeline.adapters.pii.patterns import PatternScanner
-from pipeline.adapters.pii.process import ProcessScanner, ScanFailed, english
+from pipeline.adapters.pii.process import ProcessScanner, english
 from pipeline.adapters.pii.report import report_of
 from pipeline.adapters.pii.steps import Scanned
 from pipeline.ports import ScanReport

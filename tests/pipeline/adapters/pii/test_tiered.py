@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from pipeline.adapters.pii import PatternScanner, ProcessScanner, Span, TieredScanner, UnitCache
-from pipeline.adapters.pii.process import ScanFailed
+from pipeline.adapters.pii.life import ScanFailed
 from pipeline.adapters.pii.steps import MOST_SPANS, Scanned
 from pipeline.adapters.pii.tiered import AT_ONCE, IN_PROCESS
 from pipeline.contracts import Finding
