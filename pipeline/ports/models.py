@@ -53,11 +53,13 @@ class Progress:
         running: the try that is under way, once it went out; None: none is, or the endpoint does not charge for it.
         lost: the tries before it that may be charged and whose answers were given up.
         calls: tries that went out.
+        opened: it had a slot of its target, so that its `opens` was awaited.
     """
 
     running: Try | None = None
     lost: list[Try] = field(default_factory=list)
     calls: int = 0
+    opened: bool = False
 
     def goes_out(self, *, unseen: bool = False) -> None:
         """A try is sent; from now on the endpoint may charge for it."""
@@ -77,6 +79,7 @@ class ModelCall:
 
     `deadline_s` is the time left, in seconds from now. `reader`: reads the answer along; then it is asked for as a
     stream, and passed on by the reader alone. `aside`: takes the reasoning as it comes, where a sink takes the text.
+    `opens`: awaited once, when a slot of the target is had and before anything is sent; what it raises ends the call.
     """
 
     permit: Permit
@@ -85,6 +88,7 @@ class ModelCall:
     progress: Progress = field(default_factory=Progress)
     reader: "Reader | None" = None
     aside: "TokenSink | None" = None
+    opens: Callable[[], Awaitable[None]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,12 +167,17 @@ class ModelClient(Protocol):
         """Call the target once (with its retries). Cancelling the task aborts the upstream call.
 
         Raises:
-            TargetUnavailable, TargetTimeout, TargetOverloaded, TargetRejected, Cancelled, ResidencyRefused.
+            TargetUnavailable, TargetTimeout, TargetOverloaded, TargetRejected, Cancelled, ResidencyRefused; and what
+                the call's `opens` raises.
         """
         ...
 
     def healthy(self, target: str) -> bool:
         """Whether the target takes calls now (its breaker is not open)."""
+        ...
+
+    def free(self, target: str, lane: Lane) -> bool:
+        """Whether a call of the target would get a slot at once."""
         ...
 
 

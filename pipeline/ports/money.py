@@ -71,6 +71,14 @@ class Ledger(Protocol):
         """It was not made, or cost nothing."""
         ...
 
+    async def lost(self, attempts: Sequence[str], name: str) -> None:
+        """Settle those of the attempts whose delivery died while money was set aside for them.
+
+        They may have been made: each counts, as `<attempt>-<name>` and as a request of its own, for what it may have
+        cost at most. What was set aside for it is free again. Raises `TransportUnavailable`.
+        """
+        ...
+
     async def standing(self, covers: Sequence[Cover]) -> tuple[BudgetStanding, ...]:
         """How much of each budget is left. Never raises: a budget that nobody can count now is left out."""
         ...

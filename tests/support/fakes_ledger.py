@@ -17,6 +17,7 @@ class FakeLedger:
     charges: dict[str, Charge] = field(default_factory=dict)
     settled: dict[str, tuple[float | None, Usage, bool]] = field(default_factory=dict)
     asked_for: list[str] = field(default_factory=list)
+    buried: list[tuple[str, str]] = field(default_factory=list)
 
     async def reserve(self, charge: Charge) -> Denial | None:
         denial = self.denies(charge)
@@ -31,6 +32,9 @@ class FakeLedger:
 
     async def release(self, charge: Charge) -> None:
         self.lines.append(("release", charge.attempt, None))
+
+    async def lost(self, attempts: Sequence[str], name: str) -> None:
+        self.buried += [(attempt.rpartition(".")[2], name) for attempt in attempts]
 
     async def standing(self, covers: Sequence[Cover]) -> tuple[BudgetStanding, ...]:
         return ()

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from pipeline.contracts import Attempt, Classification, Request, Residency, TokenLogprob, Usage
+from pipeline.contracts import Attempt, Classification, Lane, Request, Residency, TokenLogprob, Usage
 from pipeline.disclosure.guard import Permit, Reference, View, permit
 from pipeline.errors import (
     Cancelled,
@@ -138,16 +138,21 @@ class FakeModels:
         calls: what it was asked.
         aborted: calls that were cancelled or stopped while they ran.
         unhealthy: targets that take no calls now.
+        full: targets all of whose slots are held.
     """
 
     script: Script = by_words
     calls: list[ModelCall] = field(default_factory=list)
     aborted: int = 0
     unhealthy: set[str] = field(default_factory=set)
+    full: set[str] = field(default_factory=set)
 
     async def complete(self, call: ModelCall, sink: TokenSink | None = None) -> Completion:
         if not isinstance(call.permit, Permit):
             raise ResidencyRefused("a call without a permit is not made")
+        if call.opens is not None:
+            call.progress.opened = True
+            await call.opens()
         self.calls.append(call)
         call.progress.running = Try(unseen=sink is None)
         try:
@@ -181,6 +186,9 @@ class FakeModels:
 
     def healthy(self, target: str) -> bool:
         return target not in self.unhealthy
+
+    def free(self, target: str, lane: Lane) -> bool:
+        return target not in self.full
 
     async def close(self) -> None: ...
 

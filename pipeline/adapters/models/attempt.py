@@ -13,7 +13,7 @@ from pipeline.adapters.models.deadline import left_s
 from pipeline.adapters.models.estimates import Size, size_of
 from pipeline.adapters.models.outcomes import Answered, Calls, attempt_of, believed
 from pipeline.adapters.models.permits import Permits, Ready
-from pipeline.adapters.models.purse import Bill, Purse, Refused
+from pipeline.adapters.models.purse import Bill, Purse, Refused, Unpaid
 from pipeline.adapters.models.settle import FAILURES, CallFailure
 from pipeline.adapters.models.stopped import taken_back
 from pipeline.adapters.models.ways import SHUT, Way, next_rung, way_of
@@ -82,6 +82,8 @@ class OneAttempt:
         earlier = await self._journal.recall(envelope.key, step) if was_here_before(envelope, run.delivered) else None
         if earlier is not None:
             return await self._replay(envelope, stage, tier, link, step, earlier)
+        if run.delivered > 1 and envelope.lane != "batch":
+            await self._purse.buries(envelope, step, run.delivered)
         ready = await self._permits.ready(envelope, link.rung, f"{envelope.key}.{step}", added)
         if left_s(envelope, self._clock.now()) <= 0:
             return None
@@ -91,18 +93,33 @@ class OneAttempt:
             envelope, ready.policy, stage, tier, link.place, link.rung, step, size, spec.price, run.delivered, kind
         )
         way = SHUT if kind != "answer" else way_of(bill, spec, ready.back, run, lambda: self._may_leave(bill))
-        place = await self._by_batch.place(bill, ready) if envelope.lane == "batch" else None
-        made = await self._settled(bill, ready, number, way, None if place is not None and place.alone else place)
+        place = await self._placed(bill, ready) if envelope.lane == "batch" else None
+        shelved = place if place is not None and not place.alone else None
+        calls = Calls()
+        made = await self._settled(bill, ready, calls, number, way, shelved)
         if isinstance(made, Refused):
             return made
-        if was_here_before(envelope, run.delivered):
-            counting = await self._journal.write(envelope.key, step, made)
-            await self._purse.closes(bill, counting)
-        else:
-            counting = await self._noted(bill, made)
+        counting = await self._stands(bill, made, opened=calls.first.opened or made.error is None)
         if place is not None:
             await self._by_batch.take(place)
         return counting if counting is made else counting.model_copy(update={"replayed": True})
+
+    async def _placed(self, bill: Bill, ready: Ready) -> Place | None:
+        """Where the call stands that goes by a batch of its provider; one that does not may have been lost before."""
+        place = await self._by_batch.place(bill, ready)
+        if bill.delivered > 1 and (place is None or place.alone):
+            await self._purse.buries(bill.envelope, bill.step, bill.delivered)
+        return place
+
+    async def _stands(self, bill: Bill, made: Attempt, *, opened: bool) -> Attempt:
+        """Write it down, and settle it where money was set aside for it. Returns the attempt that counts."""
+        envelope = bill.envelope
+        if opened and not was_here_before(envelope, bill.delivered):
+            return await self._noted(bill, made)
+        counting = await self._journal.write(envelope.key, bill.step, made)
+        if opened or counting is not made:
+            await self._purse.closes(bill, counting)
+        return counting
 
     async def _noted(self, bill: Bill, made: Attempt) -> Attempt:
         """Write it down and settle it side by side, of a first delivery; the entry leaves first.
@@ -131,9 +148,12 @@ class OneAttempt:
         return earlier.model_copy(update={"replayed": True})
 
     async def _settled(
-        self, bill: Bill, ready: Ready, number: int, way: Way, place: Place | None = None
+        self, bill: Bill, ready: Ready, calls: Calls, number: int, way: Way, place: Place | None
     ) -> Attempt | Refused:
         """Make the call, if it may be paid, and say what it came to, however it ended."""
+        refused = self._purse.forbids(bill)
+        if refused is not None:
+            return refused
         what = {
             "number": number,
             "stage": bill.stage,
@@ -145,18 +165,15 @@ class OneAttempt:
             "model": ready.permit.spec.model,
             "shielded": ready.permit.view.shielded,
         }
-        calls = Calls()
         started = self._clock.monotonic()
         outcome: Answered | CallFailure
         try:
-            refused = await self._purse.opens(bill if place is None else bill._replace(delivered=1))
-            if refused is not None:
-                return refused
-            outcome = await (
-                self._calling.answer(bill, ready, calls, way)
-                if place is None
-                else self._by_batch.answer(bill, ready, place, calls)
-            )
+            if place is None:
+                outcome = await self._calling.answer(bill, ready, calls, way)
+            else:
+                outcome = await self._fetched(bill, ready, calls, place)
+        except Unpaid as unpaid:
+            return unpaid.refused
         except asyncio.CancelledError as stopped:
             outcome = taken_back(stopped)
         except FAILURES as error:
@@ -166,7 +183,13 @@ class OneAttempt:
         attempt = attempt_of(what, outcome, calls, bill.size, price, spent_ms)
         if isinstance(outcome, Answered) and not believed(outcome.answer, bill.size):
             _warn_of(outcome.answer.usage, bill)
-        return _told(attempt, way, outcome)
+        return _told(attempt if calls.first.opened else _unsent(attempt), way, outcome)
+
+    async def _fetched(self, bill: Bill, ready: Ready, calls: Calls, place: Place) -> Answered:
+        """The answer that comes by a batch of its provider, which holds no slot: an earlier delivery lost none."""
+        calls.first.opened = True
+        await self._purse.opens(bill._replace(delivered=1))
+        return await self._by_batch.answer(bill, ready, place, calls)
 
     async def _may_leave(self, bill: Bill) -> bool:
         """Whether the next tier is to be had now: it answers, it is quick enough, and the caps let it be called."""
@@ -183,6 +206,11 @@ def _step(stage: StageName, number: int, kind: MadeFor, added: Added | None) -> 
     """The name of a call within its request: the same for whoever delivers it again, and for no other call."""
     name = f"{stage}-{number}" if kind == "answer" else f"{stage}-{number}-{kind}"
     return f"{name}-{added.known}" if added is not None and added.known else name
+
+
+def _unsent(attempt: Attempt) -> Attempt:
+    """An attempt that failed before it had a slot cost nothing, whatever its price."""
+    return attempt if attempt.error is None else attempt.model_copy(update={"cost_usd": 0.0, "estimated": False})
 
 
 def _told(attempt: Attempt, way: Way, outcome: Answered | CallFailure) -> Attempt:

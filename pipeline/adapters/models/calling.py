@@ -2,13 +2,14 @@
 
 from collections.abc import Coroutine
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from pipeline.adapters.models.deadline import left_s
 from pipeline.adapters.models.hedging import Hedges, race
 from pipeline.adapters.models.outcomes import Answered, Calls
 from pipeline.adapters.models.permits import Permits, Ready
-from pipeline.adapters.models.purse import Bill, Purse
+from pipeline.adapters.models.purse import Bill, Purse, Unpaid
 from pipeline.adapters.models.ways import SHUT, Way
 from pipeline.errors import ResidencyRefused, UnknownModel
 from pipeline.ports import Clock, Completion, ModelCall, ModelClient, Progress
@@ -36,7 +37,9 @@ class Calling:
     async def answer(self, bill: Bill, ready: Ready, calls: Calls, way: Way) -> Answered:
         """The answer of the call, or of a second one beside it. Raises as the client does."""
         spec, envelope = ready.permit.spec, bill.envelope
-        call = ModelCall(ready.permit, left_s(envelope, self._clock.now()), envelope.lane, calls.first, way.gate)
+        opens = partial(self._purse.opens, bill)
+        left = left_s(envelope, self._clock.now())
+        call = ModelCall(ready.permit, left, envelope.lane, calls.first, way.gate, opens=opens)
         if not spec.hedge or way != SHUT or bill.purpose != "draft":
             return Answered(await self._one(call, ready, way), ready.found)
         rules, begun = ready.policy.limits.hedge, self._clock.monotonic()
@@ -51,27 +54,37 @@ class Calling:
 
     async def _raced(self, bill: Bill, ready: Ready, calls: Calls, call: ModelCall, after_s: float) -> Answered:
         """The call, with a second one beside it where it is slow and that may be paid."""
-        others = [ready]
+        others, target = [ready], bill.rung.target
 
         async def second() -> Coroutine[Any, Any, Completion] | None:
             remains_s = left_s(bill.envelope, self._clock.now())
-            if remains_s <= 0 or not self._hedges.spend(bill.rung.target):
+            if remains_s <= 0 or not self._purse.may_hedge(bill):
                 return None
+            if not self._client.free(target, bill.envelope.lane) or not self._hedges.spend(target):
+                return None  # one that would wait for a slot, perhaps behind the first, gains nothing
             try:
                 others.append(
                     await self._permits.ready(bill.envelope, bill.rung, f"{bill.envelope.key}.{bill.step}.hedge")
                 )
             except (ResidencyRefused, UnknownModel):
                 return None  # the policy changed meanwhile; the first call was permitted
-            if not await self._purse.hedges(bill):
-                return None
-            calls.beside = Progress()
-            again = ModelCall(others[-1].permit, remains_s, bill.envelope.lane, calls.beside)
+            beside = Progress()
+            opens = partial(self._opens_beside, bill, calls, beside)
+            again = ModelCall(others[-1].permit, remains_s, bill.envelope.lane, beside, opens=opens)
             return self._one(again, others[-1], SHUT)
 
         ended = await race(self._one(call, ready, SHUT), after_s, second)
         won = others[-1] if ended.second else ready
         return Answered(ended.answer, won.found, ended.second, ended.also)
+
+    async def _opens_beside(self, bill: Bill, calls: Calls, beside: Progress) -> None:
+        """Set aside what the second call may cost; one that may not be paid was none. Raises as the purse does."""
+        calls.beside = beside
+        try:
+            await self._purse.hedges(bill)
+        except Unpaid:
+            calls.beside = None
+            raise
 
     async def _one(self, call: ModelCall, ready: Ready, way: Way) -> Completion:
         """The answer as its caller may have it; streamed in the same form, at once or from where its gate opens."""

@@ -1,8 +1,9 @@
 """Calls models over HTTP, in the shape of the OpenAI API.
 
 One `complete` is one call as the cascade sees it; inside are its tries. Around each try stand, in this order: the
-breaker, a slot, the patience of the policy (connect, first token, idle, total) clipped by the call's deadline. Retries
-stay within a budget and end with the first piece of text that was handed on.
+breaker, a slot, the patience of the policy (connect, first token, idle, total) clipped by the call's deadline. Once the
+first slot is had the call is opened: what it may cost is set aside, and only then is anything sent. Retries stay within
+a budget and end with the first piece of text that was handed on.
 """
 
 import asyncio
@@ -73,7 +74,7 @@ class HttpModelClient:
         while True:
             tries += 1
             try:
-                collected = await self._try(endpoint, call.lane, permit.view, relay, ends_at)
+                collected = await self._try(endpoint, call, permit.view, relay, ends_at)
             except RETRYABLE as error:
                 error.calls = call.progress.calls
                 wait_s = None if relay.handed_on else pause_s(error, tries, rules, self._random.random())
@@ -92,6 +93,11 @@ class HttpModelClient:
         A target that asked for a short quiet is healthy: calls wait for it.
         """
         return self.shut(target) is None
+
+    def free(self, target: str, lane: Lane) -> bool:
+        """Whether a call of the target would get a slot at once."""
+        endpoint = self._endpoints.get(target)
+        return endpoint is None or endpoint.slots.free(lane)
 
     def shut(self, target: str) -> Shut | None:
         """Why the target takes no calls now, and for how long; None: it takes them."""
@@ -158,11 +164,17 @@ class HttpModelClient:
             endpoint.update(permit.spec, limits)
         return endpoint
 
-    async def _try(self, endpoint: Endpoint, lane: Lane, view: View, relay: Relay, ends_at: float) -> Came:
+    async def _try(self, endpoint: Endpoint, call: ModelCall, view: View, relay: Relay, ends_at: float) -> Came:
         self._refuse_early(endpoint, ends_at)
+        lane = call.lane
         if not endpoint.slots.take(lane):
             await self._queue(endpoint, lane, ends_at)
         try:
+            if call.opens is not None and not call.progress.opened:
+                call.progress.opened = True
+                await call.opens()
+                if asyncio.get_running_loop().time() >= ends_at:
+                    raise _too_late(endpoint.name)
             exchange: Exchange | BuiltIn
             if endpoint.spec.endpoint == BUILTIN:
                 exchange = BuiltIn(endpoint, view, relay, ends_at)
@@ -192,7 +204,7 @@ class HttpModelClient:
         if wait > 0:
             raise _left_alone(endpoint.name, wait)
         if left <= 0:
-            raise TargetTimeout(f"no time was left to call target {endpoint.name}")
+            raise _too_late(endpoint.name)
 
     async def _watched(self, endpoint: Endpoint, exchange: Exchange | BuiltIn, ends_at: float) -> Came:
         """Run the exchange and tell the breaker how it ended."""
@@ -263,6 +275,10 @@ def _permit(call: ModelCall) -> Permit:
     if not isinstance(call.permit, Permit):
         raise ResidencyRefused("a call without a permit of the residency guard is not made")
     return call.permit
+
+
+def _too_late(name: str) -> TargetTimeout:
+    return TargetTimeout(f"no time was left to call target {name}")
 
 
 def _left_alone(name: str, seconds: float) -> TargetUnavailable:

@@ -21,7 +21,7 @@ from pipeline.ports import Charge, Denial, Ledger
 from pipeline.signals.conversation import Once
 from pipeline.topology import POSTPONED
 
-__all__ = ["CEILING", "Bill", "Purse", "Refused", "postponed"]
+__all__ = ["CEILING", "Bill", "Purse", "Refused", "Unpaid", "postponed"]
 
 CEILING = "budget.max_cost_usd"
 """Where a request says what it may cost at most; the name of that ceiling in a denial."""
@@ -99,37 +99,71 @@ class Refused(NamedTuple):
         return self.denial.action == "degrade" and not self.capped and self.denial.budget != CEILING
 
 
+class Unpaid(Exception):
+    """A call may not be paid: it ends before anything of it is sent.
+
+    Attributes:
+        refused: why.
+    """
+
+    def __init__(self, refused: Refused) -> None:
+        super().__init__(refused.denial.reason)
+        self.refused = refused
+
+
 class Purse:
-    """Asks the ledger before calls and tells it after them."""
+    """Asks the ledger before calls and tells it after them.
+
+    What can be said without the ledger is said before a call waits for anything. Money is set aside once it has a slot
+    of its target, so that a worker that dies leaves none aside for calls that only waited.
+    """
 
     def __init__(self, ledger: Ledger | None) -> None:
         self._ledger = ledger
 
-    async def opens(self, bill: Bill) -> Refused | None:
-        """Whether the attempt may be made; then what it may cost is set aside. Raises `TransportUnavailable`.
-
-        Of a delivery that is not the first, an earlier one may have called the model and died before anybody heard.
-        """
+    def forbids(self, bill: Bill) -> Refused | None:
+        """Why the attempt is not made, whatever the ledger would say; None: it may say so."""
         above = above_ceiling(bill, bill.usd)
         if above is not None:
             return Refused(above)
+        plan = bill.envelope.plan
+        if bill.purpose != "escalate" or self._ledger is None or plan is None or not plan.covers:
+            return None
+        paced = pressing(bill.envelope, bill.policy)
+        if paced is None:
+            return None
+        why = f"the money of {paced} goes faster than its window, so that more urgent ones go first"
+        return _capped(Denial(paced, plan.on_capped, why), plan)
+
+    async def opens(self, bill: Bill) -> None:
+        """Set aside what the attempt may cost, for it is made now.
+
+        Raises:
+            Unpaid: it may not be made.
+            TransportUnavailable: what is set aside could not be written down.
+        """
         ledger, plan = self._ledger, bill.envelope.plan
         if ledger is None or plan is None or not plan.covers:
-            return None
-        charge, lost = bill.charge, _lost(bill)
-        paced = pressing(bill.envelope, bill.policy) if bill.purpose == "escalate" else None
-        if paced is not None:
-            why = f"the money of {paced} goes faster than its window, so that more urgent ones go first"
-            return _capped(Denial(paced, plan.on_capped, why), plan)
+            return
+        charge, lost = bill.charge, _lost(bill.envelope, bill.delivered)
         denial = await _reserved(ledger, replace(charge, lost=lost) if lost else charge, bill)
         if denial is not None:
-            return Refused(denial)
+            raise Unpaid(Refused(denial))
         if bill.purpose == "escalate":
             denial = await ledger.may_escalate(charge.attempt, charge.covers, urgency_of(bill.envelope))
             if denial is not None:
                 await ledger.release(charge)
-                return _capped(denial, plan)
-        return None
+                raise Unpaid(_capped(denial, plan))
+
+    async def buries(self, envelope: Envelope, step: str, delivered: int) -> None:
+        """Count the call of this step that an earlier delivery may have made before it died, and the one beside it.
+
+        Raises `TransportUnavailable`.
+        """
+        lost, plan = _lost(envelope, delivered), envelope.plan
+        if lost and self._ledger is not None and plan is not None and plan.covers:
+            attempt = f"{envelope.key}.{step}"
+            await self._ledger.lost((attempt, attempt + _BESIDE), lost)
 
     async def may_leave(self, bill: Bill) -> bool:
         """Whether the caps let an escalation follow this attempt. It is taken now, and not again when it is made."""
@@ -140,15 +174,18 @@ class Purse:
         following = f"{bill.envelope.key}.escalate-{len(bill.envelope.attempts) + 2}"
         return await ledger.may_escalate(following, covers) is None
 
-    async def hedges(self, bill: Bill) -> bool:
-        """Whether the attempt may be made a second time beside itself; then that is set aside as well."""
-        twice = None if bill.usd is None else 2 * bill.usd
-        if above_ceiling(bill, twice) is not None:
-            return False
+    def may_hedge(self, bill: Bill) -> bool:
+        """Whether the caller's ceiling lets the attempt be made a second time beside itself."""
+        return above_ceiling(bill, None if bill.usd is None else 2 * bill.usd) is None
+
+    async def hedges(self, bill: Bill) -> None:
+        """Set aside what the attempt may cost a second time. Raises as `opens`."""
         ledger, plan = self._ledger, bill.envelope.plan
         if ledger is None or plan is None or not plan.covers:
-            return True
-        return await ledger.reserve(charge_of(bill, "hedge")) is None
+            return
+        denial = await ledger.reserve(charge_of(bill, "hedge"))
+        if denial is not None:
+            raise Unpaid(Refused(denial))
 
     async def closes(self, bill: Bill, attempt: Attempt) -> None:
         """Tell what the attempt cost: with a line of its own for what was made beside it. Idempotent."""
@@ -177,6 +214,8 @@ class Purse:
 
 
 _NOTHING = Usage()
+_BESIDE: Final = "-hedge"
+"""What the name of a call ends with that is made beside another one."""
 
 
 async def _reserved(ledger: Ledger, charge: Charge, bill: Bill) -> Denial | None:
@@ -215,12 +254,12 @@ def _waits(envelope: Envelope) -> int:
     return int(times) if isinstance(times, int | float) else 0
 
 
-def _lost(bill: Bill) -> str:
+def _lost(envelope: Envelope, delivered: int) -> str:
     """The name of the delivery before this one; a request that waited is delivered for the first time again."""
-    if bill.delivered <= 1:
+    if delivered <= 1:
         return ""
-    waits = _waits(bill.envelope)
-    return f"lost-{bill.delivered - 1}" if not waits else f"lost-{waits}-{bill.delivered - 1}"
+    waits = _waits(envelope)
+    return f"lost-{delivered - 1}" if not waits else f"lost-{waits}-{delivered - 1}"
 
 
 def above_ceiling(bill: Bill, usd: float | None) -> Denial | None:
@@ -244,7 +283,7 @@ def charge_of(bill: Bill, purpose: Purpose) -> Charge:
     envelope, rung, plan = bill.envelope, bill.rung, bill.envelope.plan
     covers = tuple(_cover(cover, bill) for cover in plan.covers) if plan is not None else ()
     return Charge(
-        attempt=f"{envelope.key}.{bill.step}{'-hedge' if purpose == 'hedge' else ''}",
+        attempt=f"{envelope.key}.{bill.step}{_BESIDE if purpose == 'hedge' else ''}",
         tenant=envelope.tenant,
         request_id=envelope.id,
         lane=envelope.lane,

@@ -30,6 +30,10 @@ class Slots:
             self._size = size
             self._wake()
 
+    def free(self, lane: Lane) -> bool:
+        """Whether a slot is free and nobody of the lane waits for it."""
+        return not self._waiting[lane] and self._room(lane)
+
     def take(self, lane: Lane) -> bool:
         """Take a slot if one is free and nobody of the lane waits for it."""
         if self._waiting[lane] or not self._room(lane):

@@ -163,6 +163,10 @@ class Counters(Protocol):
         """Give back what was held. Raises `Lost`."""
         ...
 
+    async def holds(self, attempt: str) -> bool:
+        """Whether something is held for the attempt: it was neither settled nor given back. Raises `Lost`."""
+        ...
+
     async def read(self, slots: Sequence[Slot]) -> tuple[Total, ...]:
         """What the counters stand at. Raises `Lost`."""
         ...

@@ -16,7 +16,7 @@ from pipeline.adapters.money.fold import spent_of
 from pipeline.adapters.money.known import KnownPayers
 from pipeline.adapters.money.lines import LedgerLines
 from pipeline.adapters.money.opened import Opened
-from pipeline.adapters.money.payers import Payer, away, denial, line, resets_s, unpriced, used
+from pipeline.adapters.money.payers import Payer, away, charge_of, denial, line, resets_s, unpriced, used
 from pipeline.adapters.money.rebuild import GRACE_S, Rebuilder
 from pipeline.adapters.money.stood import FRESH_S, Stood
 from pipeline.adapters.money.windows import frame_at
@@ -235,6 +235,26 @@ class StreamLedger:
         counting, place = await self._lines.append(entry)
         slots = [payer.slot for payer in payers]
         await self._counted(lambda one: one.settle(name, spent_of(counting), slots, place, keep_s=KEEP_S))
+
+    async def lost(self, attempts: Sequence[str], name: str) -> None:
+        """Settle what a delivery that died may have called; see the port. While nobody can count it stays aside."""
+        if not self._policies.current().budgets:
+            return
+        try:
+            for attempt in attempts:
+                await self._bury(attempt, name)
+        except StoreUnavailable:
+            self._miss()
+
+    async def _bury(self, attempt: str, name: str) -> None:
+        """Settle one of them. Of one that holds something and has no line, nothing was sent."""
+        if not await self._counted(lambda one: one.holds(attempt)):
+            return
+        entry = await self._lines.reserved(attempt)
+        if entry is not None:
+            now, charge = self._clock.now(), charge_of(entry, name)
+            await self._count_lost(charge, self._payers.of(charge, self._policies.current(), now), now)
+        await self._counted(lambda one: one.release(attempt))
 
     async def _note(self, charge: Charge, payers: Sequence[Payer], held: Held, now: float) -> None:
         """Write down what is held. What could not be written is given back, and the attempt is not made.

@@ -4,7 +4,7 @@ from pydantic import ValidationError
 
 from pipeline.contracts import LedgerEntry
 from pipeline.errors import TransportUnavailable
-from pipeline.ports import Conflict, Streams
+from pipeline.ports import Conflict, Stored, Streams
 from pipeline.topology import ledger_subject
 
 __all__ = ["LedgerLines"]
@@ -37,11 +37,19 @@ class LedgerLines:
         """Whether there is a line that says what the attempt cost."""
         return await self._streams.last(ledger_subject(attempt, "settle")) is not None
 
+    async def reserved(self, attempt: str) -> LedgerEntry | None:
+        """The line that says what was set aside for the attempt. Raises `TransportUnavailable`."""
+        stored = await self._streams.last(ledger_subject(attempt, "reserve"))
+        return None if stored is None else _read(stored)
+
     async def _first(self, subject: str, entry: LedgerEntry) -> LedgerEntry:
         stored = await self._streams.last(subject)
-        if stored is None:  # a replica that does not have it yet; ours says the same
-            return entry
-        try:
-            return LedgerEntry.model_validate_json(stored.body)
-        except ValidationError:
-            raise TransportUnavailable(f"line {stored.sequence} of the ledger cannot be read") from None
+        # a replica may not have it yet; ours says the same
+        return entry if stored is None else _read(stored)
+
+
+def _read(stored: Stored) -> LedgerEntry:
+    try:
+        return LedgerEntry.model_validate_json(stored.body)
+    except ValidationError:
+        raise TransportUnavailable(f"line {stored.sequence} of the ledger cannot be read") from None

@@ -119,6 +119,11 @@ class MemoryCounters:
                 shared.counted[record.request, slot] = left
             self._add(slot, -record.amount.nano, -record.amount.tokens, -int(left == 0))
 
+    async def holds(self, attempt: str) -> bool:
+        """Whether something is held for the attempt."""
+        record = self._believed().records.get(attempt)
+        return record is not None and record.amount is not None
+
     async def read(self, slots: Sequence[Slot]) -> tuple[Total, ...]:
         """What the counters stand at."""
         shared = self._believed()

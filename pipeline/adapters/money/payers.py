@@ -12,7 +12,7 @@ from pipeline.policy.models import Allowance, BudgetSpec
 from pipeline.policy.scopes import filled
 from pipeline.ports import Charge, Denial
 
-__all__ = ["HELD_S", "Payer", "away", "denial", "line", "payers_of", "resets_s", "unpriced", "used"]
+__all__ = ["HELD_S", "Payer", "away", "charge_of", "denial", "line", "payers_of", "resets_s", "unpriced", "used"]
 
 _SEVERITY: Final = {"refuse": 2, "queue": 1, "degrade": 0}
 _NOBODY_COUNTS_S: Final = 1.0
@@ -83,6 +83,25 @@ def line(
         "opens": opens,
     }
     return trusted(LedgerEntry, fields)
+
+
+def charge_of(entry: LedgerEntry, lost: str) -> Charge:
+    """The attempt as the line says for which money was set aside; `lost` as in `Charge`."""
+    return Charge(
+        attempt=entry.attempt,
+        tenant=entry.tenant,
+        request_id=entry.request_id,
+        lane=entry.lane,
+        stage=entry.stage,
+        purpose=entry.purpose,
+        route=entry.route,
+        variant=entry.variant,
+        target=entry.target,
+        usd=entry.usd,
+        tokens=entry.tokens,
+        covers=entry.covers,
+        lost=lost,
+    )
 
 
 def unpriced(charge: Charge, payers: Sequence[Payer]) -> Denial | None:

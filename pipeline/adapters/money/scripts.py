@@ -18,7 +18,7 @@ before its time was evicted: then the marker goes too, and everything is counted
 
 from typing import Final
 
-__all__ = ["ASKED", "FORGET", "GREET", "HOLD", "INSTALL", "READ", "RELEASE", "SETTLE", "TAKE"]
+__all__ = ["ASKED", "FORGET", "GREET", "HOLD", "HOLDS", "INSTALL", "READ", "RELEASE", "SETTLE", "TAKE"]
 
 _COMMON: Final = """
 local function lost(marker, id)
@@ -180,6 +180,15 @@ for i = 1, tonumber(held[4]) do
 end
 redis.call('DEL', record)
 return 0
+"""
+)
+
+# KEYS: marker, attempt.  ARGV: id
+HOLDS: Final = (
+    _COMMON
+    + """
+if lost(KEYS[1], ARGV[1]) then return -1 end
+return redis.call('HGET', KEYS[2], 's') == 'h' and 1 or 0
 """
 )
 

@@ -31,7 +31,7 @@ _PACED: Final = ("lately", "price", "shut")
 
 _HOLD, _SETTLE, _RELEASE, _READ = map(Script, (scripts.HOLD, scripts.SETTLE, scripts.RELEASE, scripts.READ))
 _ASKED, _TAKE, _GREET = map(Script, (scripts.ASKED, scripts.TAKE, scripts.GREET))
-_FORGET, _INSTALL = map(Script, (scripts.FORGET, scripts.INSTALL))
+_FORGET, _INSTALL, _HOLDS = map(Script, (scripts.FORGET, scripts.INSTALL, scripts.HOLDS))
 _UNLOCK: Final = Script("if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end return 0")
 
 
@@ -78,6 +78,12 @@ class ValkeyCounters:
     async def release(self, attempt: str) -> None:
         """Give back what was held."""
         _believed(await self._calls.run(_RELEASE, [self._marker, self._key("a", attempt)], [self._id]))
+
+    async def holds(self, attempt: str) -> bool:
+        """Whether something is held for the attempt."""
+        answer = await self._calls.run(_HOLDS, [self._marker, self._key("a", attempt)], [self._id])
+        _believed(answer)
+        return bool(answer)
 
     async def read(self, slots: Sequence[Slot]) -> tuple[Total, ...]:
         """What the counters stand at."""

@@ -136,13 +136,17 @@ STOPPED = Usage(input_tokens=100, output_tokens=50)
 
 @dataclass
 class SlowFirst(FakeModels):
-    """The first call of the next request hangs once it is told to; `both` hang."""
+    """Each call takes 5 ms. The first call of the next request hangs once it is told to; `both` hang."""
 
     slow: bool = False
     both: bool = False
     stopped: list[str] = field(default_factory=list)
+    clock: FakeClock = field(default_factory=FakeClock)
 
     async def complete(self, call: ModelCall, sink: TokenSink | None = None) -> Completion:
+        if call.opens is not None:
+            call.progress.opened = True
+            await call.opens()
         self.calls.append(call)
         call.progress.running = Try(unseen=True)
         key = shown(call).idempotency_key
@@ -153,6 +157,7 @@ class SlowFirst(FakeModels):
                 self.stopped.append(key)
                 raise
         call.progress.running = None
+        self.clock.time += 0.005
         return replace(answer("x"), usage=USED)
 
 
@@ -184,7 +189,7 @@ class Bench:
     def __post_init__(self) -> None:
         spec = target("small-m", price=PRICED, hedge=self.hedge, max_output_tokens=50)
         self.attempts = Attempts(
-            self.models, self.journal, FixedPolicy(policy({"small": spec})), FakeClock(), ledger=self.ledger
+            self.models, self.journal, FixedPolicy(policy({"small": spec})), self.models.clock, ledger=self.ledger
         )
 
     async def warm(self) -> "Bench":
@@ -237,6 +242,16 @@ async def test_where_nobody_pays_for_a_second_call_there_is_none() -> None:
     task = asyncio.create_task(bench.make())
     while "deny draft-1-hedge" not in bench.ledger.verbs:
         await asyncio.sleep(0.001)
+    assert len(bench.models.calls) == 1
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_no_second_call_is_made_that_would_wait_for_a_slot() -> None:
+    bench = await Bench().warm()
+    bench.models.full.add("small")
+    task = asyncio.create_task(bench.make())
+    await asyncio.sleep(0.05)
     assert len(bench.models.calls) == 1
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
