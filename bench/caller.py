@@ -57,7 +57,7 @@ class Caller:
     async def stop(self) -> Noticed:
         """Ask no more, and say what was noticed."""
         assert self._process is not None
-        told, _ = await self._process.communicate()
+        told, _ = await self._process.communicate(b"")  # before Python 3.12 only this closes the pipe
         return Noticed(**json.loads(told))
 
     async def kill(self) -> None:
