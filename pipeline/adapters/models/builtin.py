@@ -22,6 +22,8 @@ class BuiltIn:
     """One try of one call. Each text goes through the encoder alone, so that it has the same vector in any company."""
 
     first_at: float | None = None
+    streams = False
+    silent = False
 
     def __init__(self, endpoint: Endpoint, view: View, relay: Relay, ends_at: float) -> None:
         self._endpoint = endpoint
@@ -29,6 +31,7 @@ class BuiltIn:
         self._relay = relay
         now = asyncio.get_running_loop().time()
         self._ends_at = min(ends_at, now + endpoint.spec.timeouts.total)
+        self.word_by = ends_at
 
     async def run(self) -> Vectors:
         """Embed the texts.

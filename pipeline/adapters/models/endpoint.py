@@ -6,7 +6,7 @@ from yarl import URL
 
 from pipeline.adapters.board_sights import Sight
 from pipeline.adapters.models.body import Template
-from pipeline.adapters.models.breaker import Breaker
+from pipeline.adapters.models.breaker import Breaker, State
 from pipeline.adapters.models.concurrency import Gradient
 from pipeline.adapters.models.posting import Address
 from pipeline.adapters.models.retries import RetryBudget
@@ -90,6 +90,10 @@ class Endpoint:
         self.tally.failed(now)
         if overloaded:
             self.gradient.overloaded()
+
+    def gives_way(self, waited_s: float, *, streamed: bool) -> bool:
+        """Whether a call that got no word for so long may be given up for another target's sake."""
+        return self.breaker.state is State.CLOSED and self.silence.overdue(waited_s, streamed=streamed)
 
     def sight(self, now: float, monotonic: float, patience_s: float) -> Sight:
         """What this worker sees of the target, at these two times.

@@ -148,6 +148,19 @@ class _Limits:
             return f"{self._for[1]:g} s for {self._for[0]}"
         return "the deadline" if self._total is None else f"{self._total:g} s for the whole answer"
 
+    @property
+    def now(self) -> float:
+        """The time of the loop."""
+        return self._loop.time()
+
+    def expect_word(self, what: str, seconds: float | None, by: float) -> None:
+        """Wait at most `seconds` for the first word, and not beyond `by`."""
+        if by < self._ends_at:
+            left = round(by - self._loop.time(), 3)
+            seconds = left if seconds is None else min(seconds, left)
+        if seconds is not None:
+            self.expect(what, seconds)
+
     def expect(self, what: str, seconds: float | None) -> None:
         """From now on wait at most `seconds` for `what`; None: as long as the total allows."""
         at = self._ends_at if seconds is None else self._loop.time() + seconds
@@ -159,7 +172,15 @@ class _Limits:
 
 
 class Exchange:
-    """One try of one call."""
+    """One try of one call.
+
+    Attributes:
+        streams: its answer comes piece by piece.
+        silent: not a word of it came yet.
+        word_by: when the first word must be there, in the time of the loop: at the deadline, or so much before it that
+            another target may answer (`gives_way_at`), where this one seldom takes so long. A probe has all the time,
+            for only so a target is found to have become slower.
+    """
 
     def __init__(
         self,
@@ -169,16 +190,21 @@ class Exchange:
         relay: Relay,
         clock: Clock,
         ends_at: float,
+        gives_way_at: float | None = None,
     ) -> None:
         self._session = session
         self._endpoint = endpoint
         self._view = view
         self._relay = relay
         self._clock = clock
-        self._streams = view.embed is None and (
+        self.streams = view.embed is None and (
             relay.sink is not None or relay.reader is not None or endpoint.always_streams
         )
+        self.silent = True
+        self.word_by = ends_at
         self._limits = _Limits(endpoint.spec.timeouts, ends_at)
+        if gives_way_at is not None and endpoint.gives_way(gives_way_at - self._limits.now, streamed=self.streams):
+            self.word_by = min(ends_at, gives_way_at)
 
     async def run(self) -> Collected | Vectors:
         """Send the call and read the answer.
@@ -188,7 +214,7 @@ class Exchange:
             Cancelled: the sink wants no more.
         """
         self._relay.first_at = None
-        self._relay.goes_out(unseen=not self._streams)
+        self._relay.goes_out(unseen=not self.streams)
         try:
             with self._limits.scope:
                 return await self._exchange()
@@ -210,15 +236,18 @@ class Exchange:
     @property
     def first_at(self) -> float | None:
         """Monotonic time of the first text; None where the answer came in one piece."""
-        return self._relay.first_at if self._streams else None
+        return self._relay.first_at if self.streams else None
 
     @property
     def _name(self) -> str:
         return self._endpoint.name
 
     async def _exchange(self) -> Collected | Vectors:
-        if self._streams:
-            self._limits.expect("the first token", self._endpoint.spec.timeouts.first_token)
+        self._limits.expect_word(
+            "the first token" if self.streams else "its answer",
+            self._endpoint.spec.timeouts.first_token if self.streams else None,
+            self.word_by,
+        )
         # Redirects are not followed: an address that the residency policy does not know is no target.
         address = self._endpoint.chat if self._view.embed is None else self._endpoint.embeddings
         headers = self._endpoint.headers(self._view)
@@ -227,14 +256,14 @@ class Exchange:
                 self._relay.not_charged()
                 await _drain(response)
                 raise self._refusal(response)
-            if self._streams and response.content_type == "text/event-stream":
+            if self.streams and response.content_type == "text/event-stream":
                 return await self._stream(response)
             return await self._plain(response)
 
     def _body(self) -> bytes:
         if self._view.embed is not None:
             return embed_body(self._view, self._view.embed, self._endpoint.spec)
-        return call_body(self._view, self._endpoint.template, stream=self._streams)
+        return call_body(self._view, self._endpoint.template, stream=self.streams)
 
     # ------------------------------------------------------------ reading
 
@@ -293,6 +322,9 @@ class Exchange:
             raise MalformedAnswer("an event that is too large") from None
         text, reasoning = "".join(texts), collected.reasoned()
         self._relay.came(reasoning + text, events)
+        if collected.begun:
+            self.silent = False
+            self._endpoint.silence.words += 1
         if reasoning:
             self._limits.expect("the caller", None)
             await self._relay.hand_on_reasoning(reasoning)
