@@ -80,6 +80,8 @@ class ModelCall:
     `deadline_s` is the time left, in seconds from now. `reader`: reads the answer along; then it is asked for as a
     stream, and passed on by the reader alone. `aside`: takes the reasoning as it comes, where a sink takes the text.
     `opens`: awaited once, when a slot of the target is had and before anything is sent; what it raises ends the call.
+    `tenant`: whose call it is. `gives_way_s`: without a word after so many seconds it is given up, where its target
+    seldom takes so long, for then another one may still answer; None: nobody would.
     """
 
     permit: Permit
@@ -89,6 +91,8 @@ class ModelCall:
     reader: "Reader | None" = None
     aside: "TokenSink | None" = None
     opens: Callable[[], Awaitable[None]] | None = None
+    tenant: str = ""
+    gives_way_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

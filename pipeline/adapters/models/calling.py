@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from pipeline.adapters.models.chain import gives_way_s
 from pipeline.adapters.models.deadline import left_s
 from pipeline.adapters.models.hedging import Hedges, race
 from pipeline.adapters.models.outcomes import Answered, Calls
@@ -39,7 +40,8 @@ class Calling:
         spec, envelope = ready.permit.spec, bill.envelope
         opens = partial(self._purse.opens, bill)
         left = left_s(envelope, self._clock.now())
-        call = ModelCall(ready.permit, left, envelope.lane, calls.first, way.gate, opens=opens)
+        told = self._told(bill, left)
+        call = ModelCall(ready.permit, left, envelope.lane, calls.first, way.gate, opens=opens, **told)
         if not spec.hedge or way != SHUT or bill.purpose != "draft":
             return Answered(await self._one(call, ready, way), ready.found)
         rules, begun = ready.policy.limits.hedge, self._clock.monotonic()
@@ -70,12 +72,20 @@ class Calling:
                 return None  # the policy changed meanwhile; the first call was permitted
             beside = Progress()
             opens = partial(self._opens_beside, bill, calls, beside)
-            again = ModelCall(others[-1].permit, remains_s, bill.envelope.lane, beside, opens=opens)
+            told = self._told(bill, remains_s)
+            again = ModelCall(others[-1].permit, remains_s, bill.envelope.lane, beside, opens=opens, **told)
             return self._one(again, others[-1], SHUT)
 
         ended = await race(self._one(call, ready, SHUT), after_s, second)
         won = others[-1] if ended.second else ready
         return Answered(ended.answer, won.found, ended.second, ended.also)
+
+    def _told(self, bill: Bill, left: float) -> dict[str, Any]:
+        """What the client is told of who asks, and of when another target should have its turn."""
+        envelope = bill.envelope
+        follows = bill.made_for == "answer"
+        way = gives_way_s(envelope, bill.tier, bill.place, left, self._client.healthy) if follows else None
+        return {"tenant": envelope.tenant, "gives_way_s": way}
 
     async def _opens_beside(self, bill: Bill, calls: Calls, beside: Progress) -> None:
         """Set aside what the second call may cost; one that may not be paid was none. Raises as the purse does."""

@@ -179,8 +179,9 @@ class HttpModelClient:
             if endpoint.spec.endpoint == BUILTIN:
                 exchange = BuiltIn(endpoint, view, relay, ends_at)
             else:
-                exchange = Exchange(self._session, endpoint, view, relay, self._clock, ends_at)
-            return await self._watched(endpoint, exchange, ends_at)
+                gives_way = None if call.gives_way_s is None else ends_at - call.deadline_s + call.gives_way_s
+                exchange = Exchange(self._session, endpoint, view, relay, self._clock, ends_at, gives_way)
+            return await self._watched(endpoint, exchange, call.tenant, ends_at)
         finally:
             endpoint.slots.give_back(lane)
 
@@ -206,9 +207,9 @@ class HttpModelClient:
         if left <= 0:
             raise _too_late(endpoint.name)
 
-    async def _watched(self, endpoint: Endpoint, exchange: Exchange | BuiltIn, ends_at: float) -> Came:
+    async def _watched(self, endpoint: Endpoint, exchange: Exchange | BuiltIn, tenant: str, ends_at: float) -> Came:
         """Run the exchange and tell the breaker how it ended."""
-        breaker, begun = endpoint.breaker, self._clock.monotonic()
+        breaker, begun, since = endpoint.breaker, self._clock.monotonic(), endpoint.silence.words
         ticket = breaker.admit(begun)
         if ticket is None:
             raise _left_alone(endpoint.name, max(breaker.waits_s(begun), 0.1))
@@ -222,9 +223,11 @@ class HttpModelClient:
             raise
         except (TargetUnavailable, TargetTimeout) as error:
             late = isinstance(error, TargetTimeout)
-            if late and asyncio.get_running_loop().time() >= ends_at:
-                # the caller's deadline was short; that says nothing about the target
-                breaker.ignored(ticket)
+            by = (exchange.word_by if exchange.silent else ends_at) - _NEARLY_S
+            if late and asyncio.get_running_loop().time() >= by:
+                # its caller had no more time: alone that says nothing about the target, with others it may
+                hangs = exchange.silent and self._hangs(endpoint, exchange, tenant, begun, since)
+                self._ran_out(endpoint, ticket, hangs=hangs)
             else:
                 breaker.failed(ticket, self._clock.monotonic(), self._random.random())
                 endpoint.failed(self._clock.now(), overloaded=late)
@@ -238,16 +241,31 @@ class HttpModelClient:
             breaker.ignored(ticket)
             raise
         breaker.succeeded(ticket)
-        self._note(endpoint, exchange, collected, begun)
+        self._note(endpoint, exchange, collected, tenant, begun)
         return collected
 
-    def _note(self, endpoint: Endpoint, exchange: Exchange | BuiltIn, collected: Came, begun: float) -> None:
+    def _hangs(self, endpoint: Endpoint, exchange: Exchange | BuiltIn, tenant: str, begun: float, since: int) -> bool:
+        """Whether the target hangs, by this call that got no word and those before it."""
+        waited_s = self._clock.monotonic() - begun
+        return endpoint.silence.met(since, tenant, waited_s, endpoint.breaker.rules, streamed=exchange.streams)
+
+    def _ran_out(self, endpoint: Endpoint, ticket: int, *, hangs: bool) -> None:
+        """A call ended with its caller's time."""
+        if not hangs:
+            endpoint.breaker.ignored(ticket)
+            return
+        endpoint.breaker.hung(ticket, self._clock.monotonic(), self._random.random())
+        endpoint.failed(self._clock.now(), overloaded=True)
+
+    def _note(
+        self, endpoint: Endpoint, exchange: Exchange | BuiltIn, collected: Came, tenant: str, begun: float
+    ) -> None:
         first_at = exchange.first_at
+        first_s = None if first_at is None else first_at - begun
+        whole_s = self._clock.monotonic() - begun
+        endpoint.silence.answered(tenant, whole_s, first_s)
         endpoint.answered(
-            self._clock.now(),
-            (self._clock.monotonic() - begun) * 1000,
-            None if first_at is None else (first_at - begun) * 1000,
-            collected.generated,
+            self._clock.now(), whole_s * 1000, None if first_s is None else first_s * 1000, collected.generated
         )
 
     def _worth(self, endpoint: Endpoint, error: Exception, wait_s: float, ends_at: float) -> bool:
