@@ -3,6 +3,7 @@
 The JSON Schemas in `schemas/` are rendered from here (`make schemas`); a test fails on any difference.
 """
 
+from pipeline.contracts.answers import Attempt, CacheHit, MadeFor, Verdict, Wanted
 from pipeline.contracts.base import (
     MAX_WHOLE,
     NAME_PATTERN,
@@ -21,27 +22,10 @@ from pipeline.contracts.base import (
     Whole,
     is_name,
 )
-from pipeline.contracts.envelope import (
-    Action,
-    Attempt,
-    CacheHit,
-    Classification,
-    DataClass,
-    Envelope,
-    Exclusion,
-    Finding,
-    MadeFor,
-    Mark,
-    Plan,
-    Residency,
-    Shielded,
-    Step,
-    Tier,
-    Verdict,
-    Wanted,
-    parse_envelope,
-)
+from pipeline.contracts.envelope import Envelope, Step, parse_envelope
+from pipeline.contracts.findings import Action, Classification, DataClass, Finding, Mark, Residency, Shielded
 from pipeline.contracts.ledger import LedgerEntry, LedgerPage, PagedLine, Purpose
+from pipeline.contracts.plan import Exclusion, Plan, Tier
 from pipeline.contracts.planning import (
     BudgetStanding,
     Cover,

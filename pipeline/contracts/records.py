@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
+from pipeline.contracts.answers import MadeFor
 from pipeline.contracts.base import (
     Contract,
     Lane,
@@ -18,7 +19,9 @@ from pipeline.contracts.base import (
     UnixTime,
     Whole,
 )
-from pipeline.contracts.envelope import DataClass, Exclusion, Finding, MadeFor, Residency, Shielded, Step
+from pipeline.contracts.envelope import Step
+from pipeline.contracts.findings import DataClass, Finding, Residency, Shielded
+from pipeline.contracts.plan import Exclusion
 from pipeline.contracts.planning import Signals, Snapshot
 from pipeline.contracts.reply import ErrorBody, Remembered, Served, Status, Usage
 
