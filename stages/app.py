@@ -136,6 +136,9 @@ BUILDERS: Final[Mapping[StageName, Callable[[Parts], Stage]]] = {
 }
 """Every stage of the cascade and how it is put together. A new stage is one line here."""
 
+_PAYING: Final = frozenset[StageName]({"recall", "draft", "escalate"})
+"""Stages that call models."""
+
 
 def build_worker(
     names: Sequence[StageName],
@@ -165,6 +168,7 @@ def build_worker(
         observer=observer,
         worker=worker_name(),
         policies=policies,
+        forsaken=parts.forsaken if _PAYING.intersection(names) else None,
     )
     if FIRST in names and "batch" in lanes:
         _feed(parts)
@@ -330,13 +334,15 @@ def _run_loop(work: Coroutine[Any, Any, None]) -> None:
         uvloop.run(work)
 
 
-def main() -> None:
-    """The command `stepwell`."""
-    try:
-        from pipeline.cli.hooks import Hooks
-        from pipeline.cli.main import make_app
-        from stages.plan import again
+def main(ready: Callable[[], object] = lambda: None) -> None:
+    """The command `stepwell`. Calls `ready` when the program is read and the command is about to begin."""
+    from pipeline.cli.hooks import Hooks
+    from pipeline.cli.main import make_app
+    from stages.plan import again
 
-        make_app(Hooks(run_worker, again, run_beside), next(iter(sys.argv[1:]), None))()
-    except KeyboardInterrupt:  # while the verbs were still being read
+    command = make_app(Hooks(run_worker, again, run_beside), next(iter(sys.argv[1:]), None))
+    try:
+        ready()
+        command()
+    except KeyboardInterrupt:  # outside of any verb
         sys.exit(130)

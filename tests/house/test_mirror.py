@@ -23,7 +23,7 @@ ELSEWHERE = {
     "pipeline/settings.py": "tests/house/test_deploy.py",
     "stages/app.py": "tests/house/test_deploy.py",
     "stages/parts.py": "tests/house/test_deploy.py",
-    "stages/__main__.py": "tests/house/test_packages.py",
+    "stages/__main__.py": "tests/stages/test_main.py",
 }
 """Rooms whose tests lie under another name, and where."""
 

@@ -28,10 +28,10 @@ def test_the_imported_packages_are_those_of_this_checkout() -> None:
     assert Path(stages.__file__).parent == ROOT / "stages"
 
 
-def test_the_command_is_the_composition_root() -> None:
-    """`stepwell` starts stages.app, the only module that knows every stage."""
+def test_the_command_is_the_same_as_the_module() -> None:
+    """`stepwell` and `python -m stages` start stages.app, the only module that knows every stage."""
     scripts = importlib.metadata.entry_points(group="console_scripts", name="stepwell")
-    assert [script.value for script in scripts] == ["stages.app:main"]
+    assert [script.value for script in scripts] == ["stages.__main__:main"]
 
 
 def test_the_wheel_holds_the_program_and_the_default_policies(tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_the_wheel_holds_the_program_and_the_default_policies(tmp_path: Path) ->
     shipped = {Path(name).name for name in names if name.startswith("pipeline/_policies/") and name.endswith(".yaml")}
     assert shipped == {path.name for path in (ROOT / "policies").glob("*.yaml")}
     assert {"pipeline/py.typed", "stages/py.typed"} <= set(names)
-    assert "stepwell = stages.app:main" in entry_points
+    assert "stepwell = stages.__main__:main" in entry_points
 
 
 def test_make_help_lists_every_target() -> None:
