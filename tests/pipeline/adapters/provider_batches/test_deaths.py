@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 from fakes_models import target
 from servers import NatsServer, until
-from shelves import LINES, RULES, hang_after, house, killed, line
+from shelves import LINES, RULES, House, hang_after, house, killed, line
 
 from pipeline.adapters.provider_batches import follow
 from pipeline.adapters.provider_batches.provider import Unclear
@@ -16,6 +16,15 @@ from pipeline.policy.models import Target
 async def nothing() -> AsyncIterator[bytes]:
     """A call that is none."""
     yield b"{}\n"
+
+
+async def dies(here: House, part: str, method: str, times: int) -> None:
+    """Whoever leads is killed right after `method` of its `part` was called so many times."""
+    leader = here.collector()
+    reached = hang_after(getattr(leader, part), method, times)
+    await leader.start()
+    await asyncio.wait_for(reached.wait(), 10)
+    await killed(leader)
 
 
 MOMENTS = [
@@ -43,11 +52,7 @@ async def test_whoever_dies_in_whichever_step_leaves_one_batch_and_one_answer_fo
     monkeypatch.setattr(follow, "PIECE", 3)
     async with house(None) as here:
         await here.fill()
-        first = here.collector()
-        reached = hang_after(getattr(first, part), method, times)
-        await first.start()
-        await asyncio.wait_for(reached.wait(), 10)
-        await killed(first)
+        await dies(here, part, method, times)
         here.clock.shift += 20
         await here.collector().start()
         answers = await here.done()
@@ -65,11 +70,7 @@ async def test_a_batch_that_was_created_before_its_name_was_noted_is_found_and_n
     """Even among so many others that the list has pages."""
     async with house(nats) as here:
         await here.fill()
-        first = here.collector()
-        reached = hang_after(first._provider, "create", 1)
-        await first.start()
-        await asyncio.wait_for(reached.wait(), 10)
-        await killed(first)
+        await dies(here, "_provider", "create", 1)
         other = here.collector()._provider
         spec = here.targets["small"]
         file = await other.upload(spec, "other", nothing(), 3)
@@ -208,11 +209,7 @@ async def test_lines_that_may_be_in_a_batch_wait_for_their_deadline_where_their_
     """Their file was stored and the batch perhaps asked for, so that calls by themselves might be paid twice."""
     async with house(None) as here:
         await here.fill()
-        first = here.collector()
-        reached = hang_after(first._provider, "create", 1)
-        await first.start()
-        await asyncio.wait_for(reached.wait(), 10)
-        await killed(first)
+        await dies(here, "_provider", "create", 1)
         here.targets.clear()
         here.clock.shift += 20
         follower = here.collector()._follow
