@@ -13,12 +13,12 @@ from aiohttp import web
 from cascade import FakeClock
 from fakes_board import FakeSights
 from fakes_models import call_of, permitted, policy, target
-from stairs_house import Plans, house
+from stairs_house import House, Plans, house
 from valkey_server import valkey_server
 
 from pipeline.adapters.board import TargetBoard
 from pipeline.adapters.models import HttpModelClient
-from pipeline.contracts import Request
+from pipeline.contracts import Budget, Reply, Request
 from pipeline.errors import StepwellError
 from pipeline.policy.models import LimitsFile
 from pipeline.policy.source import FixedPolicy
@@ -181,3 +181,74 @@ async def test_requests_go_on_while_the_shared_state_is_killed_under_them(tmp_pa
 
 async def _no_time(_: float) -> None:
     await asyncio.sleep(0)
+
+
+SHORT = Budget(deadline_ms=1000)
+
+
+class Hanging(Provider):
+    """Answers while it is told to, and then never."""
+
+    well = True
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        self.calls += 1
+        if self.well:
+            return web.json_response(GOOD)
+        await asyncio.sleep(3600)
+        raise AssertionError
+
+
+def hanging_plans(url: str, *fallbacks: str) -> Plans:
+    tier = f"{{variants: {{first: 1}}, fallbacks: [{', '.join(fallbacks)}]}}"
+    limits = "retry: {tries: 1}\nbreaker: {silence: 0.1, streak: 5}"
+    return Plans({"first": "any", "second": "maxi"}, (tier,), limits=limits, urls={"first": url})
+
+
+async def asked(home: House, number: int, tenant: str = "acme") -> Reply:
+    request = Request(input=f"How deep is the well number {number}?", cache="off", tenant=tenant, budget=SHORT)
+    return await home.client.ask(request)
+
+
+async def test_one_that_hangs_longer_than_its_callers_wait_is_not_called_any_more(
+    tmp_path: Path, serve: Callable
+) -> None:
+    provider = Hanging()
+    provider.well = False
+    async with house(tmp_path, hanging_plans(await serve(provider), "second")) as home:
+        first = await asyncio.gather(*(asked(home, number) for number in range(5)))
+        assert {reply.error.code for reply in first if reply.error} <= {"target_timeout", "deadline_exceeded"}
+        later = [await asked(home, number) for number in range(5, 15)]
+        assert [reply.status for reply in later] == ["answered"] * 10
+        assert provider.calls == 5
+
+
+async def test_one_that_usually_answers_and_hangs_leaves_the_other_time_to_answer(
+    tmp_path: Path, serve: Callable
+) -> None:
+    provider = Hanging()
+    async with house(tmp_path, hanging_plans(await serve(provider), "second")) as home:
+        for number in range(20):
+            reply = await asked(home, number)
+            assert reply.served is not None
+            assert reply.served.variant == "first"
+        provider.well = False
+        during = await asyncio.gather(*(asked(home, number) for number in range(20, 25)))
+        during += [await asked(home, number) for number in range(25, 30)]
+        assert [reply.status for reply in during] == ["answered"] * 10
+        assert {reply.served.variant for reply in during if reply.served} == {"second"}
+        assert provider.calls == 25, "and from then on it is left alone"
+
+
+async def test_where_nobody_else_may_answer_callers_hear_at_once_that_it_is_down(
+    tmp_path: Path, serve: Callable
+) -> None:
+    provider = Hanging()
+    provider.well = False
+    async with house(tmp_path, hanging_plans(await serve(provider))) as home:
+        await asyncio.gather(*(asked(home, number) for number in range(5)))
+        reply = await asked(home, 5)
+        assert reply.error is not None
+        assert reply.error.code == "target_unavailable"
+        assert reply.error.retry_after_s
+        assert provider.calls == 5

@@ -74,7 +74,8 @@ def gives_way_s(
 ) -> float | None:
     """Seconds after which a call without a word leaves what remains of `left_s` to who would answer in its place.
 
-    That is twice what that one usually takes, and half of all where it is more or not known. None: nobody would answer.
+    That is twice what that one usually takes, but from a quarter to half of all, and half where it is not known. None:
+    nobody would answer.
     """
     follower = next((name for name in _after(envelope, tier, place) if takes_calls(name)), None)
     if follower is None:
@@ -82,8 +83,9 @@ def gives_way_s(
     snapshot = plan_of(envelope).snapshot
     standing = snapshot.targets.get(follower) if snapshot is not None else None
     usual_ms = standing.latency_ms if standing is not None else None
-    half_s = left_s / 2.0
-    return half_s if usual_ms is None else left_s - min(half_s, _SPARED * usual_ms / 1000.0)
+    if usual_ms is None:
+        return left_s / 2.0
+    return left_s - min(left_s / 2.0, max(left_s / 4.0, _SPARED * usual_ms / 1000.0))
 
 
 def _after(envelope: Envelope, tier: int, place: int) -> Iterator[str]:

@@ -267,6 +267,11 @@ def test_who_would_take_over_is_left_twice_its_usual_time() -> None:
     assert gives_way_s(held, 0, 0, 3.0, everybody) == pytest.approx(2.2)
 
 
+def test_it_is_left_a_quarter_of_the_time_however_quick_it_usually_is() -> None:
+    held = with_plan(tier_of("first", "second"), snapshot=usual(second=5.0))
+    assert gives_way_s(held, 0, 0, 3.0, everybody) == pytest.approx(2.25)
+
+
 def test_it_is_left_half_of_the_time_where_its_own_is_longer_or_not_known() -> None:
     held = with_plan(tier_of("first", "second"), snapshot=usual(second=2000.0))
     assert gives_way_s(held, 0, 0, 3.0, everybody) == 1.5
