@@ -44,6 +44,14 @@ class Ahead(Generic[T]):
         """Whether it ended, and returned this."""
         return self.ended and self._error is None and self._result == result
 
+    def drop(self) -> None:
+        """Nobody is going to await it: stop it where it waits. What it waits for may have others that wait for it."""
+        if not self.ended:
+            if self._waits_for is not None:
+                self._waits_for._asyncio_future_blocking = False
+            self._work.close()
+            self.ended = True
+
     def __await__(self) -> Generator[Any, Any, T]:
         """Go on where it waits."""
         while not self.ended:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mappi
 from typing import Final, Protocol
 
 from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
 
 from pipeline.adapters.patience import Patience
 from pipeline.contracts import Chunk, Reply
@@ -142,7 +143,7 @@ async def _sent(
     await response.prepare(request)
     try:
         with Patience() as patience:
-            await _pass_on(_Writer(response, patience, write_s), pass_on, broke_off)
+            await _pass_on(_Writer(response, request.writer, patience, write_s), pass_on, broke_off)
     except TimeoutError:
         raise CallerGone from None
     await response.write_eof()
@@ -167,10 +168,13 @@ async def _pass_on(
 class _Writer:
     """Writes pieces, each within its time. Raises `CallerGone` where nobody takes them."""
 
-    __slots__ = ("_patience", "_response", "_write_s")
+    __slots__ = ("_patience", "_response", "_write_s", "_writer")
 
-    def __init__(self, response: web.StreamResponse, patience: Patience, write_s: float) -> None:
+    def __init__(
+        self, response: web.StreamResponse, writer: AbstractStreamWriter, patience: Patience, write_s: float
+    ) -> None:
         self._response = response
+        self._writer = writer
         self._patience = patience
         self._write_s = write_s
 
@@ -185,22 +189,22 @@ class _Writer:
         self._patience.rest()
 
     def at_once(self, piece: bytes) -> None:
-        """Write where nobody has to wait for room."""
+        """Write, and wait for nothing: whoever has the next piece looks first whether there is room."""
         if not piece:
             return
         try:
-            _now(self._response.write(piece))
+            _now(self._writer.write(piece, drain=False))  # type: ignore[call-arg]  # the one there is takes it
         except ConnectionError:
             raise CallerGone from None
 
 
 def _now(work: Coroutine[None, None, None]) -> None:
-    """Write. What a writer may wait for after that is room for the next piece, and whoever has one looks for it."""
+    """Do what waits for nothing."""
     try:
         work.send(None)
     except StopIteration:
         return
-    work.close()
+    raise RuntimeError("a write had to wait")
 
 
 def _event(events: EventWriter, item: Chunk | Reply) -> bytes:

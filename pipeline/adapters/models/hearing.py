@@ -25,13 +25,14 @@ class Hearing:
         done: `digest` wants no more.
     """
 
-    __slots__ = ("_digest", "_response", "_task", "_waiter", "done")
+    __slots__ = ("_ahead", "_digest", "_response", "_task", "_waiter", "done")
 
     def __init__(self, response: Posted, digest: Callable[[bytes], Awaitable[bool]]) -> None:
         self._response = response
         self._digest = digest
         self._task: asyncio.Task[object] | None = None
-        self._waiter: asyncio.Future[Ahead[bool] | None] | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._ahead: Ahead[bool] | None = None
         self.done = False
 
     async def run(self) -> None:
@@ -42,11 +43,14 @@ class Hearing:
             over = await self._some()
             while not over:
                 self._waiter = loop.create_future()
-                ahead = await self._waiter
+                await self._waiter
+                ahead, self._ahead = self._ahead, None
                 over = await (self._some() if ahead is None else ahead)
         finally:
             self._waiter = None
             self._response.hear(None)
+            if self._ahead is not None:  # the task was stopped after that had begun
+                self._ahead.drop()
 
     async def _some(self) -> bool:
         """Digest what is there; True: nothing follows."""
@@ -70,4 +74,5 @@ class Hearing:
         if ahead.returned(False):
             self._waiter = waiter
         else:
-            waiter.set_result(ahead)
+            self._ahead = ahead
+            waiter.set_result(None)

@@ -198,7 +198,8 @@ class _Connector(aiohttp.TCPConnector):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._factory = functools.partial(_Line, loop=self._loop)
+        line: Callable[..., ResponseHandler] = _Line
+        self._factory = functools.partial(line, loop=self._loop)
 
 
 def _lines(headers: Mapping[str, str]) -> str:

@@ -93,3 +93,53 @@ async def test_pieces_that_follow_each_other_share_one_timer(monkeypatch: pytest
         loop.call_soon(inbox.say, _word("piece"))
         assert await conversation.next(30) is not None
     assert len(timers) == 1
+
+
+class _Ear:
+    """Takes what it is told, but for some words."""
+
+    def __init__(self, *refused: str) -> None:
+        self.heard: list[object] = []
+        self._refused = refused
+
+    def __call__(self, made: object) -> bool:
+        if made in self._refused:
+            return False
+        self.heard.append(made)
+        return True
+
+
+async def test_an_ear_takes_what_is_said_while_somebody_waits_and_the_wait_goes_on() -> None:
+    inbox, conversation = _opened()
+    ear, loop = _Ear("last"), asyncio.get_running_loop()
+    conversation.hear(ear)
+    for text in ("first", "second", "last"):
+        loop.call_soon(inbox.say, _word(text))
+    answer = await conversation.next(30)
+    assert ear.heard == ["first", "second"]
+    assert isinstance(answer, Spoken)
+    assert answer.made == "last"
+
+
+async def test_an_ear_is_not_asked_while_nobody_waits_nor_past_an_answer_that_is_still_here() -> None:
+    inbox, conversation = _opened()
+    ear, loop = _Ear("second"), asyncio.get_running_loop()
+    conversation.hear(ear)
+    inbox.say(_word("first"))
+    first = await conversation.next(30)
+    for text in ("second", "third"):
+        loop.call_soon(inbox.say, _word(text))
+    second, third = await conversation.next(30), await conversation.next(30)
+    assert [getattr(each, "made", None) for each in (first, second, third)] == ["first", "second", "third"]
+    assert ear.heard == []
+
+
+async def test_what_an_ear_takes_breaks_the_silence() -> None:
+    inbox, conversation = _opened()
+    conversation.hear(_Ear())
+    loop = asyncio.get_running_loop()
+    for number in range(1, 6):
+        loop.call_later(number * 0.02, inbox.say, _word("piece"))
+    answer, took_s = await _took(conversation, 0.05)
+    assert answer is None
+    assert took_s >= 0.14
