@@ -1,4 +1,4 @@
-"""Named things as a language pipeline sees them, and what is mended in them before they are findings.
+"""What is mended in named things before they are findings.
 
 A model labels tokens one after the other; a reader sees more: that a line between a street and a country is a town,
 that "Mr." belongs to the name behind it, that a word which was a name above is one below.
@@ -6,15 +6,16 @@ that "Mr." belongs to the name behind it, that a word which was a name above is 
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from pipeline.adapters.pii.detectors.address_words import COUNTRIES
 from pipeline.adapters.pii.echoes import echoes
+from pipeline.adapters.pii.entity import Entity
 from pipeline.adapters.pii.ordinary import ordinary
 from pipeline.adapters.pii.wholes import completed
 
-__all__ = ["STREET", "Entity", "believable", "joined", "mended", "readable", "trimmed"]
+__all__ = ["STREET", "believable", "joined", "mended", "readable", "trimmed"]
 
 STREET: Final = "ADDRESS"
 """The label that a trained model gives to street, flat, postbox and postal code."""
@@ -47,16 +48,6 @@ _ESCAPE: Final = re.compile(r"\\[nrt]|\\")
 def readable(text: str) -> str:
     """`text` for a model, of the same length: the signs that escape others inside a JSON string are spaces."""
     return _ESCAPE.sub(lambda found: " " * len(found.group()), text) if "\\" in text else text
-
-
-@dataclass(frozen=True, slots=True)
-class Entity:
-    """One named thing, with offsets in the whole text. The attributes are those that Presidio reads from spaCy."""
-
-    label_: str
-    start_char: int
-    end_char: int
-    text: str
 
 
 def trimmed(entity: Entity) -> Entity:

@@ -16,7 +16,8 @@ from presidio_analyzer.nlp_engine import NlpArtifacts, NlpEngine
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from pipeline.adapters.pii.entities import STREET, Entity, believable, mended, readable, trimmed
+from pipeline.adapters.pii.entities import STREET, believable, mended, readable, trimmed
+from pipeline.adapters.pii.entity import Entity
 from pipeline.adapters.pii.greedy import Greedy, searchable
 from pipeline.adapters.pii.labels import LABELS, MODEL
 from pipeline.adapters.pii.models import best, load, roots_from

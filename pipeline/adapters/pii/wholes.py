@@ -3,14 +3,12 @@
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from spacy.lang.en.stop_words import STOP_WORDS
 
+from pipeline.adapters.pii.entity import Entity
 from pipeline.adapters.pii.ordinary import ordinary
-
-if TYPE_CHECKING:
-    from pipeline.adapters.pii.entities import Entity
 
 __all__ = ["completed"]
 
@@ -35,7 +33,7 @@ _MOST: Final = 3
 """Words by which a name grows."""
 
 
-def completed(text: str, entities: Sequence["Entity"]) -> list["Entity"]:
+def completed(text: str, entities: Sequence[Entity]) -> list[Entity]:
     """The entities of `text`, in order, each person with the rest of the name; never into what is something else."""
     kept: list[Entity] = []
     for place, entity in enumerate(entities):
@@ -46,7 +44,7 @@ def completed(text: str, entities: Sequence["Entity"]) -> list["Entity"]:
     return kept
 
 
-def _whole(text: str, person: "Entity", free: int, later: Sequence["Entity"]) -> "Entity":
+def _whole(text: str, person: Entity, free: int, later: Sequence[Entity]) -> Entity:
     start = _start(text, person, free)
     stop = next((other.start_char for other in later if other.label_ != _PERSON), len(text))
     end = _end(text, person, stop)
@@ -54,7 +52,7 @@ def _whole(text: str, person: "Entity", free: int, later: Sequence["Entity"]) ->
     return replace(person, start_char=start, end_char=end, text=text[start:end])
 
 
-def _end(text: str, person: "Entity", stop: int) -> int:
+def _end(text: str, person: Entity, stop: int) -> int:
     end = person.end_char
     for _ in range(_MOST):
         found = _RIGHT.match(text, end)
@@ -64,17 +62,17 @@ def _end(text: str, person: "Entity", stop: int) -> int:
     return end
 
 
-def _goes_on(found: re.Match[str], person: "Entity") -> bool:
+def _goes_on(found: re.Match[str], person: Entity) -> bool:
     initial, word = found.groups()
     return initial.isupper() if initial else _name_like(word, person)
 
 
-def _start(text: str, person: "Entity", free: int) -> int:
+def _start(text: str, person: Entity, free: int) -> int:
     found = _LEFT.search(text, max(free, person.start_char - 32), person.start_char)
     return found.start(1) if found and _name_like(found.group(1), person) else person.start_char
 
 
-def _name_like(word: str, person: "Entity") -> bool:
+def _name_like(word: str, person: Entity) -> bool:
     """Whether `word` may be the part of a name beside `person`: no English word, and capitalised as the person is."""
     if not word[0].isupper() or len(word) < 2 or (word.isupper() and not person.text.isupper()):
         return False

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from pipeline.adapters.pii.entities import Entity
+from pipeline.adapters.pii.entity import Entity
 from pipeline.adapters.pii.labels import LABELS
 from pipeline.adapters.pii.training.generate import Document
 

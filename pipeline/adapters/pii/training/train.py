@@ -9,7 +9,8 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
-from pipeline.adapters.pii.entities import Entity, joined
+from pipeline.adapters.pii.entities import joined
+from pipeline.adapters.pii.entity import Entity
 from pipeline.adapters.pii.labels import MODEL
 from pipeline.adapters.pii.models import FORMAT, Trained, activate, install, load, overlay, pack
 from pipeline.adapters.pii.names import SmallEngine

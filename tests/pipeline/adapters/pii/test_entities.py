@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.adapters.pii.entities import Entity, believable, mended, readable, trimmed
+from pipeline.adapters.pii.entities import believable, mended, readable, trimmed
+from pipeline.adapters.pii.entity import Entity
 
 
 def entities(text: str, *labelled: tuple[str, str]) -> list[Entity]:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.adapters.pii.entities import Entity
+from pipeline.adapters.pii.entity import Entity
 from pipeline.adapters.pii.wholes import completed
 
 

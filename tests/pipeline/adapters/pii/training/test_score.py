@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.adapters.pii.entities import Entity
+from pipeline.adapters.pii.entity import Entity
 from pipeline.adapters.pii.training.generate import Document
 from pipeline.adapters.pii.training.score import score
 
