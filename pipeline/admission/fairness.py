@@ -12,8 +12,8 @@ __all__ = ["PAUSE_MOST_S", "has_room", "pause_s", "row_for", "water_level"]
 
 PAUSE_LEAST_S: Final = 1.0
 PAUSE_MOST_S: Final = 30.0
-RATE_GUESSED: Final = 200.0
-"""Requests in a second, until it is measured."""
+RATE_GUESSED: Final = 64.0
+"""Requests in a second, until it is measured: of a worker whose 256 slots are taken for four seconds each."""
 RATE_LEAST: Final = 0.1
 BRIM: Final = 2.0
 """Beyond so many times the limit nobody is let in: who comes later may go beyond the limit, but not without end."""

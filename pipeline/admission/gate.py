@@ -26,6 +26,8 @@ __all__ = ["Gate"]
 _log = logging.getLogger("stepwell.admission")
 
 LOOK_EVERY_S: Final = 0.25
+LOOK_SOON_S: Final = 0.05
+"""While a lane is full and nobody knows well how fast it empties: those kept back are told when to come again."""
 LOOK_FOR_EACH_S: Final = 20e-6
 """And so much longer for each tenant in the last answer: reading it takes its time."""
 STALE_S: Final = 2.0
@@ -89,7 +91,8 @@ class Gate:
         if here.since < limit // FEW and here.counted < limit // 2:
             return
         now = self._clock.monotonic()
-        if lane in self._looking or now - self._asked[lane] < LOOK_EVERY_S + LOOK_FOR_EACH_S * here.tenants:
+        pause = LOOK_SOON_S if here.total >= limit and not here.sure else LOOK_EVERY_S
+        if lane in self._looking or now - self._asked[lane] < pause + LOOK_FOR_EACH_S * here.tenants:
             return
         if STALE_S < now - max(self._looked[lane], self._asked[lane]) < float("inf"):
             here.forget()

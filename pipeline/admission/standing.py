@@ -8,8 +8,8 @@ from pipeline.admission.fairness import has_room, pause_s, water_level
 
 __all__ = ["Standing"]
 
-FRESH: Final = 0.3
-"""How much the last measurement of the rate counts against those before."""
+SURE_S: Final = 0.8
+"""The rate is that of so many seconds, the older the less; while it was measured for less, that of all of these."""
 TOLD_MOST: Final = 4096
 """Tenants of whom is remembered how many were told to come back."""
 
@@ -23,7 +23,8 @@ class Standing:
         total: what is on its way.
         admitted: what this worker let in, ever.
         settled: of how much of that it knows what came of it.
-        rate: how many of this worker's places are free again in a second; None: not measured.
+        rate: how many of this worker's places are free again in a second; None: never measured. What was measured
+            before a pause holds until it is measured again, and counts nothing then.
     """
 
     def __init__(self) -> None:
@@ -33,6 +34,8 @@ class Standing:
         self.admitted = 0
         self.settled = 0
         self.rate: float | None = None
+        self._measured_s = 0.0
+        """How long, `SURE_S` at most."""
         self._held: Counter[str] = Counter()
         self._unsettled: Counter[str] = Counter()
         self._entered: Counter[str] | None = None
@@ -50,6 +53,11 @@ class Standing:
     def tenants(self) -> int:
         """How many have something on its way."""
         return len(self._held)
+
+    @property
+    def sure(self) -> bool:
+        """Whether the rate was measured for long enough to be relied on."""
+        return self._measured_s >= SURE_S
 
     def own(self, tenant: str) -> int:
         """What `tenant` has on its way."""
@@ -93,12 +101,12 @@ class Standing:
         told = self._told.get(tenant, 0.0)
         if tenant in self._told or len(self._told) < TOLD_MOST:
             self._told[tenant] = told + 1
-        return pause_s(own, allowed, self.total, limit, told, self.rate)
+        return pause_s(own, allowed, self.total, limit, told, self._likely())
 
     def forget(self) -> None:
         """What was known is too old: only what is not settled yet is on its way for sure."""
         self._replace(Counter(), self._unsettled, Counter())
-        self._before = None
+        self._before, self._measured_s = None, 0.0
         self._told.clear()
 
     def ask(self) -> None:
@@ -119,6 +127,12 @@ class Standing:
         self.since = self.total - self.counted
         self._level = None
 
+    def _likely(self) -> float | None:
+        """The rate, and while little was seen not less than one in that time: that none has ended yet says little."""
+        if self.rate is None or not self._measured_s or self.sure:
+            return self.rate
+        return max(self.rate, 1 / self._measured_s)
+
     def _measure(self, counted: int, now: float) -> None:
         """How fast places are free again, from two counts between which something was always on its way."""
         before, self._before = self._before, (now, counted)
@@ -126,9 +140,11 @@ class Standing:
         if before is None or now <= before[0] or not before[1] or not counted:
             return
         passed = now - before[0]
-        ended = max(0.0, before[1] + stored - counted) / passed
-        self.rate = ended if self.rate is None else self.rate + FRESH * (ended - self.rate)
-        each = ended * passed / max(1, len(self._told))
+        ended = max(0.0, before[1] + stored - counted)
+        known, self._measured_s = self._measured_s, min(SURE_S, self._measured_s + passed)
+        newest = min(1.0, passed / self._measured_s) if known else 1.0
+        self.rate = newest * ended / passed + (1 - newest) * (self.rate or 0.0)
+        each = ended / max(1, len(self._told))
         self._told = {tenant: told - each for tenant, told in self._told.items() if told > each}
 
 

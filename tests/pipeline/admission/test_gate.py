@@ -66,6 +66,51 @@ async def test_a_flood_is_kept_back_at_once_and_says_when_to_come_again() -> Non
     assert raised.value.http_status == 503
 
 
+@pytest.mark.parametrize("known", [None, 500.0])
+@pytest.mark.parametrize("rate", [8, 30, 400])
+async def test_in_the_first_second_of_an_overload_callers_are_told_when_there_is_a_place(
+    rate: int, known: float | None
+) -> None:
+    """Whatever an earlier overload had shown: the lane is full at once, and empties at its own rate."""
+    road = Road()
+    here = road.gate._lanes["interactive"]
+    here.rate = known
+    here.forget()
+    await road.ask("a", 100)
+    begun, ended, honest = road.clock.time, 0, []
+    for number in range(500):
+        passed = number / 500
+        road.clock.time = begun + passed
+        due = int(passed * rate) - ended
+        del road.holds[:due]
+        ended += due
+        try:
+            road.gate.admit("a", "interactive", LIMITS)
+        except Overloaded as error:
+            true = (ended + len(honest) + 1) / rate - passed
+            honest.append((error.retry_after_s or 0.0) / min(30.0, max(1.0, true)))
+        else:
+            road.holds.append("a")
+            road.gate.confirmed("a", "interactive", True)
+        for _ in range(3):
+            await asyncio.sleep(0)
+    honest.sort()
+    assert len(honest) > 50
+    assert honest[len(honest) // 10] > 0.7
+    assert honest[len(honest) * 9 // 10] < 1.4
+
+
+async def test_it_looks_more_often_while_nobody_knows_how_fast_a_full_lane_empties() -> None:
+    road = Road()
+    await road.ask("a", 101)
+    assert road.asked == 1
+    for _ in range(16):
+        await road.later(1.01 * module.LOOK_SOON_S)
+    assert road.asked == 17
+    await road.later(1.01 * module.LOOK_SOON_S)
+    assert road.asked == 17, "it knows it now"
+
+
 async def test_a_flood_of_one_tenant_does_not_lock_out_another() -> None:
     road = Road()
     for _ in range(20):

@@ -114,3 +114,26 @@ def test_whom_it_told_to_come_back_is_forgotten_as_places_become_free() -> None:
     assert standing._told == {"a": 10}
     standing.answer({"a": 60}, 3.0)
     assert not standing._told
+
+
+def test_what_was_measured_before_a_pause_counts_nothing_once_it_is_measured_again() -> None:
+    standing = Standing()
+    standing.answer({"a": 1000}, 1.0)
+    standing.answer({"a": 500}, 2.0)
+    assert standing.rate == pytest.approx(500.0)
+    standing.forget()
+    assert standing.rate == pytest.approx(500.0)
+    assert not standing.sure
+    standing.answer({"a": 100}, 100.0)
+    standing.answer({"a": 99}, 100.1)
+    assert standing.rate == pytest.approx(10.0)
+    standing.answer({"a": 95}, 100.3)
+    assert standing.rate == pytest.approx(5 / 0.3)
+
+
+def test_that_none_has_ended_in_a_tenth_of_a_second_says_that_there_are_fewer_than_ten_in_a_second() -> None:
+    standing = Standing()
+    standing.answer({"a": 100}, 1.0)
+    standing.answer({"a": 100}, 1.1)
+    told = [standing.kept_back("a", 1.0, {}, 100) for _ in range(21)]
+    assert told[20] == pytest.approx(2.1)
