@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pipeline.adapters.clock import SystemClock, SystemRandom
-from pipeline.contracts import Lane
+from pipeline.contracts import Envelope, Lane
 from pipeline.policy.source import PolicySource
 from pipeline.ports import Cache, Journal, Link, Observer, RateMeter, ResultStore, WeightStore
 from pipeline.ports.vault import Vault
@@ -123,6 +123,12 @@ class Parts:
         for start in self.starts[known:]:
             await start()
         return attempts
+
+    async def forsaken(self, envelope: Envelope, delivered: int) -> None:
+        """Count what earlier deliveries of a request may have called that ends without their stage."""
+        if envelope.plan is not None and envelope.plan.covers:
+            attempts = await self.attempts_late()
+            await attempts.forsaken(envelope, delivered)
 
     @cached_property
     def ledger(self) -> "StreamLedger":

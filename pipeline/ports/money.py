@@ -79,6 +79,10 @@ class Ledger(Protocol):
         """
         ...
 
+    async def forsaken(self, request: str, name: str) -> None:
+        """The same for all attempts of a request (`<tenant>.<id>`) that makes none any more."""
+        ...
+
     async def standing(self, covers: Sequence[Cover]) -> tuple[BudgetStanding, ...]:
         """How much of each budget is left. Never raises: a budget that nobody can count now is left out."""
         ...

@@ -7,7 +7,7 @@ runs several stages hands over in memory between them (fusion), and through a du
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
 from pipeline.contracts import Envelope, StageName, Step
@@ -33,7 +33,6 @@ from pipeline.runner.carried import Carried
 from pipeline.runner.disposal import Disposal, Settled
 from pipeline.runner.endings import answered
 from pipeline.runner.letters import Letters
-from pipeline.runner.owed import Owing
 from pipeline.runner.watch import Watch
 from pipeline.runner.wire import dump_admitted, dump_envelope, read_envelope
 from pipeline.topology import LAST, WAITING, advance
@@ -60,7 +59,9 @@ class Runner:
         observer: Observer,
         worker: str,
         policies: PolicySource | None = None,
+        forsaken: Callable[[Envelope, int], Awaitable[None]] | None = None,
     ) -> None:
+        self._forsaken = forsaken
         self._stages: dict[StageName, Stage] = {stage.name: stage for stage in stages}
         self._transport = transport
         self._clock = clock
@@ -106,8 +107,7 @@ class Runner:
             self._held.pop(id(delivery), None)
 
     async def _descend(self, delivery: Delivery, envelope: Envelope) -> None:
-        owed = Owing()
-        run = Run(delivery.delivered, self._caller(envelope), delivery.durable, owed)
+        run = Run(delivery.delivered, self._caller(envelope), delivery.durable)
         stage = delivery.stage
         if delivery.delivered > MAX_DELIVERIES:
             worn = Unreadable(f"delivered {delivery.delivered} times, and each time its worker died")
@@ -127,11 +127,9 @@ class Runner:
                 envelope = self._extend(envelope, stage, outcome, started, spent)
                 following = advance(stage, outcome.kind)
                 if following is None:
-                    await owed.paid()
                     return
                 if following not in self._stages or (following in WAITING and not delivery.durable):
                     watch.end()
-                    await owed.paid()
                     await self._hand_on(delivery, envelope, following)
                     return
                 stage = following
@@ -195,6 +193,7 @@ class Runner:
             watch.end()
         try:
             if watch.reason and name != LAST:
+                await self._forsake(envelope, run.delivered)
                 outcome = watch.outcome(envelope)
             else:
                 if self._streamed > envelope.request.stream:
@@ -210,8 +209,7 @@ class Runner:
             await delivery.retry(0.0)
             raise Settled from None
         except Exception as error:
-            watch.end()  # it is handed back, put aside or ended
-            outcome = await self._disposal.of(delivery, name, envelope, await _unpaid(run) or error)
+            outcome = await self._disposal.of(delivery, name, envelope, error)
         spent = clock.monotonic() - begun
         self._observer.step(name, outcome.kind, envelope.lane, spent)
         return outcome, started, spent
@@ -228,10 +226,16 @@ class Runner:
         }
         return changed(envelope, {**outcome.changes, "trail": (*envelope.trail, trusted(Step, step))})
 
+    async def _forsake(self, envelope: Envelope, delivered: int) -> None:
+        """Say that a request ends although an earlier delivery may have left something that this one was to end."""
+        if delivered > 1 and self._forsaken is not None:
+            await self._forsaken(envelope, delivered)
+
     async def _bury(
         self, delivery: Delivery, envelope: Envelope, error: StepwellError, stage: StageName
     ) -> tuple[Envelope, StageName]:
         """Keep a dead letter instead of deciding, and go on with the answer that says so."""
+        await self._forsake(envelope, delivery.delivered)
         await self._letters.store(delivery, envelope, error, stage)
         outcome = answered(look_up(error), error, provisional=True)
         ended = self._extend(envelope, stage, outcome, self._clock.now(), 0.0)
@@ -261,16 +265,6 @@ class Runner:
         watch = self._watched.get(key)
         if watch is not None:
             watch.interrupt("cancelled")
-
-
-async def _unpaid(run: Run) -> Exception | None:
-    """What went wrong with what is owed, once all of it has ended; None: all of it is durable."""
-    try:
-        if run.owed is not None:
-            await run.owed.paid()
-    except Exception as error:
-        return error
-    return None
 
 
 async def _let_others() -> None:

@@ -184,6 +184,63 @@ async def test_a_delivery_that_died_before_it_held_anything_lost_nothing(desk: D
     assert [entry.kind for entry in await lines(desk.streams)] == ["reserve"]
 
 
+async def told(streams: Streams) -> list[tuple[str, str, float | None]]:
+    return [(entry.kind, entry.attempt.removeprefix("acme."), entry.usd) for entry in await lines(streams)]
+
+
+async def test_a_call_that_was_lost_counts_as_set_aside_and_holds_nothing_more(desk: Desk) -> None:
+    """It is counted before its request is called for again, and once however often that is delivered."""
+    worker = desk.worker()
+    await worker.reserve(charge(1, 0.004))
+    for _ in range(2):
+        await desk.worker().lost(["acme.r1.draft-1", "acme.r1.draft-1-hedge"], "lost-1")
+    assert await left(worker) == pytest.approx(0.6)
+    assert await told(desk.streams) == [("reserve", "r1.draft-1", 0.004), ("settle", "r1.draft-1-lost-1", 0.004)]
+    await worker.lost(["acme.r1.draft-1"], "lost-2")
+    assert len(await told(desk.streams)) == 2, "the second delivery set nothing aside, so it called nobody"
+    assert await worker.reserve(charge(1, 0.004, lost="lost-2")) is None
+    assert await left(worker) == pytest.approx(0.2)
+    await worker.settle(charge(1, 0.004), 0.001, spent(), estimated=False)
+    assert await left(worker) == pytest.approx(0.5)
+
+
+async def test_what_was_settled_or_given_back_is_not_lost(desk: Desk) -> None:
+    worker = desk.worker()
+    await worker.reserve(charge(1, 0.004))
+    await worker.settle(charge(1, 0.004), 0.002, spent(), estimated=False)
+    await worker.reserve(charge(2, 0.004))
+    await worker.release(charge(2, 0.004))
+    await worker.lost(["acme.r1.draft-1", "acme.r2.draft-1", "acme.r3.draft-1"], "lost-1")
+    assert await left(worker) == pytest.approx(0.8)
+    assert not [name for _, name, _ in await told(desk.streams) if "lost" in name]
+
+
+async def test_of_what_was_held_and_not_written_down_nothing_was_sent(desk: Desk) -> None:
+    """The worker died between the two: what it held is free again, and counts for nobody."""
+    worker = desk.worker()
+    await worker.reserve(charge(9, 0.002))
+    made = charge(1, 0.004)
+    await worker._hold(made, worker._payers.of(made, worker._policies.current(), NOON))
+    await worker.lost([made.attempt], "lost-1")
+    assert await left(worker) == pytest.approx(0.8)
+    assert [name for _, name, _ in await told(desk.streams)] == ["r9.draft-1"]
+
+
+async def test_all_that_a_request_holds_is_counted_where_it_makes_no_attempts_any_more(desk: Desk) -> None:
+    worker = desk.worker()
+    for step in ("draft-1", "draft-1-hedge", "draft-2"):
+        await worker.reserve(charge(1, 0.002, step=step))
+    await worker.settle(charge(1, 0.002, step="draft-2"), 0.001, spent(), estimated=False)
+    await worker.reserve(charge(10, 0.002))
+    await worker.forsaken("acme.r1", "lost-1")
+    assert await left(worker) == pytest.approx(0.3)
+    named = {name for kind, name, _ in await told(desk.streams) if kind == "settle"}
+    assert named == {"r1.draft-2", "r1.draft-1-lost-1", "r1.draft-1-hedge-lost-1"}
+    held = await worker.reserve(charge(4, 0.004))
+    assert held is not None
+    assert held.held, "the other request still holds its part"
+
+
 async def test_what_cost_more_than_was_set_aside_counts_in_full(desk: Desk) -> None:
     worker = desk.worker()
     await worker.reserve(charge(1, 0.001))

@@ -199,3 +199,42 @@ async def test_calls_at_the_same_time_do_not_mix(subject: Subject) -> None:
 
 async def test_a_target_that_was_never_called_is_healthy(subject: Subject) -> None:
     assert subject.client.healthy("anything")
+
+
+# ---------------------------------------------------------------- what is to be done before anything is sent
+
+
+async def test_a_call_is_opened_once_and_before_anything_of_it_is_sent(subject: Subject) -> None:
+    seen: list[int] = []
+
+    async def opens() -> None:
+        seen.append(subject.seen)
+
+    call = replace(subject.call("large-one"), opens=opens)
+    await subject.client.complete(call)
+    assert seen == [0]
+    assert call.progress.opened
+    assert subject.seen == 1
+
+
+async def test_a_call_that_cannot_be_opened_is_not_sent_and_holds_no_slot(subject: Subject) -> None:
+    async def opens() -> None:
+        raise LookupError("nobody pays")
+
+    for _ in range(20):
+        with pytest.raises(LookupError):
+            await subject.client.complete(replace(subject.call("large-one"), opens=opens))
+    assert subject.seen == 0
+    assert subject.client.free("large-one", "batch")
+    assert (await subject.client.complete(subject.call("large-one"))).text
+
+
+async def test_a_call_without_a_permit_is_not_opened(subject: Subject) -> None:
+    async def opens() -> None:
+        raise LookupError("nobody pays")
+
+    class Forged:
+        target = "large-one"
+
+    with pytest.raises(ResidencyRefused):
+        await subject.client.complete(ModelCall(Forged(), 5.0, opens=opens))

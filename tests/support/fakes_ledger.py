@@ -36,6 +36,9 @@ class FakeLedger:
     async def lost(self, attempts: Sequence[str], name: str) -> None:
         self.buried += [(attempt.rpartition(".")[2], name) for attempt in attempts]
 
+    async def forsaken(self, request: str, name: str) -> None:
+        self.buried.append((request, name))
+
     async def standing(self, covers: Sequence[Cover]) -> tuple[BudgetStanding, ...]:
         return ()
 

@@ -21,6 +21,7 @@ class Bench:
         self.notes = Notes()
         self.published: list[tuple[StageName, Envelope, str]] = []
         self.postponed: list[tuple[StageName, Envelope, str, float]] = []
+        self.forsaken: list[tuple[str, int]] = []
         self.runner = Runner(
             chosen,
             self,  # type: ignore[arg-type]
@@ -30,7 +31,11 @@ class Bench:
             observer=self.notes,
             worker="w1",
             policies=policies,
+            forsaken=self.forsake,
         )
+
+    async def forsake(self, given: Envelope, delivered: int) -> None:
+        self.forsaken.append((given.key, delivered))
 
     async def hand_over(self, lane: str, stage: StageName, body: bytes, message_id: str, row: int = 0) -> bool:
         self.published.append((stage, parse_envelope(body), message_id))

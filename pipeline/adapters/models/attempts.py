@@ -51,6 +51,7 @@ class Attempts:
         self._client = client
         self._clock = clock
         shields, purse = shields or Shields(), Purse(ledger)
+        self._purse = purse
         permits = Permits(policies, shields)
         calling, by_batch = Calling(client, permits, purse, clock), ByBatch(shelving, shields, clock)
         self._attempt = OneAttempt(client, calling, by_batch, permits, purse, journal, policies, clock)
@@ -124,6 +125,14 @@ class Attempts:
         """
         added = Added(kind="embedding", answer=question, source=rung.target)
         return await self._hurried(envelope, run, rung, added, within_s)
+
+    async def forsaken(self, envelope: Envelope, delivered: int) -> None:
+        """Count the calls of a request that ends without the stage whose worker died while it made them.
+
+        Raises:
+            TransportUnavailable: it could not be written down.
+        """
+        await self._purse.forsakes(envelope, delivered)
 
     async def _hurried(self, envelope: Envelope, run: Run, rung: Rung, added: Added, within_s: float) -> Made:
         """One call of recall, within so many seconds and a third of what is left."""

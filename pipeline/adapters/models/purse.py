@@ -165,6 +165,12 @@ class Purse:
             attempt = f"{envelope.key}.{step}"
             await self._ledger.lost((attempt, attempt + _BESIDE), lost)
 
+    async def forsakes(self, envelope: Envelope, delivered: int) -> None:
+        """Count every call that earlier deliveries of the request may have made before they died; as `buries`."""
+        lost, plan = _lost(envelope, delivered), envelope.plan
+        if lost and self._ledger is not None and plan is not None and plan.covers:
+            await self._ledger.forsaken(envelope.key, lost)
+
     async def may_leave(self, bill: Bill) -> bool:
         """Whether the caps let an escalation follow this attempt. It is taken now, and not again when it is made."""
         ledger, plan = self._ledger, bill.envelope.plan

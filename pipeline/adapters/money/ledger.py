@@ -246,6 +246,11 @@ class StreamLedger:
         except StoreUnavailable:
             self._miss()
 
+    async def forsaken(self, request: str, name: str) -> None:
+        """The same for all attempts of a request that makes none any more."""
+        if self._policies.current().budgets:
+            await self.lost(await self._lines.attempts_of(request), name)
+
     async def _bury(self, attempt: str, name: str) -> None:
         """Settle one of them. Of one that holds something and has no line, nothing was sent."""
         if not await self._counted(lambda one: one.holds(attempt)):

@@ -2,6 +2,7 @@
 
 from pydantic import ValidationError
 
+from pipeline.adapters.money.pages import STREAM
 from pipeline.contracts import LedgerEntry
 from pipeline.errors import TransportUnavailable
 from pipeline.ports import Conflict, Stored, Streams
@@ -41,6 +42,11 @@ class LedgerLines:
         """The line that says what was set aside for the attempt. Raises `TransportUnavailable`."""
         stored = await self._streams.last(ledger_subject(attempt, "reserve"))
         return None if stored is None else _read(stored)
+
+    async def attempts_of(self, request: str) -> list[str]:
+        """The attempts of a request (`<tenant>.<id>`) for which something was set aside. Raises as `reserved`."""
+        found = await self._streams.newest_of(STREAM, [ledger_subject(f"{request}.*", "reserve")])
+        return [stored.subject.split(".", 1)[1].rpartition(".")[0] for stored in found]
 
     async def _first(self, subject: str, entry: LedgerEntry) -> LedgerEntry:
         stored = await self._streams.last(subject)

@@ -6,6 +6,7 @@ from cascade import forever
 from runner_bench import fused, message
 
 from pipeline.contracts import Envelope
+from pipeline.layout import MAX_DELIVERIES
 from pipeline.ports import Outcome, Run
 
 
@@ -65,3 +66,17 @@ async def test_a_cancellation_of_another_tenants_request_with_the_same_id_does_n
     bench.runner.cancel("other.r1")
     await bench.step(message())
     assert ("draft", "drafted") in bench.notes.steps
+
+
+async def test_of_a_request_that_comes_again_and_ends_without_its_stage_somebody_hears() -> None:
+    """An earlier delivery may have paid for calls; of one that reaches its stage that stage counts them."""
+    ends = {"first": fused(), "again": fused(), "taken back": fused(), "in time": fused(), "worn": fused()}
+    for name in ("first", "again"):
+        ends[name].clock.time += 61
+    ends["taken back"].runner.cancel("default.r1")
+    delivered = {"first": 1, "again": 2, "taken back": 3, "in time": 2, "worn": MAX_DELIVERIES + 1}
+    for name, bench in ends.items():
+        await bench.step(message("draft", delivered=delivered[name]))
+    told = {name: bench.forsaken for name, bench in ends.items() if bench.forsaken}
+    again = {name: [("default.r1", delivered[name])] for name in ("again", "taken back", "worn")}
+    assert told == again

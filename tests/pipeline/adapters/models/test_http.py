@@ -1,6 +1,7 @@
 """The client against endpoints that misbehave."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from aiohttp import web
@@ -400,6 +401,61 @@ async def test_a_cancelled_call_gives_its_slot_back(desks, server) -> None:
             await task
         await settled(server)
     assert stats(server)["aborted"] == 3
+
+
+async def test_a_call_that_waits_for_a_slot_is_not_opened_before_it_has_one(desks, server) -> None:
+    desk, opened = desks(url=server.url), []
+
+    def call(name: str, **others: object) -> ModelCall:
+        made = desk.call("hang", spec={"slots": 1}, idempotency_key=name, **others)
+
+        async def opens() -> None:
+            opened.append(name)
+
+        return replace(made, opens=opens)
+
+    holding = asyncio.create_task(desk.client.complete(call("first")))
+    while stats(server)["calls"] == 0:
+        await asyncio.sleep(0.01)
+    assert not desk.client.free("hang", "interactive")
+    stopped = asyncio.create_task(desk.client.complete(call("stopped")))
+    with pytest.raises(TargetOverloaded, match="no free slot"):
+        await desk.client.complete(call("late", deadline_s=0.05))
+    stopped.cancel()
+    await asyncio.gather(stopped, return_exceptions=True)
+    assert opened == ["first"]
+    following = asyncio.create_task(desk.client.complete(call("following")))
+    await asyncio.sleep(0.05)
+    assert opened == ["first"]
+    holding.cancel()
+    while stats(server)["calls"] == 1:
+        await asyncio.sleep(0.01)
+    assert opened == ["first", "following"]
+    following.cancel()
+    await asyncio.gather(holding, following, return_exceptions=True)
+
+
+async def test_a_call_whose_time_went_by_while_it_was_opened_is_not_sent(desks, server) -> None:
+    async def slowly() -> None:
+        await asyncio.sleep(0.06)
+
+    desk = desks(ONE_TRY, url=server.url)
+    with pytest.raises(TargetTimeout, match="no time was left"):
+        await desk.client.complete(replace(desk.call("large", deadline_s=0.05), opens=slowly))
+    assert stats(server)["calls"] == 0
+
+
+async def test_a_call_that_is_tried_again_is_opened_once(desks, server) -> None:
+    opened = []
+
+    async def opens() -> None:
+        opened.append(stats(server)["calls"])
+
+    desk = desks(url=server.url)
+    for number in range(6):
+        await desk.client.complete(replace(desk.call("flaky", idempotency_key=f"k{number}"), opens=opens))
+    assert len(opened) == 6
+    assert stats(server)["calls"] > 6
 
 
 # ---------------------------------------------------------------- how far a call came, for whoever pays

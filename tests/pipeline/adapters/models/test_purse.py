@@ -31,13 +31,13 @@ from pipeline.contracts import (
     Tier,
     Usage,
 )
-from pipeline.errors import TargetUnavailable, TransportUnavailable
+from pipeline.errors import ResidencyRefused, TargetUnavailable, TransportUnavailable
 from pipeline.policy import Policy
 from pipeline.policy.compiled_parts import CompiledCover
 from pipeline.policy.conditions import compile_condition
 from pipeline.policy.models import BudgetSpec, Variant
 from pipeline.policy.source import FixedPolicy
-from pipeline.ports import Charge, Completion, Denial, ModelCall, Run
+from pipeline.ports import Charge, Completion, Denial, ModelCall, Run, TokenSink
 from pipeline.transport.memory import MemoryLink
 
 PRICED = {"input": 1.0, "output": 10.0, "source": "a list", "as_of": "2026-01-31"}
@@ -383,6 +383,128 @@ async def test_a_later_delivery_names_the_one_whose_call_nobody_heard_of(
     charge = bench.ledger.charges["acme.r1.draft-1"]
     assert charge.lost == lost
     assert bench.ledger.verbs == ["reserve draft-1", "settle draft-1"], "it keeps its own name"
+
+
+# ---------------------------------------------------------------- a slot first, then the money
+
+
+class Waiting(FakeModels):
+    """Every call waits for a slot until somebody gives it one; `asked` counts those that came."""
+
+    slot = asyncio.Event()
+    asked = 0
+
+    async def complete(self, call: ModelCall, sink: TokenSink | None = None) -> Completion:
+        self.asked += 1
+        await self.slot.wait()
+        return await super().complete(call, sink)
+
+
+def waiting(ledger: FakeLedger | None = None) -> Bench:
+    bench = Bench(ledger=ledger or FakeLedger())
+    bench.models = Waiting(used)
+    bench.models.slot = asyncio.Event()
+    return bench
+
+
+async def until(came: Callable[[], object]) -> None:
+    async with asyncio.timeout(5):
+        while not came():
+            await asyncio.sleep(0)
+
+
+async def test_while_a_call_waits_for_a_slot_nothing_is_set_aside_for_it() -> None:
+    bench = waiting()
+    task = asyncio.create_task(bench.attempts.make(envelope(), Run(), "draft", 0))
+    await until(lambda: bench.models.asked)
+    assert (bench.ledger.lines, bench.ledger.asked_for) == ([], [])
+    bench.models.slot.set()
+    await task
+    assert bench.ledger.verbs == ["reserve draft-1", "settle draft-1"]
+
+
+async def test_a_worker_that_dies_while_its_calls_wait_leaves_nothing_aside() -> None:
+    bench = waiting()
+    task = asyncio.create_task(bench.attempts.make(envelope(), Run(), "draft", 0))
+    await until(lambda: bench.models.asked)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert bench.ledger.lines == []
+    assert bench.journal.written == {}
+
+
+@pytest.mark.parametrize("price", [PRICED, None])
+@pytest.mark.parametrize("reason", ["cancelled", "expired"])
+async def test_a_call_that_is_taken_back_while_it_waits_cost_nothing(reason: str, price: dict | None) -> None:
+    bench = waiting()
+    source = FixedPolicy(policy({"small": target("small-m", price=price)}))
+    attempts = Attempts(bench.models, bench.journal, source, bench.clock, ledger=bench.ledger)
+    task = asyncio.create_task(attempts.make(envelope(), Run(), "draft", 0))
+    await until(lambda: bench.models.asked)
+    task.cancel(reason)
+    made = (await task).last
+    assert made is not None
+    assert made.error is not None
+    assert (made.cost_usd, made.estimated, made.usage) == (0.0, False, Usage())
+    assert bench.ledger.lines == []
+    assert bench.journal.written == {("acme.r1", "draft-1"): made}
+
+
+async def test_a_call_that_is_taken_back_while_its_money_is_set_aside_gives_it_back() -> None:
+    class Slow(FakeLedger):
+        async def reserve(self, charge: Charge) -> Denial | None:
+            await super().reserve(charge)
+            await asyncio.sleep(3600)
+            return None
+
+    bench = Bench(ledger=Slow())
+    task = asyncio.create_task(bench.attempts.make(envelope(), Run(), "draft", 0))
+    await until(lambda: bench.ledger.lines)
+    task.cancel("cancelled")
+    await task
+    assert bench.ledger.verbs == ["reserve draft-1", "release draft-1"]
+    assert bench.models.calls == []
+
+
+async def test_what_the_callers_ceiling_forbids_waits_for_no_slot() -> None:
+    bench = waiting()
+    request = Request(input="x", tenant="acme", budget=Budget(max_cost_usd=0.5 * WORST))
+    made = await bench.attempts.make(envelope(request), Run(), "draft", 0)
+    assert made.denial is not None
+    assert bench.models.asked == 0
+
+
+async def test_what_an_earlier_delivery_may_have_called_is_counted_before_anything_is_waited_for() -> None:
+    """With the call beside it; of a first delivery, and of one whose answer stands in the journal, nobody asks."""
+    bench = waiting()
+    task = asyncio.create_task(bench.attempts.make(envelope(), Run(delivered=2), "draft", 0))
+    await until(lambda: bench.models.asked)
+    assert bench.ledger.buried == [("draft-1", "lost-1"), ("draft-1-hedge", "lost-1")]
+    assert bench.ledger.lines == []
+    bench.models.slot.set()
+    await task
+    bench.ledger.buried.clear()
+    await bench.attempts.make(envelope(), Run(delivered=3), "draft", 0)
+    await bench.attempts.make(envelope(id="r2"), Run(), "draft", 0)
+    assert bench.ledger.buried == []
+
+
+async def test_a_lost_call_is_counted_also_where_the_policy_no_longer_lets_it_be_made() -> None:
+    bench = Bench()
+    with pytest.raises(ResidencyRefused):
+        await bench.attempts.make(
+            envelope(classification=classified(*NAMES, action="deny")), Run(delivered=2), "draft", 0
+        )
+    assert bench.ledger.buried[0] == ("draft-1", "lost-1")
+
+
+@pytest.mark.parametrize(("delivered", "covers", "buried"), [(2, COVERS, [("acme.r1", "lost-1")]), (2, (), [])])
+async def test_a_request_that_ends_without_its_stage_has_all_its_lost_calls_counted(
+    delivered: int, covers: tuple[Cover, ...], buried: list[tuple[str, str]]
+) -> None:
+    bench = Bench()
+    await bench.attempts.forsaken(envelope(covers=covers), delivered)
+    assert bench.ledger.buried == buried
 
 
 def spared(**others: object) -> Envelope:
