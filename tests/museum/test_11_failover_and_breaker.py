@@ -183,7 +183,7 @@ async def _no_time(_: float) -> None:
     await asyncio.sleep(0)
 
 
-SHORT = Budget(deadline_ms=1000)
+SHORT = Budget(deadline_ms=1500)
 
 
 class Hanging(Provider):

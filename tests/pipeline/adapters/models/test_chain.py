@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 import pytest
 from cascade import FakeClock
 from fakes_models import FakeJournal, FakeModels, answer, classified, policy, shown, target
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.adapters.models.attempts import RESERVE_S, Attempts
 from pipeline.adapters.models.chain import chain_of, gives_way_s
@@ -294,3 +296,11 @@ def test_the_next_tier_takes_over_too_as_far_as_the_caller_lets_it() -> None:
         Request(input="x", tenant="acme", provider=ProviderPreferences(allow_fallbacks=False)),
     ):
         assert gives_way_s(with_plan(*tiers, request=request), 0, 0, 3.0, everybody) is None
+
+
+@given(left_s=st.floats(min_value=0.001, max_value=86_400.0), usual_ms=st.none() | st.floats(0.0, 1e7))
+def test_both_always_have_a_quarter_of_the_time(left_s: float, usual_ms: float | None) -> None:
+    known = usual(second=usual_ms) if usual_ms is not None else None
+    given_s = gives_way_s(with_plan(tier_of("first", "second"), snapshot=known), 0, 0, left_s, everybody)
+    assert given_s is not None
+    assert left_s / 2.0 <= given_s <= left_s * 0.75 + 1e-9
