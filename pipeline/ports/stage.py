@@ -1,12 +1,12 @@
 """A stage of the cascade, what it decides, and who is told."""
 
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from pipeline.contracts import Chunk, Envelope, Lane, Reply, StageName
 
-__all__ = ["Caller", "NotDurable", "Observer", "Outcome", "Owed", "Run", "Stage"]
+__all__ = ["Caller", "NotDurable", "Observer", "Outcome", "Run", "Stage"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,22 +35,6 @@ class Caller(Protocol):
         ...
 
 
-class Owed(Protocol):
-    """What stages began to write and did not wait for.
-
-    It is durable before another call is paid for, before the record is written, and before the request is handed on,
-    put aside or acknowledged; so only what costs no network goes on beside it.
-    """
-
-    def add(self, work: Coroutine[Any, Any, object]) -> None:
-        """Begin it."""
-        ...
-
-    async def paid(self) -> None:
-        """Return when all of it is done. Raises what went wrong; then the request is delivered again."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Run:
     """The circumstances of one delivery.
@@ -59,13 +43,11 @@ class Run:
         delivered: how often it was delivered, from 1.
         caller: who waits, if anybody does.
         durable: whether a queue has the request. Nothing may be paid for before (`NotDurable`).
-        owed: takes what need not be waited for at once; None: everything is.
     """
 
     delivered: int = 1
     caller: Caller | None = None
     durable: bool = True
-    owed: Owed | None = None
 
 
 class NotDurable(Exception):

@@ -100,7 +100,7 @@ class Audit:
         reply = await self._stored(envelope) if run.delivered > 1 else None
         repeated = reply is not None
         if reply is None:
-            reply = await self._record(envelope, run)
+            reply = await self._record(envelope)
         if reply.fingerprint != envelope.fingerprint:
             reply = conflict(envelope, self._clock.now())
         if run.caller is not None:
@@ -123,14 +123,10 @@ class Audit:
             return None
         return stored
 
-    async def _record(self, envelope: Envelope, run: Run) -> Reply:
-        """Write the record, and then the reply; both after everything that was paid for is written down."""
+    async def _record(self, envelope: Envelope) -> Reply:
         ours = decide(envelope, self._clock.now())
         policy = self._policies.revision(envelope.policy_revision) if self._policies else None
-        fields = record_fields(envelope, ours, policy)
-        if run.owed is not None:
-            await run.owed.paid()
-        reference = await self._records.append(fields)
+        reference = await self._records.append(record_fields(envelope, ours, policy))
         receipt = {
             "audit_id": reference.audit_id,
             "audit_sequence": reference.sequence,

@@ -15,7 +15,6 @@ from pipeline.contracts import Chunk, Envelope, Reply, Step, Verdict
 from pipeline.errors import StoreUnavailable, TransportUnavailable
 from pipeline.policy.models import CachePolicy, ResidencyFile, Route, SemanticCache, TenantSpec, TierSpec
 from pipeline.ports import AuditReference, Run, Stage
-from pipeline.runner.owed import Owing
 from pipeline.transport.memory import MemoryLink
 from stages.audit import Audit
 
@@ -188,35 +187,6 @@ async def test_without_a_durable_record_nothing_is_stored_or_sent() -> None:
         await stage.handle(envelope(), Run(1, stairs.caller))
     assert stairs.events == []
     assert await stairs.results.get("acme", "r1") is None
-
-
-async def test_the_record_is_written_only_after_what_earlier_stages_owe_is_durable() -> None:
-    stairs, owed, lets = Stairs(), Owing(), asyncio.Event()
-
-    async def journal() -> None:
-        await lets.wait()
-        stairs.events.append("journal")
-
-    owed.add(journal())
-    ending = asyncio.create_task(stairs.stage.handle(envelope(), Run(1, stairs.caller, owed=owed)))
-    for _ in range(20):
-        await asyncio.sleep(0)
-    assert await stairs.records() == 0
-    lets.set()
-    await ending
-    assert stairs.events[:4] == ["journal", "record", "result", "reply"]
-
-
-async def test_where_what_is_owed_cannot_be_written_there_is_neither_record_nor_reply() -> None:
-    stairs, owed = Stairs(), Owing()
-
-    async def journal() -> None:
-        raise TransportUnavailable("away")
-
-    owed.add(journal())
-    with pytest.raises(TransportUnavailable):
-        await stairs.stage.handle(envelope(), Run(1, stairs.caller, owed=owed))
-    assert (await stairs.records(), stairs.events) == (0, [])
 
 
 async def test_a_redelivery_after_the_reply_was_stored_repeats_the_reply_and_writes_no_second_record() -> None:
