@@ -493,12 +493,10 @@ NUMBERS = itertools.count()
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(ACTS, st.sampled_from([0.0, 60.0]))
-async def test_whatever_happens_counters_say_what_the_lines_say(
-    desk: Desk, acts: list[tuple[str, int, int]], fresh_s: float
-) -> None:
+@given(ACTS)
+async def test_whatever_happens_counters_say_what_the_lines_say(desk: Desk, acts: list[tuple[str, int, int]]) -> None:
     run = next(NUMBERS)
-    worker = desk.worker(budget(usd=0.02, per="total"), grace_s=0.0, fresh_s=fresh_s)
+    worker = desk.worker(budget(usd=0.02, per="total"), grace_s=0.0)
     covers = (Cover(budget="day", scope=f"run={run}"),)
     held: dict[int, int] = {}
     paid: dict[int, int] = {}

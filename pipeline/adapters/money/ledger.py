@@ -15,12 +15,11 @@ from pipeline.adapters.money.counters import Bucket as CapBucket
 from pipeline.adapters.money.fold import spent_of
 from pipeline.adapters.money.known import KnownPayers
 from pipeline.adapters.money.lines import LedgerLines
-from pipeline.adapters.money.opened import Opened
 from pipeline.adapters.money.payers import Payer, away, charge_of, denial, line, resets_s, unpriced, used
 from pipeline.adapters.money.rebuild import GRACE_S, Rebuilder
 from pipeline.adapters.money.stood import FRESH_S, Stood
 from pipeline.adapters.money.windows import frame_at
-from pipeline.contracts import BudgetStanding, Cover, LedgerEntry, Usage
+from pipeline.contracts import BudgetStanding, Cover, Usage
 from pipeline.contracts.trusted import trusted
 from pipeline.errors import StoreUnavailable, TransportUnavailable
 from pipeline.policy.models import BudgetSpec, Window
@@ -87,7 +86,6 @@ class StreamLedger:
         self._caps = Caps(counters)
         self._payers = KnownPayers()
         self._stood = Stood(clock.monotonic, fresh_s)
-        self._opened = Opened()
         self._missed: int | None = None
         self._warned: OrderedDict[Slot, None] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -133,10 +131,6 @@ class StreamLedger:
             _log.error("%s: give it a price", blocked.reason)
         if blocked is not None or not payers:
             return blocked
-        slots = [payer.slot for payer in payers]
-        opens = self._opened.foresee(charge, slots)
-        if opens is not None and self._much_left(payers, slots):
-            return await self._reserve_at_once(charge, payers, opens, now)
         begun = self._clock.monotonic()
         try:
             held = await self._hold(charge, payers)
@@ -151,61 +145,12 @@ class StreamLedger:
                 return await self._uncounted(charge, payers, now)
         if held.denied:
             return denial(payers, held, now)
-        self._told(charge, payers, held)
+        self._warn(payers, held.totals)
+        self._stood.note([payer.slot for payer in payers], held.totals)
         await self._note(charge, payers, held, now)
         if self._clock.monotonic() - begun > self._grace_s:
             return await self._confirmed(charge, payers, now)
         return None
-
-    def _told(self, charge: Charge, payers: Sequence[Payer], held: Held) -> None:
-        """Learn from what the counters answered."""
-        slots = [payer.slot for payer in payers]
-        self._warn(payers, held.totals)
-        self._stood.note(slots, held.totals)
-        self._opened.counted(charge, slots)
-
-    def _much_left(self, payers: Sequence[Payer], slots: Sequence[Slot]) -> bool:
-        """Whether so much of all budgets was left a moment ago that the attempt will be covered."""
-        return self._stood.totals(slots, lambda place, total: 1.0 - used(total, payers[place].spec.limit)) is not None
-
-    async def _reserve_at_once(
-        self, charge: Charge, payers: Sequence[Payer], opens: Sequence[int], now: float
-    ) -> Denial | None:
-        """Write the line down while the counters are asked, and not after them.
-
-        The attempt may be made when both are there, as ever. Where it may not, the line is taken back with another one.
-        """
-        begun, names = self._clock.monotonic(), tuple([payers[place].spec.name for place in opens])
-        writing = asyncio.ensure_future(self._lines.append(line("reserve", charge, payers, now, opens=names)))
-        try:
-            held = await self._hold(charge, payers)
-            _, place = await writing
-        except StoreUnavailable:
-            self._miss()
-            refused = away(payers)
-            if refused is not None:
-                _log.error("%s (when_away)", refused.reason)
-                await self._undo(charge, writing)
-            else:
-                await writing
-            return refused
-        except BaseException:
-            self._background(self._undo(charge, writing))
-            raise
-        if held.denied:
-            await self.release(charge)
-            return denial(payers, held, now)
-        self._told(charge, payers, held)
-        if place == 0 and not held.again and await self._lines.settled(charge.attempt):
-            await self._give_back(charge)
-        if self._clock.monotonic() - begun > self._grace_s:
-            return await self._confirmed(charge, payers, now)
-        return None
-
-    async def _undo(self, charge: Charge, writing: "asyncio.Future[tuple[LedgerEntry, int]]") -> None:
-        """Take back what was begun for an attempt that is not made, once it is known what became of its line."""
-        await asyncio.gather(writing, return_exceptions=True)
-        await self.release(charge)
 
     async def _hold(self, charge: Charge, payers: Sequence[Payer]) -> Held:
         amount = Amount(nano(charge.usd or 0.0), charge.tokens)
@@ -340,7 +285,6 @@ class StreamLedger:
         await self._give_back(charge)
 
     async def _give_back(self, charge: Charge) -> None:
-        self._opened.forget(charge)
         try:
             await self._counted(lambda one: one.release(charge.attempt))
         except (StoreUnavailable, TransportUnavailable):
