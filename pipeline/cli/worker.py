@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from enum import StrEnum
+from functools import partial
 from typing import Annotated, Final, Protocol
 
 import typer
@@ -17,7 +18,7 @@ __all__ = ["RunWorker", "register"]
 
 ALLOCATE = "allocate"
 NICE: Final = 15
-"""Of a worker of the lane of batches alone: about a thirtieth of the time that others get who want it too."""
+"""Of a worker of batches alone where the system has no idle class: a thirtieth of the time that others get."""
 
 
 class Served(StrEnum):
@@ -69,7 +70,10 @@ def _command(run_worker: RunWorker) -> Callable[..., None]:
         nice: Annotated[
             int | None,
             typer.Option(
-                min=0, max=19, help=f"How far the system puts others first; {NICE} with --lanes batch, else as it is."
+                min=0,
+                max=19,
+                help="How far the system puts others first. With --lanes batch it puts all others first (Linux: the "
+                f"idle class; elsewhere {NICE}) unless this says how far, else it stays as it is.",
             ),
         ] = None,
     ) -> None:
@@ -93,20 +97,36 @@ def _command(run_worker: RunWorker) -> Callable[..., None]:
             )
         if ALLOCATE in chosen and lanes is not Served.both:
             raise InvalidRequest(f"{ALLOCATE} serves no lane: leave --lanes out")
-        _put_others_first(NICE if nice is None and lanes is Served.batch else nice)
+        if nice is not None:
+            _put_others_first(partial(_lower_to, nice))
+        elif lanes is Served.batch:
+            _put_others_first(_run_when_idle, partial(_lower_to, NICE))
         run_worker(chosen, metrics_port=metrics_port, slots=slots, batch_slots=batch_slots, lanes=lanes.lanes)
 
     return worker_command
 
 
-def _put_others_first(nice: int | None) -> None:
-    """Lower the priority of this process, where it is not that low already and the system can."""
-    if nice is None:
-        return
-    try:
-        have = os.getpriority(os.PRIO_PROCESS, 0)
-        if nice > have:
-            os.setpriority(os.PRIO_PROCESS, 0, nice)
-    except (AttributeError, OSError) as error:  # Windows has no such call, and a sandbox may forbid it
-        why = getattr(error, "strerror", None) or "this system has no such call"
-        sys.stderr.write(f"the priority stays as it is ({why}): give this process less of the processors otherwise\n")
+def _put_others_first(*ways: Callable[[], None]) -> None:
+    """Lower the priority of this process in the first of these ways that the system knows and allows."""
+    why = ""
+    for lower in ways:
+        try:
+            return lower()
+        except (AttributeError, OSError) as error:  # Windows has no such calls, and a sandbox may forbid them
+            why = getattr(error, "strerror", None) or "this system has no such call"
+    sys.stderr.write(f"the priority stays as it is ({why}): give this process less of the processors otherwise\n")
+    return None
+
+
+def _run_when_idle() -> None:
+    """Give way at once to whoever wakes up.
+
+    One that is merely nicer keeps its processor until its slice ends, several milliseconds on a kernel without
+    preemption, which is as long as a whole request takes.
+    """
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+
+
+def _lower_to(nice: int) -> None:
+    if nice > os.getpriority(os.PRIO_PROCESS, 0):
+        os.setpriority(os.PRIO_PROCESS, 0, nice)

@@ -91,6 +91,8 @@ class Runner:
         was stored for later; handed back for another delivery, stored as a dead letter, or (when this worker dies)
         delivered to another worker.
         """
+        if delivery.delivered > 1 and self._has(delivery):
+            return  # what ends the delivery before this one ends the message
         self._held[id(delivery)] = (delivery, self._clock.monotonic())
         try:
             envelope = read_envelope(delivery)
@@ -105,6 +107,10 @@ class Runner:
             _log.exception("could not settle a message for %s; it will be delivered again", delivery.stage)
         finally:
             self._held.pop(id(delivery), None)
+
+    def _has(self, again: Delivery) -> bool:
+        """Whether this very message is in hand: a worker without processor time was too late to say so."""
+        return any(held.body == again.body and held.stage == again.stage for held, _ in self._held.values())
 
     async def _descend(self, delivery: Delivery, envelope: Envelope) -> None:
         run = Run(delivery.delivered, self._caller(envelope), delivery.durable)

@@ -88,6 +88,28 @@ async def test_held_messages_are_kept_alive_while_a_stage_works() -> None:
     assert held.worked == worked
 
 
+async def test_a_message_that_comes_again_while_it_is_in_hand_is_worked_on_once_and_settled_once() -> None:
+    """A worker that gets no processor time says too late that its work goes on, and is given the same again."""
+    release, calls = asyncio.Event(), 0
+
+    async def slow(given: Envelope, run: Run) -> Outcome:
+        nonlocal calls
+        calls += 1
+        await release.wait()
+        return Outcome("drafted")
+
+    bench = fused(draft=slow)
+    first, again, later = message(), message(delivered=2), message(delivered=3)
+    running = asyncio.create_task(bench.step(first))
+    await asyncio.sleep(0)
+    await bench.step(again)
+    release.set()
+    await running
+    assert (calls, first.settled, again.settled) == (1, ["ack"], [])
+    await bench.step(later)
+    assert (calls, later.settled) == (2, ["ack"])
+
+
 async def test_an_outcome_that_the_table_does_not_know_leaves_the_message_with_the_queue() -> None:
     async def wrong(given: Envelope, run: Run) -> Outcome:
         return Outcome("surprised")
