@@ -99,7 +99,11 @@ class OneAttempt:
         made = await self._settled(bill, ready, calls, number, way, shelved)
         if isinstance(made, Refused):
             return made
-        counting = await self._stands(bill, made, opened=calls.first.opened or made.error is None)
+        opened = calls.first.opened or made.error is None
+        if opened and not was_here_before(envelope, run.delivered):
+            counting = await self._noted(bill, made)
+        else:
+            counting = await self._stands(bill, made, opened=opened)
         if place is not None:
             await self._by_batch.take(place)
         return counting if counting is made else counting.model_copy(update={"replayed": True})
@@ -112,11 +116,8 @@ class OneAttempt:
         return place
 
     async def _stands(self, bill: Bill, made: Attempt, *, opened: bool) -> Attempt:
-        """Write it down, and settle it where money was set aside for it. Returns the attempt that counts."""
-        envelope = bill.envelope
-        if opened and not was_here_before(envelope, bill.delivered):
-            return await self._noted(bill, made)
-        counting = await self._journal.write(envelope.key, bill.step, made)
+        """Write it down, then settle what counts, where money was set aside for it. Returns the attempt that counts."""
+        counting = await self._journal.write(bill.envelope.key, bill.step, made)
         if opened or counting is not made:
             await self._purse.closes(bill, counting)
         return counting

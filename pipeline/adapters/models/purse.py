@@ -123,9 +123,10 @@ class Purse:
 
     def forbids(self, bill: Bill) -> Refused | None:
         """Why the attempt is not made, whatever the ledger would say; None: it may say so."""
-        above = above_ceiling(bill, bill.usd)
-        if above is not None:
-            return Refused(above)
+        if bill.envelope.request.budget.max_cost_usd is not None:
+            above = above_ceiling(bill, bill.usd)
+            if above is not None:
+                return Refused(above)
         plan = bill.envelope.plan
         if bill.purpose != "escalate" or self._ledger is None or plan is None or not plan.covers:
             return None
