@@ -2,6 +2,9 @@
 
 `asyncio.timeout` makes and cancels a timer of the event loop each time it is moved. Here one timer rings at the
 earliest limit that was set, and looks then whether a later one is in force.
+
+A process that got no processor time is late itself, and what it waits for may lie in its sockets: some event loops ring
+before they read. So a timer that rings late gives the loop a moment to read.
 """
 
 import asyncio
@@ -13,6 +16,10 @@ __all__ = ["Patience"]
 
 _EARLY_S: Final = 0.001
 """What a timer may be early; the time of the loop is whole milliseconds."""
+_LATE_S: Final = 0.25
+"""A timer that is later than this tells of this process, not of what it waits for."""
+_MOMENT_S: Final = 0.05
+"""What the loop then has to read what came meanwhile."""
 
 
 class Patience:
@@ -67,8 +74,11 @@ class Patience:
         self.until = inf
 
     def _ring(self) -> None:
-        self._rings_at, self._timer = inf, None
+        planned, self._rings_at, self._timer = self._rings_at, inf, None
         if self._task is None:
+            return
+        if self._loop.time() - planned > _LATE_S:
+            self.wait_until(max(self.until, self._loop.time() + _MOMENT_S))
             return
         if self.until - self._loop.time() > _EARLY_S:
             if self.until < inf:

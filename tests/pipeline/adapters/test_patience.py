@@ -1,8 +1,11 @@
 """One limit that is set anew many times bounds what is awaited, as `asyncio.timeout` does when it is moved."""
 
 import asyncio
+import socket
+import time
 
 import pytest
+import uvloop
 
 from pipeline.adapters.patience import Patience
 
@@ -81,3 +84,30 @@ class _CountsTimers:
     def call_at(self, when: float, callback: object) -> asyncio.TimerHandle:
         self.timers += 1
         return self._inner.call_at(when, callback)  # type: ignore[arg-type]
+
+
+def test_what_came_while_the_process_had_no_time_is_read_before_the_wait_is_given_up() -> None:
+    """On a loop that rings before it reads."""
+
+    async def late() -> bytes:
+        near, far = socket.socketpair()
+        near.setblocking(False)
+        with near, far, Patience(_now() + 0.05) as _:
+            reading = asyncio.ensure_future(asyncio.get_running_loop().sock_recv(near, 16))
+            await asyncio.sleep(0)
+            far.send(b"the answer")
+            time.sleep(0.4)  # noqa: ASYNC251 - no time for this process is what is tested
+            return await reading
+
+    assert uvloop.run(late()) == b"the answer"
+
+
+def test_a_wait_for_what_never_comes_ends_though_the_process_was_late() -> None:
+    async def late() -> None:
+        with Patience(_now() + 0.05):
+            await asyncio.sleep(0)
+            time.sleep(0.4)  # noqa: ASYNC251 - no time for this process is what is tested
+            await asyncio.sleep(60)
+
+    with pytest.raises(TimeoutError):
+        uvloop.run(late())
