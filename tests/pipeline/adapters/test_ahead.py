@@ -120,7 +120,11 @@ async def test_what_is_dropped_ends_where_it_waits_and_others_go_on_to_wait_for_
     ahead = await begun(work)
     ahead.drop()
     assert ended == ["ended"]
-    other = asyncio.ensure_future(asyncio.wait_for(same, 5))
+
+    async def wait() -> str:
+        return await same
+
+    other = asyncio.ensure_future(wait())
     await asyncio.sleep(0)
     same.set_result("here")
     assert await other == "here"
