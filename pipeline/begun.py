@@ -19,10 +19,6 @@ class Begun:
         self._expected = 0
         self._whole = True
 
-    def expects(self, chunk: Chunk) -> bool:
-        """Whether the piece would be taken."""
-        return self._whole and chunk.seq == self._expected
-
     def takes(self, chunk: Chunk) -> bool:
         """Whether the piece goes on where the last one ended. None does after a gap: the reply brings the rest."""
         self._whole = self._whole and chunk.seq == self._expected

@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from hashlib import sha256
 from typing import Final
 
@@ -13,7 +13,7 @@ from pipeline.admission import ACCEPTED_HEADER, FRESH_HEADER
 from pipeline.begun import Begun, lost
 from pipeline.contracts import Chunk, OutcomeEvent, Reply, Request, is_name
 from pipeline.errors import DeadlineExceeded, InvalidRequest, NotFound, StepwellError, TransportUnavailable, kind_of
-from pipeline.ports import Conversation, Ear, Incoming, Link, Spoken
+from pipeline.ports import Conversation, Incoming, Link, Spoken
 from pipeline.topology import cancel_subject, request_subject
 from pipeline.transport.answers import PART_HEADER, PARTS_HEADER
 from pipeline.transport.claims import BUCKET, INLINE, MARK, Claim, upload_name
@@ -91,33 +91,24 @@ class Client:
         *,
         traceparent: str | None = None,
         fresh: bool = False,
-        ear: Callable[[Chunk], bool] | None = None,
     ) -> AsyncIterator[Chunk | Reply]:
         """Ask and yield chunks as they come, in order and without gaps, and last the reply. Arguments as for `ask`.
-
-        `ear`: is given a chunk in the moment in which it is made, where that is in this process and all before it were
-        taken; what it takes (True) is not yielded. It must not raise.
 
         The chunks add up to the answer of the reply. Where they cannot, since a worker was lost in the middle of its
         answer and another one counts, the last item is a failure with the code `answer_lost`.
         """
         begun = Begun()
-        asking = self._asking(request, timeout_s, _headers(traceparent, fresh), streaming=True)
-        asking.hear(begun, ear)
-        try:
-            while isinstance(item := await asking.next(), Chunk):
+        async for item in self._converse(request, timeout_s, _headers(traceparent, fresh), streaming=True):
+            if isinstance(item, Chunk):
                 if begun.takes(item):
                     yield item
+                continue
             answered = item.status == "answered"
             rest = begun.rest(item.content or "", item.reasoning or "") if answered else ()
             for piece in rest or ():
                 yield piece
             yield item if rest is not None else lost(item)
-        except (asyncio.CancelledError, GeneratorExit):
-            await asking.take_back()
-            raise
-        finally:
-            asking.close()
+            return
 
     async def enqueue(self, request: Request) -> str:
         """Hand in for later; return the request id once it is durable."""
@@ -176,6 +167,19 @@ class Client:
             headers.pop(FRESH_HEADER, None)
         raise TransportUnavailable(f"no answer to {verb}: NATS or the workers are overloaded or restarting")
 
+    async def _converse(
+        self, request: Request, timeout_s: float | None, tags: dict[str, str], *, streaming: bool
+    ) -> AsyncIterator[Chunk | Reply]:
+        asking = self._asking(request, timeout_s, tags, streaming=streaming)
+        try:
+            while not asking.ended:
+                yield await asking.next()
+        except (asyncio.CancelledError, GeneratorExit):
+            await asking.take_back()
+            raise
+        finally:
+            asking.close()
+
     def _asking(self, request: Request, timeout_s: float | None, tags: dict[str, str], *, streaming: bool) -> "_Asking":
         ready, headers = _prepared(request, self.tenant, stream=streaming)
         headers |= tags
@@ -195,21 +199,8 @@ class _Asking:
         self._patience = patience
         self._body: bytes | None = None
         self._conversation: Conversation | None = None
-        self._ear: Ear | None = None
         self._accepted = False
         self.ended = False
-
-    def hear(self, begun: Begun, ear: Callable[[Chunk], bool] | None) -> None:
-        """Let `ear` take the pieces that are made in this process, while they go on where the last one ended."""
-        if ear is None:
-            return
-
-        def takes(made: object) -> bool:
-            if not isinstance(made, Chunk) or not begun.expects(made) or self._time() >= self._until:
-                return False
-            return ear(made) and begun.takes(made)
-
-        self._ear = takes
 
     async def next(self) -> Chunk | Reply:
         """The next piece of the answer, or the reply, after which there is nothing more."""
@@ -231,10 +222,7 @@ class _Asking:
         self._accepted = self._link.serves(subject)
         if not self._accepted:
             self._headers[ACCEPTED_HEADER] = "1"
-        conversation = await self._link.converse(subject, self._body, headers=self._headers)
-        if self._ear is not None:
-            conversation.hear(self._ear)
-        return conversation
+        return await self._link.converse(subject, self._body, headers=self._headers)
 
     async def _heard(self, conversation: Conversation) -> Chunk | Reply | None:
         """What comes next; None: the request has to be sent again."""

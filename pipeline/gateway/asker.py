@@ -1,6 +1,6 @@
 """What the door needs of a client of one tenant; `pipeline.client.Client` is one."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Protocol, runtime_checkable
 
 from pipeline.contracts import Chunk, OutcomeEvent, Reply, Request
@@ -20,18 +20,9 @@ class Asker(Protocol):
         ...
 
     def stream(
-        self,
-        request: Request,
-        *,
-        traceparent: str | None = None,
-        fresh: bool = False,
-        ear: Callable[[Chunk], bool] | None = None,
+        self, request: Request, *, traceparent: str | None = None, fresh: bool = False
     ) -> AsyncIterator[Chunk | Reply]:
-        """Pieces of the answer as they come; the reply is the last item.
-
-        A piece that `ear` takes (True) is none of them. It is asked, if at all, while the next item is awaited, in the
-        moment in which the piece is made.
-        """
+        """Pieces of the answer as they come; the reply is the last item."""
         ...
 
 

@@ -1,6 +1,6 @@
 """From a chat completion, in whatever dialect it came, to the cascade and back: what its endpoints have in common."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from pipeline.contracts import Chunk, JsonObject, Reply
@@ -35,15 +35,10 @@ async def ask(desk: Desk, call: Call) -> Reply:
 
 
 @asynccontextmanager
-async def streaming(
-    desk: Desk, call: Call, ear: Callable[[Chunk], bool] | None = None
-) -> AsyncIterator[AsyncIterator[Chunk | Reply]]:
-    """Pieces of the answer that `ear` does not take, the reply last.
-
-    What is not read to its end is ended, and its producer learns of it now.
-    """
+async def streaming(desk: Desk, call: Call) -> AsyncIterator[AsyncIterator[Chunk | Reply]]:
+    """Pieces of the answer, the reply last. What is not read to its end is ended, and its producer learns of it now."""
     asker = desk.asker(call.request.tenant, resumable=call.resumable)
-    items = asker.stream(call.request, traceparent=call.traceparent, fresh=not call.resumable, ear=ear)
+    items = asker.stream(call.request, traceparent=call.traceparent, fresh=not call.resumable)
     if desk.access.counts_tokens(call.request.api_key):
         items = _counted(desk, call, items)
     try:

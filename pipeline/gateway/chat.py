@@ -16,7 +16,7 @@ from pipeline.gateway.openai import Call
 from pipeline.gateway.problems import Problem
 from pipeline.gateway.responses import answer, echo, json_response, of_error
 from pipeline.gateway.sse import Events
-from pipeline.gateway.streaming import Tap, send, send_bytes
+from pipeline.gateway.streaming import send, send_bytes
 
 __all__ = ["Chat"]
 
@@ -73,8 +73,7 @@ class Chat:
     async def _stream(self, request: web.Request, call: Call, headers: dict[str, str]) -> web.StreamResponse:
         """Stream the answer. Until its first piece is there, a refusal or failure is still a clean status."""
         desk = self._desk
-        tap = Tap()
-        async with streaming(desk, call, tap) as items:
+        async with streaming(desk, call) as items:
             first = await anext(items)
             if isinstance(first, Reply):
                 if first.status != "answered":
@@ -82,7 +81,7 @@ class Chat:
                 headers |= about(first)
                 if lacks_logprobs(call.request, first):
                     headers |= lossy(("logprobs",))
-            return await send(request, headers, self._events(call), first, items, desk.limits.write_s, tap)
+            return await send(request, headers, self._events(call), first, items, desk.limits.write_s)
 
     async def _stream_all(self, request: web.Request, call: Call, headers: dict[str, str]) -> web.StreamResponse:
         """Stream several answers, each piece under the number of its choice."""

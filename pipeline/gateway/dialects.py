@@ -14,7 +14,7 @@ from pipeline.gateway.desk import Desk
 from pipeline.gateway.openai import Call
 from pipeline.gateway.problems import Problem, problem_of_error, problem_of_reply
 from pipeline.gateway.responses import json_response, of_problem
-from pipeline.gateway.streaming import EventWriter, Tap, send
+from pipeline.gateway.streaming import EventWriter, send
 from pipeline.gateway.translation import Places, Translated
 from pipeline.signals.estimate import input_tokens
 
@@ -70,14 +70,13 @@ async def serve(
     try:
         if not call.request.stream:
             return _whole(await ask(desk, call), dialect, headers)
-        tap = Tap()
-        async with streaming(desk, call, tap) as items:
+        async with streaming(desk, call) as items:
             first = await anext(items)
             if isinstance(first, Reply):
                 if first.status != "answered":
                     return _whole(first, dialect, headers)
                 headers |= dialect.about(first)
-            return await send(request, headers, dialect.events(), first, items, desk.limits.write_s, tap)
+            return await send(request, headers, dialect.events(), first, items, desk.limits.write_s)
     except StepwellError as error:
         return of_problem(dialect.problem(problem_of_error(error)), headers)
 

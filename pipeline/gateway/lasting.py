@@ -1,7 +1,7 @@
 """Requests that go on when their caller is gone: those with an idempotency key, whose caller may come back."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from typing import Any, TypeVar
 
 from pipeline.contracts import Chunk, Reply, Request
@@ -48,12 +48,7 @@ class Lasting:
         return await asyncio.shield(self._tasks.start(self._asker.ask(request, traceparent=traceparent, fresh=fresh)))
 
     async def stream(
-        self,
-        request: Request,
-        *,
-        traceparent: str | None = None,
-        fresh: bool = False,
-        ear: Callable[[Chunk], bool] | None = None,  # noqa: ARG002 - who reads the pieces is not who hears them
+        self, request: Request, *, traceparent: str | None = None, fresh: bool = False
     ) -> AsyncIterator[Chunk | Reply]:
         """Pieces of the answer, then the reply."""
         items: asyncio.Queue[Chunk | Reply | Exception | None] = asyncio.Queue()

@@ -1,10 +1,9 @@
 """One streamed answer over HTTP."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Final, Protocol
 
 from aiohttp import web
-from aiohttp.abc import AbstractStreamWriter
 
 from pipeline.adapters.patience import Patience
 from pipeline.contracts import Chunk, Reply
@@ -12,9 +11,10 @@ from pipeline.errors import StepwellError, TransportUnavailable
 from pipeline.gateway.problems import Problem, problem_of_error, problem_of_status
 from pipeline.gateway.responses import report
 
-__all__ = ["CallerGone", "EventWriter", "Tap", "send", "send_bytes"]
+__all__ = ["CallerGone", "EventWriter", "send", "send_bytes"]
 
 _HEADERS: Final = {"content-type": "text/event-stream", "cache-control": "no-cache", "x-accel-buffering": "no"}
+_Write = Callable[[bytes], Awaitable[None]]
 _BROKE_OFF: Final = "Stepwell could not end the answer; see the log of the door"
 
 
@@ -38,48 +38,6 @@ class EventWriter(Protocol):
         ...
 
 
-class Tap:
-    """Takes pieces of an answer in the moment in which they are made, and writes them to the caller's socket at once.
-
-    It takes none before the answer to the caller has begun, none while the socket holds as much as it should, and none
-    once anything went wrong: then they go the way on which somebody can wait, and be told.
-    """
-
-    def __init__(self) -> None:
-        self._write: Callable[[Chunk], None] | None = None
-        self._request: web.Request | None = None
-        self._trouble: Exception | None = None
-
-    def open(self, request: web.Request, write: Callable[[Chunk], None]) -> None:
-        """From now on `write` writes them to the caller of `request`."""
-        self._request, self._write = request, write
-
-    def shut(self) -> None:
-        """From now on none is taken."""
-        self._write = None
-
-    def check(self) -> None:
-        """Raise what went wrong."""
-        if self._trouble is not None:
-            raise self._trouble
-
-    def __call__(self, chunk: Chunk) -> bool:
-        """Whether it took the piece."""
-        write, request = self._write, self._request
-        if write is None or request is None:
-            return False
-        transport = request.transport
-        if transport is None or transport.is_closing() or request.protocol.writing_paused:
-            return False
-        try:
-            write(chunk)
-        except Exception as error:  # noqa: BLE001 - it is of the one who sends, not of the one who says it
-            self._trouble = error
-            self.shut()
-            return False
-        return True
-
-
 async def send(
     request: web.Request,
     headers: Mapping[str, str],
@@ -87,29 +45,22 @@ async def send(
     first: Chunk | Reply,
     rest: AsyncIterator[Chunk | Reply],
     write_s: float,
-    tap: Tap | None = None,
 ) -> web.StreamResponse:
-    """Send the events of `first` and `rest`, and of what `tap` takes; trouble on the way becomes a last event.
+    """Send the events of `first` and `rest`; trouble on the way becomes a last event.
 
     Raises:
         CallerGone: nobody takes it, or not within `write_s` seconds for a piece.
     """
-    tap = tap or Tap()
 
-    async def pass_on(write: _Writer) -> None:
+    async def pass_on(write: _Write) -> None:
         last = first
         await write(_event(events, first))
-        tap.open(request, lambda chunk: write.at_once(events.chunk(chunk)))
         async for last in rest:
-            tap.check()
             await write(_event(events, last))
         if isinstance(last, Chunk):
             raise TransportUnavailable("the answer broke off; ask again")
 
-    try:
-        return await _sent(request, headers, pass_on, events.broke_off, write_s)
-    finally:
-        tap.shut()
+    return await _sent(request, headers, pass_on, events.broke_off, write_s)
 
 
 async def send_bytes(
@@ -125,7 +76,7 @@ async def send_bytes(
         CallerGone: see `send`.
     """
 
-    async def pass_on(write: _Writer) -> None:
+    async def pass_on(write: _Write) -> None:
         async for piece in pieces:
             await write(piece)
 
@@ -135,7 +86,7 @@ async def send_bytes(
 async def _sent(
     request: web.Request,
     headers: Mapping[str, str],
-    pass_on: "Callable[[_Writer], Awaitable[None]]",
+    pass_on: Callable[[_Write], Awaitable[None]],
     broke_off: Callable[[Problem], bytes],
     write_s: float,
 ) -> web.StreamResponse:
@@ -143,7 +94,7 @@ async def _sent(
     await response.prepare(request)
     try:
         with Patience() as patience:
-            await _pass_on(_Writer(response, request.writer, patience, write_s), pass_on, broke_off)
+            await _pass_on(_Writer(response, patience, write_s), pass_on, broke_off)
     except TimeoutError:
         raise CallerGone from None
     await response.write_eof()
@@ -151,7 +102,7 @@ async def _sent(
 
 
 async def _pass_on(
-    write: "_Writer", pass_on: "Callable[[_Writer], Awaitable[None]]", broke_off: Callable[[Problem], bytes]
+    write: _Write, pass_on: Callable[[_Write], Awaitable[None]], broke_off: Callable[[Problem], bytes]
 ) -> None:
     """Pass everything on; trouble becomes a last event."""
     try:
@@ -168,13 +119,10 @@ async def _pass_on(
 class _Writer:
     """Writes pieces, each within its time. Raises `CallerGone` where nobody takes them."""
 
-    __slots__ = ("_patience", "_response", "_write_s", "_writer")
+    __slots__ = ("_patience", "_response", "_write_s")
 
-    def __init__(
-        self, response: web.StreamResponse, writer: AbstractStreamWriter, patience: Patience, write_s: float
-    ) -> None:
+    def __init__(self, response: web.StreamResponse, patience: Patience, write_s: float) -> None:
         self._response = response
-        self._writer = writer
         self._patience = patience
         self._write_s = write_s
 
@@ -187,24 +135,6 @@ class _Writer:
         except ConnectionError:
             raise CallerGone from None
         self._patience.rest()
-
-    def at_once(self, piece: bytes) -> None:
-        """Write, and wait for nothing: whoever has the next piece looks first whether there is room."""
-        if not piece:
-            return
-        try:
-            _now(self._writer.write(piece, drain=False))  # type: ignore[call-arg]  # the one there is takes it
-        except ConnectionError:
-            raise CallerGone from None
-
-
-def _now(work: Coroutine[None, None, None]) -> None:
-    """Do what waits for nothing."""
-    try:
-        work.send(None)
-    except StopIteration:
-        return
-    raise RuntimeError("a write had to wait")
 
 
 def _event(events: EventWriter, item: Chunk | Reply) -> bytes:

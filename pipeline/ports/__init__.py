@@ -2,7 +2,7 @@
 
 from pipeline.ports.board import Board, RouteStanding
 from pipeline.ports.cache import AnswerStore, Asked, Cache, Kept
-from pipeline.ports.link import Conversation, Ear, Endpoint, Incoming, Link, Spoken, Subscription
+from pipeline.ports.link import Conversation, Endpoint, Incoming, Link, Spoken, Subscription
 from pipeline.ports.models import (
     Completion,
     Made,
@@ -43,7 +43,6 @@ __all__ = [
     "Conversation",
     "Delivery",
     "Denial",
-    "Ear",
     "Endpoint",
     "Entry",
     "Handler",

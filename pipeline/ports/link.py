@@ -8,7 +8,7 @@ from pipeline.ports.objects import Objects
 from pipeline.ports.road import Transport
 from pipeline.ports.streams import Bucket, Streams
 
-__all__ = ["Conversation", "Ear", "Endpoint", "Incoming", "Link", "Spoken", "Subscription"]
+__all__ = ["Conversation", "Endpoint", "Incoming", "Link", "Spoken", "Subscription"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +48,6 @@ class Spoken(Incoming):
         return written
 
 
-Ear = Callable[[object], bool]
-"""Hears what was made in this process in the moment in which it is said. True: it took it; it never raises."""
-
 Endpoint = Callable[[Incoming], Awaitable[str | None]]
 """Answers a request itself, and returns the error that it answered with, `503:overloaded`; None: with none."""
 
@@ -71,13 +68,6 @@ class Conversation(Protocol):
 
         Raises:
             NoWorker: nobody listens on the subject; known at once.
-        """
-        ...
-
-    def hear(self, ear: Ear) -> None:
-        """Let `ear` take answers that are given in this process while somebody waits in `next`, who waits on.
-
-        What it does not take comes by `next`, and so does all that comes another way: it is asked once, or never.
         """
         ...
 

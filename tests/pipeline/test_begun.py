@@ -47,15 +47,6 @@ def test_after_a_gap_or_a_second_beginning_nothing_is_taken_and_the_reply_brings
     assert joined(begun.rest("one two three", "")) == "two three"
 
 
-@pytest.mark.parametrize("seq", range(4))
-def test_what_is_expected_is_what_would_be_taken(seq: int) -> None:
-    for texts in (("one ",), ("one ", "two "), ()):
-        begun = read(*texts)
-        expected = begun.expects(Chunk(seq=seq, text="?"))
-        assert begun.takes(Chunk(seq=seq, text="?")) is expected
-        assert begun.expects(Chunk(seq=seq + 1, text="!")) is expected
-
-
 def test_who_read_another_answer_is_told_where_the_one_is_that_counts() -> None:
     reply = Reply(
         id="r1", tenant="t", status="answered", content="No.", confidence=0.9, policy_revision="0" * 16, fingerprint="f"

@@ -60,12 +60,7 @@ class FakeAsker:
         return await self._answer(request, traceparent, fresh)
 
     async def stream(
-        self,
-        request: Request,
-        *,
-        traceparent: str | None = None,
-        fresh: bool = False,
-        ear: Callable[[Chunk], bool] | None = None,
+        self, request: Request, *, traceparent: str | None = None, fresh: bool = False
     ) -> AsyncIterator[Chunk | Reply]:
         try:
             for seq, piece in enumerate(self.pieces):

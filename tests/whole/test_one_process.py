@@ -91,30 +91,6 @@ async def test_a_stream_adds_up_to_its_reply(tmp_path: Path, nats: NatsServer, v
     assert "".join(chunk.text for chunk in chunks if isinstance(chunk, Chunk)) == reply.content
 
 
-async def test_an_ear_hears_pieces_in_their_order_and_with_those_that_come_they_are_the_reply(
-    tmp_path: Path, nats: NatsServer, valkey: ValkeyServer
-) -> None:
-    question = Request(input="Why is the sky blue today?", pin="large")
-    texts: list[str] = []
-    heard: list[int] = []
-
-    def ear(chunk: Chunk) -> bool:
-        if chunk.seq % 4 == 1:
-            return False  # then it comes the other way, and so does what is said before it was taken
-        texts.append(chunk.text)
-        heard.append(chunk.seq)
-        return True
-
-    async with whole(tmp_path, nats, valkey.url, sets=(), large="drip-large") as house, together(house) as client:
-        async for item in client.stream(question, ear=ear):
-            if isinstance(item, Chunk):
-                texts.append(item.text)
-    assert isinstance(item, Reply)
-    assert len(heard) > 1
-    assert len(texts) > len(heard)
-    assert "".join(texts) == item.content
-
-
 async def test_a_repetition_gets_the_first_reply(tmp_path: Path, nats: NatsServer, valkey: ValkeyServer) -> None:
     async with whole(tmp_path, nats, valkey.url, sets=()) as house, together(house) as client:
         first = await client.ask(Request(id="twice", input="Why is grass green?"))

@@ -11,7 +11,6 @@ import aiohttp
 from pipeline.adapters.models.answer import Collected, MalformedAnswer, whole
 from pipeline.adapters.models.body import call_body
 from pipeline.adapters.models.endpoint import Endpoint
-from pipeline.adapters.models.hearing import Hearing
 from pipeline.adapters.models.posting import Posted, Posting
 from pipeline.adapters.models.retries import retry_after_s
 from pipeline.adapters.models.sse import EventReader
@@ -288,24 +287,20 @@ class Exchange:
         idle = self._endpoint.spec.timeouts.idle
         spec = self._endpoint.spec
         collected, reader, size = Collected(spec.model, spec.price, **self._scores()), EventReader(), 0
-
-        async def digest(piece: bytes) -> bool:
-            nonlocal size
-            size += len(piece)
+        async for chunk in response.content.iter_any():
+            size += len(chunk)
             if size > LARGEST_ANSWER:
                 raise MalformedAnswer(f"more than {LARGEST_ANSWER} bytes")
-            done = await self._take(collected, reader, piece)
-            if collected.begun and not done:
+            done = await self._take(collected, reader, chunk)
+            if done:
+                await self._relay.ends()
+                await _farewell(response)
+                return collected
+            if collected.begun:
                 self._limits.expect("the next token", idle)
-            return done
-
-        hearing = Hearing(response, digest)
-        await hearing.run()
-        if not (hearing.done or collected.ended):
+        if not collected.ended:
             raise MalformedAnswer("a stream that broke off")
         await self._relay.ends()
-        if hearing.done:
-            await _farewell(response)
         return collected
 
     async def _take(self, collected: Collected, reader: EventReader, chunk: bytes) -> bool:

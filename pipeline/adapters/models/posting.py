@@ -5,12 +5,10 @@ headers, cookies, redirects, traces and a task that writes; here what is the sam
 """
 
 import asyncio
-import functools
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Final
 
 import aiohttp
-from aiohttp.client_proto import ResponseHandler
 from aiohttp.client_reqrep import ClientRequest
 from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
@@ -63,21 +61,19 @@ class Posted:
         content: the body as it comes.
     """
 
-    __slots__ = ("_connection", "_headers", "_line", "content", "status")
+    __slots__ = ("_connection", "_headers", "content", "status")
 
     def __init__(
         self,
         connection: aiohttp.connector.Connection,
-        line: "_Line",
         message: aiohttp.http.RawResponseMessage,
         content: aiohttp.StreamReader,
     ) -> None:
         self._connection = connection
-        self._line: _Line | None = line
         self._headers = message.headers
         self.status = message.code
         self.content = content
-        content.on_eof(self._over)
+        content.on_eof(connection.release)
 
     async def __aenter__(self) -> "Posted":
         """Itself."""
@@ -85,20 +81,6 @@ class Posted:
 
     async def __aexit__(self, *_: object) -> None:
         """Give the connection back; one whose answer was not read to its end is closed."""
-        self._over()
-
-    def hear(self, heard: Callable[[], None] | None) -> None:
-        """Have this called each time when more of the body came, or its end, at once; it never raises. None: no more.
-
-        Nobody else may read the body meanwhile, and after its end nothing is called.
-        """
-        if self._line is not None:
-            self._line.heard = heard
-
-    def _over(self) -> None:
-        """The connection is given back, and whoever gets it next shall not be heard here."""
-        self.hear(None)
-        self._line = None
         self._connection.release()
 
     def header(self, name: str) -> str | None:
@@ -146,14 +128,14 @@ class Posting:
             raise aiohttp.ConnectionTimeoutError from error
         try:
             protocol, transport = connection.protocol, connection.transport
-            if not isinstance(protocol, _Line) or transport is None:
+            if protocol is None or transport is None:
                 raise aiohttp.ServerDisconnectedError
             protocol.set_response_params(read_until_eof=True)
             transport.write(head.encode() + body)
             message, content = await protocol.read()
             while message.code < 200 and message.code != _SWITCHES:
                 message, content = await protocol.read()
-            return Posted(connection, protocol, message, content)
+            return Posted(connection, message, content)
         except HttpProcessingError as error:
             connection.close()
             raise aiohttp.ClientResponseError(request.request_info, (), status=error.code) from error
@@ -169,37 +151,8 @@ class Posting:
 
     def _connected(self) -> aiohttp.TCPConnector:
         if self._connector is None:
-            self._connector = _Connector(limit=0, ttl_dns_cache=_DNS_S, keepalive_timeout=_KEPT_ALIVE_S)
+            self._connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=_DNS_S, keepalive_timeout=_KEPT_ALIVE_S)
         return self._connector
-
-
-class _Line(ResponseHandler):
-    """One connection, that tells when something came."""
-
-    heard: Callable[[], None] | None = None
-
-    def data_received(self, data: bytes) -> None:
-        """Bytes came; without any, reading goes on with those that it stopped at."""
-        heard = self.heard
-        super().data_received(data)
-        if heard is not None and data:
-            heard()
-
-    def connection_lost(self, exc: BaseException | None) -> None:
-        """It is gone."""
-        heard = self.heard
-        super().connection_lost(exc)
-        if heard is not None:
-            heard()
-
-
-class _Connector(aiohttp.TCPConnector):
-    """Makes connections of our kind."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        line: Callable[..., ResponseHandler] = _Line
-        self._factory = functools.partial(line, loop=self._loop)
 
 
 def _lines(headers: Mapping[str, str]) -> str:

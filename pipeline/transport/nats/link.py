@@ -18,7 +18,7 @@ from nats.micro.request import Request as ServiceRequest
 from nats.micro.service import EndpointConfig, Service, ServiceConfig
 
 from pipeline.errors import NotRunning, NoWorker
-from pipeline.ports import Bucket, Conversation, Ear, Endpoint, Incoming, Objects, Spoken, Streams, Subscription
+from pipeline.ports import Bucket, Conversation, Endpoint, Incoming, Objects, Spoken, Streams, Subscription
 from pipeline.settings import Settings
 from pipeline.transport.claims import BUCKET, Claims
 from pipeline.transport.nats.announced import Announced, Tally
@@ -48,35 +48,19 @@ class NatsConversation:
         self._answers: deque[Msg | Spoken] = deque()
         self._waiter: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._rings_at = self._until = self._patience_s = 0.0
-        self._ear: Ear | None = None
+        self._rings_at = self._until = 0.0
         self.address = mux.open(self._take, self._take)
 
-    def hear(self, ear: Ear) -> None:
-        """Let `ear` take what is said in this process while somebody waits."""
-        self._ear = ear
-
     def _take(self, message: Msg | Spoken) -> None:
-        if self._ear is not None and isinstance(message, Spoken) and self._heard(self._ear, message):
-            return
         self._answers.append(message)
         if self._waiter is not None:
             _wake(self._waiter)
-
-    def _heard(self, ear: Ear, message: Spoken) -> bool:
-        """Whether the ear took it: never before an answer that is still here, or in the hands of who was given it."""
-        waiter = self._waiter
-        if waiter is None or waiter.done() or not ear(message.made):
-            return False
-        self._until = asyncio.get_running_loop().time() + self._patience_s
-        return True
 
     async def next(self, timeout_s: float) -> Incoming | None:
         """The next answer, or None. One at a time may wait for it."""
         if not self._answers:
             loop = asyncio.get_running_loop()
             self._waiter = waiter = loop.create_future()
-            self._patience_s = timeout_s
             self._bound(loop, loop.time() + timeout_s)
             try:
                 await waiter

@@ -7,8 +7,8 @@ from fakes_door import answered
 
 from pipeline.admission import FRESH_HEADER
 from pipeline.client import Client
-from pipeline.contracts import Chunk, Reply, Request
-from pipeline.ports import Ear, Incoming
+from pipeline.contracts import Request
+from pipeline.ports import Incoming
 from pipeline.transport.memory import MemoryLink
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -22,8 +22,6 @@ class Conversation:
 
     async def next(self, timeout_s: float) -> Incoming | None:
         return None if self._body is None else Incoming("inbox", self._body)
-
-    def hear(self, ear: object) -> None: ...
 
     def close(self) -> None: ...
 
@@ -55,40 +53,3 @@ async def test_a_request_whose_id_the_caller_gave_is_not_fresh() -> None:
     link = DeafAtFirst(answered(request).model_dump_json().encode())
     await Client(link, "acme").ask(request)
     assert all(FRESH_HEADER not in sent for sent in link.sent)
-
-
-class Speaking(MemoryLink):
-    """A link that says pieces of these numbers to the ear that it is given, and then answers."""
-
-    def __init__(self, body: bytes, *numbers: int) -> None:
-        super().__init__()
-        self._body = body
-        self._numbers = numbers
-        self.taken: list[bool] = []
-
-    async def converse(self, subject: str, body: bytes, *, headers: Mapping[str, str] | None = None) -> Any:
-        return self
-
-    def hear(self, ear: Ear) -> None:
-        self._ear = ear
-
-    async def next(self, timeout_s: float) -> Incoming | None:
-        self.taken += [self._ear(Chunk(seq=number, text="fo" if number == 0 else "?")) for number in self._numbers]
-        return Incoming("inbox", self._body)
-
-    def close(self) -> Any: ...
-
-
-async def test_what_an_ear_is_given_has_no_gaps_and_the_reply_brings_the_rest() -> None:
-    request, heard = Request(id="r1", input="hi"), []
-    link = Speaking(answered(request).model_dump_json().encode(), 0, 2, 3)
-
-    def ear(chunk: Chunk) -> bool:
-        heard.append(chunk.text)
-        return True
-
-    *rest, reply = [item async for item in Client(link, "acme").stream(request, ear=ear)]
-    assert link.taken == [True, False, False]
-    assert heard == ["fo"]
-    assert [chunk.text for chunk in rest if isinstance(chunk, Chunk)] == ["ur"]
-    assert isinstance(reply, Reply)
