@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from pipeline.errors import NoWorker
-from pipeline.ports import Conversation, Ear, Endpoint, Incoming, Subscription
+from pipeline.ports import Conversation, Endpoint, Incoming, Subscription
 from pipeline.transport.memory.subjects import matches
 
 __all__ = ["MemoryCore"]
@@ -40,9 +40,6 @@ class MemoryConversation:
     async def collect(self, incoming: Incoming) -> None:
         """Take an answer."""
         self._answers.put_nowait(incoming)
-
-    def hear(self, ear: Ear) -> None:
-        """Everything comes by `next` here, since nothing is said but as bytes."""
 
     async def next(self, timeout_s: float) -> Incoming | None:
         """The next answer, or None."""
