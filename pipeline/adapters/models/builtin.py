@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from pipeline.adapters.models.endpoint import Endpoint
-from pipeline.adapters.models.exchange import Relay
+from pipeline.adapters.models.relay import Relay
 from pipeline.adapters.models.vectors import Vectors
 from pipeline.contracts import Usage
 from pipeline.contracts.vectors import packed

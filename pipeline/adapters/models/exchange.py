@@ -11,24 +11,17 @@ import aiohttp
 from pipeline.adapters.models.answer import Collected, MalformedAnswer, whole
 from pipeline.adapters.models.body import call_body
 from pipeline.adapters.models.endpoint import Endpoint
+from pipeline.adapters.models.limits import Limits
 from pipeline.adapters.models.posting import Posted, Posting
+from pipeline.adapters.models.relay import Relay
 from pipeline.adapters.models.retries import retry_after_s
 from pipeline.adapters.models.sse import EventReader
 from pipeline.adapters.models.vectors import LARGEST_VECTORS, Vectors, embed_body, vectors
-from pipeline.adapters.patience import Patience
 from pipeline.disclosure.view import View
-from pipeline.errors import (
-    Cancelled,
-    StepwellError,
-    TargetOverloaded,
-    TargetRejected,
-    TargetTimeout,
-    TargetUnavailable,
-)
-from pipeline.policy.models import Timeouts
-from pipeline.ports import Clock, Piece, Progress, Reader, TokenSink
+from pipeline.errors import StepwellError, TargetOverloaded, TargetRejected, TargetTimeout, TargetUnavailable
+from pipeline.ports import Clock, Piece
 
-__all__ = ["LARGEST_ANSWER", "Exchange", "Relay"]
+__all__ = ["LARGEST_ANSWER", "Exchange"]
 
 LARGEST_ANSWER: Final = 16 * 1024 * 1024
 """Bytes of one answer; more is broken off."""
@@ -40,134 +33,6 @@ _BUSY: Final = 429
 _LATER: Final = frozenset({408, 409, 425})
 _OF_THE_REQUEST: Final = frozenset({400, 413, 414, 415, 422})
 """Refusals that are about what was asked: another target would refuse it as well."""
-
-
-class Relay:
-    """Hands text on as it is generated, and remembers whether any was.
-
-    Attributes:
-        sink: who takes it; None: nobody wants it before the end.
-        aside: who takes the reasoning before it.
-        reader: reads it along, and passes it on by itself.
-        handed_on: something was; from then on nothing may be tried again.
-        first_at: monotonic time of the first text of the present try.
-        progress: how far the call came, for whoever has to pay for it.
-    """
-
-    __slots__ = ("_reasoning", "aside", "first_at", "handed_on", "progress", "reader", "sink")
-
-    def __init__(
-        self,
-        sink: TokenSink | None,
-        progress: Progress | None = None,
-        reader: Reader | None = None,
-        aside: TokenSink | None = None,
-    ) -> None:
-        self.sink = sink
-        self.aside = aside
-        self._reasoning = ""
-        self.reader = reader
-        self.handed_on = False
-        self.first_at: float | None = None
-        self.progress = progress if progress is not None else Progress()
-
-    def goes_out(self, *, unseen: bool) -> None:
-        """A try is sent; from now on the endpoint may charge for it."""
-        self.progress.goes_out(unseen=unseen)
-        self._reasoning = ""
-        if self.reader is not None:
-            self.reader.begins()
-
-    def not_charged(self) -> None:
-        """The try under way never reached the model."""
-        self.progress.running = None
-
-    def came(self, text: str, pieces: int) -> None:
-        """So much of the answer came."""
-        running = self.progress.running
-        if running is not None:
-            running.characters += len(text)
-            running.pieces += pieces
-
-    async def hand_on(self, text: str) -> None:
-        """Give `text` to the sink. Raises `Cancelled` when it wants no more."""
-        await self._give(self.sink, text)
-
-    async def hand_on_reasoning(self, text: str) -> None:
-        """Give reasoning to who takes it; a reader gets it with the text after it. Raises as `hand_on`."""
-        if self.reader is not None:
-            self._reasoning += text
-        await self._give(self.aside, text)
-
-    async def _give(self, sink: TokenSink | None, text: str) -> None:
-        if sink is None or not text:
-            return
-        self.handed_on = True
-        if not await sink(text):
-            raise Cancelled("the caller is gone, so the model was stopped")
-
-    async def let_read(self, piece: Piece) -> None:
-        """Let the reader have a piece. Raises `Cancelled` when nobody wants more, `LeftEarly` when it is given up."""
-        if self.reader is None:
-            return
-        reasoning, self._reasoning = self._reasoning, ""
-        wanted = await self.reader.read(piece._replace(reasoning=reasoning))
-        self.handed_on = self.handed_on or self.reader.passed_on
-        if not wanted:
-            raise Cancelled("the caller is gone, so the model was stopped")
-
-    async def ends(self) -> None:
-        """The answer is whole: a reader that passed it on gets the reasoning that no text followed."""
-        if self._reasoning and self.reader is not None and self.reader.passed_on:
-            await self.let_read(Piece("", ended=True))
-
-
-class _Limits:
-    """The one limit that runs at a time, never beyond the total, nor the total beyond the deadline."""
-
-    __slots__ = ("_ends_at", "_for", "_loop", "_patience", "_total")
-
-    def __init__(self, timeouts: Timeouts, ends_at: float) -> None:
-        self._loop = asyncio.get_running_loop()
-        allowed_at = self._loop.time() + timeouts.total
-        self._total = timeouts.total if allowed_at < ends_at else None
-        self._ends_at = min(allowed_at, ends_at)
-        self._patience = Patience(self._ends_at)
-        self._for: tuple[str, float] | None = None
-
-    @property
-    def scope(self) -> Patience:
-        """What is awaited in it is limited."""
-        return self._patience
-
-    @property
-    def waits_for(self) -> str:
-        """The limit in force, in words."""
-        if self._for is not None:
-            return f"{self._for[1]:g} s for {self._for[0]}"
-        return "the deadline" if self._total is None else f"{self._total:g} s for the whole answer"
-
-    @property
-    def now(self) -> float:
-        """The time of the loop."""
-        return self._loop.time()
-
-    def expect_word(self, what: str, seconds: float | None, by: float) -> None:
-        """Wait at most `seconds` for the first word, and not beyond `by`."""
-        if by < self._ends_at:
-            left = round(by - self._loop.time(), 3)
-            seconds = left if seconds is None else min(seconds, left)
-        if seconds is not None:
-            self.expect(what, seconds)
-
-    def expect(self, what: str, seconds: float | None) -> None:
-        """From now on wait at most `seconds` for `what`; None: as long as the total allows."""
-        at = self._ends_at if seconds is None else self._loop.time() + seconds
-        if seconds is None or at >= self._ends_at:
-            self._for, at = None, self._ends_at
-        else:
-            self._for = what, seconds
-        self._patience.wait_until(at)
 
 
 class Exchange:
@@ -201,7 +66,7 @@ class Exchange:
         )
         self.silent = True
         self.word_by = ends_at
-        self._limits = _Limits(endpoint.spec.timeouts, ends_at)
+        self._limits = Limits(endpoint.spec.timeouts, ends_at)
         if gives_way_at is not None and endpoint.gives_way(gives_way_at - self._limits.now, streamed=self.streams):
             self.word_by = min(ends_at, gives_way_at)
 

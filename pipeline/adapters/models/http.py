@@ -15,8 +15,9 @@ from pipeline.adapters.models.answer import Collected
 from pipeline.adapters.models.breaker import State
 from pipeline.adapters.models.builtin import BuiltIn
 from pipeline.adapters.models.endpoint import Endpoint
-from pipeline.adapters.models.exchange import Exchange, Relay
+from pipeline.adapters.models.exchange import Exchange
 from pipeline.adapters.models.posting import Posting
+from pipeline.adapters.models.relay import Relay
 from pipeline.adapters.models.retries import RETRYABLE, pause_s
 from pipeline.adapters.models.vectors import Vectors
 from pipeline.contracts import Lane

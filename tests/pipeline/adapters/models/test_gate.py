@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.adapters.models.exchange import Relay
 from pipeline.adapters.models.gate import Gate, finishes_anyway
+from pipeline.adapters.models.relay import Relay
 from pipeline.contracts import TokenLogprob
 from pipeline.errors import LeftEarly
 from pipeline.policy.models import EarlyExit, OpenEarly
