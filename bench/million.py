@@ -245,13 +245,13 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--workers", type=int, default=2, help="workers of the interactive lane")
     parser.add_argument(
-        "--batch-workers", type=int, default=2, help="workers of batches; 0: the others serve both lanes"
+        "--batch-workers", type=int, default=1, help="workers of batches; 0: the others serve both lanes"
     )
     parser.add_argument("--nice", type=int, help="how far workers of batches put others first; the default is theirs")
-    parser.add_argument("--batch", type=int, default=8, help="batch messages of a stage that may be out at once")
+    parser.add_argument("--batch", type=int, default=24, help="batch messages of a stage that may be out at once")
     parser.add_argument("--model-ms", default="0", help="how long models take to answer: 30 or 20-50")
     parser.add_argument("--rate", type=float, default=10.0, help="interactive requests a second; 0: none")
-    parser.add_argument("--seconds", type=float, default=20.0, help="how long they are measured without the batch")
+    parser.add_argument("--seconds", type=float, default=30.0, help="how long they are measured without the batch")
     parser.add_argument("--quick", action="store_true", help="a run of a minute: few lines, one kill")
     parser.add_argument("--log", type=Path, help="write what is seen to this file as it is seen")
     parser.add_argument("--report", type=Path, help="run nothing: say what such a file holds; --lines as in that run")
