@@ -139,7 +139,10 @@ class Parts:
 
         counters = ValkeyCounters(self.settings.valkey_url) if self.settings.valkey_url is not None else None
         bucket = self.link.bucket("budgets")
-        ledger = StreamLedger(counters, self.link.streams, self.policies, self.clock, bucket, warned=budget_warned)
+        defers = 0 if "batch" in self.lanes else 2
+        ledger = StreamLedger(
+            counters, self.link.streams, self.policies, self.clock, bucket, warned=budget_warned, defers=defers
+        )
         self.stops.append(ledger.stop)
         return ledger
 

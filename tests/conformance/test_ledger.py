@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from valkey_server import ValkeyServer, valkey_server
 
+from pipeline.adapters.money import ledger as ledger_of_streams
 from pipeline.adapters.money import rebuild, scripts
 from pipeline.adapters.money.counters import Bucket, Counters
 from pipeline.adapters.money.fold import Fold
@@ -20,7 +21,7 @@ from pipeline.adapters.money.folding import Folder
 from pipeline.adapters.money.ledger import StreamLedger
 from pipeline.adapters.money.memory import MemoryCounters
 from pipeline.adapters.money.pacing import Pace
-from pipeline.adapters.money.rebuild import read_fold
+from pipeline.adapters.money.rebuild import Rebuilder, read_fold
 from pipeline.adapters.money.valkey import ValkeyCounters
 from pipeline.contracts import BudgetStanding, Cover, Usage
 from pipeline.policy.models import Allowance
@@ -614,6 +615,31 @@ async def test_of_many_workers_one_makes_the_snapshot(desk: Desk) -> None:
     await first.refresh()
     assert not await second.is_due(), "the first made one since"
     assert await second.is_due(), "and none since then"
+
+
+@pytest.mark.parametrize(("defers", "asked"), [(0, 1), (2, 3)])
+async def test_a_worker_of_callers_makes_a_snapshot_only_where_nobody_else_does(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, defers: int, asked: int
+) -> None:
+    """After a large batch it takes seconds, in which callers would wait."""
+    monkeypatch.setattr(ledger_of_streams, "REFRESH_S", 0.001)
+    times, made = 0, asyncio.Event()
+
+    async def is_due(_: Rebuilder) -> bool:
+        nonlocal times
+        times += not made.is_set()
+        return True
+
+    async def refresh(_: Rebuilder) -> None:
+        made.set()
+
+    monkeypatch.setattr(Rebuilder, "is_due", is_due)
+    monkeypatch.setattr(Rebuilder, "refresh", refresh)
+    worker = desk.worker(bucket=MemoryLink().bucket("budgets"), defers=defers)
+    await worker.start()
+    await made.wait()
+    await worker.stop()
+    assert times == asked
 
 
 async def test_reading_looks_through_what_it_read_when_that_has_doubled(

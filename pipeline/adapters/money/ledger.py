@@ -63,6 +63,8 @@ class StreamLedger:
         warned: told when a budget is used to `warn_at`.
         grace_s: how long a line may be on its way before it is asked again whether it still counts.
         fresh_s: how old a standing may be while much of a budget is left; see `stood`.
+        defers: how many times in a row a snapshot must be due before this worker makes one. It takes seconds of a
+            processor after a large batch, which workers of callers leave to others while there are any.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class StreamLedger:
         warned: Warned | None = None,
         grace_s: float = GRACE_S,
         fresh_s: float = FRESH_S,
+        defers: int = 0,
     ) -> None:
         self._counters = counters
         self._lines = LedgerLines(streams)
@@ -83,6 +86,7 @@ class StreamLedger:
         self._clock = clock
         self._tell = warned
         self._grace_s = grace_s
+        self._defers = defers
         self._caps = Caps(counters)
         self._payers = KnownPayers()
         self._stood = Stood(clock.monotonic, fresh_s)
@@ -115,9 +119,12 @@ class StreamLedger:
             await self._counters.close()
 
     async def _refresh(self) -> None:
+        due = 0
         while self._rebuilder is not None:
             await asyncio.sleep(REFRESH_S * random.uniform(0.5, 1.5))  # not all at once
-            if self._policies.current().budgets and await self._rebuilder.is_due():
+            due = due + 1 if self._policies.current().budgets and await self._rebuilder.is_due() else 0
+            if due > self._defers:
+                due = 0
                 await self._rebuilder.refresh()
 
     # ------------------------------------------------------------ budgets

@@ -2,12 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from typing import Final
 
 from pipeline.adapters.money.counters import Counters
 from pipeline.adapters.money.fold import KEPT_S, Fold
-from pipeline.adapters.money.pages import STREAM, Once, is_page, unpack
+from pipeline.adapters.money.pages import STREAM, Line, Once, is_page, unpack
 from pipeline.adapters.money.seek import sequence_before
 from pipeline.adapters.money.snapshot import dump, load
 from pipeline.adapters.money.windows import frame_at
@@ -60,33 +60,39 @@ async def read_fold(
     lines = due = 0
     bound = _GROWN
     async for stored in streams.scan(STREAM, after=counted):
-        lines += _take(fold, once, stored, counted)
-        if lines >= due:
-            due = lines + _YIELD
-            if len(fold) >= bound:
-                fold.forget(now)
-                bound = max(_GROWN, 2 * len(fold))
-            await (told(lines) if told is not None else asyncio.sleep(0))
+        for few in _in_parts(stored):
+            _take(fold, once, few, counted, over=is_page(stored))
+            lines += max(1, len(few))
+            if lines >= due:
+                due = lines + _YIELD
+                if len(fold) >= bound:
+                    fold.forget(now)
+                    bound = max(_GROWN, 2 * len(fold))
+                await (told(lines) if told is not None else asyncio.sleep(0))
+        fold.upto = stored.sequence
     if told is not None:
         await told(lines)
     return fold, kept
 
 
-def _take(fold: Fold, once: Once, stored: Stored, counted: int) -> int:
-    """Count what a message says and was not counted up to that place. Returns how many lines were looked at."""
+def _in_parts(stored: Stored) -> Iterator[list[Line]]:
+    """The lines of a message, a few at a time: others get their turn within a page. One list at least."""
     try:
         lines = unpack(stored)
     except ValueError:
         _log.error("message %d of the ledger cannot be read and is not counted", stored.sequence)
         lines = []
+    for start in range(0, max(1, len(lines)), _YIELD):
+        yield lines[start : start + _YIELD]
+
+
+def _take(fold: Fold, once: Once, lines: Sequence[Line], counted: int, *, over: bool) -> None:
+    """Count of these lines what was not counted up to that place. `over`: they stand in a page."""
     for sequence, entry in lines:
         if sequence > counted and once.take(sequence):
             fold.take(entry, sequence)
-    if is_page(stored):  # only what is over stands in pages: a million lines of a batch need no place in a snapshot
-        for _, entry in lines:
+        if over:  # only what is over stands in pages: a million lines of a batch need no place in a snapshot
             fold.over(entry)
-    fold.upto = stored.sequence
-    return max(1, len(lines))
 
 
 async def _kept(bucket: Bucket | None) -> Entry | None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ledger_pages import NOW, Between, Died, entry, write
 
-from pipeline.adapters.money import folding
+from pipeline.adapters.money import folding, rebuild
 from pipeline.adapters.money.fold import Fold
 from pipeline.adapters.money.folding import Folder, OldLines
 from pipeline.adapters.money.memory import MemoryCounters
@@ -355,3 +355,21 @@ async def test_a_snapshot_says_up_to_where_it_counts_and_its_lines_are_not_count
     assert fold.upto == page.sequence
     assert is_page(page)
     assert matches(ANY_PAGE, page.subject)
+
+
+async def test_while_a_page_is_read_others_get_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page of a batch holds a thousand lines; a worker that answers callers stood still as long as they took."""
+    monkeypatch.setattr(rebuild, "_YIELD", 4)
+    book, turns = Book(), list[int]()
+    for number in range(3):
+        for step in ("draft-1", "escalate-2"):
+            await book.write("reserve", number, step)
+            await book.write("settle", number, step)
+    await fold_all(book.streams)
+
+    async def others(lines: int) -> None:
+        turns.append(lines)
+
+    fold, _ = await read_fold(book.streams, None, NOW, {"total"}, others)
+    assert turns == [4, 8, 12, 12]
+    assert told(fold) == told(book.plain)
