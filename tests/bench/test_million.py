@@ -15,7 +15,8 @@ pytestmark = pytest.mark.xdist_group("load")
 
 
 def test_a_worker_is_killed_under_a_batch_and_every_line_has_one_result() -> None:
-    command = [sys.executable, "-m", "bench.million", "--lines", "600", "--kills", "1", "--rate", "0", "--json"]
+    options = "--lines 600 --kills 1 --rate 0 --batch-workers 2 --json"
+    command = [sys.executable, "-m", "bench.million", *options.split()]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=110)
     assert done.returncode == 0, done.stderr[-3000:]
     found = json.loads(done.stdout)
