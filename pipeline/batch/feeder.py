@@ -16,6 +16,7 @@ from pipeline.adapters.results import StreamResults
 from pipeline.batch import state
 from pipeline.batch.active import Active, Line
 from pipeline.batch.aside import Aside
+from pipeline.batch.ending import end_all
 from pipeline.batch.feed import Turns, is_open, places
 from pipeline.batch.flight import Flight
 from pipeline.batch.lease import LEASE_S, Lease
@@ -136,10 +137,7 @@ class Feeder:
                         await self._wake.wait()
                 self._wake.clear()
         finally:
-            tasks = [watching, renewing, sweeping, *self._validating.values()]
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end_all([watching, renewing, sweeping, *self._validating.values()])
             await self._flight.stop()
 
     async def _renew(self) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from pipeline.batch.active import Active, Line
+from pipeline.batch.ending import end_all
 from pipeline.batch.model import LineStatus
 from pipeline.batch.queues import Key, Queues
 from pipeline.client import Client
@@ -294,11 +295,8 @@ class Flight:
         """Hear and hand in no more; what is on its way is found again by whoever leads next."""
         for tenant in list(self._ears):
             await self.deaf(tenant)
-        for task in list(self._tasks):
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
-        self._lines.clear()
+        self._lines.clear()  # first: who hands in goes on for as long as a line is among them
+        await end_all(self._tasks)
         self._tenants.clear()
         self._beyond.clear()
 

@@ -1,7 +1,7 @@
 """What may stop a request on its way: its deadline, and the caller who takes it back."""
 
 import asyncio
-from typing import Literal
+from typing import Final, Literal
 
 from pipeline.contracts import Envelope
 from pipeline.errors import Cancelled, DeadlineExceeded
@@ -10,6 +10,9 @@ from pipeline.runner.endings import ended
 
 __all__ = ["Watch"]
 
+_AGAIN_S: Final = 0.002
+"""How long whoever rang in the same moment has to be done."""
+
 
 class Watch:
     """Over one message on its way to the last stage: interrupts the stage at the deadline or when it is cancelled."""
@@ -17,7 +20,7 @@ class Watch:
     def __init__(self, envelope: Envelope, now: float) -> None:
         self._task = asyncio.current_task()
         self._timer: asyncio.TimerHandle | None = None
-        self._ended = False
+        self._ended = self._waited = False
         self.reason: Literal["", "expired", "cancelled"] = ""
         left = envelope.deadline_at - now
         if left <= 0:
@@ -26,10 +29,21 @@ class Watch:
             self._timer = asyncio.get_running_loop().call_later(left, self.interrupt, "expired")
 
     def interrupt(self, reason: Literal["expired", "cancelled"]) -> None:
-        """Stop the stage that runs now."""
-        if not self._ended and not self.reason and self._task is not None:
-            self.reason = reason
-            self._task.cancel(reason)
+        """Stop the stage that runs now.
+
+        Of two cancellations in one turn of the loop a task hears the first alone, without the reason of the second: a
+        limit of time that has just rung, for instance of the call under way, is left to end what it is for.
+        """
+        if self._ended or self.reason or self._task is None:
+            return
+        if self._task.cancelling() and not self._waited:
+            self._waited = True
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = asyncio.get_running_loop().call_later(_AGAIN_S, self.interrupt, reason)
+            return
+        self.reason = reason
+        self._task.cancel(reason)
 
     def outcome(self, envelope: Envelope) -> Outcome:
         """How the request ends."""

@@ -1,10 +1,12 @@
 """A deadline and a cancellation stop the stage that works, and the request is recorded."""
 
 import asyncio
+import time
 
 from cascade import forever
 from runner_bench import fused, message
 
+from pipeline.adapters.patience import Patience
 from pipeline.contracts import Envelope
 from pipeline.layout import MAX_DELIVERIES
 from pipeline.ports import Outcome, Run
@@ -80,3 +82,30 @@ async def test_of_a_request_that_comes_again_and_ends_without_its_stage_somebody
     told = {name: bench.forsaken for name, bench in ends.items() if bench.forsaken}
     again = {name: [("default.r1", delivered[name])] for name in ("again", "taken back", "worn")}
     assert told == again
+
+
+async def test_a_limit_that_rings_with_the_deadline_ends_what_it_is_for_and_then_the_deadline_is_told() -> None:
+    """Of two cancellations in one turn of the loop a task hears the first alone, and not why the second came."""
+    heard: list[tuple[object, ...]] = []
+
+    async def slow(given: Envelope, run: Run) -> Outcome:
+        now = asyncio.get_running_loop().time()
+        try:
+            with Patience(now + 0.02):
+                await asyncio.sleep(0)
+                asyncio.get_running_loop().call_soon(time.sleep, 0.08)
+                await forever()
+        except TimeoutError:
+            heard.append(("late",))
+        try:
+            await forever()
+        except asyncio.CancelledError as stopped:
+            heard.append(stopped.args)
+            raise
+        return Outcome("drafted")
+
+    bench = fused(draft=slow)
+    bench.clock.time += 59.95
+    await bench.step(message())
+    assert ("draft", "expired") in bench.notes.steps
+    assert heard == [("late",), ("expired",)]
