@@ -205,6 +205,26 @@ async def test_a_call_that_was_lost_counts_as_set_aside_and_holds_nothing_more(d
     assert await left(worker) == pytest.approx(0.5)
 
 
+async def test_of_a_request_that_ends_without_its_call_only_what_was_lost_counts_also_after_counting_again(
+    desk: Desk,
+) -> None:
+    worker = desk.worker()
+    await worker.reserve(charge(1, 0.004))
+    await worker.lost(["acme.r1.draft-1"], "lost-1")
+    for _ in range(2):
+        await worker.forsaken("acme.r1", "lost-1")
+    assert [line[:2] for line in await told(desk.streams)] == [
+        ("reserve", "r1.draft-1"),
+        ("settle", "r1.draft-1-lost-1"),
+        ("release", "r1.draft-1"),
+    ]
+    assert await left(worker) == pytest.approx(0.6)
+    await desk.lost()
+    again = desk.worker()
+    assert await again.reserve(charge(2, 0.006)) is None, "there is room for it"
+    assert await left(again) == pytest.approx(0.0)
+
+
 async def test_what_was_settled_or_given_back_is_not_lost(desk: Desk) -> None:
     worker = desk.worker()
     await worker.reserve(charge(1, 0.004))

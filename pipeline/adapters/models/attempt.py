@@ -120,6 +120,8 @@ class OneAttempt:
         counting = await self._journal.write(bill.envelope.key, bill.step, made)
         if opened or counting is not made:
             await self._purse.closes(bill, counting)
+        elif bill.delivered > 1:  # an earlier delivery may have set money aside, and nothing will settle it
+            await self._purse.forsakes(bill.envelope, bill.delivered)
         return counting
 
     async def _noted(self, bill: Bill, made: Attempt) -> Attempt:

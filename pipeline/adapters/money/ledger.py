@@ -200,8 +200,12 @@ class StreamLedger:
 
     async def forsaken(self, request: str, name: str) -> None:
         """The same for all attempts of a request that makes none any more."""
-        if self._policies.current().budgets:
-            await self.lost(await self._lines.attempts_of(request), name)
+        if not self._policies.current().budgets:
+            return
+        attempts = await self._lines.attempts_of(request)
+        await self.lost(attempts, name)
+        for attempt in attempts:
+            await self._lines.give_up(attempt, self._clock.now())
 
     async def _bury(self, attempt: str, name: str) -> None:
         """Settle one of them. Of one that holds something and has no line, nothing was sent."""

@@ -43,6 +43,15 @@ class LedgerLines:
         stored = await self._streams.last(ledger_subject(attempt, "reserve"))
         return None if stored is None else _read(stored)
 
+    async def give_up(self, attempt: str, now: float) -> None:
+        """Write that what was set aside for the attempt is held no more, unless it was settled.
+
+        Who counts again from the lines would hold it otherwise. Raises `TransportUnavailable`.
+        """
+        held = await self.reserved(attempt)
+        if held is not None and not await self.settled(attempt):
+            await self.append(held.model_copy(update={"kind": "release", "at": now, "opens": ()}))
+
     async def attempts_of(self, request: str) -> list[str]:
         """The attempts of a request (`<tenant>.<id>`) for which something was set aside. Raises as `reserved`."""
         found = await self._streams.newest_of(STREAM, [ledger_subject(f"{request}.*", "reserve")])
