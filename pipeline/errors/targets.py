@@ -31,7 +31,7 @@ class TargetTimeout(_Tried, Transient):
 
 
 class TargetOverloaded(_Tried, Transient):
-    """The model endpoint said 429."""
+    """The model endpoint said 429, or had no free slot before the deadline."""
 
     code = "target_overloaded"
     http_status = 429
